@@ -1,0 +1,83 @@
+// Every differentiable operation. Each validates its inputs and names itself in errors; float32 or
+// float64 (then through the reference kernels). Forward and backward live together in autograd/ops/NAME.cpp.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "autograd/variable.h"
+#include "core/kernels.h"
+
+namespace shiftadd::autograd {
+
+// --- products
+/// x (..., in) weight (out, in) bias (out) or undefined -> (..., out); plus residual (..., out) if defined.
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
+                const Variable& residual = {});
+/// linear(gelu(x)): keeps x only and recomputes gelu in backward. The second layer of every MLP.
+Variable gelu_linear(const Variable& x, const Variable& weight, const Variable& bias,
+                     const Variable& residual = {});
+/// (..., m, k) (..., k, n) -> (..., m, n), equal leading axes.
+Variable matmul(const Variable& a, const Variable& b);
+
+// --- normalisation, activations
+/// Over the last axis; gamma, beta (last).
+Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps);
+Variable gelu(const Variable& x);
+Variable softmax(const Variable& x);  // last axis
+
+// --- attention
+/// qkv (B, N, 3 C), order q, k, v, each (heads, d) -> softmax(q k^T / sqrt(d)) v as (B, N, C). Keeps qkv, the
+/// output and one number per row and head; backward recomputes the scores.
+Variable softmax_attention(const Variable& qkv, int64_t heads);
+/// Separate tensors: q (B, N, C), k and v (B, M, C) (spatial-reduction attention).
+Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads);
+
+// --- convolution
+/// x (B, I, H, W), weight (O, I, kh, kw), bias (O) or undefined -> (B, O, OH, OW).
+Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, int64_t stride,
+                int64_t padding);
+/// weight (C, 1, kh, kw).
+Variable depthwise_conv2d(const Variable& x, const Variable& weight, const Variable& bias, int64_t stride,
+                          int64_t padding);
+/// Non-overlapping patches: conv2d with kernel = stride = patch, as tokens (B, N, O) in raster order.
+Variable patch_embed(const Variable& image, const Variable& weight, const Variable& bias);
+
+// --- elementwise, shape
+Variable add(const Variable& a, const Variable& b);
+Variable subtract(const Variable& a, const Variable& b);
+Variable multiply(const Variable& a, const Variable& b);
+Variable scale(const Variable& x, double alpha);
+/// b's shape is a suffix of a's.
+Variable add_broadcast(const Variable& a, const Variable& b);
+Variable reshape(const Variable& x, Shape shape);
+Variable transpose_last(const Variable& x);  // swaps the last two axes (copies)
+/// token (1, 1, C) in front of x (B, N, C), plus positions (1, N+1, C): (B, N+1, C).
+Variable prepend_token(const Variable& token, const Variable& x, const Variable& positions);
+/// Row `index` of the middle axis: (B, N, C) -> (B, C).
+Variable select_token(const Variable& x, int64_t index);
+Variable mean_tokens(const Variable& x);  // (B, N, C) -> (B, C)
+/// rows[i] of x (T, C) -> (n, C); and its opposite: x (n, C) written (rows distinct) into zeros (total, C).
+Variable gather_rows(const Variable& x, std::vector<int64_t> rows);
+Variable scatter_rows(const Variable& x, std::vector<int64_t> rows, int64_t total);
+
+// --- reductions: shape ()
+Variable sum(const Variable& x);
+Variable mean(const Variable& x);
+
+// --- regularisation; the random stream is explicit, so recomputation and resume draw the same numbers
+Variable dropout(const Variable& x, double probability, uint64_t seed, uint64_t stream);
+Variable drop_path(const Variable& x, double probability, uint64_t seed, uint64_t stream);  // per image
+
+// --- losses: shape ()
+/// logits (B, classes), integer labels; label_smoothing spreads that mass evenly over all classes;
+/// class_weights (classes) or undefined, divided by the sum of the labels' weights.
+Variable cross_entropy(const Variable& logits, std::span<const int64_t> labels,
+                       double label_smoothing = 0, const Tensor& class_weights = {});
+/// targets (B, classes): rows are distributions (mixup, cutmix).
+Variable soft_cross_entropy(const Variable& logits, const Tensor& targets);
+/// KernelTable::distill's definition; teacher logits carry no gradient.
+Variable distill(const Variable& logits, const Tensor& teacher_logits, double tau);
+
+}  // namespace shiftadd::autograd

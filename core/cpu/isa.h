@@ -1,0 +1,13 @@
+// Which instruction sets the fast kernels may use on this machine.
+#pragma once
+
+namespace shiftadd {
+
+enum class Isa { kGeneric, kAvx2, kAvx512 };
+
+/// The best one CPUID offers, lowered by SHIFTADD_ISA=generic|avx2|avx512; decided once. Asking for more
+/// than the CPU has throws Error (user).
+Isa isa();
+const char* name_of(Isa isa);
+
+}  // namespace shiftadd

@@ -1,0 +1,60 @@
+// The network as data: read by layers (to train) and by infer (to run).
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+
+namespace shiftadd {
+
+/// A plain pre-norm vision transformer (ViT, DeiT): convolutional patch embedding (kernel = stride =
+/// patch), class token first, learned positions added to all tokens, `depth` blocks
+/// x += attn(norm1 x), x += mlp(norm2 x), final norm, head on the class token.
+struct ModelSpec {
+  std::string name;  // "deit_tiny_patch16_224", or any name for a custom network
+  int64_t image_size = 224, patch_size = 16, in_channels = 3;
+  int64_t width = 192, depth = 12, heads = 3, mlp_hidden = 768;
+  int64_t classes = 1000;
+  double norm_eps = 1e-6;
+
+  int64_t grid() const { return image_size / patch_size; }
+  int64_t tokens() const { return grid() * grid() + 1; }
+  int64_t head_dim() const { return width / heads; }
+
+  bool operator==(const ModelSpec&) const = default;
+};
+
+/// Every parameter's published (timm) name and shape in order, e.g. ("blocks.0.attn.qkv.weight", (576, 192)).
+struct ParameterInfo {
+  std::string name;
+  Shape shape;
+};
+std::vector<ParameterInfo> parameters_of(const ModelSpec& spec);
+
+/// Names: deit_{tiny,small,base}_patch16_224, vit_{tiny,small,base}_patch16_224, vit_micro (the golden
+/// network), vit_cifar. Throws Error naming the nearest known name.
+ModelSpec named_spec(const std::string& name);
+std::vector<std::string> spec_names();
+
+/// {"family": "vit", "name": ..., "image_size": ..., ...}; absent keys take the defaults above, or those
+/// of "base": NAME. Throws Error for an unknown key (with the nearest valid one), a wrong type, or a
+/// network that cannot exist (width not divisible by heads, image not divisible by patch, sizes < 1).
+ModelSpec spec_from_json(const nlohmann::json& json);
+nlohmann::json to_json(const ModelSpec& spec);
+/// A known name, or a path to a JSON file.
+ModelSpec load_spec(const std::string& name_or_path);
+void validate(const ModelSpec& spec);
+
+/// Multiply-accumulates of one image, as the field counts them: linear and conv layers, and the two
+/// products of attention apart.
+struct MacCount {
+  int64_t linear = 0, attention = 0;
+  int64_t total() const { return linear + attention; }
+};
+MacCount count_macs(const ModelSpec& spec);
+int64_t count_parameters(const ModelSpec& spec);
+
+}  // namespace shiftadd

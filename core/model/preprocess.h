@@ -1,0 +1,27 @@
+// How a photograph becomes the network's input at evaluation: stored inside a model file.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace shiftadd {
+
+enum class Interpolation : uint8_t { kBilinear, kBicubic };
+
+/// Shorter side to `resize` (0: no resize, the image must have size crop x crop or larger), centre crop of
+/// `crop`, RGB / 255, minus mean, divided by std.
+struct Preprocess {
+  int64_t resize = 256, crop = 224;
+  Interpolation interpolation = Interpolation::kBicubic;
+  std::array<float, 3> mean{0.485f, 0.456f, 0.406f}, std{0.229f, 0.224f, 0.225f};
+  bool exif_orientation = false;
+
+  bool operator==(const Preprocess&) const = default;
+};
+
+nlohmann::json to_json(const Preprocess& preprocess);
+Preprocess preprocess_from_json(const nlohmann::json& json);  // throws Error naming the key
+
+}  // namespace shiftadd

@@ -1,0 +1,166 @@
+// Workers spin for a few tens of microseconds and then sleep: a barrier that spins for ever collapses on
+// a shared machine, one that sleeps at once costs more than a small kernel.
+#include "core/parallel.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace shiftadd {
+namespace {
+
+constexpr std::chrono::microseconds kSpin{30};
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+// Spins until ready() or until kSpin has passed; returns ready().
+template <class Ready>
+bool spin_until(Ready ready) {
+  const auto stop = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 64; ++i) {
+      if (ready()) return true;
+      pause();
+    }
+  } while (std::chrono::steady_clock::now() < stop);
+  return ready();
+}
+
+thread_local bool inside_pool = false;
+
+class Pool {
+ public:
+  ~Pool() { stop_workers(); }
+
+  int threads() const { return threads_.load(std::memory_order_relaxed); }
+
+  void resize(int threads) {
+    std::lock_guard job(job_mutex_);
+    stop_workers();
+    threads_ = std::max(1, threads);
+  }
+
+  void run(int64_t count, FunctionRef<void(int64_t)> body) {
+    std::unique_lock job(job_mutex_, std::defer_lock);
+    if (count <= 1 || inside_pool || threads() == 1 || !job.try_lock()) {
+      for (int64_t item = 0; item < count; ++item) body(item);
+      return;
+    }
+    start_workers();
+    body_ = &body;
+    count_ = count;
+    next_.store(0, std::memory_order_relaxed);
+    error_ = nullptr;
+    pending_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+    {
+      std::lock_guard lock(mutex_);
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    inside_pool = true;
+    work();
+    inside_pool = false;
+    const auto done = [&] { return pending_.load(std::memory_order_acquire) == 0; };
+    if (!spin_until(done)) {
+      std::unique_lock lock(mutex_);
+      finished_.wait(lock, done);
+    }
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  void work() {
+    try {
+      for (int64_t item; (item = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) (*body_)(item);
+    } catch (...) {
+      std::lock_guard lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+      next_.store(count_, std::memory_order_relaxed);
+    }
+  }
+
+  void start_workers() {
+    while (static_cast<int>(workers_.size()) < threads() - 1)
+      workers_.emplace_back([this, seen = generation_.load()] { serve(seen); });
+  }
+
+  void stop_workers() {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+      generation_.fetch_add(1, std::memory_order_release);
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+    stopping_ = false;
+  }
+
+  void serve(uint64_t seen) {
+    inside_pool = true;
+    for (;;) {
+      const auto called = [&] { return generation_.load(std::memory_order_acquire) != seen; };
+      if (!spin_until(called)) {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, called);
+      }
+      ++seen;
+      if (stopping_) return;
+      work();
+      if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        std::lock_guard lock(mutex_);
+        finished_.notify_one();
+      }
+    }
+  }
+
+  std::mutex job_mutex_;  // one parallel_for at a time
+  std::mutex mutex_;
+  std::condition_variable wake_, finished_;
+  std::vector<std::thread> workers_;
+  std::atomic<int> threads_{available_cores()};
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> pending_{0};
+  std::atomic<int64_t> next_{0};
+  int64_t count_ = 0;
+  const FunctionRef<void(int64_t)>* body_ = nullptr;
+  std::exception_ptr error_;
+};
+
+Pool& pool() {
+  static Pool instance;
+  return instance;
+}
+
+}  // namespace
+
+int available_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+void set_num_threads(int threads) { pool().resize(threads); }
+int num_threads() { return pool().threads(); }
+void parallel_for(int64_t count, FunctionRef<void(int64_t)> body) { pool().run(count, body); }
+
+void parallel_chunks(int64_t n, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
+  const int64_t chunks = (n + grain - 1) / grain;
+  parallel_for(chunks, [&](int64_t chunk) {
+    body(chunk * grain, std::min(n, (chunk + 1) * grain));
+  });
+}
+
+}  // namespace shiftadd

@@ -1,0 +1,15 @@
+// A decoded image to the network's input, as at evaluation.
+#pragma once
+
+#include "core/model/preprocess.h"
+#include "data/image.h"
+
+namespace shiftadd::data {
+
+/// out: 3 * crop * crop floats, channel planes R, G, B. Shorter side to p.resize, centre crop (torchvision's
+/// rounding), / 255, - mean, / std. An image smaller than the crop after resizing is padded with black as torchvision does.
+void preprocess_image(const Image& image, const Preprocess& p, float* out);
+/// RGB bytes, width == height == crop, to normalised planes.
+void normalise(const Image& image, const Preprocess& p, float* out);
+
+}  // namespace shiftadd::data

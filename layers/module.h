@@ -1,0 +1,51 @@
+// Module: owns named parameters and child modules.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/variable.h"
+
+namespace shiftadd::layers {
+
+using autograd::Variable;
+
+/// What a forward pass needs besides its input. Random draws come from (seed, stream): the trainer sets
+/// stream from the step, each layer derives its own from it.
+struct Context {
+  bool training = false;
+  uint64_t seed = 0, stream = 0;
+};
+
+class Module {
+ public:
+  virtual ~Module() = default;
+  Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  /// All parameters of the subtree in declaration order, with dotted names ("blocks.0.attn.qkv.weight").
+  std::vector<std::pair<std::string, Variable>> named_parameters() const;
+  /// Values (shared, not copied) by name.
+  std::vector<std::pair<std::string, Tensor>> state_dict() const;
+  /// Copies values in. Throws Error listing missing, unexpected and misshapen names.
+  void load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state);
+  int64_t parameter_count() const;
+
+ protected:
+  Variable add_parameter(std::string name, Tensor value);  // requires_grad
+  template <class M>
+  M* add_module(std::string name, std::unique_ptr<M> child) {
+    M* raw = child.get();
+    children_.emplace_back(std::move(name), std::move(child));
+    return raw;
+  }
+
+ private:
+  std::vector<std::pair<std::string, Variable>> parameters_;
+  std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
+};
+
+}  // namespace shiftadd::layers
