@@ -1,0 +1,134 @@
+// The resolved configuration of a training run: every option with its default, read from JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/model/model_spec.h"
+#include "core/model/preprocess.h"
+#include "data/augment.h"
+#include "data/loader.h"
+#include "data/synthetic.h"
+#include "layers/vit.h"
+
+namespace shiftadd::train {
+
+/// Where the weights start.
+struct InitConfig {
+  std::string checkpoint;  // a model file or training checkpoint; "": from scratch
+  bool adapt = false;      // allow another number of classes or image size (layers::adapt_weights)
+};
+
+/// A set that is drawn before training; train and val are then FOLDER/train and FOLDER/val.
+struct SyntheticConfig {
+  std::string folder;
+  data::SyntheticOptions options;
+};
+
+struct DataConfig {
+  std::string train, val;     // folders or tars; val "": val_fraction of train
+  double val_fraction = 0.1;  // used where val is empty
+  std::optional<SyntheticConfig> synthetic;  // when set, train and val above are already FOLDER/train, FOLDER/val
+  Preprocess preprocess;                     // crop is always the model's image_size
+  data::AugmentOptions augment;
+  data::MixOptions mix;
+  double label_smoothing = 0;
+  std::vector<double> class_weights;    // one per class in sorted order; empty: none
+  bool balanced_class_weights = false;  // "balanced": images / (classes * images of the class)
+  int64_t repeated_augmentation = 1;
+  int workers = 1;
+  int64_t prefetch = 4;   // batches
+  int64_t cache_mib = 0;  // decoded images kept in memory
+  data::BrokenPolicy broken = data::BrokenPolicy::kFail;
+};
+
+struct OptimizerConfig {
+  enum class Kind : uint8_t { kAdamW, kSgd };
+  Kind kind = Kind::kAdamW;
+  double lr = 5e-4, weight_decay = 0.05;
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // kAdamW
+  double momentum = 0.9;                          // kSgd
+  bool nesterov = false;                          // kSgd
+  double layer_decay = 1;  // lr of a block is multiplied by this once per block above it; 1: off
+};
+
+struct ScheduleConfig {
+  enum class Kind : uint8_t { kCosine, kStep, kConstant };
+  Kind kind = Kind::kCosine;
+  double warmup_epochs = 0, warmup_lr = 1e-6, min_lr = 1e-6;
+  double step_epochs = 30, step_factor = 0.1;  // kStep
+};
+
+struct TeacherConfig {
+  enum class Kind : uint8_t { kSoft, kHard };
+  std::string checkpoint;  // "": no teacher
+  Kind kind = Kind::kSoft;
+  double alpha = 0.9;  // loss = (1 - alpha) cross entropy + alpha distillation
+  double tau = 1;      // kSoft
+};
+
+struct EarlyStopConfig {
+  int64_t patience = 0;  // epochs without a better top-1; 0: off
+  double min_delta = 0;  // percentage points of top-1 that count as better
+};
+
+struct LoopConfig {
+  int64_t epochs = 10, batch = 128;
+  int64_t accumulate = 1;  // gradient accumulation: an optimizer step sees accumulate * batch images
+  int64_t max_steps = 0;   // optimizer steps; 0: no limit
+  double clip_norm = 0;    // global L2 norm; 0: off
+  double ema_decay = 0;    // 0: off
+  std::vector<std::string> freeze;  // parameter names with '*' (matches_pattern)
+  int64_t eval_every = 1;           // epochs; the last epoch is always evaluated
+  enum class Precision : uint8_t { kFp32 } precision = Precision::kFp32;
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  TeacherConfig teacher;
+  EarlyStopConfig early_stop;
+};
+
+struct CheckpointConfig {
+  int64_t every = 0;  // epochs; 0: only last and best
+  int64_t keep = 0;   // how many of the numbered ones stay; 0: all
+};
+
+struct LogConfig {
+  int64_t every = 50;  // steps
+  bool tensorboard = true;
+};
+
+struct TrainConfig {
+  std::string name = "run";
+  std::string out;  // resolved to "runs/NAME" where the config gives none
+  uint64_t seed = 0;
+  int threads = 0;  // 0: all cores
+  InitConfig init;
+  ModelSpec model;  // classes == 0: as many as the data has (the trainer fills it in)
+  layers::VitOptions regularisation;  // model.drop_path, model.dropout, model.checkpoint_blocks
+  DataConfig data;
+  LoopConfig train;
+  CheckpointConfig checkpoint;
+  LogConfig log;
+};
+
+/// Reads PATH with its "extends" chain, then applies overrides "train.epochs=3" in order (the value as JSON,
+/// else as a string). Paths in "extends" are relative to the file that holds them, all others to
+/// the working directory. Throws Error (user) "FILE:LINE: key.path: what is wrong, what was expected".
+TrainConfig load_train_config(const std::string& path, const std::vector<std::string>& overrides = {});
+/// The same from text; `name` stands for the file in errors, and "extends" is relative to its folder.
+TrainConfig parse_train_config(std::string_view text, const std::string& name,
+                               const std::vector<std::string>& overrides = {});
+/// Every option resolved, as JSON that reads back to the same configuration; stable key order.
+std::string to_text(const TrainConfig& config);
+/// JSON Schema (draft 2020-12) of a config file: what configs/train.schema.json holds.
+std::string train_schema();
+/// One line per option: key, type, default, range, description.
+std::string train_config_help();
+
+/// Whole-name match; '*' stands for any run of characters: "blocks.0.*" matches "blocks.0.attn.qkv.weight".
+bool matches_pattern(std::string_view pattern, std::string_view name);
+
+}  // namespace shiftadd::train
