@@ -1,0 +1,153 @@
+// Whole files: read, mapped, and written atomically.
+#include "core/io/files.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "core/error.h"
+
+namespace shiftadd {
+namespace {
+
+// Closes a descriptor at the end of a scope.
+struct Descriptor {
+  int number;
+  ~Descriptor() {
+    if (number >= 0) close(number);
+  }
+};
+
+Descriptor open_to_read(const std::string& path) {
+  const int number = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (number < 0) throw user_error(path, ": cannot open: ", std::strerror(errno));
+  return {number};
+}
+
+struct stat status_of(const Descriptor& file, const std::string& path) {
+  struct stat status;
+  if (fstat(file.number, &status) != 0) throw failure(path, ": ", std::strerror(errno));
+  if (S_ISDIR(status.st_mode)) throw user_error(path, " is a folder: expected a file");
+  return status;
+}
+
+// How many of `wanted` bytes the injected disk (SHIFTADD_FAIL_WRITE_AFTER) still takes. The count is of the
+// whole process and starts anew whenever the variable is absent.
+std::size_t injected_room(std::size_t wanted) {
+  static std::mutex mutex;
+  static uint64_t written = 0;
+  const std::lock_guard lock(mutex);
+  const char* limit = std::getenv("SHIFTADD_FAIL_WRITE_AFTER");
+  if (!limit) {
+    written = 0;
+    return wanted;
+  }
+  const uint64_t room = std::strtoull(limit, nullptr, 10);
+  const std::size_t taken = std::min<uint64_t>(wanted, room > written ? room - written : 0);
+  written += taken;
+  return taken;
+}
+
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+MappedFile map_file(const std::string& path) {
+  const Descriptor file = open_to_read(path);
+  const struct stat status = status_of(file, path);
+  if (!S_ISREG(status.st_mode)) throw user_error(path, " is not a regular file");
+  const std::size_t size = static_cast<std::size_t>(status.st_size);
+  static constexpr uint8_t kNothing = 0;
+  if (size == 0) return {std::shared_ptr<const void>(&kNothing, [](const void*) {}), &kNothing, 0};
+  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
+  if (data == MAP_FAILED) throw failure(path, ": cannot map ", size, " bytes: ", std::strerror(errno));
+  std::shared_ptr<const void> owner(data, [size](const void* start) {
+    munmap(const_cast<void*>(start), size);
+  });
+  return {std::move(owner), static_cast<const uint8_t*>(data), size};
+}
+
+std::vector<uint8_t> read_file(const std::string& path) {
+  const Descriptor file = open_to_read(path);
+  std::vector<uint8_t> bytes(static_cast<std::size_t>(status_of(file, path).st_size));
+  std::size_t filled = 0;
+  while (true) {  // a pipe has no size: grow until the end
+    if (filled == bytes.size()) bytes.resize(filled + std::max<std::size_t>(4096, filled / 2));
+    const ssize_t got = read(file.number, bytes.data() + filled, bytes.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw failure(path, ": cannot read: ", std::strerror(errno));
+    if (got == 0) break;
+    filled += static_cast<std::size_t>(got);
+  }
+  bytes.resize(filled);
+  return bytes;
+}
+
+std::string read_text(const std::string& path) {
+  const std::vector<uint8_t> bytes = read_file(path);
+  return std::string(bytes.begin(), bytes.end());
+}
+
+AtomicFile::AtomicFile(std::string path)
+    : path_(std::move(path)), temporary_(concat(path_, ".tmp-", getpid())) {
+  struct stat status;
+  if (stat(path_.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+    throw failure(path_, " is a folder: cannot write a file there");
+  descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) throw failure(path_, ": cannot create: ", std::strerror(errno));
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  close(descriptor_);
+  unlink(temporary_.c_str());
+}
+
+void AtomicFile::write(const void* bytes, std::size_t size) {
+  if (descriptor_ < 0) throw failure(path_, ": written after it was committed");
+  const char* next = static_cast<const char*>(bytes);
+  const std::size_t taken = injected_room(size);
+  for (std::size_t left = taken; left > 0;) {
+    const ssize_t put = ::write(descriptor_, next, left);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) throw failure(path_, ": cannot write: ", std::strerror(errno));
+    next += put, left -= static_cast<std::size_t>(put);
+  }
+  if (taken < size)
+    throw failure(path_, ": cannot write: ", std::strerror(ENOSPC), " (SHIFTADD_FAIL_WRITE_AFTER)");
+}
+
+void AtomicFile::commit() {
+  if (descriptor_ < 0) throw failure(path_, ": committed twice");
+  if (fsync(descriptor_) != 0) throw failure(path_, ": cannot sync: ", std::strerror(errno));
+  const int file = std::exchange(descriptor_, -1);
+  if (close(file) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
+    const int reason = errno;
+    unlink(temporary_.c_str());
+    throw failure(path_, ": cannot finish: ", std::strerror(reason));
+  }
+  // The new name survives a power cut only once the folder is on disk; some file systems cannot sync a
+  // folder, and the file itself is complete either way.
+  const Descriptor folder{open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (folder.number >= 0) (void)fsync(folder.number);
+}
+
+void write_file(const std::string& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
+}
+
+}  // namespace shiftadd
