@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "core/cpu/isa.h"
+
 namespace shiftadd {
 
 enum class Activation : uint8_t { kNone, kGelu };  // gelu: x/2 (1 + erf(x / sqrt 2))
@@ -263,6 +265,8 @@ extern template const KernelTable<double>& reference_kernels<double>();
 /// The fastest kernels this CPU runs, chosen once by core/cpu/isa.h (SHIFTADD_ISA=generic|avx2|avx512
 /// lowers the choice).
 const KernelTable<float>& cpu_kernels();
+/// Those of one instruction set; throws Error (user) when this CPU has it not.
+const KernelTable<float>& cpu_kernels(Isa isa);
 
 /// What an op calls: cpu_kernels() for float, reference_kernels<double>() for double.
 template <class T>

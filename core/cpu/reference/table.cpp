@@ -1,0 +1,40 @@
+// The table of reference kernels.
+#include "core/cpu/reference/reference.h"
+
+namespace shiftadd {
+
+template <class T>
+const KernelTable<T>& reference_kernels() {
+  static const KernelTable<T> table = {
+      .gemm = reference::gemm<T>,
+      .column_sum = reference::column_sum<T>,
+      .layer_norm = reference::layer_norm<T>,
+      .layer_norm_backward = reference::layer_norm_backward<T>,
+      .gelu = reference::gelu<T>,
+      .gelu_backward = reference::gelu_backward<T>,
+      .softmax = reference::softmax<T>,
+      .softmax_backward = reference::softmax_backward<T>,
+      .attention = reference::attention<T>,
+      .attention_backward = reference::attention_backward<T>,
+      .conv2d = reference::conv2d<T>,
+      .conv2d_backward = reference::conv2d_backward<T>,
+      .depthwise_conv2d = reference::depthwise_conv2d<T>,
+      .depthwise_conv2d_backward = reference::depthwise_conv2d_backward<T>,
+      .cross_entropy = reference::cross_entropy<T>,
+      .distill = reference::distill<T>,
+      .add = reference::add<T>,
+      .multiply = reference::multiply<T>,
+      .add_broadcast = reference::add_broadcast<T>,
+      .scale = reference::scale<T>,
+      .sum = reference::sum<T>,
+      .drop = reference::drop<T>,
+      .adamw = reference::adamw<T>,
+      .sgd = reference::sgd<T>,
+  };
+  return table;
+}
+
+template const KernelTable<float>& reference_kernels<float>();
+template const KernelTable<double>& reference_kernels<double>();
+
+}  // namespace shiftadd
