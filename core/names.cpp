@@ -32,8 +32,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string>& 
   std::size_t best = std::min(std::max<std::size_t>(2, name.size() / 3), name.size() - 1) + 1;
   std::string nearest;
   for (const std::string& candidate : candidates) {
-    const auto [shorter, longer] = std::minmax(candidate.size(), name.size());
-    if (longer - shorter >= best) continue;
+    if (std::max(candidate.size(), name.size()) - std::min(candidate.size(), name.size()) >= best) continue;
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best) best = distance, nearest = candidate;
   }
