@@ -1,0 +1,44 @@
+// Where the forward pass keeps its intermediate values: one arena, planned before the first image.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/model/model_spec.h"
+
+namespace shiftadd::infer {
+
+/// A buffer of `floats` that must hold its values from step `first` to step `last`, both included.
+struct BufferRequest {
+  int64_t floats;
+  int first, last;
+};
+
+/// Offsets in floats, each a multiple of a cache line; buffers whose steps overlap never share memory.
+struct MemoryPlan {
+  std::vector<int64_t> offsets;  // of the requests, in their order
+  int64_t floats = 0;            // size of the arena
+};
+
+/// Largest first, each at the lowest place that is free during its steps. O(n^2).
+MemoryPlan plan_memory(const std::vector<BufferRequest>& requests);
+
+/// The arena of a vision transformer's forward pass over `images` images at once; offsets in floats.
+/// With B images, N tokens, P patches, width D:
+struct VitPlan {
+  int64_t images = 0;
+  int64_t patches = 0;   // (B, P, channels * patch^2)
+  int64_t x = 0;         // (B, N, D): the residual stream
+  int64_t normed1 = 0;   // (B, N, D)
+  int64_t qkv = 0;       // (B, N, 3 D); in the last block k, v of all tokens (B, N, 2 D)
+  int64_t class_q = 0;   // (B, D): the last block's only queries
+  int64_t attended = 0;  // (B, N, D)
+  int64_t normed2 = 0;   // (B, N, D)
+  int64_t hidden = 0;    // (B, N, mlp_hidden)
+  int64_t class_x = 0;   // (B, D): the residual stream of the class token after the last attention
+  int64_t class_normed = 0;  // (B, D): its final norm
+  int64_t floats = 0;
+};
+VitPlan plan_vit(const ModelSpec& spec, int64_t images);
+
+}  // namespace shiftadd::infer
