@@ -1,0 +1,137 @@
+// Model files: weights, architecture, class names and preprocessing in one safetensors file.
+#include "core/model/model_file.h"
+
+#include <nlohmann/json.hpp>
+
+namespace shiftadd {
+namespace {
+
+constexpr const char* kFormat = "1";
+constexpr int kDeepestJson = 16;       // printing a deeper value would recurse too far
+constexpr int kMostProblemsShown = 8;  // a file of another architecture has hundreds
+
+// The JSON text under `key`; null when the key is absent.
+nlohmann::json metadata_json(const TensorFile& file, const std::string& key) {
+  const auto entry = file.metadata.find(key);
+  if (entry == file.metadata.end()) return nullptr;
+  const auto shallow = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    if (depth > kDeepestJson) throw user_error(key, " is nested too deeply");
+    return true;
+  };
+  try {
+    return nlohmann::json::parse(entry->second, shallow);
+  } catch (const nlohmann::json::exception& problem) {
+    throw user_error(key, " is not valid JSON: ", problem.what());
+  }
+}
+
+std::vector<std::string> classes_of(const nlohmann::json& json, int64_t expected) {
+  std::vector<std::string> classes;
+  if (json.is_null()) return classes;
+  if (!json.is_array()) throw user_error("shiftadd.classes: expected an array of names");
+  for (const auto& name : json) {
+    if (!name.is_string()) throw user_error("shiftadd.classes: expected only strings");
+    classes.push_back(name.get<std::string>());
+  }
+  if (!classes.empty() && static_cast<int64_t>(classes.size()) != expected)
+    throw user_error("shiftadd.classes has ", classes.size(), " names, the network ", expected, " classes");
+  return classes;
+}
+
+bool is_floating(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kF16 || dtype == DType::kBF16;
+}
+
+// The parameters of `spec` in order; throws Error listing each that is missing or does not fit.
+std::vector<std::pair<std::string, Tensor>> select_weights(
+    const ModelSpec& spec, const std::vector<std::pair<std::string, Tensor>>& tensors) {
+  std::map<std::string, const Tensor*> by_name;
+  for (const auto& [name, tensor] : tensors) by_name.emplace(name, &tensor);
+  std::vector<std::pair<std::string, Tensor>> weights;
+  std::string problems;
+  int count = 0;
+  const auto problem = [&](const std::string& text) {
+    if (++count <= kMostProblemsShown) problems += "\n  " + text;
+  };
+  for (const ParameterInfo& parameter : parameters_of(spec)) {
+    const auto found = by_name.find(parameter.name);
+    if (found == by_name.end()) {
+      problem(concat(parameter.name, " is missing: expected shape ", parameter.shape));
+    } else if (found->second->shape() != parameter.shape) {
+      problem(concat(parameter.name, " has shape ", found->second->shape(), ": expected ", parameter.shape));
+    } else if (!is_floating(found->second->dtype())) {
+      problem(concat(parameter.name, " has dtype ", found->second->dtype(), ": expected a floating one"));
+    } else {
+      weights.emplace_back(parameter.name, *found->second);
+    }
+  }
+  if (count > kMostProblemsShown) problems += concat("\n  and ", count - kMostProblemsShown, " more");
+  if (count)
+    throw user_error("the weights do not fit the architecture '", spec.name, "' (width ", spec.width, ", depth ",
+                     spec.depth, ", image ", spec.image_size, ", patch ", spec.patch_size, ", ", spec.classes,
+                     " classes):", problems);
+  return weights;
+}
+
+ModelFile model_from(const TensorFile& file) {
+  const auto format = file.metadata.find("shiftadd.format");
+  if (format == file.metadata.end() || !file.metadata.contains("shiftadd.model"))
+    throw user_error("holds no shiftadd.model: not a model file of this program; convert it with "
+                     "shiftadd-convert IN --arch NAME --out MODEL.safetensors");
+  if (format->second != kFormat)
+    throw user_error("has format '", format->second.substr(0, 40), "', this program reads '", kFormat,
+                     "': it was written by a newer version");
+  ModelFile model;
+  model.spec = spec_from_json(metadata_json(file, "shiftadd.model"));
+  model.classes = classes_of(metadata_json(file, "shiftadd.classes"), model.spec.classes);
+  const nlohmann::json preprocess = metadata_json(file, "shiftadd.preprocess");
+  if (!preprocess.is_null()) model.preprocess = preprocess_from_json(preprocess);
+  // Every parameter takes room in the file: a spec that asks for more blocks than there are tensors is not
+  // worth a list of its parameters.
+  if (model.spec.depth > static_cast<int64_t>(file.tensors.size()))
+    throw user_error("shiftadd.model has depth ", model.spec.depth, ", the file only ", file.tensors.size(),
+                     " tensors");
+  model.weights = select_weights(model.spec, file.tensors);
+  return model;
+}
+
+}  // namespace
+
+ModelFile load_model(const std::string& path) {
+  const TensorFile file = read_safetensors(path);
+  try {
+    ModelFile model = model_from(file);
+    for (auto& [name, tensor] : model.weights) tensor = tensor.to(DType::kF32);
+    return model;
+  } catch (const Error& problem) {
+    throw Error(problem.kind(), path + ": " + problem.what());
+  }
+}
+
+void save_model(const std::string& path, const ModelFile& model) {
+  TensorFile file;
+  try {
+    validate(model.spec);
+    file.tensors = select_weights(model.spec, model.weights);
+  } catch (const Error& problem) {
+    throw Error(problem.kind(), path + ": cannot be written: " + problem.what());
+  }
+  file.metadata = metadata_of(model);
+  write_safetensors(path, file);
+}
+
+std::map<std::string, std::string> metadata_of(const ModelFile& model) {
+  // Class names come from folder names, which need not be UTF-8; JSON must be.
+  const auto text = [](const nlohmann::json& json) {
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  };
+  if (!model.classes.empty() && static_cast<int64_t>(model.classes.size()) != model.spec.classes)
+    throw user_error("[model] ", model.classes.size(), " class names for a network of ", model.spec.classes,
+                     " classes");
+  return {{"shiftadd.format", kFormat},
+          {"shiftadd.model", text(to_json(model.spec))},
+          {"shiftadd.classes", text(model.classes)},
+          {"shiftadd.preprocess", text(to_json(model.preprocess))}};
+}
+
+}  // namespace shiftadd
