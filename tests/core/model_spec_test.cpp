@@ -1,0 +1,70 @@
+// Named networks against their published sizes; JSON form and its errors; preprocessing's JSON.
+#include "core/model/model_spec.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/model/preprocess.h"
+
+using namespace shiftadd;
+using nlohmann::json;
+
+TEST_CASE("DeiT's parameter and MAC counts are the published ones") {
+  struct Row { const char* name; int64_t parameters; double linear, attention; };
+  for (const Row& row : {Row{"deit_tiny_patch16_224", 5717416, 1.0749, .1788},
+                         Row{"deit_small_patch16_224", 22050664, 4.2412, .3577},
+                         Row{"deit_base_patch16_224", 86567656, 16.8485, .7153}}) {
+    const ModelSpec spec = named_spec(row.name);
+    CHECK(count_parameters(spec) == row.parameters);
+    CHECK(parameters_of(spec).size() == 152);
+    const MacCount macs = count_macs(spec);
+    CHECK(macs.linear / 1e9 == doctest::Approx(row.linear).epsilon(1e-4));
+    CHECK(macs.attention / 1e9 == doctest::Approx(row.attention).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("a spec survives its JSON form; defaults come from base") {
+  for (const std::string& name : spec_names()) CHECK(spec_from_json(to_json(named_spec(name))) == named_spec(name));
+  const ModelSpec spec = spec_from_json(json::parse(R"({"base": "vit_cifar", "mlp_hidden": 256, "norm_eps": 1e-5})"));
+  CHECK(spec.width == 128);
+  CHECK(spec.mlp_hidden == 256);
+  CHECK(spec.norm_eps == 1e-5);
+}
+
+TEST_CASE("impossible or misspelt specs are refused with a reason") {
+  const auto refused = [](const char* text, const char* reason) {
+    INFO(text);
+    try {
+      spec_from_json(json::parse(text));
+      FAIL_CHECK("accepted");
+    } catch (const Error& error) {
+      CHECK(error.exit_code() == 2);
+      CHECK_MESSAGE(std::string(error.what()).find(reason) != std::string::npos, error.what());
+    }
+  };
+  refused(R"({"widht": 3})", "did you mean 'width'");
+  refused(R"({"width": "x"})", "width: expected a whole number");
+  refused(R"({"width": 100, "heads": 3})", "not divisible by heads");
+  refused(R"({"image_size": 225})", "not divisible by patch_size");
+  refused(R"({"depth": 0})", "depth is 0");
+  refused(R"({"width": 999999, "heads": 1, "depth": 999999})", "parameters");
+  refused(R"({"norm_eps": 0})", "norm_eps");
+  refused(R"({"family": "resnet"})", "resnet");
+  refused(R"({"base": "deit_tinny_patch16_224"})", "did you mean 'deit_tiny_patch16_224'");
+  refused(R"([1])", "expected a JSON object");
+}
+
+TEST_CASE("preprocessing survives its JSON form and names bad keys") {
+  Preprocess p;
+  p.resize = 0;
+  p.crop = 32;
+  p.interpolation = Interpolation::kBilinear;
+  p.mean = {0.5f, 0.1f, 0.485f};
+  CHECK(preprocess_from_json(to_json(p)) == p);
+  CHECK_THROWS_AS(preprocess_from_json(json::parse(R"({"crop": 0})")), Error);
+  CHECK_THROWS_AS(preprocess_from_json(json::parse(R"({"std": [1, 1, 0]})")), Error);
+  CHECK_THROWS_AS(preprocess_from_json(json::parse(R"({"mean": [1, 1]})")), Error);
+  CHECK_THROWS_AS(preprocess_from_json(json::parse(R"({"interpolation": "cubic"})")), Error);
+  CHECK_THROWS_AS(preprocess_from_json(json::parse(R"({"mena": 1})")), Error);
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Everything a change must pass: builds, runs all tests, then the unit tests again under the address,
+# undefined-behaviour and thread sanitizers. Installs missing Debian packages first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash cmake/install-packages.sh $(cat cmake/build-packages.txt) doctest-dev
+say() { echo "== $* ($(date +%H:%M:%S))"; }
+
+say "build"
+cmake --preset release >/dev/null
+cmake --build --preset release
+say "tests"
+ctest --test-dir build/release --output-on-failure --no-tests=error
+
+say "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+units="core ops autograd layers data train infer"
+cmake --preset asan -DSHIFTADD_SANITIZE=address,undefined >/dev/null
+cmake --build --preset asan --target $(printf 'test_%s ' $units)
+ctest --test-dir build/asan --output-on-failure --no-tests=error -R "^($(echo $units | tr ' ' '|'))\$"
+
+say "threads under ThreadSanitizer"
+cmake --preset tsan >/dev/null
+cmake --build --preset tsan --target test_core test_data
+ctest --test-dir build/tsan --output-on-failure --no-tests=error -R '^(core|data)$'
+say "done"
