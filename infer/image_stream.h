@@ -1,0 +1,51 @@
+// ImageStream: decodes and preprocesses images on worker threads, in order, ahead of the engine.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/model/preprocess.h"
+#include "core/tensor.h"
+
+namespace shiftadd::infer {
+
+/// Where encoded images come from; both functions are called from several threads at once.
+struct ImageSource {
+  int64_t count = 0;
+  std::function<std::string(int64_t item)> name;
+  std::function<std::vector<uint8_t>(int64_t item)> read;  // throws Error for a file that cannot be read
+};
+ImageSource source_of_files(std::vector<std::string> paths);
+
+struct ImageBatch {
+  struct Broken {
+    int64_t item;
+    std::string reason;  // "NAME: what is wrong"
+  };
+  Tensor images;               // (rows, 3, crop, crop); valid until the stream's next call
+  std::vector<int64_t> items;  // the source's item of each row, ascending
+  std::vector<Broken> broken;  // items of this batch that gave no row
+};
+
+class ImageStream {
+ public:
+  /// Batches are items [0, batch), [batch, 2 batch), ...; broken ones are left out of theirs. workers >= 1.
+  ImageStream(ImageSource source, const Preprocess& preprocess, int64_t batch, int workers);
+  ~ImageStream();  // stops at once, finished or not
+  ImageStream(const ImageStream&) = delete;
+  ImageStream& operator=(const ImageStream&) = delete;
+
+  /// The next batch (rows may be 0 when all its images are broken), or nothing at the end. Rethrows a
+  /// failure of the machine (no memory); a broken image is not one.
+  std::optional<ImageBatch> next();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace shiftadd::infer

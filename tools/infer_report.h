@@ -1,0 +1,115 @@
+// What shiftadd-infer prints: predictions and evaluations as tables for people or JSON for programs.
+#pragma once
+
+#include <algorithm>
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "infer/evaluation.h"
+
+namespace shiftadd::tools {
+
+/// The names to print: the model's, or its indices.
+inline std::vector<std::string> printed_names(const std::vector<std::string>& names, int64_t classes) {
+  if (!names.empty()) return names;
+  std::vector<std::string> numbers;
+  for (int64_t i = 0; i < classes; ++i) numbers.push_back(std::to_string(i));
+  return numbers;
+}
+
+/// Image names are bytes of the file system: anything that is not UTF-8 becomes U+FFFD.
+inline std::string to_line(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+/// Prints predictions image by image: blocks of a table, or one JSON array with an object a line.
+class PredictionWriter {
+ public:
+  PredictionWriter(std::ostream& out, std::vector<std::string> names, bool json)
+      : out_(out), names_(std::move(names)), json_(json) {
+    if (json_) out_ << "[";
+  }
+
+  void prediction(const std::string& image, const std::vector<infer::Prediction>& best) {
+    if (json_) {
+      nlohmann::ordered_json top = nlohmann::ordered_json::array();
+      for (const infer::Prediction& each : best)
+        top.push_back({{"class", names_[each.index]}, {"index", each.index}, {"probability", each.probability}});
+      object({{"image", image}, {"top", top}});
+      return;
+    }
+    out_ << image << "\n";
+    std::size_t width = 0;
+    for (const infer::Prediction& each : best) width = std::max(width, names_[each.index].size());
+    int rank = 0;
+    for (const infer::Prediction& each : best)
+      out_ << std::setw(5) << ++rank << "  " << std::left << std::setw(static_cast<int>(width))
+           << names_[each.index] << std::right << std::fixed << std::setprecision(2) << std::setw(9)
+           << 100 * each.probability << " %\n";
+  }
+
+  void broken(const std::string& image, const std::string& reason) {
+    if (json_) object({{"image", image}, {"error", reason}});
+  }
+
+  void finish() {
+    if (json_) out_ << (first_ ? "]\n" : "\n]\n");
+  }
+
+ private:
+  void object(const nlohmann::ordered_json& json) {
+    out_ << (first_ ? "\n" : ",\n") << to_line(json);
+    first_ = false;
+  }
+
+  std::ostream& out_;
+  std::vector<std::string> names_;
+  bool json_, first_ = true;
+};
+
+struct EvaluationFigures {
+  std::string set;
+  int64_t broken;
+  int threads;
+  double seconds;
+};
+
+inline void print_evaluation(std::ostream& out, const infer::Evaluation& evaluation,
+                             const std::vector<std::string>& names, const EvaluationFigures& figures, bool json) {
+  const double speed = static_cast<double>(evaluation.images()) / std::max(figures.seconds, 1e-9);
+  const auto percent = [](int64_t part, int64_t whole) { return infer::Evaluation::percent(part, whole); };
+  if (json) {
+    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const auto& each = evaluation.per_class()[i];
+      rows.push_back({{"class", names[i]}, {"images", each.images}, {"top1", percent(each.top1, each.images)},
+                      {"top5", percent(each.top5, each.images)}});
+    }
+    out << to_line({{"set", figures.set}, {"images", evaluation.images()}, {"broken", figures.broken},
+                    {"top1", evaluation.top1()}, {"top5", evaluation.top5()}, {"loss", evaluation.loss()},
+                    {"images_per_second", speed}, {"seconds", figures.seconds}, {"threads", figures.threads},
+                    {"per_class", rows}})
+        << "\n";
+    return;
+  }
+  out << std::fixed << std::setprecision(2) << "images   " << evaluation.images() << "\n"
+      << "top-1    " << evaluation.top1() << " %\n"
+      << "top-5    " << evaluation.top5() << " %\n"
+      << "loss     " << std::setprecision(4) << evaluation.loss() << "\n"
+      << "speed    " << std::setprecision(1) << speed << " images/s (" << figures.threads << " threads)\n\n";
+  std::size_t width = 5;
+  for (const std::string& name : names) width = std::max(width, name.size());
+  const int column = static_cast<int>(width);
+  out << std::left << std::setw(column) << "class" << std::right << std::setw(10) << "images" << std::setw(12)
+      << "top-1" << std::setw(12) << "top-5" << "\n" << std::setprecision(2);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto& each = evaluation.per_class()[i];
+    out << std::left << std::setw(column) << names[i] << std::right << std::setw(10) << each.images << std::setw(10)
+        << percent(each.top1, each.images) << " %" << std::setw(10) << percent(each.top5, each.images) << " %\n";
+  }
+}
+
+}  // namespace shiftadd::tools

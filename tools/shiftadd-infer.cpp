@@ -1,0 +1,228 @@
+// shiftadd-infer: classifies images with a model file, or evaluates it on a labelled set.
+#include <csignal>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "core/io/files.h"
+#include "core/io/safetensors.h"
+#include "core/parallel.h"
+#include "data/dataset.h"
+#include "infer/evaluation.h"
+#include "infer/image_stream.h"
+#include "infer/inputs.h"
+#include "infer/session.h"
+#include "tools/infer_progress.h"
+#include "tools/infer_report.h"
+#include "tools/program.h"
+
+namespace shiftadd::tools {
+namespace {
+
+constexpr int kInterrupted = 130;
+volatile std::sig_atomic_t interrupted = 0;
+
+// The first Ctrl-C ends the run after the current batch; a second one ends the process at once.
+void watch_interrupts() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = SA_RESETHAND;
+  sigaction(SIGINT, &action, nullptr);
+}
+
+struct Options {
+  std::string model;
+  std::vector<std::string> images;
+  std::string eval, confusion, dump, device = "auto";
+  int64_t top_k = 5, batch = 32;
+  int threads = available_cores(), workers = 0;
+  bool json = false;
+};
+
+// Rows of float32 collected for --dump.
+class Rows {
+ public:
+  void add(const float* values, int64_t count) { values_.insert(values_.end(), values, values + count); }
+  Tensor tensor(Shape row) const {
+    const int64_t width = element_count(row);
+    row.insert(row.begin(), static_cast<int64_t>(values_.size()) / width);
+    return Tensor::from(values_, row);
+  }
+
+ private:
+  std::vector<float> values_;
+};
+
+infer::Session open_model(const Options& options) {
+  infer::Session session(load_model(options.model));
+  const ModelSpec& spec = session.spec();
+  if (spec.in_channels != 3)
+    throw user_error(options.model, ": the model takes ", spec.in_channels, " channels: images have 3");
+  if (session.preprocess().crop != spec.image_size)
+    throw user_error(options.model, ": preprocessing crops to ", session.preprocess().crop,
+                     ", but the model takes ", spec.image_size, " pixels");
+  return session;
+}
+
+// Runs all images of `source` through the session. Calls row(item, pixels, logits) for each image in order,
+// and broken(item, reason) for each that cannot be read. Returns how many were broken.
+template <class Row, class Broken>
+int64_t run_all(infer::Session& session, const infer::ImageSource& source, const Options& options,
+                InferProgress& progress, Row row, Broken broken) {
+  const int workers = options.workers ? options.workers : options.threads;
+  infer::ImageStream stream(source, session.preprocess(), options.batch, workers);
+  const int64_t classes = session.spec().classes;
+  std::vector<float> logits(options.batch * classes);
+  int64_t done = 0, broken_count = 0;
+  while (!interrupted) {
+    const auto batch = stream.next();
+    if (!batch) break;
+    const auto rows = static_cast<int64_t>(batch->items.size());
+    const float* pixels = batch->images.data<float>();
+    session.run(pixels, rows, logits.data());
+    const int64_t values = rows ? batch->images.numel() / rows : 0;
+    for (const auto& each : batch->broken) {
+      progress.clear();
+      std::cerr << "shiftadd-infer: error: " << each.reason << std::endl;
+      broken(each.item, each.reason);
+    }
+    for (int64_t i = 0; i < rows; ++i) row(batch->items[i], pixels + i * values, logits.data() + i * classes);
+    broken_count += static_cast<int64_t>(batch->broken.size());
+    done += rows + static_cast<int64_t>(batch->broken.size());
+    progress.update(done);
+  }
+  progress.clear();
+  return broken_count;
+}
+
+int finish(int64_t broken) {
+  if (interrupted) {
+    std::cout.flush();
+    std::cerr << "shiftadd-infer: interrupted" << std::endl;
+    return kInterrupted;
+  }
+  return broken ? 2 : 0;
+}
+
+void write_dump(const Options& options, const std::vector<std::string>& names,
+                std::vector<std::pair<std::string, Tensor>> tensors) {
+  TensorFile file;
+  file.tensors = std::move(tensors);
+  file.metadata["images"] = to_line(nlohmann::ordered_json(names));
+  write_safetensors(options.dump, file);
+}
+
+int classify(const Options& options) {
+  const std::vector<std::string> paths = infer::list_images(options.images, std::cin);
+  infer::Session session = open_model(options);
+  const ModelSpec& spec = session.spec();
+  PredictionWriter writer(std::cout, printed_names(session.classes(), spec.classes), options.json);
+  // On a terminal the predictions themselves show how far it is.
+  InferProgress progress(static_cast<int64_t>(paths.size()), paths.size() > 1 && !isatty(STDOUT_FILENO));
+  Rows inputs, logits;
+  std::vector<std::string> names;
+  const Shape image_shape = {3, spec.image_size, spec.image_size};
+  const int64_t broken = run_all(
+      session, infer::source_of_files(paths), options, progress,
+      [&](int64_t item, const float* pixels, const float* row) {
+        writer.prediction(paths[item], infer::top_k(row, spec.classes, options.top_k));
+        if (options.dump.empty()) return;
+        inputs.add(pixels, element_count(image_shape));
+        logits.add(row, spec.classes);
+        names.push_back(paths[item]);
+      },
+      [&](int64_t item, const std::string& reason) { writer.broken(paths[item], reason); });
+  writer.finish();
+  if (!options.dump.empty() && !interrupted)
+    write_dump(options, names, {{"input", inputs.tensor(image_shape)}, {"logits", logits.tensor({spec.classes})}});
+  return finish(broken);
+}
+
+int evaluate(const Options& options) {
+  const data::ImageFolder set = data::ImageFolder::open(options.eval);
+  infer::Session session = open_model(options);
+  const int64_t classes = session.spec().classes;
+  const std::vector<int64_t> indices =
+      infer::match_classes(session.classes(), classes, set.classes(), options.eval);
+  const std::vector<std::string> names = session.classes().empty() ? set.classes() : session.classes();
+  const infer::ImageSource source = {set.size(), [&](int64_t item) { return set.name(item); },
+                                     [&](int64_t item) { return set.read(item); }};
+  InferProgress progress(set.size(), true);
+  infer::Evaluation evaluation(classes);
+  Rows logits;
+  std::vector<int64_t> labels;
+  std::vector<std::string> dumped;
+  const auto start = std::chrono::steady_clock::now();
+  const int64_t broken = run_all(
+      session, source, options, progress,
+      [&](int64_t item, const float*, const float* row) {
+        const int64_t label = indices[set.label(item)];
+        evaluation.add(row, label);
+        if (options.dump.empty()) return;
+        logits.add(row, classes);
+        labels.push_back(label);
+        dumped.push_back(set.name(item));
+      },
+      [](int64_t, const std::string&) {});
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (interrupted) return finish(broken);
+  if (!options.confusion.empty()) write_file(options.confusion, evaluation.confusion_csv(names));
+  if (!options.dump.empty())
+    write_dump(options, dumped,
+               {{"logits", logits.tensor({classes})},
+                {"labels", Tensor::from(labels, {static_cast<int64_t>(labels.size())})}});
+  print_evaluation(std::cout, evaluation, names, {options.eval, broken, options.threads, seconds}, options.json);
+  return finish(broken);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Classifies images with a model file, or evaluates it on a labelled set.\n"
+               "Exit status: 0, 2 when an image or an argument was bad, 1 after a failure, 130 after Ctrl-C.",
+               "shiftadd-infer");
+  Options options;
+  app.add_option("model", options.model, "A model file of shiftadd-train or shiftadd-convert")
+      ->required()->option_text("MODEL");
+  app.add_option("images", options.images,
+                 "Images, folders (searched for images), or - for a list on standard input, one a line")
+      ->option_text("[IMAGE|DIR|-]...");
+  app.add_option("--eval", options.eval, "Evaluate on a folder of class folders, or such a tree in a .tar")
+      ->option_text("DIR|TAR");
+  app.add_option("--top-k", options.top_k, "How many classes to print for an image [5]")
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))->option_text("N");
+  app.add_flag("--json", options.json,
+               "Print JSON: an array with one object an image, or one object for --eval");
+  app.add_option("--threads", options.threads, "Threads that compute [all cores]")
+      ->check(CLI::Range(1, 1024))->option_text("N");
+  app.add_option("--workers", options.workers, "Threads that decode images [as many as --threads]")
+      ->check(CLI::Range(1, 1024))->option_text("N");
+  app.add_option("--batch", options.batch, "Images a batch; changes no result [32]")
+      ->check(CLI::Range(int64_t{1}, int64_t{65'536}))->option_text("N");
+  app.add_option("--confusion", options.confusion, "With --eval: write the confusion matrix as CSV")
+      ->option_text("FILE.csv");
+  app.add_option("--dump", options.dump,
+                 "Write tensors: input and logits of the images; with --eval logits and labels")
+      ->option_text("FILE.safetensors");
+  app.add_option("--device", options.device, "Where to compute: cpu, cuda or auto [auto]")
+      ->check(CLI::IsMember({"cpu", "cuda", "auto"}))->option_text("cpu|cuda|auto");
+  if (const auto status = parse_arguments(app, argc, argv)) return *status;
+
+  return run_program("shiftadd-infer", [&] {
+    if (options.device == "cuda")
+      throw failure("--device cuda: CUDA is not built into this version; use --device cpu");
+    if (options.eval.empty() == options.images.empty())
+      throw user_error(options.eval.empty() ? "nothing to do: name an image, a folder or -, or give --eval"
+                                            : "--eval takes its images from the set: name no other images");
+    if (!options.confusion.empty() && options.eval.empty())
+      throw user_error("--confusion needs --eval: only a labelled set has a confusion matrix");
+    set_num_threads(options.threads);
+    watch_interrupts();
+    return options.eval.empty() ? classify(options) : evaluate(options);
+  });
+}
+
+}  // namespace
+}  // namespace shiftadd::tools
+
+int main(int argc, char** argv) { return shiftadd::tools::run(argc, argv); }
