@@ -1,0 +1,49 @@
+// The files that tell how a run went: metrics.csv (one row per epoch), metrics.jsonl (steps and epochs),
+// TensorBoard events.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "train/append_file.h"
+#include "train/evaluation.h"
+#include "train/tensorboard.h"
+
+namespace shiftadd::train {
+
+/// How far the files had been written: part of every checkpoint, so that a resumed run cuts off what
+/// followed the checkpoint and then continues without a gap or a duplicate.
+struct LogPosition {
+  int64_t csv = 0, jsonl = 0, events = 0;  // bytes
+  std::string events_name;                 // file name in the run's folder; empty: none
+};
+
+struct StepRecord {
+  int64_t step = 0, epoch = 0;  // steps done; epochs done
+  double loss = 0, lr = 0, gradient_norm = 0, images_per_second = 0;
+};
+
+struct EpochRecord {
+  int64_t epoch = 0, step = 0;  // epochs done, steps done
+  double lr = 0;                // at the epoch's first step
+  double train_loss = 0;        // mean over the epoch
+  double seconds = 0, images_per_second = 0;
+  std::optional<Evaluation> validation;
+};
+
+class RunLog {
+ public:
+  /// Opens the files in `folder` at `position`; wall_time (seconds since 1970) names a new events file.
+  RunLog(const std::string& folder, const LogPosition& position, bool tensorboard, double wall_time);
+  void write(const StepRecord& record, double wall_time);
+  void write(const EpochRecord& record, double wall_time);
+  LogPosition position() const;
+
+ private:
+  AppendFile csv_, jsonl_;
+  std::string events_name_;
+  std::unique_ptr<EventFile> events_;
+};
+
+}  // namespace shiftadd::train
