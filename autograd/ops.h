@@ -29,8 +29,11 @@ Variable softmax(const Variable& x);  // last axis
 
 // --- attention
 /// qkv (B, N, 3 C), order q, k, v, each (heads, d) -> softmax(q k^T / sqrt(d)) v as (B, N, C). Keeps qkv, the
-/// output and one number per row and head; backward recomputes the scores.
-Variable softmax_attention(const Variable& qkv, int64_t heads);
+/// output and one number per row and head; backward recomputes the scores. With `queries`, only the first
+/// so many tokens ask (all remain keys): (B, queries, C), what a last block needs that is read at its class
+/// token alone.
+inline constexpr int64_t kAllQueries = -1;
+Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries = kAllQueries);
 /// Separate tensors: q (B, N, C), k and v (B, M, C) (spatial-reduction attention).
 Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads);
 

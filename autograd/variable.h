@@ -53,7 +53,7 @@ class Variable {
 
 /// What every op ends with: wraps `value` and records `backward`, which gets d loss / d value and returns
 /// one gradient per input (an undefined Tensor where the input needs none). The gradient handed in may be
-/// overwritten and returned. `backward` must capture Tensors, never Variables with history (cycles). When
+/// returned, and overwritten when its use_count() is 1. `backward` must capture Tensors, never Variables with history (cycles). When
 /// recording is off or no input requires a gradient, the closure is dropped at once.
 /// `op` names the operation in errors and in anomaly mode.
 Variable make_result(const char* op, Tensor value, std::vector<Variable> inputs,

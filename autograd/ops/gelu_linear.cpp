@@ -1,0 +1,42 @@
+// y = gelu(x) W^T + b (+ residual), keeping x alone: gelu is computed again in backward, which is cheaper
+// than the memory of a second (..., hidden) activation.
+#include "autograd/ops.h"
+#include "autograd/ops/linear.h"
+#include "autograd/ops/support.h"
+
+namespace shiftadd::autograd {
+
+Variable gelu_linear(const Variable& x, const Variable& weight, const Variable& bias,
+                     const Variable& residual) {
+  const LinearShape s = check_linear("gelu_linear", x, weight, bias, residual);
+  Tensor y(output_shape(x, s.out), x.dtype());
+  dispatch(x.dtype(), [&]<class T>() {
+    const Tensor active(x.shape(), x.dtype());
+    kernels<T>().gelu({active.numel(), x.value().data<T>(), active.data<T>()});
+    linear_forward<T>(s, active.data<T>(), weight.value(), bias.defined() ? bias.value() : Tensor(),
+                      residual.defined() ? residual.value() : Tensor(), y.data<T>());
+  });
+  ParameterGradient dw(weight), db(bias);
+  return make_result(
+      "gelu_linear", std::move(y), {x, weight, bias, residual},
+      [s, dw, db, kept_x = dw.wanted() || wants_gradient(x) ? x.value() : Tensor(),
+       kept_weight = wants_gradient(x) ? weight.value() : Tensor(),
+       pass = wants_gradient(residual)](const Tensor& dy) mutable -> std::vector<Tensor> {
+        Tensor dx;
+        dispatch(dy.dtype(), [&]<class T>() {
+          Tensor active;
+          if (dw.wanted()) {
+            active = Tensor(kept_x.shape(), kept_x.dtype());
+            kernels<T>().gelu({active.numel(), kept_x.data<T>(), active.data<T>()});
+          }
+          linear_parameter_gradients<T>(s, pointer<T>(active), dy.data<T>(), dw.target(), db.target());
+          if (!kept_weight.defined()) return;
+          dx = active.defined() ? std::move(active) : Tensor(kept_x.shape(), kept_x.dtype());
+          linear_input_gradient<T>(s, dy.data<T>(), kept_weight, dx.data<T>());
+          kernels<T>().gelu_backward({dx.numel(), kept_x.data<T>(), dx.data<T>(), dx.data<T>()});
+        });
+        return {dx, dw.result(), db.result(), pass ? dy : Tensor()};
+      });
+}
+
+}  // namespace shiftadd::autograd
