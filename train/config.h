@@ -31,8 +31,9 @@ struct SyntheticConfig {
 struct DataConfig {
   std::string train, val;     // folders or tars; val "": val_fraction of train
   double val_fraction = 0.1;  // used where val is empty
-  std::optional<SyntheticConfig> synthetic;  // when set, train and val above are already FOLDER/train, FOLDER/val
-  Preprocess preprocess;                     // crop is always the model's image_size
+  std::optional<SyntheticConfig>
+      synthetic;          // when set, train and val above are already FOLDER/train, FOLDER/val
+  Preprocess preprocess;  // crop is always the model's image_size
   data::AugmentOptions augment;
   data::MixOptions mix;
   double label_smoothing = 0;
@@ -77,10 +78,11 @@ struct EarlyStopConfig {
 
 struct LoopConfig {
   int64_t epochs = 10, batch = 128;
-  int64_t accumulate = 1;  // gradient accumulation: an optimizer step sees accumulate * batch images
-  int64_t max_steps = 0;   // optimizer steps; 0: no limit
-  double clip_norm = 0;    // global L2 norm; 0: off
-  double ema_decay = 0;    // 0: off
+  int64_t accumulate =
+      1;                  // gradient accumulation: an optimizer step sees accumulate * batch images
+  int64_t max_steps = 0;  // optimizer steps; 0: no limit
+  double clip_norm = 0;   // global L2 norm; 0: off
+  double ema_decay = 0;   // 0: off
   std::vector<std::string> freeze;  // parameter names with '*' (matches_pattern)
   int64_t eval_every = 1;           // epochs; the last epoch is always evaluated
   enum class Precision : uint8_t { kFp32 } precision = Precision::kFp32;
@@ -114,11 +116,14 @@ struct TrainConfig {
   LogConfig log;
 };
 
-/// Reads PATH with its "extends" chain, then applies overrides "train.epochs=3" in order (the value as JSON,
-/// else as a string). Paths in "extends" are relative to the file that holds them, all others to
-/// the working directory. Throws Error (user) "FILE:LINE: key.path: what is wrong, what was expected".
-TrainConfig load_train_config(const std::string& path, const std::vector<std::string>& overrides = {});
-/// The same from text; `name` stands for the file in errors, and "extends" is relative to its folder.
+/// Reads PATH with its "extends" chain, then applies overrides "train.epochs=3" in order (the value
+/// as JSON, else as a string). Paths in "extends" are relative to the file that holds them, all
+/// others to the working directory. Throws Error (user) "FILE:LINE: key.path: what is wrong, what
+/// was expected".
+TrainConfig load_train_config(const std::string& path,
+                              const std::vector<std::string>& overrides = {});
+/// The same from text; `name` stands for the file in errors, and "extends" is relative to its
+/// folder.
 TrainConfig parse_train_config(std::string_view text, const std::string& name,
                                const std::vector<std::string>& overrides = {});
 /// Every option resolved, as JSON that reads back to the same configuration; stable key order.
@@ -128,7 +133,8 @@ std::string train_schema();
 /// One line per option: key, type, default, range, description.
 std::string train_config_help();
 
-/// Whole-name match; '*' stands for any run of characters: "blocks.0.*" matches "blocks.0.attn.qkv.weight".
+/// Whole-name match; '*' stands for any run of characters: "blocks.0.*" matches
+/// "blocks.0.attn.qkv.weight".
 bool matches_pattern(std::string_view pattern, std::string_view name);
 
 }  // namespace shiftadd::train

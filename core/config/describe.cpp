@@ -1,0 +1,248 @@
+// Turns a list of options into text: one visitor records it, each output is made from the record.
+#include "core/config/describe.h"
+
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace shiftadd {
+
+bool ConfigRange::contains(double value) const {
+  return (low_open ? value > low : value >= low) && (high_open ? value < high : value <= high);
+}
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// A whole value as an integer: 30 and not 30.0.
+Json plain(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15) return static_cast<int64_t>(value);
+  return value;
+}
+
+Json plain(const std::vector<double>& values) {
+  Json list = Json::array();
+  for (double value : values) list.push_back(plain(value));
+  return list;
+}
+
+std::string dumped(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+/// One line: [0.9, 0.999].
+std::string on_one_line(const Json& json) {
+  if (!json.is_array()) return dumped(json);
+  std::string out;
+  for (const Json& item : json) out += (out.empty() ? "[" : ", ") + dumped(item);
+  return out.empty() ? "[]" : out + "]";
+}
+
+struct Entry {
+  std::string path, key;
+  enum class Kind : uint8_t { kOption, kObject, kEnd } kind;
+  Json value;        // kOption
+  Json schema;       // type, range and description
+  std::string type;  // for people
+};
+
+Json range_schema(const char* type, const ConfigRange& range) {
+  Json schema{{"type", type}};
+  if (std::isfinite(range.low))
+    schema[range.low_open ? "exclusiveMinimum" : "minimum"] = plain(range.low);
+  if (std::isfinite(range.high))
+    schema[range.high_open ? "exclusiveMaximum" : "maximum"] = plain(range.high);
+  return schema;
+}
+
+std::string choices(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : " | ") + ('"' + word + '"');
+  return out;
+}
+
+class Recorder : public ConfigVisitor {
+ public:
+  /// everything: objects that may be null are listed even when they are.
+  explicit Recorder(bool everything) : everything_(everything) {}
+  std::vector<Entry> entries;
+
+  void boolean(const char* key, bool& value, const char* about) override {
+    add(key, value, Json{{"type", "boolean"}}, "true | false", about);
+  }
+  void integer(const char* key, int64_t& value, const ConfigRange& range,
+               const char* about) override {
+    add(key, value, range_schema("integer", range), named("whole number", range), about);
+  }
+  void number(const char* key, double& value, const ConfigRange& range,
+              const char* about) override {
+    add(key, plain(value), range_schema("number", range), named("number", range), about);
+  }
+  void text(const char* key, std::string& value, const char* about) override {
+    add(key, value, Json{{"type", "string"}}, "string", about);
+  }
+  void choice(const char* key, std::string& value, const std::vector<std::string>& words,
+              const char* about) override {
+    add(key, value, Json{{"enum", words}}, choices(words), about);
+  }
+  void texts(const char* key, std::vector<std::string>& value, const char* about) override {
+    add(key, value, Json{{"type", "array"}, {"items", {{"type", "string"}}}}, "list of strings",
+        about);
+  }
+  void tuple(const char* key, std::vector<double>& value, const ConfigRange& range,
+             const char* about) override {
+    const std::size_t count = value.size();
+    add(key, plain(value),
+        Json{{"type", "array"},
+             {"items", range_schema("number", range)},
+             {"minItems", count},
+             {"maxItems", count}},
+        "list of " + std::to_string(count) + named(" numbers", range), about);
+  }
+  void word_or_numbers(const char* key, std::string& word, const std::vector<std::string>& words,
+                       std::vector<double>& numbers, const ConfigRange& range,
+                       const char* about) override {
+    const Json list{{"type", "array"}, {"items", range_schema("number", range)}, {"minItems", 1}};
+    add(key, numbers.empty() ? Json(word) : plain(numbers),
+        Json{{"anyOf", Json::array({Json{{"enum", words}}, list})}},
+        choices(words) + " | list of" + named(" numbers", range), about);
+  }
+  void begin(const char* key, const char* about) override {
+    open(key, Json{{"type", "object"}}, about);
+  }
+  bool begin_optional(const char* key, bool& present, const char* about) override {
+    if (present || everything_) {
+      open(key, Json{{"type", {"object", "null"}}}, about);
+      return true;
+    }
+    add(key, nullptr, {}, "object | null", about);
+    return false;
+  }
+  void end() override {
+    entries.push_back({path_, "", Entry::Kind::kEnd, {}, {}, ""});
+    const std::size_t dot = path_.rfind('.');
+    path_.resize(dot == std::string::npos ? 0 : dot);
+  }
+
+ private:
+  static std::string named(const std::string& what, const ConfigRange& range) {
+    const std::string text = range.text();
+    return text.empty() ? what : what + " " + text;
+  }
+  std::string path_of(const char* key) const { return path_.empty() ? key : path_ + "." + key; }
+  void add(const char* key, Json value, Json schema, std::string type, const char* about) {
+    schema["description"] = about;
+    entries.push_back({path_of(key), key, Entry::Kind::kOption, std::move(value), std::move(schema),
+                       std::move(type)});
+  }
+  void open(const char* key, Json schema, const char* about) {
+    schema["description"] = about;
+    path_ = path_of(key);
+    entries.push_back({path_, key, Entry::Kind::kObject, {}, std::move(schema), "object"});
+  }
+
+  bool everything_;
+  std::string path_;
+};
+
+std::vector<Entry> record(const ConfigListing& listing, bool everything) {
+  Recorder recorder(everything);
+  listing(recorder);
+  return std::move(recorder.entries);
+}
+
+/// The properties of one object, from entries[at] to its end.
+Json properties(const std::vector<Entry>& entries, std::size_t& at) {
+  Json out = Json::object();
+  for (; at < entries.size() && entries[at].kind != Entry::Kind::kEnd; ++at) {
+    const Entry& entry = entries[at];
+    Json& schema = out[entry.key] = entry.schema;
+    if (entry.kind == Entry::Kind::kOption) {
+      schema["default"] = entry.value;
+    } else {
+      schema["properties"] = properties(entries, ++at);
+      schema["additionalProperties"] = false;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string ConfigRange::text() const {
+  const std::string from = dumped(plain(low)), to = dumped(plain(high));
+  const bool has_low = std::isfinite(low), has_high = std::isfinite(high);
+  if (has_low && has_high)
+    return (low_open ? "above " : "from ") + from + (high_open ? " to below " : " to ") + to;
+  if (has_low) return (low_open ? "> " : ">= ") + from;
+  if (has_high) return (high_open ? "< " : "<= ") + to;
+  return "";
+}
+
+std::string print_config(const ConfigListing& listing) {
+  std::string out = "{";
+  std::size_t depth = 1;
+  bool first = true;
+  for (const Entry& entry : record(listing, false)) {
+    if (entry.kind == Entry::Kind::kEnd) {
+      out += "\n" + std::string(2 * --depth, ' ') + "}";
+      first = false;
+      continue;
+    }
+    out += (first ? "\n" : ",\n") + std::string(2 * depth, ' ') + dumped(entry.key) + ": ";
+    first = entry.kind == Entry::Kind::kObject;
+    if (first) {
+      out += "{";
+      ++depth;
+    } else {
+      out += on_one_line(entry.value);
+    }
+  }
+  return out + "\n}\n";
+}
+
+std::string config_schema(const ConfigListing& listing, const std::string& title,
+                          const std::string& about) {
+  std::size_t at = 0;
+  const std::vector<Entry> entries = record(listing, true);
+  Json own{
+      {"$schema", {{"type", "string"}, {"description", "For editors; not read."}}},
+      {"extends",
+       {{"type", "string"},
+        {"description",
+         "A config this one adds to, relative to this file's folder: objects merge key by key, "
+         "everything else here replaces what is there."}}}};
+  own.update(properties(entries, at));
+  const Json schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
+                    {"title", title},
+                    {"description", about},
+                    {"type", "object"},
+                    {"properties", own},
+                    {"additionalProperties", false}};
+  return dumped(schema, 2) + "\n";
+}
+
+std::string config_help(const ConfigListing& listing) {
+  std::string out;
+  for (const Entry& entry : record(listing, true)) {
+    if (entry.kind == Entry::Kind::kEnd) continue;
+    const std::string about = entry.schema.at("description").get<std::string>();
+    if (entry.kind == Entry::Kind::kObject) {
+      out += entry.path + ": " + about + "\n";
+    } else {
+      out += "  " + entry.path + " = " + dumped(entry.value) + " (" + entry.type + "): " + about +
+             "\n";
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> option_paths(const ConfigListing& listing) {
+  std::vector<std::string> out;
+  for (const Entry& entry : record(listing, true))
+    if (entry.kind != Entry::Kind::kEnd) out.push_back(entry.path);
+  return out;
+}
+
+}  // namespace shiftadd

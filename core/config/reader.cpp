@@ -1,0 +1,223 @@
+// Typed reading of options, and the words of its errors.
+#include "core/config/reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "core/error.h"
+#include "core/names.h"
+
+namespace shiftadd {
+namespace {
+
+std::string joined(const std::vector<std::string>& words, const char* quote) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + (quote + word) + quote;
+  return out;
+}
+
+std::string with_range(const std::string& what, const ConfigRange& range) {
+  const std::string text = range.text();
+  return text.empty() ? what : what + " " + text;
+}
+
+/// 3, 3.0 and 3e0 are whole; 3.5 and anything beyond int64 are not.
+std::optional<int64_t> whole(const ConfigNode& node) {
+  int64_t value = 0;
+  const char* end = node.text.data() + node.text.size();
+  const auto [stop, error] = std::from_chars(node.text.data(), end, value);
+  if (error == std::errc() && stop == end) return value;
+  const double number = node.number();
+  constexpr double kExact = 9007199254740992;  // 2^53: above it float64 skips integers
+  if (std::abs(number) > kExact || number != std::floor(number)) return std::nullopt;
+  return static_cast<int64_t>(number);
+}
+
+}  // namespace
+
+ConfigReader::ConfigReader(const ConfigNode& root, std::vector<std::string> paths)
+    : root_(root), paths_(std::move(paths)) {
+  frames_.push_back({&root, "", {}});
+}
+
+void ConfigReader::finish() { refuse_unknown(frames_.front()); }
+
+bool ConfigReader::has(std::string_view path) const {
+  const ConfigNode* node = &root_;
+  while (node && !path.empty()) {
+    const std::size_t dot = path.find('.');
+    node = node->find(path.substr(0, dot));
+    path = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
+  }
+  return node != nullptr;
+}
+
+void ConfigReader::fail(const std::string& path, const std::string& message) const {
+  const ConfigNode* node = &root_;
+  for (std::string_view rest = path; !rest.empty();) {
+    const std::size_t dot = rest.find('.');
+    const ConfigNode* next = node->find(rest.substr(0, dot));
+    if (!next) break;
+    node = next;
+    rest = dot == std::string_view::npos ? std::string_view() : rest.substr(dot + 1);
+  }
+  throw user_error(node->location(), ": ", path, ": ", message);
+}
+
+std::string ConfigReader::path_of(std::string_view key) const {
+  const std::string& outer = frames_.back().path;
+  return outer.empty() ? std::string(key) : outer + "." + std::string(key);
+}
+
+const ConfigNode* ConfigReader::take(const char* key) {
+  Frame& frame = frames_.back();
+  frame.keys.emplace_back(key);
+  return frame.node ? frame.node->find(key) : nullptr;
+}
+
+void ConfigReader::expected(const ConfigNode& node, const char* key,
+                            const std::string& what) const {
+  throw user_error(node.location(), ": ", path_of(key), ": expected ", what, ", got ",
+                   node.described());
+}
+
+void ConfigReader::boolean(const char* key, bool& value, const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  if (node->kind != ConfigNode::Kind::kBoolean) expected(*node, key, "true or false");
+  value = node->text == "true";
+}
+
+void ConfigReader::integer(const char* key, int64_t& value, const ConfigRange& range, const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  const auto number = node->kind == ConfigNode::Kind::kNumber ? whole(*node) : std::nullopt;
+  if (!number || !range.contains(static_cast<double>(*number)))
+    expected(*node, key, with_range("a whole number", range));
+  value = *number;
+}
+
+void ConfigReader::number(const char* key, double& value, const ConfigRange& range, const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  if (node->kind != ConfigNode::Kind::kNumber || !range.contains(node->number()))
+    expected(*node, key, with_range("a number", range));
+  value = node->number();
+}
+
+void ConfigReader::text(const char* key, std::string& value, const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  // --set name=12 means the word: only files can quote conveniently
+  const bool bare = node->line == 0 && (node->kind == ConfigNode::Kind::kNumber ||
+                                        node->kind == ConfigNode::Kind::kBoolean);
+  if (node->kind != ConfigNode::Kind::kString && !bare) expected(*node, key, "a string");
+  value = node->text;
+}
+
+std::string ConfigReader::word(const ConfigNode& node, const char* key,
+                               const std::vector<std::string>& words,
+                               const std::string& otherwise) const {
+  const bool known = node.kind == ConfigNode::Kind::kString &&
+                     std::find(words.begin(), words.end(), node.text) != words.end();
+  if (known) return node.text;
+  const std::string hint =
+      node.kind == ConfigNode::Kind::kString ? did_you_mean(node.text.substr(0, 100), words) : "";
+  throw user_error(node.location(), ": ", path_of(key), ": expected one of ", joined(words, "\""),
+                   otherwise, ", got ", node.described(), hint);
+}
+
+void ConfigReader::choice(const char* key, std::string& value,
+                          const std::vector<std::string>& words, const char*) {
+  if (const ConfigNode* node = take(key)) value = word(*node, key, words, "");
+}
+
+void ConfigReader::texts(const char* key, std::vector<std::string>& value, const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  if (node->kind != ConfigNode::Kind::kArray) expected(*node, key, "a list of strings");
+  value.clear();
+  for (const ConfigNode& item : node->items) {
+    if (item.kind != ConfigNode::Kind::kString)
+      expected(item, key, "a list of strings, each element a string");
+    value.push_back(item.text);
+  }
+}
+
+void ConfigReader::list(const ConfigNode& node, const char* key, std::vector<double>& out,
+                        const ConfigRange& range, const std::string& what) const {
+  out.clear();
+  for (const ConfigNode& item : node.items) {
+    if (item.kind != ConfigNode::Kind::kNumber || !range.contains(item.number()))
+      expected(item, key, with_range(what + ", each", range));
+    out.push_back(item.number());
+  }
+}
+
+void ConfigReader::tuple(const char* key, std::vector<double>& value, const ConfigRange& range,
+                         const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  const std::string what = concat("a list of ", value.size(), " numbers");
+  if (node->kind != ConfigNode::Kind::kArray || node->items.size() != value.size())
+    expected(*node, key, what);
+  list(*node, key, value, range, what);
+}
+
+void ConfigReader::word_or_numbers(const char* key, std::string& name,
+                                   const std::vector<std::string>& words,
+                                   std::vector<double>& numbers, const ConfigRange& range,
+                                   const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  numbers.clear();
+  if (node->kind == ConfigNode::Kind::kArray && !node->items.empty()) {
+    list(*node, key, numbers, range, "a list of numbers");
+    name.clear();
+  } else {
+    name = word(*node, key, words, " or a list of numbers");
+  }
+}
+
+void ConfigReader::begin(const char* key, const char*) {
+  const ConfigNode* node = take(key);
+  if (node && !node->is_object()) expected(*node, key, "an object {...}");
+  frames_.push_back({node, path_of(key), {}});
+}
+
+bool ConfigReader::begin_optional(const char* key, bool& present, const char* about) {
+  const ConfigNode* node = frames_.back().node ? frames_.back().node->find(key) : nullptr;
+  present = node && node->kind != ConfigNode::Kind::kNull;
+  if (!present) {
+    take(key);
+    return false;
+  }
+  begin(key, about);
+  return true;
+}
+
+void ConfigReader::end() {
+  refuse_unknown(frames_.back());
+  frames_.pop_back();
+}
+
+void ConfigReader::refuse_unknown(const Frame& frame) const {
+  if (!frame.node) return;
+  for (const ConfigMember& member : frame.node->members) {
+    if (std::find(frame.keys.begin(), frame.keys.end(), member.key) != frame.keys.end()) continue;
+    const std::string key = member.key.substr(0, 100);
+    std::string hint = did_you_mean(key, frame.keys);
+    // a key in the wrong object: "lr" at the root is train.optimizer.lr
+    for (std::size_t i = 0; hint.empty() && i < paths_.size(); ++i)
+      if (paths_[i].ends_with("." + key)) hint = "; did you mean '" + paths_[i] + "'?";
+    if (hint.empty()) hint = "; known here: " + joined(frame.keys, "");
+    ConfigNode at = member.value;
+    at.line = member.line;
+    const std::string path = frame.path.empty() ? key : frame.path + "." + key;
+    throw user_error(at.location(), ": ", path, ": unknown key", hint);
+  }
+}
+
+}  // namespace shiftadd

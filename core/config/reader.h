@@ -1,0 +1,66 @@
+// Fills options from a config tree; every error names file, line and key path.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config/node.h"
+#include "core/config/visitor.h"
+
+namespace shiftadd {
+
+/// Show it to the list of options, then call finish(). Keys that are absent keep their defaults.
+/// Throws Error (user) "FILE:LINE: train.optimizer.lr: expected a number > 0, got "abc"" for a
+/// wrong type or range, and for a key that no option has, with the nearest one that exists.
+class ConfigReader : public ConfigVisitor {
+ public:
+  /// `root` must outlive the reader. `paths`: all options' paths (option_paths), for suggestions.
+  ConfigReader(const ConfigNode& root, std::vector<std::string> paths);
+  void finish();  // closes the root object
+
+  /// Whether the file (or an override) holds this path.
+  bool has(std::string_view path) const;
+  /// An error found after reading, at the line of `path` or of the nearest object around it.
+  [[noreturn]] void fail(const std::string& path, const std::string& message) const;
+
+  void boolean(const char* key, bool& value, const char* about) override;
+  void integer(const char* key, int64_t& value, const ConfigRange& range,
+               const char* about) override;
+  void number(const char* key, double& value, const ConfigRange& range, const char* about) override;
+  void text(const char* key, std::string& value, const char* about) override;
+  void choice(const char* key, std::string& value, const std::vector<std::string>& words,
+              const char* about) override;
+  void texts(const char* key, std::vector<std::string>& value, const char* about) override;
+  void tuple(const char* key, std::vector<double>& value, const ConfigRange& range,
+             const char* about) override;
+  void word_or_numbers(const char* key, std::string& word, const std::vector<std::string>& words,
+                       std::vector<double>& numbers, const ConfigRange& range,
+                       const char* about) override;
+  void begin(const char* key, const char* about) override;
+  bool begin_optional(const char* key, bool& present, const char* about) override;
+  void end() override;
+
+ private:
+  struct Frame {
+    const ConfigNode* node;  // null: absent from the file
+    std::string path;
+    std::vector<std::string> keys;  // of the options listed so far
+  };
+  const ConfigNode* take(
+      const char* key);  // the value of an option of the innermost object, or null
+  std::string path_of(std::string_view key) const;
+  [[noreturn]] void expected(const ConfigNode& node, const char* key,
+                             const std::string& what) const;
+  std::string word(const ConfigNode& node, const char* key, const std::vector<std::string>& words,
+                   const std::string& otherwise) const;
+  void list(const ConfigNode& node, const char* key, std::vector<double>& out,
+            const ConfigRange& range, const std::string& what) const;
+  void refuse_unknown(const Frame& frame) const;
+
+  const ConfigNode& root_;
+  std::vector<std::string> paths_;
+  std::vector<Frame> frames_;
+};
+
+}  // namespace shiftadd

@@ -1,0 +1,165 @@
+// Reading, extending and overriding config trees.
+#include "core/config/source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "core/error.h"
+
+namespace shiftadd {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFileBytes = 4u
+                                      << 20;  // far above any config; stops at devices without end
+constexpr std::size_t kMaxExtends = 16;
+
+std::string read_config_text(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored))
+    throw user_error(path.string(), ": is a folder, expected a JSON config file");
+  std::ifstream file(path, std::ios::binary);
+  if (!file)
+    throw user_error(path.string(), ": cannot be opened: check the path of the config file");
+  std::string text(kMaxFileBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) throw user_error(path.string(), ": cannot be read");
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kMaxFileBytes)
+    throw user_error(path.string(), ": is larger than 4 MiB: this is not a config file");
+  return text;
+}
+
+/// One name for one file, whichever way it was reached.
+std::string identity(const fs::path& path) {
+  std::error_code error;
+  const fs::path canonical = fs::weakly_canonical(path, error);
+  return error ? path.lexically_normal().string() : canonical.string();
+}
+
+void remove_member(ConfigNode& object, std::string_view key) {
+  std::erase_if(object.members, [&](const ConfigMember& member) { return member.key == key; });
+}
+
+struct Link {
+  std::string path, identity;
+};
+
+ConfigNode load(std::string_view text, const std::string& path, std::vector<Link>& chain) {
+  ConfigNode root = parse_config_node(text, path);
+  if (!root.is_object())
+    throw user_error(root.location(), ": a config is a JSON object {...}, got ", root.described());
+  chain.push_back({path, identity(path)});
+  ConfigNode base;
+  if (const ConfigNode* extends = root.find("extends")) {
+    const std::string where = extends->location() + ": extends: ";
+    if (extends->kind != ConfigNode::Kind::kString || extends->text.empty())
+      throw user_error(where, "expected the path of a JSON file, got ", extends->described());
+    const std::string next =
+        (fs::path(path).parent_path() / extends->text).lexically_normal().string();
+    const std::string next_identity = identity(next);
+    const bool cycle = std::any_of(chain.begin(), chain.end(), [&](const Link& link) {
+      return link.identity == next_identity;
+    });
+    if (cycle || chain.size() == kMaxExtends) {
+      std::string road;
+      for (const Link& link : chain) road += link.path + " -> ";
+      throw user_error(
+          where, cycle ? "the files extend each other in a circle: " : "more than 16 files: ", road,
+          next);
+    }
+    // a pipe or a device would block or never end
+    std::error_code ignored;
+    if (!fs::is_regular_file(next, ignored)) throw user_error(where, next, " is not a file");
+    base = load(read_config_text(next), next, chain);
+  }
+  remove_member(root, "extends");
+  remove_member(root, "$schema");
+  if (!base.is_object()) return root;
+  merge_config(base, std::move(root));
+  return base;
+}
+
+}  // namespace
+
+void merge_config(ConfigNode& base, ConfigNode over) {
+  if (!base.is_object() || !over.is_object()) {
+    base = std::move(over);
+    return;
+  }
+  // --set a.b=1 sets b: a stays where the file has it
+  if (over.line > 0) base.source = over.source, base.line = over.line;
+  for (ConfigMember& member : over.members) {
+    auto same = std::find_if(base.members.begin(), base.members.end(),
+                             [&](const ConfigMember& other) { return other.key == member.key; });
+    if (same == base.members.end()) {
+      base.members.push_back(std::move(member));
+    } else {
+      same->line = member.line;
+      merge_config(same->value, std::move(member.value));
+    }
+  }
+}
+
+ConfigNode load_config_text(std::string_view text, const std::string& name) {
+  std::vector<Link> chain;
+  return load(text, name, chain);
+}
+
+ConfigNode load_config_node(const std::string& path) {
+  return load_config_text(read_config_text(path), path);
+}
+
+namespace {
+
+void set_source(ConfigNode& node, const std::shared_ptr<const std::string>& source) {
+  node.source = source, node.line = 0;
+  for (ConfigNode& item : node.items) set_source(item, source);
+  for (ConfigMember& member : node.members) {
+    member.line = 0;
+    set_source(member.value, source);
+  }
+}
+
+ConfigNode override_value(const std::string& text, const std::string& source) {
+  try {
+    return parse_config_node(text, source);
+  } catch (const Error&) {  // not JSON: a plain word
+    ConfigNode node;
+    node.kind = ConfigNode::Kind::kString;
+    node.text = text;
+    return node;
+  }
+}
+
+}  // namespace
+
+void apply_override(ConfigNode& root, const std::string& override_text) {
+  const std::string source = concat("--set ", override_text.substr(0, 200));
+  const std::size_t equals = override_text.find('=');
+  if (equals == std::string::npos)
+    throw user_error(source, ": expected key.path=value, got no '='");
+  const std::string path = override_text.substr(0, equals);
+  ConfigNode node = override_value(override_text.substr(equals + 1), source);
+  // built from the inside out: a.b.c=1 is {"a": {"b": {"c": 1}}}
+  std::size_t end = path.size();
+  for (int depth = 0;; ++depth) {
+    if (depth == kMaxConfigDepth)
+      throw user_error(source, ": the key has more than ", depth, " parts");
+    const std::size_t dot = end == 0 ? std::string::npos : path.rfind('.', end - 1);
+    const std::size_t start = dot == std::string::npos ? 0 : dot + 1;
+    if (start == end) throw user_error(source, ": empty name in the key '", path, "'");
+    ConfigNode parent;
+    parent.kind = ConfigNode::Kind::kObject;
+    parent.members.push_back({path.substr(start, end - start), std::move(node), 0});
+    node = std::move(parent);
+    if (dot == std::string::npos) break;
+    end = dot;
+  }
+  set_source(node, std::make_shared<const std::string>(source));
+  merge_config(root, std::move(node));
+}
+
+}  // namespace shiftadd

@@ -1,0 +1,26 @@
+// A config from its files: "extends" chains and command-line overrides merged into one tree.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config/node.h"
+
+namespace shiftadd {
+
+/// Reads PATH and, first, the file its "extends" names (relative to PATH's folder; at most 16 deep,
+/// cycles are errors). Objects merge key by key, everything else replaces. "extends" and "$schema"
+/// are taken out of the root. Throws Error (user) naming file and line.
+ConfigNode load_config_node(const std::string& path);
+/// The same with the first file's text given; `name` is its path in errors and for "extends".
+ConfigNode load_config_text(std::string_view text, const std::string& name);
+
+/// "train.epochs=3": the value is read as JSON, or else taken as a string. Throws Error (user) that
+/// quotes it.
+void apply_override(ConfigNode& root, const std::string& override_text);
+
+/// `over` wins: objects merge key by key, everything else replaces.
+void merge_config(ConfigNode& base, ConfigNode over);
+
+}  // namespace shiftadd

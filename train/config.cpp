@@ -1,0 +1,128 @@
+// Reads, checks and resolves a training config.
+#include "train/config.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/config/describe.h"
+#include "core/config/reader.h"
+#include "core/config/source.h"
+#include "train/config_options.h"
+
+namespace shiftadd::train {
+namespace {
+
+ConfigListing listing_of(TrainConfig& config) {
+  return [&config](ConfigVisitor& visitor) { list_options(visitor, config); };
+}
+
+/// What `check` throws, at the line of `path`.
+template <class Check>
+void checked(const ConfigReader& reader, const std::string& path, Check check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    std::string text = error.what();
+    for (const std::string& own : {std::string("[model] "), path + ": ", path + "."})
+      if (text.starts_with(own)) text.erase(0, own.size());
+    reader.fail(path, text);
+  }
+}
+
+void resolve_data(const ConfigReader& reader, TrainConfig& c) {
+  DataConfig& d = c.data;
+  if (d.synthetic) {
+    const std::string& folder = d.synthetic->folder;
+    if (folder.empty())
+      reader.fail("data.synthetic.folder", "expected the folder to write the images to");
+    const std::string train = folder + "/train", val = folder + "/val";
+    if (!d.train.empty() && d.train != train)
+      reader.fail("data.train", concat("leave it out beside data.synthetic, which writes ", train));
+    if (!d.val.empty() && d.val != val)
+      reader.fail("data.val", concat("leave it out beside data.synthetic, which writes ", val));
+    d.train = train, d.val = val;
+  }
+  if (d.train.empty())
+    reader.fail("data.train",
+                "expected a folder with one folder of images per class, or a .tar of it");
+  if (d.val.empty() && d.val_fraction == 0)
+    reader.fail("data.val_fraction", "expected a number above 0, because data.val is not given");
+  d.preprocess.crop = c.model.image_size;
+  if (d.preprocess.resize < 0) d.preprocess.resize = (c.model.image_size * 8 + 3) / 7;
+  if (d.preprocess.resize > 0 && d.preprocess.resize < d.preprocess.crop)
+    reader.fail("data.preprocess.resize",
+                concat("expected 0 or at least model.image_size, which is ", d.preprocess.crop,
+                       ", got ", d.preprocess.resize));
+  const auto weights = static_cast<int64_t>(d.class_weights.size());
+  if (weights > 0 && c.model.classes > 0 && weights != c.model.classes)
+    reader.fail("data.class_weights",
+                concat("expected ", c.model.classes, " numbers (model.classes), got ", weights));
+  if (weights > 0 && *std::max_element(d.class_weights.begin(), d.class_weights.end()) == 0)
+    reader.fail("data.class_weights", "expected at least one number above 0");
+}
+
+TrainConfig from_node(ConfigNode root, const std::vector<std::string>& overrides) {
+  for (const std::string& each : overrides) apply_override(root, each);
+  TrainConfig defaults = default_config(), config = default_config();
+  ConfigReader reader(root, option_paths(listing_of(defaults)));
+  list_options(reader, config);
+  reader.finish();
+  checked(reader, "model", [&] {
+    ModelSpec spec = config.model;
+    spec.classes = std::max<int64_t>(spec.classes, 1);
+    validate(spec);
+  });
+  resolve_data(reader, config);
+  checked(reader, "data.augment", [&] { data::validate(config.data.augment, "data.augment"); });
+  if (config.name.empty()) reader.fail("name", "expected a name, got \"\"");
+  if (config.out.empty()) config.out = "runs/" + config.name;
+  return config;
+}
+
+}  // namespace
+
+TrainConfig load_train_config(const std::string& path, const std::vector<std::string>& overrides) {
+  return from_node(load_config_node(path), overrides);
+}
+
+TrainConfig parse_train_config(std::string_view text, const std::string& name,
+                               const std::vector<std::string>& overrides) {
+  return from_node(load_config_text(text, name), overrides);
+}
+
+std::string to_text(const TrainConfig& config) {
+  TrainConfig copy = config;
+  return print_config(listing_of(copy));
+}
+
+std::string train_schema() {
+  TrainConfig config = default_config();
+  return config_schema(listing_of(config), "shiftadd-train config",
+                       "A training run. Paths of data, checkpoints and outputs are relative to the "
+                       "working directory, "
+                       "the path in \"extends\" to the file that holds it.");
+}
+
+std::string train_config_help() {
+  TrainConfig config = default_config();
+  return config_help(listing_of(config));
+}
+
+bool matches_pattern(std::string_view pattern, std::string_view name) {
+  // the last '*' seen takes one character more each time the rest does not fit
+  std::size_t p = 0, n = 0, star = std::string_view::npos, taken = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++, taken = n;
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p, ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1, n = ++taken;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+}  // namespace shiftadd::train

@@ -1,0 +1,287 @@
+// Every option of a training config: key, default (from train/config.h), range, one line of
+// description.
+#include "train/config_options.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+
+namespace shiftadd::train {
+namespace {
+
+using Range = ConfigRange;
+
+constexpr double kMaxCount = 1e9;  // epochs, steps, images: keeps products of two inside int64
+
+Range count(double least) { return Range::between(least, kMaxCount); }
+Range probability() { return Range::between(0, 1); }
+
+template <class Integer>
+void integer(ConfigVisitor& v, const char* key, Integer& value, const Range& range,
+             const char* about) {
+  auto wide = static_cast<int64_t>(value);
+  v.integer(key, wide, range, about);
+  value = static_cast<Integer>(wide);
+}
+
+/// `words` in the order of the enumeration.
+template <class Enum>
+void choice(ConfigVisitor& v, const char* key, Enum& value, const std::vector<std::string>& words,
+            const char* about) {
+  std::string word = words[static_cast<std::size_t>(value)];
+  v.choice(key, word, words, about);
+  value = static_cast<Enum>(std::find(words.begin(), words.end(), word) - words.begin());
+}
+
+/// Through the shortest decimal: 0.485f is shown as 0.485, and read back to the same bits.
+void channels(ConfigVisitor& v, const char* key, std::array<float, 3>& value, const Range& range,
+              const char* about) {
+  std::vector<double> wide;
+  for (float channel : value) {
+    char text[32];
+    *std::to_chars(text, text + sizeof text - 1, channel).ptr = '\0';
+    wide.push_back(std::strtod(text, nullptr));
+  }
+  v.tuple(key, wide, range, about);
+  for (std::size_t i = 0; i < value.size(); ++i) value[i] = static_cast<float>(wide[i]);
+}
+
+void list_model(ConfigVisitor& v, TrainConfig& c) {
+  ModelSpec& m = c.model;
+  v.begin("model", "The network.");
+  std::string base;
+  v.text("base", base,
+         "Start from this network: deit_tiny_patch16_224 and the like, or a spec's JSON file; keys "
+         "given "
+         "beside it win. \"\": from the defaults shown here.");
+  if (!base.empty()) {
+    m = load_spec(base);
+    m.classes = 0;
+  }
+  std::string family = "vit";
+  v.choice("family", family, {"vit"}, "Kind of network.");
+  v.text("name", m.name, "Name stored in the model file.");
+  const Range size = Range::between(1, 16384);
+  v.integer("image_size", m.image_size, size,
+            "Side of the square input image, pixels; also the crop's.");
+  v.integer("patch_size", m.patch_size, size, "Side of a patch, pixels; divides image_size.");
+  v.integer("in_channels", m.in_channels, Range::between(3, 3), "Images are RGB.");
+  v.integer("width", m.width, size, "Channels of a token; divisible by heads.");
+  v.integer("depth", m.depth, size, "Number of blocks.");
+  v.integer("heads", m.heads, size, "Attention heads.");
+  v.integer("mlp_hidden", m.mlp_hidden, Range::between(1, 65536),
+            "Channels inside the MLP, usually 4 * width.");
+  v.integer("classes", m.classes, Range::between(0, 1e6),
+            "Number of classes. 0: as many as the data has.");
+  v.number("norm_eps", m.norm_eps, Range::between(1e-12, 0.1), "Epsilon of the layer norms.");
+  v.number("drop_path", c.regularisation.drop_path, Range::from_below(0, 1),
+           "Stochastic depth: rate of the last block, growing linearly from 0.");
+  v.number("dropout", c.regularisation.dropout, Range::from_below(0, 1),
+           "After positions, attention projection and MLP layers.");
+  v.boolean("checkpoint_blocks", c.regularisation.checkpoint_blocks,
+            "Recompute blocks in the backward pass: less memory, about a third more time.");
+  v.end();
+}
+
+void list_synthetic(ConfigVisitor& v, DataConfig& d) {
+  bool present = d.synthetic.has_value();
+  SyntheticConfig s = d.synthetic.value_or(SyntheticConfig{});
+  const bool listed = v.begin_optional(
+      "synthetic", present,
+      "Draw this image set first and train on it, instead of data.train; null: no.");
+  if (listed) {
+    v.text(
+        "folder", s.folder,
+        "Written below: FOLDER/train and FOLDER/val. Relative to the working directory. Required.");
+    v.integer("size", s.options.size, Range::between(8, 1024), "Side of an image, pixels.");
+    v.integer("train_per_class", s.options.train_per_class, Range::between(1, 1e6),
+              "Training images of a class.");
+    v.integer("val_per_class", s.options.val_per_class, Range::between(1, 1e6),
+              "Validation images of a class.");
+    integer(v, "seed", s.options.seed, Range::at_least(0), "Of the drawing.");
+    v.boolean("jpeg", s.options.jpeg, "Write JPEG files, else PNG.");
+    v.end();
+  }
+  if (present) d.synthetic = std::move(s);
+}
+
+void list_augment(ConfigVisitor& v, data::AugmentOptions& a) {
+  v.begin("augment", "Random changes of each training image.");
+  choice(v, "crop", a.crop, {"none", "random_resized", "padded"},
+         "none: as in evaluation; random_resized: a random box, resized; padded: pad all sides, "
+         "crop back.");
+  v.number("scale_min", a.scale_min, Range::above_up_to(0, 1),
+           "random_resized: smallest share of the area.");
+  v.number("scale_max", a.scale_max, Range::above_up_to(0, 1),
+           "random_resized: largest share of the area.");
+  v.number("ratio_min", a.ratio_min, Range::above_up_to(0, 100),
+           "random_resized: smallest width / height.");
+  v.number("ratio_max", a.ratio_max, Range::above_up_to(0, 100),
+           "random_resized: largest width / height.");
+  v.integer("padding", a.padding, Range::between(0, 1024), "padded: pixels on each side.");
+  v.number("horizontal_flip", a.horizontal_flip, probability(), "Probability of mirroring.");
+  v.number("color_jitter", a.color_jitter, probability(),
+           "Brightness, contrast and saturation change by up to this factor. 0: off.");
+  v.text("rand_augment", a.rand_augment, "timm's grammar: \"rand-m9-mstd0.5-inc1\". \"\": off.");
+  v.number("random_erasing", a.random_erasing, probability(),
+           "Probability of erasing a box with noise.");
+  v.end();
+}
+
+void list_data(ConfigVisitor& v, DataConfig& d) {
+  v.begin("data", "Images and what is done to them.");
+  v.text("train", d.train,
+         "Folder with one folder per class, or an uncompressed .tar of it; relative to the working "
+         "directory. "
+         "Required unless synthetic is given.");
+  v.text("val", d.val,
+         "The same for validation, with the same classes. \"\": val_fraction of train.");
+  v.number("val_fraction", d.val_fraction, Range::from_below(0, 1),
+           "Share of each class split off by seed where val is \"\".");
+  list_synthetic(v, d);
+  v.begin("preprocess", "From a photograph to the network's input; stored in the model file.");
+  v.integer("resize", d.preprocess.resize, Range::between(-1, 16384),
+            "Shorter side after resizing, before the centre crop of image_size. 0: no resize; -1: "
+            "image_size * 8 / 7.");
+  choice(v, "interpolation", d.preprocess.interpolation, {"bilinear", "bicubic"},
+         "Filter of every resize.");
+  channels(v, "mean", d.preprocess.mean, Range::between(-10, 10),
+           "Of each channel, on the scale 0 to 1.");
+  channels(v, "std", d.preprocess.std, Range::between(1e-3, 10),
+           "Of each channel, on the scale 0 to 1.");
+  v.boolean("exif_orientation", d.preprocess.exif_orientation,
+            "Turn JPEG images upright as their EXIF tag says.");
+  v.end();
+  list_augment(v, d.augment);
+  v.begin("mix", "Mixing of the images in a batch.");
+  v.number("mixup_alpha", d.mix.mixup_alpha, Range::between(0, 100),
+           "Beta distribution of mixup. 0: off.");
+  v.number("cutmix_alpha", d.mix.cutmix_alpha, Range::between(0, 100),
+           "Beta distribution of cutmix. 0: off.");
+  v.number("probability", d.mix.probability, probability(), "Share of batches that are mixed.");
+  v.number("switch_probability", d.mix.switch_probability, probability(),
+           "Where both are on: probability of cutmix.");
+  v.end();
+  v.number("label_smoothing", d.label_smoothing, Range::from_below(0, 1),
+           "Mass spread evenly over all classes.");
+  std::string word = d.balanced_class_weights ? "balanced" : d.class_weights.empty() ? "none" : "";
+  v.word_or_numbers("class_weights", word, {"none", "balanced"}, d.class_weights,
+                    Range::between(0, 1e6),
+                    "Weight of each class in the loss, in sorted order of the class names; "
+                    "balanced: inverse to the "
+                    "number of its images.");
+  d.balanced_class_weights = word == "balanced";
+  v.integer("repeated_augmentation", d.repeated_augmentation, Range::between(1, 100),
+            "Each image this many times per pass, the pass cut to the data's size. 1: off.");
+  integer(v, "workers", d.workers, Range::between(0, 256),
+          "Decoding threads. 0: decode between the steps.");
+  v.integer("prefetch", d.prefetch, Range::between(1, 1024), "Batches held ready.");
+  v.integer("cache_mib", d.cache_mib, Range::between(0, 1 << 24),
+            "Memory for decoded images, MiB. 0: decode always.");
+  choice(v, "broken", d.broken, {"fail", "skip", "quarantine"},
+         "A broken image: stop; leave it out and count it; also write its name to quarantine.txt "
+         "in the output folder.");
+  v.end();
+}
+
+void list_train(ConfigVisitor& v, LoopConfig& t) {
+  v.begin("train", "The training loop.");
+  v.integer("epochs", t.epochs, count(1), "Passes over the training images.");
+  v.integer("batch", t.batch, Range::between(1, 65536), "Images of a forward pass.");
+  v.integer("accumulate", t.accumulate, Range::between(1, 65536),
+            "Batches whose gradients make one step.");
+  v.integer("max_steps", t.max_steps, count(0), "Stop after this many steps. 0: no limit.");
+  v.number("clip_norm", t.clip_norm, Range::at_least(0),
+           "Largest norm of the whole gradient. 0: off.");
+  v.number("ema_decay", t.ema_decay, Range::from_below(0, 1),
+           "Moving average of the weights, evaluated too. 0: off.");
+  v.texts("freeze", t.freeze,
+          "Parameters that stay, by name; * is any run of characters: \"blocks.*\".");
+  v.integer("eval_every", t.eval_every, count(1),
+            "Epochs between evaluations; the last epoch always has one.");
+  choice(v, "precision", t.precision, {"fp32"}, "Arithmetic of the forward and backward pass.");
+
+  OptimizerConfig& o = t.optimizer;
+  v.begin("optimizer", "How gradients become steps.");
+  choice(v, "kind", o.kind, {"adamw", "sgd"}, "AdamW, or SGD with momentum.");
+  v.number("lr", o.lr, Range::above_up_to(0, 1000), "Largest learning rate, after warm-up.");
+  v.number("weight_decay", o.weight_decay, Range::between(0, 100),
+           "Not on norms, biases, positions, class token.");
+  std::vector<double> betas = {o.beta1, o.beta2};
+  v.tuple("betas", betas, Range::from_below(0, 1), "adamw: decay of the two moments.");
+  o.beta1 = betas[0], o.beta2 = betas[1];
+  v.number("eps", o.eps, Range::above_up_to(0, 1),
+           "adamw: added to the root of the second moment.");
+  v.number("momentum", o.momentum, Range::from_below(0, 1), "sgd.");
+  v.boolean("nesterov", o.nesterov, "sgd.");
+  v.number("layer_decay", o.layer_decay, Range::above_up_to(0, 1),
+           "The learning rate is multiplied by this once per block towards the input. 1: off.");
+  v.end();
+
+  ScheduleConfig& s = t.schedule;
+  v.begin("schedule", "The learning rate over time.");
+  choice(v, "kind", s.kind, {"cosine", "step", "constant"}, "After warm-up.");
+  v.number("warmup_epochs", s.warmup_epochs, Range::between(0, kMaxCount),
+           "Linear rise from warmup_lr.");
+  v.number("warmup_lr", s.warmup_lr, Range::between(0, 1000), "Where warm-up starts.");
+  v.number("min_lr", s.min_lr, Range::between(0, 1000), "cosine: where it ends.");
+  v.number("step_epochs", s.step_epochs, Range::above_up_to(0, kMaxCount),
+           "step: epochs between two drops.");
+  v.number("step_factor", s.step_factor, Range::above_up_to(0, 1), "step: factor of a drop.");
+  v.end();
+
+  TeacherConfig& k = t.teacher;
+  v.begin("teacher", "Distillation from a trained model.");
+  v.text("checkpoint", k.checkpoint,
+         "Its model file, relative to the working directory. \"\": no teacher.");
+  choice(v, "kind", k.kind, {"soft", "hard"}, "Learn its distribution, or its first choice.");
+  v.number("alpha", k.alpha, probability(), "Share of distillation in the loss.");
+  v.number("tau", k.tau, Range::above_up_to(0, 1000), "soft: temperature.");
+  v.end();
+
+  v.begin("early_stop", "Ending when nothing improves.");
+  v.integer("patience", t.early_stop.patience, count(0), "Epochs without a better top-1. 0: off.");
+  v.number("min_delta", t.early_stop.min_delta, Range::between(0, 100),
+           "Percentage points that count as better.");
+  v.end();
+  v.end();
+}
+
+}  // namespace
+
+void list_options(ConfigVisitor& v, TrainConfig& c) {
+  v.text("name", c.name, "Of the run.");
+  v.text("out", c.out, "Output folder, relative to the working directory. \"\": runs/NAME.");
+  integer(v, "seed", c.seed, Range::at_least(0), "Of weights, order, augmentation and dropout.");
+  integer(v, "threads", c.threads, Range::between(0, 1024),
+          "Threads that compute. 0: one per core.");
+  v.begin("init", "Where the weights start.");
+  v.text("checkpoint", c.init.checkpoint,
+         "A model file or training checkpoint, relative to the working directory. \"\": from "
+         "scratch.");
+  v.boolean("adapt", c.init.adapt,
+            "Allow another number of classes (new head) or image size (positions interpolated).");
+  v.end();
+  list_model(v, c);
+  list_data(v, c.data);
+  list_train(v, c.train);
+  v.begin("checkpoint", "What is saved in the output folder, beside last and best.");
+  v.integer("every", c.checkpoint.every, count(0), "Epochs between numbered checkpoints. 0: none.");
+  v.integer("keep", c.checkpoint.keep, count(0), "How many numbered ones stay. 0: all.");
+  v.end();
+  v.begin("log", "What is reported.");
+  v.integer("every", c.log.every, count(1), "Steps between two lines.");
+  v.boolean("tensorboard", c.log.tensorboard, "Also write TensorBoard event files.");
+  v.end();
+}
+
+TrainConfig default_config() {
+  TrainConfig config;
+  config.model.name = "vit";
+  config.model.classes = 0;
+  config.data.preprocess.resize = -1;
+  return config;
+}
+
+}  // namespace shiftadd::train
