@@ -1,0 +1,138 @@
+// The session: golden logits, the same bits for any batch and thread count, no memory per image.
+#include "infer/session.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "tests/infer/models.h"
+#include "tests/support/support.h"
+
+using namespace shiftadd;
+using namespace shiftadd::infer;
+
+namespace {
+std::atomic<int64_t> heap_blocks{0};
+}  // namespace
+
+// Counts every block that C++ code takes from the heap.
+void* operator new(std::size_t size) {
+  ++heap_blocks;
+  if (void* block = std::malloc(size ? size : 1)) return block;
+  throw std::bad_alloc();
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+
+namespace {
+
+Tensor run(Session& session, const Tensor& images) {
+  Tensor logits({images.dim(0), session.spec().classes});
+  session.run(images.data<float>(), images.dim(0), logits.data<float>());
+  return logits;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+}
+
+struct Threads {  // restores the pool's size
+  explicit Threads(int threads) { set_num_threads(threads); }
+  ~Threads() { set_num_threads(available_cores()); }
+};
+
+}  // namespace
+
+TEST_CASE("golden logits of vit_micro") {
+  const TensorFile golden = test::golden_model("vit_micro");
+  ModelFile model;
+  model.spec = named_spec("vit_micro");
+  for (const ParameterInfo& each : parameters_of(model.spec))
+    model.weights.emplace_back(each.name, golden.at(each.name));
+  Session session(std::move(model));
+  test::check_close(run(session, golden.at("golden.in.image").to(DType::kF32)),
+                    golden.at("golden.out.logits").to(DType::kF32), 1e-5, "logits");
+}
+
+TEST_CASE("logits have the same bits for any batch and any number of threads") {
+  for (const ModelSpec& spec : test::odd_specs()) {
+    CAPTURE(spec.name);
+    Session session(test::random_model(spec, 1));
+    const int64_t count = 37;
+    const Tensor images = test::random_images(spec, count, 2);
+    Tensor reference;
+    for (const int threads : {1, 2, 3}) {
+      const Threads pool(threads);
+      for (const int64_t batch : {1, 2, 5, 37}) {
+        Tensor logits({count, spec.classes});
+        for (int64_t begin = 0; begin < count; begin += batch) {
+          const Tensor part = images.slice(begin, std::min(count, begin + batch));
+          session.run(part.data<float>(), part.dim(0), logits.data<float>() + begin * spec.classes);
+        }
+        if (!reference.defined()) reference = logits;
+        CHECK_MESSAGE(same_bits(logits, reference), "threads " << threads << ", batch " << batch);
+      }
+    }
+  }
+}
+
+TEST_CASE("no memory is taken after the first call") {
+  for (const int threads : {1, 2}) {
+    const Threads pool(threads);
+    const ModelSpec spec = test::odd_specs().front();
+    Session session(test::random_model(spec, 3));
+    const Tensor images = test::random_images(spec, 20, 4);
+    Tensor logits({20, spec.classes});
+    // Which thread computes which group is chance: the first calls let each thread take its scratch.
+    for (int i = 0; i < 20; ++i) session.run(images.data<float>(), 20, logits.data<float>());
+    const uint64_t tensors = memory_stats().allocations;
+    const int64_t blocks = heap_blocks;
+    for (const int64_t batch : {20, 1, 7}) session.run(images.data<float>(), batch, logits.data<float>());
+    CHECK(memory_stats().allocations == tensors);
+    CHECK(heap_blocks == blocks);
+  }
+}
+
+TEST_CASE("an empty batch does nothing") {
+  Session session(test::random_model(test::odd_specs().front(), 1));
+  session.run(nullptr, 0, nullptr);
+}
+
+TEST_CASE("weights that do not fit the architecture are named") {
+  ModelFile model = test::random_model(named_spec("vit_micro"), 1);
+  ModelFile missing = model;
+  missing.weights.erase(missing.weights.begin() + 3);
+  const std::string name = model.weights[3].first;
+  CHECK_THROWS_WITH_AS(Session{std::move(missing)}, doctest::Contains(name.c_str()), Error);
+  model.weights[3].second = Tensor({1, 2, 3});
+  CHECK_THROWS_WITH_AS(Session{std::move(model)}, doctest::Contains("(1, 2, 3)"), Error);
+}
+
+TEST_CASE("the work performed is the model's less what nothing reads") {
+  const ModelSpec spec = named_spec("deit_tiny_patch16_224");
+  const Session session(test::random_model(spec, 1));
+  // 196 rows of q, proj, fc1 and fc2, and as many queries against 197 keys, twice.
+  const int64_t skipped = 196 * (192 * 192 * 2 + 192 * 768 * 2) + 2 * 196 * 197 * 192;
+  CHECK(session.macs_per_image() == count_macs(spec).total() - skipped);
+}
+
+TEST_CASE("stage times add up while they are wanted") {
+  const Threads pool(1);
+  const ModelSpec spec = named_spec("vit_micro");
+  Session session(test::random_model(spec, 1));
+  const Tensor images = test::random_images(spec, 1, 2);
+  StageTimes times;
+  session.set_stage_times(&times);
+  run(session, images);
+  for (int stage = 0; stage < StageTimes::kStages; ++stage) {
+    CAPTURE(StageTimes::name_of(stage));
+    CHECK(times.seconds[stage] > 0);
+  }
+  session.set_stage_times(nullptr);
+  const StageTimes before = times;
+  run(session, images);
+  CHECK(times.seconds == before.seconds);
+}
