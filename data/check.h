@@ -1,0 +1,24 @@
+// Reads a whole data set once and reports what is broken or odd.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace shiftadd::data {
+
+/// `lines` holds one line per broken or odd file, in the data set's order.
+struct DataReport {
+  int64_t images = 0, broken = 0, odd = 0;  // images: all files, the broken and odd ones included
+  std::vector<std::string> lines;           // "broken: PATH: reason" or "odd: PATH: remarks"
+};
+
+/// Reads and decodes everything, on all threads of the pool. Odd: a side under kTinySide pixels, more than kHugePixels,
+/// gray, CMYK, 16 bits a sample, turned by EXIF, or contents of another format than the extension says.
+DataReport check_data(const ImageFolder& dataset);
+inline constexpr int64_t kTinySide = 8;
+inline constexpr int64_t kHugePixels = int64_t{1} << 26;
+
+}  // namespace shiftadd::data

@@ -1,0 +1,26 @@
+// See loader_parts.h.
+#include "data/loader_parts.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "core/error.h"
+
+namespace shiftadd::data {
+
+QuarantineList::QuarantineList(std::string path) : path_(std::move(path)) {
+  if (path_.empty()) return;
+  std::ifstream in(path_);
+  for (std::string line; std::getline(in, line);) names_.insert(line);
+}
+
+void QuarantineList::add(const std::string& name) {
+  if (path_.empty() || !names_.insert(name).second) return;
+  errno = 0;
+  std::ofstream out(path_, std::ios::app);
+  out << name << '\n' << std::flush;
+  if (!out) throw failure(path_, ": cannot write the list of broken images: ", std::strerror(errno));
+}
+
+}  // namespace shiftadd::data

@@ -1,0 +1,161 @@
+// Tar headers of every kind read in place, and archives that are not what they seem.
+#include "data/tar.h"
+
+#include <filesystem>
+
+#include "tests/data/dataset_support.h"
+
+using namespace shiftadd;
+using namespace shiftadd::data;
+using namespace shiftadd::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<TarMember> index(const std::string& bytes) {
+  return index_tar({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, "x.tar");
+}
+std::string contents(const std::string& archive, const TarMember& member) {
+  return archive.substr(member.offset, member.size);
+}
+
+TEST_CASE("tar: plain members, folders, './' and prefixes") {
+  const std::string archive = tar_member("./", "", '5') + tar_member("./a/", "", '5') + tar_member("./a//1.png", "one") +
+                              tar_member("2.png", std::string(513, 'x'), '0', "", "long/prefix") +
+                              tar_member("old/", "", '\0') + tar_member("null", "", '3') + tar_member("e", "") + tar_end();
+  const auto members = index(archive);
+  REQUIRE(members.size() == 5);
+  CHECK(members[0].name == "a");
+  CHECK(members[0].kind == TarMember::Kind::kFolder);
+  CHECK(members[1].name == "a/1.png");
+  CHECK(contents(archive, members[1]) == "one");
+  CHECK(members[2].name == "long/prefix/2.png");
+  CHECK(contents(archive, members[2]) == std::string(513, 'x'));
+  CHECK(members[3].kind == TarMember::Kind::kFolder);
+  CHECK(members[4].name == "e");
+  CHECK(members[4].size == 0);
+}
+
+TEST_CASE("tar: GNU long names, pax names and sizes, hard and symbolic links") {
+  const std::string longer = std::string(150, 'n') + "/" + std::string(130, 'm') + ".png";
+  std::string sized = tar_member("s", "1234567");  // its header says 0 bytes, pax says 7
+  sized = tar_member("s", "") + sized.substr(512);
+  const std::string archive =
+      tar_member("././@LongLink", longer + '\0', 'L') + tar_member(longer, "gnu") +
+      tar_member("p", pax_record("mtime", "1.5") + pax_record("path", "b/" + longer), 'x') + tar_member("short", "pax") +
+      tar_member("p", pax_record("size", "7"), 'x') + sized + tar_member("h", "", '1', "s") + tar_member("l", "", '2', "s") +
+      tar_end();
+  const auto members = index(archive);
+  REQUIRE(members.size() == 5);
+  CHECK(members[0].name == longer);
+  CHECK(contents(archive, members[0]) == "gnu");
+  CHECK(members[1].name == "b/" + longer);
+  CHECK(contents(archive, members[1]) == "pax");
+  CHECK(contents(archive, members[2]) == "1234567");
+  CHECK(members[3].name == "h");
+  CHECK(contents(archive, members[3]) == "1234567");
+  CHECK(members[4].kind == TarMember::Kind::kLink);
+}
+
+TEST_CASE("tar: sizes in base 256") {
+  std::string archive = tar_member("a", "12345");
+  archive.replace(124, 12, std::string("\x80\0\0\0\0\0\0\0\0\0\0\x05", 12));
+  uint64_t sum = 8 * ' ';
+  for (int i = 0; i < 512; ++i) sum += i >= 148 && i < 156 ? 0 : static_cast<unsigned char>(archive[i]);
+  char text[8];
+  std::snprintf(text, sizeof text, "%06o", static_cast<unsigned>(sum));
+  archive.replace(148, 6, text);
+  CHECK(contents(archive, index(archive + tar_end()).at(0)) == "12345");
+}
+
+TEST_CASE("tar: bad archives give clear errors") {
+  const std::string good = tar_member("a/1.png", std::string(700, 'x')) + tar_member("a/2.png", "y") + tar_end();
+  CHECK(index(good).size() == 2);
+  const auto error = [](const std::string& bytes) { return error_of([&] { index(bytes); }); };
+  contains(error(""), "x.tar: empty file");
+  contains(error("short text"), "not a tar archive");
+  contains(error(std::string(2000, 'q')), "not a tar archive");
+  contains(error("\x1f\x8b" + good), "gzip");
+  contains(error("BZh9" + good), "bzip2");
+  contains(error(std::string("\xfd" "7zXZ\0", 6) + good), "xz");
+  contains(error("\x28\xb5\x2f\xfd" + good), "zstd");
+  contains(error(good.substr(0, 600)), "truncated");
+  contains(error(good.substr(0, 600)), "'a/1.png' needs 700 bytes, 88 are left");
+  contains(error(good.substr(0, 512 + 1024)), "end-of-archive mark is missing");
+  contains(error(good.substr(0, 512 + 1024 + 100)), "truncated");
+  std::string flipped = good;
+  flipped[512 + 1024 + 3] ^= 1;
+  contains(error(flipped), "wrong checksum in the header at byte 1536");
+  contains(error(tar_member("p", "12 path", 'x') + good), "pax record");
+  contains(error(tar_member("p", "99999999999999999999 path=a\n", 'x') + good), "pax record");
+  contains(error(tar_member("p", "3 =", 'x') + good), "pax record");
+  contains(error(tar_member("p", pax_record("size", "-3"), 'x') + good), "bad pax size");
+  contains(error(tar_member("p", pax_record("size", "9223372036854775807"), 'x') + good), "needs 9223372036854775807 bytes");
+  contains(error(tar_member("p", pax_record("GNU.sparse.map", "0"), 'x') + good), "sparse");
+  contains(error(tar_member("h", "", '1', "nowhere") + good), "hard link to 'nowhere'");
+}
+
+TEST_CASE("tar: every prefix and every damaged byte of an archive is survived") {
+  const std::string good = tar_member("././@LongLink", std::string(120, 'n') + '\0', 'L') + tar_member("a", "one") +
+                           tar_member("p", pax_record("path", "c") + pax_record("size", "3"), 'x') + tar_member("b", "two") +
+                           tar_end();
+  int refused = 0;
+  const auto attempt = [&](const std::string& bytes) {
+    try {
+      for (const TarMember& member : index(bytes)) {
+        REQUIRE(member.offset >= 0);
+        REQUIRE(member.offset + member.size <= static_cast<int64_t>(bytes.size()));
+      }
+    } catch (const Error&) {
+      ++refused;
+    }
+  };
+  for (std::size_t length = 0; length < good.size(); length += 7) attempt(good.substr(0, length));
+  for (std::size_t at = 0; at < good.size(); ++at)
+    for (int bit : {0, 3, 7}) {
+      std::string bytes = good;
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
+      attempt(bytes);
+    }
+  CHECK(refused > 1000);  // every flip in a header
+}
+
+TEST_CASE("tar: the index is cached, and made anew when the archive changes") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.tar";
+  const auto read = [&path] { return index_tar_cached(map_file(path), path); };
+  write_text(path, tar_member("a", "one") + tar_end());
+  CHECK(read().size() == 1);
+  REQUIRE(fs::exists(path + ".index"));
+  const auto again = read();
+  REQUIRE(again.size() == 1);
+  CHECK(again[0].name == "a");
+  CHECK(again[0].offset == 512);
+  CHECK(again[0].size == 3);
+
+  // A cache that belongs to the file by stamp is believed: an archive whose bytes changed under the same time still
+  // shows the old index.
+  const auto time = fs::last_write_time(path);
+  write_text(path, tar_member("b", "one") + tar_end());
+  fs::last_write_time(path, time);
+  CHECK(read()[0].name == "a");
+  fs::last_write_time(path, time + std::chrono::seconds(1));
+  CHECK(read()[0].name == "b");
+  write_text(path, tar_member("b", "one") + tar_member("c", "two") + tar_end());
+  CHECK(read().size() == 2);
+
+  std::string damaged = read_text(path + ".index");  // any damage to the cache makes it anew
+  for (std::size_t at = 0; at < damaged.size(); at += 5) {
+    std::string bytes = damaged;
+    bytes[at] = static_cast<char>(bytes[at] ^ 4);
+    write_text(path + ".index", bytes);
+    REQUIRE(read().size() == 2);
+  }
+  for (std::size_t length : {0, 10, 60, 100}) {
+    write_text(path + ".index", damaged.substr(0, length));
+    REQUIRE(read().size() == 2);
+  }
+  CHECK(read_text(path + ".index") == damaged);
+}
+
+}  // namespace
