@@ -1,0 +1,93 @@
+// The vision transformer (Dosovitskiy et al. 2021; Touvron et al. 2021).
+#include "layers/vit.h"
+
+#include <cmath>
+
+#include "autograd/ops.h"
+#include "layers/block.h"
+#include "layers/linear.h"
+
+namespace shiftadd::layers {
+namespace {
+
+constexpr uint64_t kInitStream = 0x1417;  // apart from every training stream
+
+class PatchEmbedding : public Module {
+ public:
+  // torch's default for convolutions: uniform in +-1/sqrt(fan in), weight and bias.
+  PatchEmbedding(const ModelSpec& spec, Random& random) {
+    proj_ = add_module("proj", std::make_unique<Projection>(spec, random));
+  }
+  Variable forward(const Variable& images) const {
+    return autograd::patch_embed(images, proj_->weight, proj_->bias);
+  }
+
+ private:
+  struct Projection : Module {
+    Projection(const ModelSpec& spec, Random& random) {
+      const Shape shape{spec.width, spec.in_channels, spec.patch_size, spec.patch_size};
+      const double bound = 1 / std::sqrt(static_cast<double>(spec.in_channels * spec.patch_size * spec.patch_size));
+      const auto uniform = [&](Shape of) {
+        Tensor result(std::move(of));
+        for (float& x : result.span<float>()) x = static_cast<float>(random.uniform(-bound, bound));
+        return result;
+      };
+      weight = add_parameter("weight", uniform(shape));
+      bias = add_parameter("bias", uniform({spec.width}));
+    }
+    Variable weight, bias;
+  };
+  Projection* proj_;
+};
+
+}  // namespace
+
+struct Vit::Layers {
+  Variable class_token, positions;
+  PatchEmbedding* patch_embed;
+  std::vector<Block*> blocks;
+  LayerNorm* norm;
+  Linear* head;
+};
+
+Vit::Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed)
+    : spec_(spec), options_(options), layers_(std::make_unique<Layers>()) {
+  validate(spec);
+  if (!(options.dropout >= 0 && options.dropout < 1 && options.drop_path >= 0 && options.drop_path < 1))
+    throw user_error("[vit] dropout is ", options.dropout, ", drop_path is ", options.drop_path,
+                     ": expected 0 <= rate < 1");
+  Random random(seed, kInitStream);
+  Layers& l = *layers_;
+  l.class_token = add_parameter("cls_token", normal_weights({1, 1, spec.width}, random));
+  l.positions = add_parameter("pos_embed", normal_weights({1, spec.tokens(), spec.width}, random));
+  l.patch_embed = add_module("patch_embed", std::make_unique<PatchEmbedding>(spec, random));
+  for (int64_t i = 0; i < spec.depth; ++i)
+    l.blocks.push_back(add_module(concat("blocks.", i), std::make_unique<Block>(spec, random)));
+  l.norm = add_module("norm", std::make_unique<LayerNorm>(spec.width, spec.norm_eps));
+  l.head = add_module("head", std::make_unique<Linear>(spec.width, spec.classes, random));
+}
+
+Vit::~Vit() = default;
+
+Variable Vit::forward(const Variable& images, const Context& context) const {
+  const Shape expected{images.defined() && images.value().rank() ? images.dim(0) : 1, spec_.in_channels,
+                       spec_.image_size, spec_.image_size};
+  if (!images.defined() || images.shape() != expected)
+    throw user_error("[vit] images are ", images.defined() ? images.shape() : Shape{}, ": expected ", expected);
+  const Layers& l = *layers_;
+  Variable x = autograd::prepend_token(l.class_token, l.patch_embed->forward(images), l.positions);
+  if (context.training)
+    x = autograd::dropout(x, options_.dropout, context.seed, stream_of(context.stream, spec_.depth));
+  for (int64_t i = 0; i < spec_.depth; ++i) {
+    const bool last = i + 1 == spec_.depth;
+    const double drop_path = options_.drop_path * (spec_.depth > 1 ? static_cast<double>(i) / (spec_.depth - 1) : 1);
+    const auto block = [=, this, block = l.blocks[i]](const Variable& in) {
+      return block->forward(in, context, i, options_.dropout, drop_path, last);
+    };
+    x = options_.checkpoint_blocks ? autograd::checkpoint(block, x) : block(x);
+  }
+  // The last block left the class token alone: (B, 1, C).
+  return l.head->forward(l.norm->forward(autograd::reshape(x, {x.dim(0), spec_.width})));
+}
+
+}  // namespace shiftadd::layers
