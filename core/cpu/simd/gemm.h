@@ -1,0 +1,157 @@
+// The matrix product: operands packed in panels, tiles handed out to threads.
+//
+// Each tile runs over the whole of k, so an element is one chain of FMAs. Only when c is accumulated into
+// is k cut, at multiples of kDepth: a tall k (the gradient of a weight sums over all tokens) is packed a
+// cache-sized slab at a time, and each slab's sum is added to c.
+#pragma once
+
+#include "core/cpu/gemm.h"
+#include "core/cpu/simd/gemm_tile.h"
+#include "core/cpu/simd/math.h"
+#include "core/parallel.h"
+
+namespace shiftadd {
+namespace {
+
+// Slab of k: (m + n) * 4 * 384 bytes are 1.1 MiB for m = 576, n = 192: the packed slab stays in L2.
+constexpr int64_t kDepth = 384;
+// Rows of a task: 112 rows of A at k = 768 are 336 KiB, which leave room in L2 for a panel of B.
+constexpr int64_t kTaskRows = 112 / kTileRows * kTileRows;
+// Multiply-adds worth a hand-out (about 10 us).
+constexpr int64_t kTaskWork = 1 << 19;
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+// The i-th of `parts` nearly equal parts of n begins here.
+constexpr int64_t part(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
+
+int64_t packed_size(int64_t n, int64_t k) { return ceil_div(n, kTileColumns) * kTileColumns * k; }
+
+SHIFTADD_INLINE int valid_columns(int64_t n, int64_t panel) {
+  const int64_t left = n - panel * kTileColumns;
+  return static_cast<int>(left < kTileColumns ? left : kTileColumns);
+}
+
+// Panels [begin, end) of b, over k rows from row `from`.
+void pack_panels(const GemmArgs<float>& g, int64_t from, int64_t k, int64_t begin, int64_t end,
+                 float* packed) {
+  for (int64_t j = begin; j < end; ++j) {
+    const float* b = g.transpose_b ? g.b + j * kTileColumns * g.ldb + from
+                                   : g.b + from * g.ldb + j * kTileColumns;
+    pack_panel(b, g.ldb, g.transpose_b, k, valid_columns(g.n, j), packed + j * kTileColumns * k);
+  }
+}
+
+// One slab of k: a and packed panels in, tiles of c out.
+struct Slab {
+  const GemmArgs<float>& g;
+  int64_t k;
+  const float* a;         // first element of the slab in a, or packed row panels when transpose_a
+  const float* packed_b;  // panels of k x kTileColumns
+  bool packed_a;
+  int64_t row_tiles = ceil_div(g.m, kTileRows), column_tiles = ceil_div(g.n, kTileColumns);
+
+  // Row tiles have heights that differ by at most one.
+  int64_t row(int64_t tile) const { return part(g.m, row_tiles, tile); }
+
+  void tile_at(int64_t ti, int64_t tj) const {
+    const int64_t i = row(ti), j = tj * kTileColumns;
+    const int rows = static_cast<int>(row(ti + 1) - i), columns = valid_columns(g.n, tj);
+    const float* b = packed_b + j * k;
+    if (g.activation == Activation::kNone) {
+      const TileOut out = {g.c + i * g.ldc + j,
+                           g.ldc,
+                           columns,
+                           g.accumulate,
+                           g.bias ? g.bias + j : nullptr,
+                           g.residual ? g.residual + i * g.ldr + j : nullptr,
+                           g.ldr};
+      run(rows, ti, i, b, out);
+    } else {
+      // The sum waits in L1: residual may be c itself.
+      alignas(64) float sum[kTileRows * kTileColumns];
+      run(rows, ti, i, b, {sum, kTileColumns, columns, false, g.bias ? g.bias + j : nullptr, nullptr, 0});
+      activate(sum, i, j, rows, columns);
+    }
+  }
+
+  void run(int rows, int64_t ti, int64_t i, const float* b, const TileOut& out) const {
+    if (packed_a)
+      kTiles.packed[rows](k, a + ti * kTileRows * k, 0, b, out);
+    else
+      kTiles.plain[rows](k, a + i * g.lda, g.lda, b, out);
+  }
+
+  void activate(const float* sum, int64_t i, int64_t j, int rows, int columns) const {
+    for (int r = 0; r < rows; ++r) {
+      float* c = g.c + (i + r) * g.ldc + j;
+      const float* residual = g.residual ? g.residual + (i + r) * g.ldr + j : nullptr;
+      for (int at = 0; at < columns; at += kWidth) {
+        const int n = columns - at < kWidth ? columns - at : kWidth;
+        Vec x = gelu(load(sum + r * kTileColumns + at, n));
+        if (residual) x = x + load(residual + at, n);
+        store(c + at, x, n);
+      }
+    }
+  }
+
+  // Tasks are blocks of tiles, cut by shape alone.
+  void multiply() const {
+    const int64_t row_blocks = ceil_div(g.m, kTaskRows);
+    const int64_t work = g.m * g.n * k / row_blocks;
+    int64_t column_blocks = work / kTaskWork;
+    column_blocks = column_blocks < 1 ? 1 : column_blocks > column_tiles ? column_tiles : column_blocks;
+    // With many blocks of rows, whole rows of c are the better task: a is then read once.
+    if (row_blocks >= 16) column_blocks = 1;
+    parallel_for(row_blocks * column_blocks, [&](int64_t task) {
+      const int64_t bi = task / column_blocks, bj = task % column_blocks;
+      const int64_t i0 = part(row_tiles, row_blocks, bi), i1 = part(row_tiles, row_blocks, bi + 1);
+      const int64_t j1 = part(column_tiles, column_blocks, bj + 1);
+      for (int64_t j = part(column_tiles, column_blocks, bj); j < j1; ++j)
+        for (int64_t i = i0; i < i1; ++i) tile_at(i, j);
+    });
+  }
+};
+
+void gemm(const GemmArgs<float>& g) {
+  if (g.m == 0 || g.n == 0) return;
+  const int64_t column_tiles = ceil_div(g.n, kTileColumns), row_tiles = ceil_div(g.m, kTileRows);
+  const int64_t slabs = g.accumulate && g.k > kDepth ? ceil_div(g.k, kDepth) : 1;
+  const int64_t depth = slabs > 1 ? kDepth : g.k;
+  float* packed_b = scratch(Scratch::kPackB, column_tiles * kTileColumns * depth);
+  float* packed_a = g.transpose_a ? scratch(Scratch::kPackA, row_tiles * kTileRows * depth) : nullptr;
+  for (int64_t s = 0; s < slabs; ++s) {
+    const int64_t from = s * depth, k = g.k - from < depth ? g.k - from : depth;
+    const Slab slab = {g, k, packed_a ? packed_a : g.a + from, packed_b, g.transpose_a};
+    const int64_t panels = column_tiles + (packed_a ? row_tiles : 0);
+    const int64_t grain = ceil_div(kTaskWork / 32, k * kTileColumns);  // moves cost more than FMAs
+    parallel_chunks(panels, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        if (i < column_tiles) {
+          pack_panels(g, from, k, i, i + 1, packed_b);
+        } else {
+          const int64_t t = i - column_tiles, row = slab.row(t);
+          pack_rows(g.a + from * g.lda + row, g.lda, k, static_cast<int>(slab.row(t + 1) - row),
+                    packed_a + t * kTileRows * k);
+        }
+      }
+    });
+    slab.multiply();
+  }
+}
+
+void pack(const float* weight, int64_t ldw, int64_t n, int64_t k, float* packed) {
+  GemmArgs<float> g{};
+  g.n = n;
+  g.b = weight;
+  g.ldb = ldw;
+  g.transpose_b = true;
+  pack_panels(g, 0, k, 0, ceil_div(n, kTileColumns), packed);
+}
+
+void gemm_packed(const GemmArgs<float>& g) {
+  if (g.m == 0 || g.n == 0) return;
+  Slab{g, g.k, g.a, g.b, false}.multiply();
+}
+
+}  // namespace
+}  // namespace shiftadd

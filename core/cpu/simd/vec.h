@@ -1,0 +1,121 @@
+// One SIMD vocabulary for AVX2 and AVX-512: included by *_avx2.cpp and *_avx512.cpp only.
+//
+// Everything in core/cpu/simd has internal linkage, on purpose: each includer compiles its own copy for
+// its own instruction set, and the linker must never pick one for the other. For the same reason these
+// headers call no function template of the standard library.
+#pragma once
+
+// g++ 12 takes _mm512_undefined_ps() for an uninitialised variable (GCC bug 105593).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#include <immintrin.h>
+
+#include <cstdint>
+
+#define SHIFTADD_INLINE inline __attribute__((always_inline))
+
+namespace shiftadd {
+namespace {
+
+#if defined(__AVX512F__)
+
+using Vec = __m512;    // + - * / work as operators
+using VecI = __m512i;
+constexpr int kWidth = 16;
+
+SHIFTADD_INLINE Vec set1(float x) { return _mm512_set1_ps(x); }
+SHIFTADD_INLINE Vec load(const float* p) { return _mm512_loadu_ps(p); }
+SHIFTADD_INLINE void store(float* p, Vec x) { _mm512_storeu_ps(p, x); }
+SHIFTADD_INLINE __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1); }
+/// The first n lanes, 0 <= n <= kWidth; the others read as 0 and are not touched in memory.
+SHIFTADD_INLINE Vec load(const float* p, int n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
+SHIFTADD_INLINE void store(float* p, Vec x, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), x); }
+SHIFTADD_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }    // a b + c
+SHIFTADD_INLINE Vec fnma(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a b
+SHIFTADD_INLINE Vec max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+SHIFTADD_INLINE Vec min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+SHIFTADD_INLINE Vec abs(Vec a) { return _mm512_abs_ps(a); }
+SHIFTADD_INLINE Vec sqrt(Vec a) { return _mm512_sqrt_ps(a); }
+SHIFTADD_INLINE Vec round(Vec a) {
+  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/// a with the sign of b; a >= 0.
+SHIFTADD_INLINE Vec with_sign(Vec a, Vec b) { return _mm512_or_ps(a, _mm512_and_ps(b, set1(-0.f))); }
+/// 2^n for an integral n in [-126, 127].
+SHIFTADD_INLINE Vec power_of_two(Vec n) {
+  return _mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
+}
+/// a < b ? x : y
+SHIFTADD_INLINE Vec select_less(Vec a, Vec b, Vec x, Vec y) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
+}
+SHIFTADD_INLINE Vec keep_first(Vec x, int n, Vec other) {
+  return _mm512_mask_blend_ps(first_lanes(n), other, x);
+}
+SHIFTADD_INLINE __m256 low_half(Vec x) { return _mm512_castps512_ps256(x); }
+SHIFTADD_INLINE __m256 high_half(Vec x) { return _mm512_extractf32x8_ps(x, 1); }
+
+#else
+
+using Vec = __m256;
+using VecI = __m256i;
+constexpr int kWidth = 8;
+
+alignas(64) constexpr int32_t kLaneMask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+SHIFTADD_INLINE Vec set1(float x) { return _mm256_set1_ps(x); }
+SHIFTADD_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
+SHIFTADD_INLINE void store(float* p, Vec x) { _mm256_storeu_ps(p, x); }
+SHIFTADD_INLINE __m256i first_lanes(int n) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLaneMask + 8 - n));
+}
+SHIFTADD_INLINE Vec load(const float* p, int n) { return _mm256_maskload_ps(p, first_lanes(n)); }
+SHIFTADD_INLINE void store(float* p, Vec x, int n) { _mm256_maskstore_ps(p, first_lanes(n), x); }
+SHIFTADD_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+SHIFTADD_INLINE Vec fnma(Vec a, Vec b, Vec c) { return _mm256_fnmadd_ps(a, b, c); }
+SHIFTADD_INLINE Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+SHIFTADD_INLINE Vec min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
+SHIFTADD_INLINE Vec abs(Vec a) { return _mm256_andnot_ps(set1(-0.f), a); }
+SHIFTADD_INLINE Vec sqrt(Vec a) { return _mm256_sqrt_ps(a); }
+SHIFTADD_INLINE Vec round(Vec a) {
+  return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+SHIFTADD_INLINE Vec with_sign(Vec a, Vec b) { return _mm256_or_ps(a, _mm256_and_ps(b, set1(-0.f))); }
+SHIFTADD_INLINE Vec power_of_two(Vec n) {
+  return _mm256_castsi256_ps(
+      _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+}
+SHIFTADD_INLINE Vec select_less(Vec a, Vec b, Vec x, Vec y) {
+  return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+SHIFTADD_INLINE Vec keep_first(Vec x, int n, Vec other) {
+  return _mm256_blendv_ps(other, x, _mm256_castsi256_ps(first_lanes(n)));
+}
+
+#endif
+
+SHIFTADD_INLINE Vec zero() { return set1(0); }
+
+SHIFTADD_INLINE __m256 add8(__m256 a, __m256 b) { return a + b; }
+SHIFTADD_INLINE __m256 max8(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
+
+// Folds the lanes in a fixed order: halves, quarters, pairs.
+template <__m256 (*combine)(__m256, __m256)>
+SHIFTADD_INLINE float fold(Vec x) {
+#if defined(__AVX512F__)
+  __m256 h = combine(low_half(x), high_half(x));
+#else
+  __m256 h = x;
+#endif
+  h = combine(h, _mm256_permute2f128_ps(h, h, 1));
+  h = combine(h, _mm256_permute_ps(h, 0x4e));
+  h = combine(h, _mm256_permute_ps(h, 0xb1));
+  return _mm256_cvtss_f32(h);
+}
+SHIFTADD_INLINE float sum_lanes(Vec x) { return fold<add8>(x); }
+SHIFTADD_INLINE float max_lanes(Vec x) { return fold<max8>(x); }
+
+}  // namespace
+}  // namespace shiftadd
