@@ -1,0 +1,103 @@
+// See check.h.
+#include "data/check.h"
+
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "core/error.h"
+#include "core/parallel.h"
+#include "data/decode.h"
+#include "data/decode_header.h"
+
+namespace shiftadd::data {
+namespace {
+
+constexpr std::array<std::string_view, 4> kFormatNames = {"JPEG", "PNG", "BMP", "GIF"};  // by FileKind
+
+/// The format a name's extension promises.
+FileKind promised_kind(const std::string& name) {
+  std::string extension = name.substr(name.rfind('.') + 1);
+  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  if (extension == "png") return FileKind::kPng;
+  if (extension == "bmp") return FileKind::kBmp;
+  if (extension == "gif") return FileKind::kGif;
+  return FileKind::kJpeg;
+}
+
+struct Samples { int channels = 3, bits = 8; };
+
+/// What a pixel is made of, from the frame header (JPEG: ITU T.81, B.2.2) or IHDR (PNG, 11.2.2). The file has
+/// been decoded before: its header is known to be sound, but every read is checked all the same.
+Samples samples_of(std::span<const uint8_t> bytes, FileKind kind) {
+  if (kind == FileKind::kPng && bytes.size() > 25) {
+    constexpr int kGray = 0, kGrayAlpha = 4;
+    const int color = bytes[25];
+    return {color == kGray || color == kGrayAlpha ? 1 : 3, bytes[24]};
+  }
+  if (kind != FileKind::kJpeg) return {};
+  std::size_t at = 2;
+  while (at + 9 < bytes.size()) {
+    if (bytes[at] != 0xff || bytes[at + 1] == 0xff) {  // fill bytes
+      ++at;
+      continue;
+    }
+    const int marker = bytes[at + 1];
+    // SOF0..SOF15 without DHT (C4), JPG (C8) and DAC (CC).
+    if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc)
+      return {bytes[at + 9], bytes[at + 4]};
+    at += 2 + (bytes[at + 2] << 8 | bytes[at + 3]);
+  }
+  return {};
+}
+
+/// Remarks on a file that could be decoded, separated by ", "; empty for an ordinary one.
+std::string oddities(std::span<const uint8_t> bytes, const std::string& name, const std::string& full_name) {
+  const ImageHeader header = read_header(bytes, full_name, false);
+  std::string text;
+  const auto remark = [&text](const std::string& what) { text += (text.empty() ? "" : ", ") + what; };
+  const auto format_of = [](FileKind kind) { return kFormatNames[static_cast<int>(kind)]; };
+  const std::string size = concat(header.width, "x", header.height);
+  if (header.kind != promised_kind(name))
+    remark(concat("contents are ", format_of(header.kind), ", the name says ", format_of(promised_kind(name))));
+  if (header.width < kTinySide || header.height < kTinySide) remark("tiny (" + size + ")");
+  if (header.width * header.height > kHugePixels) remark("huge (" + size + ")");
+  const Samples samples = samples_of(bytes, header.kind);
+  if (samples.channels == 1) remark("gray");
+  if (samples.channels == 4) remark("CMYK");
+  if (samples.bits > 8) remark(concat(samples.bits, " bits a sample"));
+  if (header.orientation != 1) remark(concat("turned by EXIF (orientation ", header.orientation, ")"));
+  return text;
+}
+
+}  // namespace
+
+DataReport check_data(const ImageFolder& dataset) {
+  DataReport report;
+  report.images = dataset.size();
+  std::vector<std::string> broken(dataset.size()), odd(dataset.size());
+  parallel_for(dataset.size(), [&](int64_t sample) {
+    const std::string name = dataset.full_name(sample);
+    try {
+      const std::vector<uint8_t> bytes = dataset.read(sample);
+      decode_image(bytes, name);
+      odd[sample] = oddities(bytes, dataset.name(sample), name);
+    } catch (const Error& error) {
+      if (error.kind() == Error::Kind::kFailure) throw;  // the machine, not the image
+      broken[sample] = error.what();
+      if (!broken[sample].starts_with(name)) broken[sample] = name + ": " + broken[sample];
+    }
+  });
+  for (int64_t sample = 0; sample < dataset.size(); ++sample) {
+    if (!broken[sample].empty()) {
+      ++report.broken;
+      report.lines.push_back("broken: " + broken[sample]);
+    } else if (!odd[sample].empty()) {
+      ++report.odd;
+      report.lines.push_back("odd: " + dataset.full_name(sample) + ": " + odd[sample]);
+    }
+  }
+  return report;
+}
+
+}  // namespace shiftadd::data
