@@ -1,0 +1,101 @@
+// preprocess_image: torchvision's sizes, rounding and padding; normalisation.
+#include "data/preprocess.h"
+
+#include <cmath>
+
+#include "core/random.h"
+#include "data/resize.h"
+#include "tests/support/support.h"
+
+using namespace shiftadd;
+using namespace shiftadd::data;
+
+namespace {
+
+Image noise(int64_t width, int64_t height) {
+  Random random(3, 0);
+  Image image;
+  image.width = width;
+  image.height = height;
+  image.pixels.resize(width * height * 3);
+  for (uint8_t& v : image.pixels) v = static_cast<uint8_t>(random.below(256));
+  return image;
+}
+
+// Identity normalisation times 255: outputs are the bytes.
+Preprocess bytes_out(int64_t resize, int64_t crop) {
+  Preprocess p;
+  p.resize = resize;
+  p.crop = crop;
+  p.mean = {0, 0, 0};
+  p.std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
+  return p;
+}
+
+std::vector<float> run(const Image& image, const Preprocess& p) {
+  std::vector<float> out(3 * p.crop * p.crop, -1);
+  preprocess_image(image, p, out.data());
+  return out;
+}
+
+float at(const std::vector<float>& out, int64_t crop, int channel, int64_t y, int64_t x) {
+  return std::round(out[(channel * crop + y) * crop + x]);
+}
+
+}  // namespace
+
+TEST_CASE("preprocess resizes the shorter side, truncates the longer, and crops the centre") {
+  // 53 x 37 to 24: 24 * 53 / 37 = 34.4 -> 34 wide; crop 20: left (34 - 20) / 2 = 7, top 2.
+  const Image source = noise(53, 37);
+  const Preprocess p = bytes_out(24, 20);
+  const auto out = run(source, p);
+  const Image whole = resize(source, 34, 24, p.interpolation);
+  for (int64_t y = 0; y < 20; ++y)
+    for (int64_t x = 0; x < 20; ++x)
+      for (int c = 0; c < 3; ++c) REQUIRE(at(out, 20, c, y, x) == whole.row(2 + y)[3 * (7 + x) + c]);
+}
+
+TEST_CASE("centre crop rounds half to even") {
+  // 9 - 4 = 5: 2.5 -> 2. 7 - 4 = 3: 1.5 -> 2.
+  const Image source = noise(9, 7);
+  const auto out = run(source, bytes_out(0, 4));
+  CHECK(at(out, 4, 0, 0, 0) == source.row(2)[3 * 2]);
+  CHECK(at(out, 4, 2, 3, 3) == source.row(5)[3 * 5 + 2]);
+}
+
+TEST_CASE("an image smaller than the crop is padded with black, the odd pixel behind") {
+  const Image source = noise(3, 6);
+  const auto out = run(source, bytes_out(0, 6));
+  for (int64_t y = 0; y < 6; ++y)
+    for (int64_t x = 0; x < 6; ++x) {
+      const bool inside = x >= 1 && x < 4;  // (6 - 3) / 2 = 1 before, 2 behind
+      CHECK(at(out, 6, 1, y, x) == (inside ? source.row(y)[3 * (x - 1) + 1] : 0));
+    }
+}
+
+TEST_CASE("a 1x1 image and extreme shapes go through") {
+  Image one;
+  one.width = one.height = 1;
+  one.pixels = {10, 20, 30};
+  const auto out = run(one, bytes_out(256, 224));
+  CHECK(at(out, 224, 0, 0, 0) == 10);
+  CHECK(at(out, 224, 2, 223, 223) == 30);
+  // 1 x 5000 resized to 256 would be 256 x 1,280,000: only the window is computed.
+  CHECK(run(noise(1, 5000), bytes_out(256, 224)).size() == 3 * 224 * 224);
+  CHECK_THROWS_AS(run(Image{}, bytes_out(256, 224)), Error);
+}
+
+TEST_CASE("normalise is (v / 255 - mean) / std per channel plane") {
+  Image image;
+  image.width = image.height = 1;
+  image.pixels = {255, 0, 128};
+  Preprocess p;
+  p.crop = 1;
+  float out[3];
+  normalise(image, p, out);
+  CHECK(out[0] == doctest::Approx((1 - 0.485) / 0.229));
+  CHECK(out[1] == doctest::Approx(-0.456 / 0.224));
+  CHECK(out[2] == doctest::Approx((128.0 / 255 - 0.406) / 0.225));
+  p.crop = 2;
+  CHECK_THROWS_AS(normalise(image, p, out), Error);
+}
