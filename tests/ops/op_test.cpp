@@ -1,0 +1,56 @@
+// See op_test.h.
+#include "tests/ops/op_test.h"
+
+namespace shiftadd::test {
+
+GoldenCase::GoldenCase(const std::string& name)
+    : name_(name), file_(golden_operator(name)), attributes_(nlohmann::json::parse(test::attributes(file_))) {}
+
+Variable GoldenCase::leaf(const std::string& name) {
+  const Tensor* found = file_.find("in." + name);
+  if (!found) found = &file_.at("param." + name);
+  const auto [entry, fresh] =
+      leaves_.try_emplace(name, Variable(found->clone(), file_.find("grad." + name) != nullptr));
+  return entry->second;
+}
+
+void GoldenCase::check(const Variable& output) {
+  INFO(name_);
+  check_close(output.value(), file_.at("out.y"), 1e-5, name_ + " out.y");
+  output.backward(file_.at("cot.y").clone());
+  for (const auto& [key, expected] : file_.tensors) {
+    if (key.rfind("grad.", 0) != 0) continue;
+    const std::string leaf = key.substr(5);
+    REQUIRE_MESSAGE(leaves_.count(leaf) == 1, name_ << ": the test does not use " << leaf);
+    REQUIRE_MESSAGE(leaves_.at(leaf).grad().defined(), name_ << ": no gradient reached " << leaf);
+    check_close(leaves_.at(leaf).grad(), expected, 1e-4, name_ + " " + key, 1e-6);
+  }
+}
+
+void check_gradients(const Function& function, const std::vector<Shape>& shapes) {
+  std::vector<Tensor> inputs;
+  for (const Shape& shape : shapes) inputs.push_back(random_normal(shape, 100 + inputs.size()));
+  CHECK(autograd::gradcheck(function, inputs) == "");
+}
+
+void check_error(const std::function<void()>& function, const std::string& text) {
+  std::string thrown = "nothing was thrown";
+  try {
+    function();
+  } catch (const Error& error) {
+    thrown = error.what();
+    CHECK(error.kind() == Error::Kind::kUser);
+  }
+  CHECK(thrown == text);
+}
+
+Variable variable(Shape shape, uint64_t seed, bool requires_grad) {
+  return Variable(random_normal(std::move(shape), seed).to(DType::kF32), requires_grad);
+}
+
+std::vector<float> values(const Tensor& tensor) {
+  const auto span = tensor.span<float>();
+  return {span.begin(), span.end()};
+}
+
+}  // namespace shiftadd::test
