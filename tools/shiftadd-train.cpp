@@ -1,0 +1,139 @@
+// shiftadd-train: trains an image classifier from one JSON configuration.
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tools/program.h"
+#include "train/config.h"
+#include "train/dry_run.h"
+#include "train/trainer.h"
+
+namespace {
+
+using namespace shiftadd;
+
+constexpr int kInterrupted = 130;
+
+std::atomic<bool> stop_requested{false};
+
+/// The first signal asks the run to end after the step at work; the second one kills, as by default.
+void handle_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop_requested = true; };
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+struct Arguments {
+  std::string config, out, resume;
+  std::vector<std::string> set;
+  int threads = -1;
+  int64_t seed = -1;
+  bool dry_run = false, print_config = false, check_data = false, print_schema = false, anomaly = false;
+};
+
+void declare(CLI::App& app, Arguments& arguments) {
+  app.add_option("CONFIG", arguments.config, "JSON configuration (see --print-schema)");
+  app.add_option("--out", arguments.out, "Folder of the run (default: the configuration's, or runs/NAME)");
+  app.add_option("--set", arguments.set, "KEY=VALUE overrides an option, e.g. train.epochs=3; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--resume", arguments.resume,
+                 "auto: go on where the run in the output folder was left, or begin it; or the folder of a run, "
+                 "or one of its checkpoint files");
+  app.add_option("--threads", arguments.threads, "Threads (default: all cores); the result does not depend on it")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--seed", arguments.seed, "Seed of all random numbers")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--dry-run", arguments.dry_run,
+               "Show the network, its cost and the first batch, time a few steps, train nothing");
+  app.add_flag("--print-config", arguments.print_config, "Print the configuration with every default resolved");
+  app.add_flag("--check-data", arguments.check_data, "Read every image once and list the broken and odd ones");
+  app.add_flag("--print-schema", arguments.print_schema, "Print the JSON Schema of configurations");
+  app.add_flag("--anomaly", arguments.anomaly,
+               "Check every operation for NaN and infinity and name the first one (slow)");
+  app.footer([] { return "Options of a configuration:\n" + train::train_config_help(); });
+}
+
+/// The configuration with the command line's overrides on top; --set comes before the options proper.
+train::TrainConfig load(const Arguments& arguments) {
+  if (arguments.config.empty())
+    throw user_error("no configuration given: shiftadd-train CONFIG.json (see --help)");
+  std::vector<std::string> overrides = arguments.set;
+  if (!arguments.out.empty()) overrides.push_back("out=" + nlohmann::json(arguments.out).dump());
+  if (arguments.threads >= 0) overrides.push_back("threads=" + std::to_string(arguments.threads));
+  if (arguments.seed >= 0) overrides.push_back("seed=" + std::to_string(arguments.seed));
+  return train::load_train_config(arguments.config, overrides);
+}
+
+bool same_folder(const std::string& a, const std::string& b) {
+  return std::filesystem::weakly_canonical(a) == std::filesystem::weakly_canonical(b);
+}
+
+int run_training(train::TrainConfig& config, const Arguments& arguments) {
+  const train::ResumePoint resume = train::find_resume_point(arguments.resume, config.out);
+  if (!arguments.out.empty() && !same_folder(arguments.out, resume.folder))
+    throw user_error("--out ", arguments.out, " and --resume ", arguments.resume,
+                     " name two folders: a run is resumed where it was written");
+  config.out = resume.folder;
+  handle_signals();
+  const train::TrainOptions options{
+      .version = tools::kVersion,
+      .resume = resume.checkpoint,
+      .anomaly = arguments.anomaly,
+      .terminal = ::isatty(STDERR_FILENO) == 1,
+      .print = [](std::string_view text) { std::cerr << text << std::flush; }};
+  const train::TrainResult result = train::train(config, options, stop_requested);
+  if (result.stopped) {
+    std::cerr << "stopped after step " << result.state.step << "; saved " << result.last
+              << ". Go on with --resume auto\n";
+    return kInterrupted;
+  }
+  char line[160];
+  std::snprintf(line, sizeof line, "top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %lld validation images\n",
+                result.state.last_top1, result.state.last_top5, result.state.last_loss,
+                static_cast<long long>(result.validation_images));
+  std::cout << line;
+  std::snprintf(line, sizeof line, "best top-1 %.2f %% after epoch %lld: ", result.state.best_top1,
+                static_cast<long long>(result.state.best_epoch));
+  std::cout << line << result.best << "\nmodel: " << result.model << "\n";
+  return 0;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Trains an image classifier from one JSON configuration.", "shiftadd-train");
+  Arguments arguments;
+  declare(app, arguments);
+  if (const auto status = tools::parse_arguments(app, argc, argv)) return *status;
+  if (arguments.print_schema) {
+    std::cout << train::train_schema();
+    return 0;
+  }
+  train::TrainConfig config = load(arguments);
+  if (arguments.print_config) {
+    std::cout << train::to_text(config);
+    return 0;
+  }
+  if (arguments.check_data) {
+    const train::DataCheck check = train::check_run_data(config);
+    std::cout << check.text;
+    if (check.broken > 0)
+      throw user_error(check.broken, " broken images: remove them, or set data.broken to skip or quarantine");
+    return 0;
+  }
+  if (arguments.dry_run) {
+    std::cout << train::dry_run(config);
+    return 0;
+  }
+  return run_training(config, arguments);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tools::run_program("shiftadd-train", [&] { return run(argc, argv); });
+}

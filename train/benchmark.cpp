@@ -1,0 +1,39 @@
+// Random data through the real step.
+#include "train/benchmark.h"
+
+#include <chrono>
+
+#include "core/random.h"
+#include "train/training_step.h"
+
+namespace shiftadd::train {
+
+TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int steps) {
+  validate(spec);
+  if (batch < 1 || steps < 1)
+    throw user_error("batch is ", batch, " and steps ", steps, ": both must be at least 1");
+  data::Batch data{.images = Tensor({batch, spec.in_channels, spec.image_size, spec.image_size}),
+                   .targets = Tensor::zeros({batch, spec.classes}),
+                   .labels = {},
+                   .samples = {}};
+  const RandomStream random(0, 0);
+  for (int64_t i = 0; i < data.images.numel(); ++i)
+    data.images.data<float>()[i] = 2 * random.uniform(static_cast<uint64_t>(i)) - 1;
+  for (int64_t row = 0; row < batch; ++row)
+    data.targets.data<float>()[row * spec.classes + row % spec.classes] = 1;
+  const layers::Vit model(spec, {}, 0);
+  const LoopConfig loop;
+  Optimizer optimizer(loop.optimizer, model.named_parameters(), spec.depth);
+  TrainingStep step(model, nullptr, optimizer, nullptr, loop, {}, 0);
+  TrainStepTiming timing;
+  for (int i = 0; i < steps; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    step.accumulate(data, static_cast<uint64_t>(i));
+    step.update(loop.optimizer.lr);
+    timing.seconds.push_back(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return timing;
+}
+
+}  // namespace shiftadd::train

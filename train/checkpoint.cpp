@@ -1,0 +1,134 @@
+// Writing, reading and comparing checkpoints.
+#include "train/checkpoint.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+#include "core/io/safetensors.h"
+#include "train/config.h"
+
+namespace shiftadd::train {
+
+using nlohmann::json;
+
+namespace {
+
+/// One list of the fields, for writing and reading alike.
+template <class State, class Visit>
+void visit_fields(State& state, Visit&& visit) {
+  visit("step", state.step);
+  visit("epoch", state.epoch);
+  visit("batch", state.batch);
+  visit("loss_sum", state.loss_sum);
+  visit("loss_count", state.loss_count);
+  visit("images", state.images);
+  visit("seconds", state.seconds);
+  visit("best_top1", state.best_top1);
+  visit("best_epoch", state.best_epoch);
+  visit("early_top1", state.early_top1);
+  visit("early_epoch", state.early_epoch);
+  visit("last_top1", state.last_top1);
+  visit("last_top5", state.last_top5);
+  visit("last_loss", state.last_loss);
+  visit("log_csv", state.log.csv);
+  visit("log_jsonl", state.log.jsonl);
+  visit("log_events", state.log.events);
+  visit("log_events_name", state.log.events_name);
+}
+
+std::string to_text(const TrainingState& state) {
+  json object;
+  visit_fields(state, [&](const char* name, const auto& value) { object[name] = value; });
+  return object.dump();
+}
+
+TrainingState state_from(const std::string& text, const std::string& path) {
+  try {
+    const json object = json::parse(text);
+    TrainingState state;
+    visit_fields(state, [&]<class T>(const char* name, T& value) { value = object.at(name).get<T>(); });
+    return state;
+  } catch (const json::exception& error) {
+    throw user_error(path, ": its training state is damaged: ", error.what());
+  }
+}
+
+/// Options that do not change the weights of a run, as JSON pointers; a whole object where it ends in '/'.
+constexpr const char* kFree[] = {"/name", "/out", "/threads", "/extends", "/data/train", "/data/val",
+                                 "/data/synthetic/folder", "/data/workers", "/data/prefetch",
+                                 "/data/cache_mib", "/train/max_steps", "/checkpoint/", "/log/"};
+
+bool is_free(const std::string& pointer) {
+  return std::any_of(std::begin(kFree), std::end(kFree), [&](const std::string& free) {
+    return free.back() == '/' ? pointer.starts_with(free) : pointer == free;
+  });
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
+  TensorFile file;
+  file.metadata = metadata_of(checkpoint.model);
+  file.metadata["shiftadd.training"] = to_text(checkpoint.state);
+  file.metadata["shiftadd.config"] = checkpoint.config;
+  file.metadata["shiftadd.data"] = checkpoint.data_digest;
+  file.metadata["shiftadd.isa"] = checkpoint.isa;
+  for (const NamedTensors* part : {&checkpoint.model.weights, &checkpoint.trained, &checkpoint.optimizer})
+    file.tensors.insert(file.tensors.end(), part->begin(), part->end());
+  write_safetensors(path, file);
+}
+
+Checkpoint load_checkpoint(const std::string& path) {
+  const TensorFile file = read_safetensors(path);
+  for (const char* key : {"shiftadd.training", "shiftadd.config", "shiftadd.data", "shiftadd.isa"})
+    if (!file.metadata.contains(key))
+      throw user_error(path, ": no '", key, "' inside, so it is no training checkpoint: use it as "
+                       "init.checkpoint of a new run");
+  Checkpoint checkpoint{.model = load_model(path),
+                        .trained = {},
+                        .optimizer = {},
+                        .state = state_from(file.metadata.at("shiftadd.training"), path),
+                        .config = file.metadata.at("shiftadd.config"),
+                        .data_digest = file.metadata.at("shiftadd.data"),
+                        .isa = file.metadata.at("shiftadd.isa")};
+  for (const auto& entry : file.tensors) {
+    if (entry.first.starts_with("train.")) checkpoint.trained.push_back(entry);
+    if (entry.first.starts_with("optimizer.")) checkpoint.optimizer.push_back(entry);
+  }
+  return checkpoint;
+}
+
+void require_same_run(const std::string& checkpoint_path, const std::string& saved_config,
+                      const std::string& config) {
+  if (saved_config == config) return;
+  json saved, now;
+  try {
+    saved = json::parse(saved_config).flatten();
+    now = json::parse(config).flatten();
+  } catch (const json::exception& error) {
+    throw user_error(checkpoint_path, ": its configuration is damaged: ", error.what());
+  }
+  std::vector<std::string> differing;
+  const auto compare = [&](const json& left, const json& right, bool only_missing) {
+    for (const auto& [pointer, value] : left.items()) {
+      if (is_free(pointer) || (only_missing ? right.contains(pointer)
+                                            : right.value(pointer, json()) == value)) continue;
+      std::string key = pointer.substr(1);
+      std::replace(key.begin(), key.end(), '/', '.');
+      differing.push_back(key + " (" + (only_missing ? "absent" : value.dump()) + " there, " +
+                          (only_missing ? value.dump() : right.value(pointer, json("absent")).dump()) +
+                          " now)");
+    }
+  };
+  compare(saved, now, false);
+  compare(now, saved, true);
+  if (differing.empty()) return;
+  std::string list;
+  for (const std::string& item : differing) list += "\n  " + item;
+  throw user_error(checkpoint_path, ": resuming with another configuration would not give the result of an "
+                   "uninterrupted run. Differing options:", list,
+                   "\nSet them back, or start a new run with init.checkpoint");
+}
+
+}  // namespace shiftadd::train

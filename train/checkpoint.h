@@ -1,0 +1,55 @@
+// The complete state of a run in one safetensors file, which is a model file, too.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/model/model_file.h"
+#include "train/optimizer.h"
+#include "train/run_log.h"
+
+namespace shiftadd::train {
+
+/// Everything that is neither weights nor optimizer. Random numbers are counter-based: seed, epoch, batch and
+/// step are their whole state, and the sampler's.
+struct TrainingState {
+  int64_t step = 0;        // optimizer steps done
+  int64_t epoch = 0;       // epochs done
+  int64_t batch = 0;       // batches of the epoch at work that are used up
+  double loss_sum = 0;     // over the steps of the epoch at work
+  int64_t loss_count = 0;  // steps of the epoch at work
+  int64_t images = 0;      // trained on in the epoch at work
+  double seconds = 0;      // training time of the epoch at work
+  double best_top1 = -1;   // percent; -1: not evaluated yet
+  int64_t best_epoch = 0;  // epochs done when it was measured
+  double early_top1 = -1;  // early stop's reference: the last top-1 that beat the one before by min_delta
+  int64_t early_epoch = 0;
+  double last_top1 = 0, last_top5 = 0, last_loss = 0;  // of the last evaluation
+  LogPosition log;
+};
+
+/// In the file, the top level holds the weights that are evaluated (the averages where EMA is on), so that
+/// shiftadd-infer runs a checkpoint as it is. "train.NAME": the weights being trained, where EMA is on.
+/// "optimizer.m.NAME", "optimizer.v.NAME", "optimizer.buffer.NAME": the optimizer. Metadata beside that of a
+/// model: "shiftadd.training" (TrainingState as JSON), "shiftadd.config" (to_text), "shiftadd.data" (digest),
+/// "shiftadd.isa".
+struct Checkpoint {
+  ModelFile model;         // evaluated weights
+  NamedTensors trained;    // "train.NAME"; empty without EMA
+  NamedTensors optimizer;  // "optimizer...."
+  TrainingState state;
+  std::string config, data_digest, isa;
+};
+
+/// Atomic: on any failure the file at `path` stays as it was. Throws Error (failure).
+void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
+/// Throws Error (user) when `path` is no training checkpoint or one of its states is missing.
+Checkpoint load_checkpoint(const std::string& path);
+
+/// Throws Error (user) naming every option that differs between the saved configuration and this one and
+/// would change the result: all but names and folders of files, threads, workers and caches, logs,
+/// checkpoints and max_steps.
+void require_same_run(const std::string& checkpoint_path, const std::string& saved_config,
+                      const std::string& config);
+
+}  // namespace shiftadd::train

@@ -1,0 +1,111 @@
+// Measures instead of guessing: memory and time are those of real steps.
+#include "train/dry_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+
+#include "core/memory.h"
+#include "core/parallel.h"
+#include "data/check.h"
+#include "data/synthetic.h"
+#include "train/network.h"
+#include "train/progress.h"
+#include "train/run_data.h"
+#include "train/training_step.h"
+
+namespace shiftadd::train {
+
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::string describe_batch(const data::Batch& batch) {
+  const auto values = batch.images.span<float>();
+  double sum = 0, squares = 0;
+  for (const float value : values) {
+    sum += value;
+    squares += static_cast<double>(value) * value;
+  }
+  const double mean = sum / static_cast<double>(values.size());
+  const double deviation = std::sqrt(std::max(0.0, squares / static_cast<double>(values.size()) - mean * mean));
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  std::string text = concat("first batch: images ", batch.images.shape(), ", mean ", mean, ", deviation ",
+                            deviation, ", from ", *low, " to ", *high, "; labels");
+  for (std::size_t i = 0; i < std::min<std::size_t>(8, batch.labels.size()); ++i)
+    text += " " + std::to_string(batch.labels[i]);
+  return text + (batch.labels.size() > 8 ? " ...\n" : "\n");
+}
+
+}  // namespace
+
+std::string dry_run(const TrainConfig& config) {
+  constexpr int kSteps = 3;
+  set_num_threads(config.threads > 0 ? config.threads : available_cores());
+  std::string report;
+  const Say say = [&](const std::string& line) { report += line + "\n"; };
+  const RunData data = open_data(config);
+  const ModelSpec spec = model_of(config, data);
+  const auto model = make_network(config, spec, data.train.classes(), false, say);
+  const auto teacher = make_teacher(config, spec, data.train.classes());
+  report += layers::summary(*model);
+  const MacCount macs = count_macs(spec);
+  report += concat("parameters: ", count_parameters(spec), "; MACs per image: ", macs.total(), " (",
+                   macs.attention, " of them in attention)\n", "data: ", data.train.size(),
+                   " training images, ", data.val.size(), " validation images, ", spec.classes, " classes\n");
+
+  Optimizer optimizer(config.train.optimizer, model->named_parameters(), spec.depth);
+  TrainingStep step(*model, teacher.get(), optimizer, nullptr, config.train, {}, config.seed);
+  data::LoaderOptions options = training_options(config, config.out, say);
+  if (options.broken == data::BrokenPolicy::kQuarantine) options.broken = data::BrokenPolicy::kSkip;
+  data::Loader loader(data.train, options);
+  const int64_t steps_per_epoch = loader.batches() / config.train.accumulate;
+  if (steps_per_epoch == 0)
+    throw user_error("train.batch ", config.train.batch, " times train.accumulate ", config.train.accumulate,
+                     " is more than the ", data.train.size(), " training images: no step would be made");
+  loader.start(0);
+  std::vector<double> seconds;
+  std::optional<data::Batch> batch = loader.next();
+  if (batch) report += describe_batch(*batch);
+  for (int i = 0; batch && i < kSteps; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    const double loss = step.accumulate(*batch, static_cast<uint64_t>(i));
+    step.update(0);
+    if (i == 0) report += concat("loss of the first batch: ", loss, "\n");
+    if (auto another = loader.next()) batch = std::move(another);
+    seconds.push_back(seconds_since(start));
+  }
+  const double step_seconds = *std::min_element(seconds.begin(), seconds.end());
+  const double epoch_seconds = step_seconds * static_cast<double>(steps_per_epoch * config.train.accumulate);
+  report += concat("memory: ", memory_stats().peak >> 20, " MiB of tensors at the peak of a step, ",
+                   peak_rss_bytes() >> 20, " MiB resident so far\n");
+  report += concat("time: ", step_seconds, " s for a batch of ", config.train.batch, ", about ",
+                   duration_text(epoch_seconds), " per epoch of ", steps_per_epoch, " steps, ",
+                   duration_text(epoch_seconds * static_cast<double>(config.train.epochs)), " for all ",
+                   config.train.epochs, " epochs, evaluation not included\n");
+  return report;
+}
+
+DataCheck check_run_data(const TrainConfig& config) {
+  set_num_threads(config.threads > 0 ? config.threads : available_cores());
+  if (config.data.synthetic)
+    data::write_synthetic(config.data.synthetic->folder, config.data.synthetic->options);
+  DataCheck check;
+  const auto read = [&](const std::string& path) {
+    const data::ImageFolder set = data::ImageFolder::open(path);
+    const data::DataReport report = data::check_data(set);
+    for (const std::string& line : report.lines) check.text += line + "\n";
+    check.text += concat(path, ": ", report.images, " images in ", set.classes().size(), " classes, ",
+                         report.broken, " broken, ", report.odd, " odd\n");
+    check.broken += report.broken;
+    return set;
+  };
+  const data::ImageFolder train = read(config.data.train);
+  if (!config.data.val.empty()) data::require_same_classes(train, read(config.data.val));
+  return check;
+}
+
+}  // namespace shiftadd::train

@@ -1,0 +1,345 @@
+// The loop over epochs and steps.
+#include "train/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+#include "core/cpu/isa.h"
+#include "core/io/files.h"
+#include "core/parallel.h"
+#include "core/random.h"
+#include "train/manifest.h"
+#include "train/network.h"
+#include "train/progress.h"
+#include "train/run_lock.h"
+#include "train/schedule.h"
+#include "train/training_step.h"
+
+namespace shiftadd::train {
+
+namespace {
+
+constexpr double kSaveSeconds = 300;  // a killed run loses at most this much work
+constexpr uint64_t kDropStreams = 0x64726f70;  // keeps dropout's numbers apart from the data's
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::vector<int64_t> labels_of(const data::ImageFolder& set) {
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < set.size(); ++i) labels.push_back(set.label(i));
+  return labels;
+}
+
+class Run {
+ public:
+  Run(const TrainConfig& config, const TrainOptions& options, const std::atomic<bool>& stop)
+      : config_(config), options_(options), stop_(stop), data_(open_data(config)),
+        progress_(options.print, options.terminal, config.log.every),
+        say_([this](const std::string& text) { progress_.line(text); }),
+        model_(make_network(config, model_of(config, data_), data_.train.classes(), !options.resume.empty(),
+                            say_)),
+        teacher_(make_teacher(config, model_->spec(), data_.train.classes())),
+        lock_(config.out),
+        optimizer_(config.train.optimizer, model_->named_parameters(), model_->spec().depth),
+        ema_(config.train.ema_decay > 0
+                 ? std::make_unique<Ema>(model_->named_parameters(), config.train.ema_decay)
+                 : nullptr),
+        step_(*model_, teacher_.get(), optimizer_, ema_.get(), config.train,
+              class_weights(config.data, model_->spec().classes, labels_of(data_.train)),
+              stream_of(config.seed, kDropStreams)),
+        train_loader_(data_.train, training_options(config, config.out, say_)),
+        val_loader_(data_.val, evaluation_options(config, config.out, say_)),
+        steps_per_epoch_(train_loader_.batches() / config.train.accumulate) {
+    if (steps_per_epoch_ == 0)
+      throw user_error("train.batch ", config.train.batch, " times train.accumulate ", config.train.accumulate,
+                       " is more than the ", data_.train.size(), " training images: no step would be made");
+  }
+
+  TrainResult operator()();
+
+ private:
+  std::string path(const std::string& name) const { return config_.out + "/" + name; }
+  bool finished() const;
+  bool steps_exhausted() const {
+    return config_.train.max_steps > 0 && state_.step >= config_.train.max_steps;
+  }
+  int64_t batches_per_epoch() const { return steps_per_epoch_ * config_.train.accumulate; }
+  void begin();
+  bool train_epoch();
+  std::optional<double> make_step();
+  void after_step(double loss, double lr, double norm, double images_per_second);
+  bool end_epoch();
+  std::optional<Evaluation> validate();
+  Checkpoint snapshot();
+  void save(const std::string& name);
+  TrainResult result(bool stopped) const;
+
+  const TrainConfig& config_;
+  const TrainOptions& options_;
+  const std::atomic<bool>& stop_;
+  RunData data_;
+  Progress progress_;
+  Say say_;
+  std::unique_ptr<layers::Vit> model_, teacher_;
+  RunLock lock_;
+  Optimizer optimizer_;
+  std::unique_ptr<Ema> ema_;
+  TrainingStep step_;
+  data::Loader train_loader_, val_loader_;
+  int64_t steps_per_epoch_;
+  TrainingState state_;
+  std::unique_ptr<RunLog> log_;
+  double saved_at_ = 0;
+};
+
+bool Run::finished() const {
+  const LoopConfig& loop = config_.train;
+  const bool stalled = loop.early_stop.patience > 0 && state_.early_top1 >= 0 &&
+                       state_.epoch - state_.early_epoch >= loop.early_stop.patience;
+  return state_.epoch >= loop.epochs || steps_exhausted() || stalled;
+}
+
+/// Loads the checkpoint to go on from, or makes sure that nothing is overwritten.
+void Run::begin() {
+  if (options_.resume.empty()) {
+    if (std::filesystem::exists(path("last.safetensors")))
+      throw user_error(config_.out, ": already holds a run; go on with it by --resume auto, give another "
+                       "--out, or remove the folder");
+  } else {
+    const Checkpoint saved = load_checkpoint(options_.resume);
+    require_same_run(options_.resume, saved.config, to_text(config_));
+    if (saved.data_digest != data_.digest)
+      throw user_error(options_.resume, ": the run was made on other data (a file was added, removed or "
+                       "changed since): resuming would not give the result of an uninterrupted run");
+    if (saved.isa != name_of(isa()))
+      say_("warning: the run was begun with " + saved.isa + " kernels and goes on with " + name_of(isa()) +
+           ": its weights will differ in rounding from those of an uninterrupted run");
+    NamedTensors weights = saved.model.weights;
+    if (ema_) {
+      ema_->load_state(weights);
+      weights.clear();
+      for (const auto& [name, tensor] : saved.trained)
+        weights.emplace_back(name.substr(std::string_view("train.").size()), tensor);
+    }
+    model_->load_state_dict(weights);
+    optimizer_.load_state(saved.optimizer, saved.state.step);
+    state_ = saved.state;
+    say_("resumed from " + options_.resume + " at step " + std::to_string(state_.step));
+  }
+  write_manifest(config_.out, config_, data_, options_.version, state_.step);
+  log_ = std::make_unique<RunLog>(config_.out, state_.log, config_.log.tensorboard, wall_seconds());
+  saved_at_ = steady_seconds();
+}
+
+TrainResult Run::operator()() {
+  begin();
+  while (!finished())
+    if (!train_epoch() || !end_epoch()) {
+      save("last");
+      return result(true);
+    }
+  save_model(path("model.safetensors"), snapshot().model);
+  return result(false);
+}
+
+/// The rest of the epoch at work, or up to max_steps. False when it was stopped.
+bool Run::train_epoch() {
+  train_loader_.start(state_.epoch, state_.batch);
+  while (state_.batch < batches_per_epoch() && !steps_exhausted()) {
+    if (stop_) return false;
+    const double start = steady_seconds();
+    const int64_t images = state_.images;
+    const int64_t steps_done = state_.batch / config_.train.accumulate;
+    const double epoch = static_cast<double>(state_.epoch) +
+                         static_cast<double>(steps_done) / static_cast<double>(steps_per_epoch_);
+    const double lr = learning_rate(config_.train.schedule, config_.train.optimizer.lr,
+                                    config_.train.epochs, epoch);
+    const std::optional<double> made = make_step();
+    if (!made) break;
+    const double loss = *made, norm = step_.update(lr);
+    ++state_.step;
+    if (!std::isfinite(loss) || !std::isfinite(norm))
+      throw failure("step ", state_.step, ": the loss is ", loss, " and the gradient norm ", norm,
+                    ": training has diverged. Run with --anomaly to learn which operation made the first "
+                    "NaN or infinity; a lower train.optimizer.lr or train.clip_norm may prevent it");
+    const double seconds = steady_seconds() - start;
+    state_.seconds += seconds;
+    state_.loss_sum += loss;
+    ++state_.loss_count;
+    after_step(loss, lr, norm, static_cast<double>(state_.images - images) / seconds);
+  }
+  return true;
+}
+
+/// Gradients of one optimizer step; returns the mean loss of its batches, nothing at the epoch's end.
+std::optional<double> Run::make_step() {
+  double loss = 0;
+  int64_t batches = 0;
+  for (; batches < config_.train.accumulate; ++batches) {
+    const std::optional<data::Batch> batch = train_loader_.next();
+    if (!batch) break;  // batches whose images are all broken are left out: an epoch may be short
+    state_.batch = batch->index + 1;
+    state_.images += static_cast<int64_t>(batch->labels.size());
+    const auto stream = static_cast<uint64_t>(state_.step * config_.train.accumulate + batches);
+    if (options_.anomaly) {
+      const autograd::AnomalyGuard guard;
+      loss += step_.accumulate(*batch, stream);
+    } else {
+      loss += step_.accumulate(*batch, stream);
+    }
+  }
+  if (batches < config_.train.accumulate) state_.batch = batches_per_epoch();
+  if (batches == 0) return std::nullopt;
+  return loss / static_cast<double>(batches);
+}
+
+void Run::after_step(double loss, double lr, double norm, double images_per_second) {
+  const int64_t in_epoch = state_.batch / config_.train.accumulate;
+  int64_t left = steps_per_epoch_ * (config_.train.epochs - state_.epoch) - in_epoch;
+  if (config_.train.max_steps > 0) left = std::min(left, config_.train.max_steps - state_.step);
+  const double step_seconds = state_.seconds / static_cast<double>(state_.loss_count);
+  progress_.update({.epoch = state_.epoch + 1, .epochs = config_.train.epochs, .step = in_epoch,
+                    .steps_per_epoch = steps_per_epoch_, .loss = loss, .lr = lr,
+                    .images_per_second = static_cast<double>(state_.images) / state_.seconds,
+                    .seconds_left = static_cast<double>(left) * step_seconds},
+                   steady_seconds());
+  if (state_.step % std::max<int64_t>(config_.log.every, 1) == 0)
+    log_->write(StepRecord{.step = state_.step, .epoch = state_.epoch, .loss = loss, .lr = lr,
+                           .gradient_norm = norm, .images_per_second = images_per_second},
+                wall_seconds());
+  if (steady_seconds() - saved_at_ > kSaveSeconds) save("last");
+}
+
+/// Evaluates, logs, and writes the checkpoints. False when it was stopped before the evaluation was done.
+bool Run::end_epoch() {
+  const LoopConfig& loop = config_.train;
+  const bool whole = state_.batch >= batches_per_epoch();
+  // max_steps inside an epoch: `last` keeps the position, so that the run can be continued past it.
+  if (!whole) save("last");
+  const int64_t epochs_done = state_.epoch + (whole ? 1 : 0);
+  std::optional<Evaluation> evaluation;
+  if (!whole || steps_exhausted() || epochs_done % loop.eval_every == 0 || epochs_done == loop.epochs) {
+    evaluation = validate();
+    if (!evaluation) return false;
+  }
+  const double lr = learning_rate(loop.schedule, loop.optimizer.lr, loop.epochs,
+                                  static_cast<double>(state_.epoch));
+  const EpochRecord record{
+      .epoch = epochs_done, .step = state_.step, .lr = lr,
+      .train_loss = state_.loss_sum / static_cast<double>(std::max<int64_t>(state_.loss_count, 1)),
+      .seconds = state_.seconds,
+      .images_per_second = state_.seconds > 0 ? static_cast<double>(state_.images) / state_.seconds : 0,
+      .validation = evaluation};
+  log_->write(record, wall_seconds());
+  char line[200];
+  std::snprintf(line, sizeof line, "epoch %lld/%lld: train loss %.4f, %.0f img/s, %s",
+                static_cast<long long>(epochs_done), static_cast<long long>(loop.epochs),
+                record.train_loss, record.images_per_second, duration_text(record.seconds).c_str());
+  std::string text = line;
+  bool best = false;
+  if (evaluation) {
+    std::snprintf(line, sizeof line, ", val loss %.4f, top-1 %.2f %%, top-5 %.2f %%", evaluation->loss(),
+                  evaluation->top1(), evaluation->top5());
+    text += line;
+    state_.last_top1 = evaluation->top1();
+    state_.last_top5 = evaluation->top5();
+    state_.last_loss = evaluation->loss();
+    best = evaluation->top1() > state_.best_top1;
+    if (best) {
+      state_.best_top1 = evaluation->top1();
+      state_.best_epoch = epochs_done;
+    }
+    if (evaluation->top1() > state_.early_top1 + loop.early_stop.min_delta || state_.early_top1 < 0) {
+      state_.early_top1 = evaluation->top1();
+      state_.early_epoch = epochs_done;
+    }
+  }
+  say_(text);
+  if (!whole) {
+    if (best) save("best");
+    return true;
+  }
+  state_.epoch = epochs_done;
+  state_.batch = state_.loss_count = state_.images = 0;
+  state_.loss_sum = state_.seconds = 0;
+  save("last");
+  if (best) save("best");
+  if (config_.checkpoint.every > 0 && epochs_done % config_.checkpoint.every == 0) {
+    const auto name = [](int64_t epoch) {
+      char text[32];
+      std::snprintf(text, sizeof text, "epoch_%03lld", static_cast<long long>(epoch));
+      return std::string(text);
+    };
+    save(name(epochs_done));
+    const int64_t old = epochs_done - config_.checkpoint.keep * config_.checkpoint.every;
+    if (config_.checkpoint.keep > 0 && old > 0) std::filesystem::remove(path(name(old) + ".safetensors"));
+  }
+  return true;
+}
+
+std::optional<Evaluation> Run::validate() {
+  const EmaScope averaged(ema_.get());
+  std::optional<Evaluation> evaluation = evaluate(*model_, val_loader_, stop_);
+  if (evaluation) write_file(path("per_class.csv"), per_class_csv(*evaluation, data_.val.classes()));
+  return evaluation;
+}
+
+Checkpoint Run::snapshot() {
+  Checkpoint checkpoint{.model = {.spec = model_->spec(), .preprocess = config_.data.preprocess,
+                                  .classes = data_.train.classes(), .weights = {}},
+                        .trained = {},
+                        .optimizer = optimizer_.state(),
+                        .state = state_,
+                        .config = to_text(config_),
+                        .data_digest = data_.digest,
+                        .isa = name_of(isa())};
+  checkpoint.state.log = log_->position();
+  if (ema_)
+    for (const auto& [name, tensor] : model_->state_dict())
+      checkpoint.trained.emplace_back("train." + name, tensor);
+  const EmaScope averaged(ema_.get());
+  checkpoint.model.weights = model_->state_dict();
+  return checkpoint;
+}
+
+void Run::save(const std::string& name) {
+  save_checkpoint(path(name + ".safetensors"), snapshot());
+  if (name == "last") saved_at_ = steady_seconds();
+}
+
+TrainResult Run::result(bool stopped) const {
+  return {.stopped = stopped, .state = state_, .validation_images = data_.val.size(),
+          .last = path("last.safetensors"),
+          .best = state_.best_top1 >= 0 ? path("best.safetensors") : "",
+          .model = stopped ? "" : path("model.safetensors")};
+}
+
+}  // namespace
+
+TrainResult train(const TrainConfig& config, const TrainOptions& options, const std::atomic<bool>& stop) {
+  set_num_threads(config.threads > 0 ? config.threads : available_cores());
+  return Run(config, options, stop)();
+}
+
+ResumePoint find_resume_point(const std::string& resume, const std::string& out) {
+  namespace fs = std::filesystem;
+  if (resume.empty()) return {out, ""};
+  const std::string folder = resume == "auto" ? out : resume;
+  if (resume != "auto" && fs::is_regular_file(folder)) {
+    const std::string parent = fs::path(folder).parent_path().string();
+    return {parent.empty() ? "." : parent, folder};
+  }
+  const std::string checkpoint = folder + "/last.safetensors";
+  if (fs::exists(checkpoint)) return {folder, checkpoint};
+  if (resume == "auto") return {folder, ""};
+  throw user_error(resume, ": no last.safetensors inside: expected the folder of an earlier run");
+}
+
+}  // namespace shiftadd::train

@@ -1,0 +1,35 @@
+// One optimizer step: forward, loss, backward for each batch of it, then clip and update.
+#pragma once
+
+#include "data/loader.h"
+#include "layers/vit.h"
+#include "train/ema.h"
+#include "train/losses.h"
+#include "train/optimizer.h"
+
+namespace shiftadd::train {
+
+class TrainingStep {
+ public:
+  /// `teacher` and `ema` may be null; class_weights may be undefined. All referenced objects must outlive this.
+  TrainingStep(const layers::Vit& model, const layers::Vit* teacher, Optimizer& optimizer, Ema* ema,
+               const LoopConfig& config, Tensor class_weights, uint64_t seed);
+
+  /// Adds a batch's gradients, divided by config.accumulate: after that many equal batches they are those
+  /// of one big batch. `stream` numbers the batch over the whole run (random draws of dropout). Returns the batch's loss.
+  double accumulate(const data::Batch& batch, uint64_t stream);
+  /// Clips, updates weights and averages, clears gradients. Returns the gradient norm before clipping. When it is
+  /// not finite the weights stay as they are.
+  double update(double lr);
+
+ private:
+  const layers::Vit& model_;
+  const layers::Vit* teacher_;
+  Optimizer& optimizer_;
+  Ema* ema_;
+  const LoopConfig& config_;
+  Tensor class_weights_;
+  uint64_t seed_;
+};
+
+}  // namespace shiftadd::train
