@@ -44,6 +44,16 @@ void check_gradient(const Node& node, std::size_t index, const Tensor& gradient)
                   index, ", which is ", dtype, shape);
 }
 
+// A parameter's gradient is its own memory, and stays where it is while others hold a handle on it.
+void accumulate_leaf(Variable::Impl& leaf, Tensor gradient) {
+  if (leaf.activation) return accumulate(leaf.grad, std::move(gradient));
+  if (!leaf.grad.defined()) {
+    leaf.grad = gradient.use_count() == 1 ? std::move(gradient) : gradient.clone();
+    return;
+  }
+  dispatch(gradient.dtype(), [&]<class T>() { add_into<T>(leaf.grad, gradient, leaf.grad); });
+}
+
 // Hands each gradient to the node or leaf it belongs to.
 void distribute(Node& node, std::vector<Tensor> gradients, Queue& queue) {
   if (gradients.size() > node.inputs.size())
@@ -58,7 +68,7 @@ void distribute(Node& node, std::vector<Tensor> gradients, Queue& queue) {
       accumulate(edge.node->pending, std::move(gradients[i]));
       if (!std::exchange(edge.node->queued, true)) queue.push(edge.node);
     } else {
-      accumulate(edge.leaf->grad, std::move(gradients[i]));
+      accumulate_leaf(*edge.leaf, std::move(gradients[i]));
     }
   }
   if (!checking_anomalies()) return;
@@ -99,7 +109,8 @@ void accumulate(Tensor& target, Tensor gradient) {
 Tensor take_pending(std::size_t input) {
   if (!running || input >= running->inputs.size()) return {};
   Edge& edge = running->inputs[input];
-  if (edge.leaf && edge.leaf->grad.use_count() == 1) return std::exchange(edge.leaf->grad, Tensor());
+  if (edge.leaf && (edge.leaf->activation || edge.leaf->grad.use_count() == 1))
+    return std::exchange(edge.leaf->grad, Tensor());
   // A node stays queued while its pending gradient is away: the op returns the sum.
   if (edge.node) return std::exchange(edge.node->pending, Tensor());
   return {};
@@ -119,7 +130,7 @@ void Variable::backward(const Tensor& seed) const {
     throw user_error("[backward] nothing to do: no input of this variable requires a gradient, or it was "
                      "made while recording was off");
   if (!impl_->node) {
-    accumulate(impl_->grad, seed.clone());
+    accumulate_leaf(*impl_, seed);
     return;
   }
   Queue queue;

@@ -24,6 +24,8 @@ struct Variable::Impl {
   Tensor value;
   Tensor grad;  // leaves only
   bool requires_grad = false;
+  /// The input of a recomputed part: a leaf whose gradient goes on along the tape, so it may share memory.
+  bool activation = false;
   std::shared_ptr<Node> node;  // null for a leaf
 };
 

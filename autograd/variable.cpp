@@ -142,6 +142,7 @@ Variable checkpoint(const std::function<Variable(const Variable&)>& function, co
                             const Tensor& gradient) -> std::vector<Tensor> {
     const bool before = std::exchange(recording_now, true);
     Variable leaf(kept, wanted), output;
+    leaf.impl()->activation = true;
     try {
       output = function(leaf);
       if (output.requires_grad()) output.backward(gradient);
