@@ -1,0 +1,162 @@
+// shiftadd-bench model: the time and memory of a forward pass or a training step.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "core/cpu/isa.h"
+#include "core/memory.h"
+#include "core/model/model_file.h"
+#include "core/parallel.h"
+#include "core/random.h"
+#include "infer/session.h"
+#include "tools/bench_timer.h"
+#include "train/benchmark.h"
+
+namespace shiftadd::tools {
+
+struct ModelBench {
+  std::string model, precision = "fp32";
+  int64_t batch = 1;
+  int threads = available_cores();
+  bool train = false, profile = false, json = false;
+  double seconds = 3;
+};
+
+/// Weights as a trained network's in size: unit-gain matrices, norms of 1.
+inline ModelFile random_model(const ModelSpec& spec) {
+  ModelFile model;
+  model.spec = spec;
+  uint64_t stream = 0;
+  for (const ParameterInfo& info : parameters_of(spec)) {
+    Tensor value(info.shape);
+    const RandomStream random(0, stream++);
+    const bool norm = info.name.find("norm") != std::string::npos && info.name.ends_with("weight");
+    const double inputs = static_cast<double>(value.numel()) / static_cast<double>(info.shape[0]);
+    for (int64_t i = 0; i < value.numel(); ++i)  // uniform with variance 1 / inputs
+      value.data<float>()[i] =
+          norm ? 1.0f : static_cast<float>((random.uniform(i) - 0.5) * std::sqrt(12 / inputs));
+    model.weights.emplace_back(info.name, value);
+  }
+  return model;
+}
+
+/// A model file, or random weights for the name or JSON of an architecture.
+inline ModelFile open_or_make(const std::string& name) {
+  const bool file = std::filesystem::is_regular_file(name) && !name.ends_with(".json");
+  return file ? load_model(name) : random_model(load_spec(name));
+}
+
+/// What was run, apart from the program's own share of each figure.
+struct ModelFigures {
+  Timing timing;
+  double images_per_second = 0, gflops = 0;
+  int64_t arena_bytes = 0;  // inference: one thread's arena
+  infer::StageTimes stages;
+};
+
+inline ModelFigures bench_inference(const ModelBench& options, ModelFile model) {
+  infer::Session session(std::move(model));
+  const ModelSpec& spec = session.spec();
+  Tensor images({options.batch, spec.in_channels, spec.image_size, spec.image_size});
+  const RandomStream random(1, 0);
+  for (int64_t i = 0; i < images.numel(); ++i) images.data<float>()[i] = 2 * random.uniform(i) - 1;
+  Tensor logits({options.batch, spec.classes});
+  const auto forward = [&] { session.run(images.data<float>(), options.batch, logits.data<float>()); };
+  ModelFigures figures;
+  figures.timing = time_calls({.seconds = options.seconds}, forward);
+  figures.images_per_second = 1e3 * static_cast<double>(options.batch) / figures.timing.median_ms;
+  figures.gflops = 2e-9 * static_cast<double>(session.macs_per_image()) * figures.images_per_second;
+  figures.arena_bytes = session.arena_floats() * static_cast<int64_t>(sizeof(float));
+  if (options.profile) {
+    constexpr int kCalls = 20;
+    session.set_stage_times(&figures.stages);
+    for (int i = 0; i < kCalls; ++i) forward();
+    for (double& each : figures.stages.seconds) each /= kCalls;
+  }
+  return figures;
+}
+
+inline ModelFigures bench_training(const ModelBench& options, const ModelSpec& spec) {
+  ModelFigures figures;
+  // Two steps tell how many fit into the time wanted; each series begins with a warm-up step.
+  const double estimate = train::time_training_steps(spec, options.batch, 2).seconds.back();
+  const int steps = static_cast<int>(std::clamp(options.seconds / estimate, 5.0, 1000.0));
+  std::vector<double> ms = train::time_training_steps(spec, options.batch, steps + 1).seconds;
+  ms.erase(ms.begin());
+  for (double& each : ms) each *= 1e3;
+  figures.timing = summarise(std::move(ms));
+  figures.images_per_second = 1e3 * static_cast<double>(options.batch) / figures.timing.median_ms;
+  // Backward multiplies twice as much as forward.
+  figures.gflops = 6e-9 * static_cast<double>(count_macs(spec).total()) * figures.images_per_second;
+  return figures;
+}
+
+inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec& spec, const ModelFigures& figures) {
+  nlohmann::ordered_json json = {
+      {"model", options.model},
+      {"mode", options.train ? "training" : "inference"},
+      {"precision", options.precision},
+      {"batch", options.batch},
+      {"threads", options.threads},
+      {"parameters", count_parameters(spec)},
+      {"macs_per_image", count_macs(spec).total()},
+      {"runs", figures.timing.runs},
+      {"ms_median", figures.timing.median_ms},
+      {"ms_p90", figures.timing.p90_ms},
+      {"ms_min", figures.timing.min_ms},
+      {"images_per_second", figures.images_per_second},
+      {"gflops", figures.gflops},
+      {"peak_rss_mib", static_cast<double>(peak_rss_bytes()) / (1 << 20)},
+      {"isa", name_of(isa())},
+      {"cpu", cpu_name()}};
+  if (!options.train) json["arena_mib"] = static_cast<double>(figures.arena_bytes) / (1 << 20);
+  if (options.profile) {
+    nlohmann::ordered_json stages;
+    for (int i = 0; i < infer::StageTimes::kStages; ++i)
+      stages[infer::StageTimes::name_of(i)] = 1e3 * figures.stages.seconds[i];
+    json["stages_ms"] = stages;
+  }
+  return json;
+}
+
+inline int run_model_bench(const ModelBench& options) {
+  set_num_threads(options.threads);
+  ModelFile model = open_or_make(options.model);
+  const ModelSpec spec = model.spec;
+  ModelFigures figures;
+  if (options.train) {
+    model = {};
+    figures = bench_training(options, spec);
+  } else {
+    figures = bench_inference(options, std::move(model));
+  }
+  const nlohmann::ordered_json json = to_json(options, spec, figures);
+  if (options.json) {
+    std::cout << json.dump() << "\n";
+    return 0;
+  }
+  std::cout << std::fixed << std::setprecision(2) << options.model << ", " << json["mode"].get<std::string>()
+            << ", float32, batch " << options.batch << ", " << options.threads << " threads, " << name_of(isa())
+            << " on " << cpu_name() << "\n"
+            << "  median      " << figures.timing.median_ms << " ms (" << figures.timing.runs << " runs; best "
+            << figures.timing.min_ms << ", 90th percentile " << figures.timing.p90_ms << ")\n"
+            << "  speed       " << figures.images_per_second << " images/s, " << figures.gflops << " GFLOP/s\n"
+            << "  peak memory " << json["peak_rss_mib"].get<double>() << " MiB\n";
+  if (!options.train)
+    std::cout << "  The last block computes only the class token's query, projection and MLP: nothing reads the\n"
+                 "  other rows. GFLOP/s counts what is computed.\n";
+  if (options.profile)
+    for (int i = 0; i < infer::StageTimes::kStages; ++i)
+      std::cout << "  " << std::left << std::setw(12) << infer::StageTimes::name_of(i) << std::right
+                << std::setw(8) << 1e3 * figures.stages.seconds[i] << " ms\n";
+  return 0;
+}
+
+}  // namespace shiftadd::tools
