@@ -205,7 +205,7 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
   OptimizerConfig& o = t.optimizer;
   v.begin("optimizer", "How gradients become steps.");
   choice(v, "kind", o.kind, {"adamw", "sgd"}, "AdamW, or SGD with momentum.");
-  v.number("lr", o.lr, Range::above_up_to(0, 1000), "Largest learning rate, after warm-up.");
+  v.number("lr", o.lr, Range::above(0), "Largest learning rate, after warm-up.");
   v.number("weight_decay", o.weight_decay, Range::between(0, 100),
            "Not on norms, biases, positions, class token.");
   std::vector<double> betas = {o.beta1, o.beta2};

@@ -173,8 +173,10 @@ Json properties(const std::vector<Entry>& entries, std::size_t& at) {
 std::string ConfigRange::text() const {
   const std::string from = dumped(plain(low)), to = dumped(plain(high));
   const bool has_low = std::isfinite(low), has_high = std::isfinite(high);
-  if (has_low && has_high)
-    return (low_open ? "above " : "from ") + from + (high_open ? " to below " : " to ") + to;
+  if (has_low && has_high) {
+    if (!low_open && !high_open) return "from " + from + " to " + to;
+    return (low_open ? "> " : ">= ") + from + " and " + (high_open ? "< " : "<= ") + to;
+  }
   if (has_low) return (low_open ? "> " : ">= ") + from;
   if (has_high) return (high_open ? "< " : "<= ") + to;
   return "";
@@ -231,8 +233,8 @@ std::string config_help(const ConfigListing& listing) {
     if (entry.kind == Entry::Kind::kObject) {
       out += entry.path + ": " + about + "\n";
     } else {
-      out += "  " + entry.path + " = " + dumped(entry.value) + " (" + entry.type + "): " + about +
-             "\n";
+      out += "  " + entry.path + " = " + on_one_line(entry.value) + " (" + entry.type +
+             "): " + about + "\n";
     }
   }
   return out;

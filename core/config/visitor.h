@@ -25,7 +25,7 @@ struct ConfigRange {
     return {.low = low, .high = high, .low_open = true};
   }
   bool contains(double value) const;
-  std::string text() const;  // "> 0", "from 0 to 1", "from 0 to below 1", ""
+  std::string text() const;  // "> 0", "from 0 to 1", ">= 0 and < 1", ""
 };
 
 /// A function that lists options calls one method per option, in the order of the printed config;
