@@ -1,0 +1,25 @@
+// Any file of weights, recognised by its content: safetensors or a PyTorch checkpoint.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace shiftadd {
+
+struct WeightsFile {
+  std::string format;  // "safetensors", "pytorch"
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  std::map<std::string, std::string> metadata;  // safetensors
+  std::string wrapper;                          // these four: see TorchFile
+  std::vector<std::string> outside, placeholders, classes;
+};
+
+/// `state_dict` chooses the entry of a PyTorch checkpoint (see parse_torch) and must be empty for safetensors.
+/// Throws Error (user) naming the file.
+WeightsFile read_weights(const std::string& path, const std::string& state_dict = "");
+
+}  // namespace shiftadd

@@ -1,0 +1,63 @@
+// See class_names.h.
+#include "core/model/class_names.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "core/error.h"
+#include "core/io/files.h"
+
+namespace shiftadd {
+namespace {
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  for (std::size_t end; (end = text.find(separator, begin)) != std::string::npos; begin = end + 1)
+    parts.push_back(text.substr(begin, end - begin));
+  parts.push_back(text.substr(begin));
+  return parts;
+}
+
+std::optional<std::size_t> column_of(const std::vector<std::string>& header, const std::string& name) {
+  const auto found = std::find(header.begin(), header.end(), name);
+  if (found == header.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - header.begin());
+}
+
+}  // namespace
+
+std::vector<std::string> read_class_names(const std::string& path) {
+  std::vector<std::string> lines = split(read_text(path), '\n');
+  for (std::string& line : lines)
+    if (line.ends_with('\r')) line.pop_back();
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  if (lines.empty()) throw user_error(path, ": holds no class names");
+  const bool is_table = lines[0].find('\t') != std::string::npos;
+  if (!is_table) {
+    for (std::size_t i = 0; i < lines.size(); ++i)
+      if (lines[i].empty()) throw user_error(path, ": line ", i + 1, " is empty: expected a class name");
+    return lines;
+  }
+
+  const std::vector<std::string> header = split(lines[0], '\t');
+  std::optional<std::size_t> column, index = column_of(header, "index");
+  for (const char* name : {"label", "name", "class"})
+    if (!column) column = column_of(header, name);
+  const bool has_header = column || index;
+  const std::size_t wanted = column.value_or(header.size() - 1);
+  std::vector<std::string> names;
+  for (std::size_t i = has_header ? 1 : 0; i < lines.size(); ++i) {
+    const std::vector<std::string> cells = split(lines[i], '\t');
+    if (cells.size() != header.size() || cells[wanted].empty())
+      throw user_error(path, ": line ", i + 1, " has ", cells.size(), " columns: expected ", header.size(),
+                       " with a name in column ", wanted + 1);
+    if (index && cells[*index] != std::to_string(names.size()))
+      throw user_error(path, ": line ", i + 1, " has index ", cells[*index], ": expected ", names.size());
+    names.push_back(cells[wanted]);
+  }
+  if (names.empty()) throw user_error(path, ": holds no class names");
+  return names;
+}
+
+}  // namespace shiftadd

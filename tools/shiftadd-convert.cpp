@@ -1,0 +1,160 @@
+// shiftadd-convert: a foreign checkpoint into a model file, or a model file into plain timm names.
+#include <nlohmann/json.hpp>
+
+#include "core/io/files.h"
+#include "core/model/class_names.h"
+#include "core/model/convert.h"
+#include "core/model/model_file.h"
+#include "tools/program.h"
+
+namespace shiftadd::tools {
+namespace {
+
+constexpr const char* kName = "shiftadd-convert";
+constexpr std::size_t kMostProblemsShown = 20;  // the report has them all
+
+constexpr const char* kFooter = R"(
+IN is recognised by its content: safetensors (our own model files included), or a PyTorch checkpoint (zip, or the
+stream older than 1.6). PyTorch files are read without running any code. timm and DeiT names are known; a prefix
+such as "module." is stripped. The report goes to stdout.
+
+Mapping file (--mapping), for other names:
+  {"rules": [{"from": "transformer.{N}.attn.in_proj_weight", "to": "blocks.{N}.attn.qkv.weight"},
+             {"from": "transformer.{N}.mlp.0.{part}", "to": "blocks.{N}.mlp.fc1.{part}"},
+             {"from": "aux_head.{rest}", "ignore": true}]}
+  A rule holds for a whole name: {N} (capitals) stands for digits, {part} for one or more characters; the first
+  rule that fits counts. Examples: configs/mappings.
+
+Preprocessing (--preprocess), stored in the model file; keys that are left out keep their defaults:
+  {"resize": 256, "crop": 224, "interpolation": "bicubic", "mean": [0.485, 0.456, 0.406],
+   "std": [0.229, 0.224, 0.225], "exif_orientation": false}
+
+Examples:
+  shiftadd-convert deit_tiny.pth --arch deit_tiny_patch16_224 --classes imagenet.tsv --out deit_tiny.safetensors
+  shiftadd-convert vit.pth --arch configs/models/vit_cifar_visiontriad.json --mapping configs/mappings/visiontriad.json \
+      --preprocess configs/preprocess/visiontriad.json --out vit.safetensors
+  shiftadd-convert vit.safetensors --to timm --out vit_timm.safetensors)";
+
+struct Options {
+  std::string input, arch, mapping, classes, preprocess, state_dict, out, to = "ours", report;
+};
+
+// Inline JSON or a path.
+nlohmann::json read_json(const std::string& text_or_path, const std::string& what) {
+  const bool is_inline = text_or_path.starts_with('{');
+  const std::string text = is_inline ? text_or_path : read_text(text_or_path);
+  try {
+    return nlohmann::json::parse(text);
+  } catch (const nlohmann::json::exception& problem) {
+    throw user_error(is_inline ? what : text_or_path, ": not valid JSON: ", problem.what());
+  }
+}
+
+Preprocess merged_preprocess(const Preprocess& base, const std::string& option) {
+  nlohmann::json merged = to_json(base);
+  const nlohmann::json given = read_json(option, "--preprocess");
+  if (!given.is_object()) throw user_error("--preprocess: expected a JSON object");
+  merged.update(given);
+  return preprocess_from_json(merged);
+}
+
+// Everything of the model but its weights: what the options say, else what the input holds, else defaults.
+ModelFile describe(const Options& options, const WeightsFile& weights) {
+  ModelFile model;
+  const bool is_ours = weights.metadata.contains("shiftadd.model");
+  if (is_ours) {
+    model = load_model(options.input);
+    model.weights.clear();
+  } else {
+    model.classes = weights.classes;
+  }
+  if (!options.arch.empty()) {
+    const ModelSpec spec = load_spec(options.arch);
+    const bool same_input = is_ours && spec.image_size == model.spec.image_size;
+    if (!same_input) model.preprocess = default_preprocess(spec);
+    model.spec = spec;
+  } else if (!is_ours) {
+    throw user_error("--arch is required: ", options.input, " does not say its architecture. Known: ",
+                     CLI::detail::join(spec_names(), ", "), "; or a JSON file");
+  }
+  if (!options.preprocess.empty()) model.preprocess = merged_preprocess(model.preprocess, options.preprocess);
+  if (model.preprocess.crop != model.spec.image_size)
+    throw user_error("--preprocess: crop is ", model.preprocess.crop, ", the architecture '", model.spec.name,
+                     "' takes images of ", model.spec.image_size);
+  if (!options.classes.empty()) model.classes = read_class_names(options.classes);
+  const int64_t named = static_cast<int64_t>(model.classes.size());
+  if (named && named != model.spec.classes)
+    throw user_error(options.classes.empty() ? options.input : options.classes, ": ", named,
+                     " class names, the architecture '", model.spec.name, "' has ", model.spec.classes, " classes");
+  return model;
+}
+
+void write_report(const Options& options, const WeightsFile& weights, const ModelFile& model,
+                  const Conversion& conversion) {
+  if (options.report.empty()) return;
+  nlohmann::ordered_json json = {{"input", options.input},
+                                 {"format", weights.format},
+                                 {"state_dict", weights.wrapper},
+                                 {"placeholders", weights.placeholders},
+                                 {"architecture", to_json(model.spec)},
+                                 {"preprocess", to_json(model.preprocess)},
+                                 {"classes", model.classes},
+                                 {"output", options.out},
+                                 {"to", options.to}};
+  json.update(report_json(conversion));
+  // Names in a checkpoint need not be UTF-8.
+  write_file(options.report, json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+void check(const Options& options, const ModelFile& model, const Conversion& conversion) {
+  if (conversion.problems.empty()) return;
+  std::string text;
+  for (std::size_t i = 0; i < conversion.problems.size() && i < kMostProblemsShown; ++i)
+    text += "\n  " + conversion.problems[i];
+  if (conversion.problems.size() > kMostProblemsShown)
+    text += concat("\n  and ", conversion.problems.size() - kMostProblemsShown, " more (see the report)");
+  throw user_error(options.input, " does not fit the architecture '", model.spec.name, "' (width ", model.spec.width,
+                   ", depth ", model.spec.depth, ", patch ", model.spec.patch_size, ", ", model.spec.classes,
+                   " classes):", text, "\nChoose another --arch, or rename tensors with --mapping (see --help)");
+}
+
+int convert(const Options& options) {
+  const WeightsFile weights = read_weights(options.input, options.state_dict);
+  ModelFile model = describe(options, weights);
+  const NameMap map = options.mapping.empty() ? NameMap() : NameMap::load(options.mapping);
+  const Conversion conversion = convert_weights(weights, model.spec, map);
+  if (!weights.wrapper.empty()) std::cerr << kName << ": reading the entry '" << weights.wrapper << "'\n";
+  for (const std::string& global : weights.placeholders)
+    std::cerr << kName << ": " << global << " is not data and was left out\n";
+  std::cout << report_text(conversion) << std::flush;
+  write_report(options, weights, model, conversion);
+  check(options, model, conversion);
+  model.weights = conversion.weights;
+  if (options.to == "ours") save_model(options.out, model);
+  else write_safetensors(options.out, {model.weights, {{"format", "pt"}}});
+  std::cerr << kName << ": wrote " << options.out << "\n";
+  return 0;
+}
+
+}  // namespace
+}  // namespace shiftadd::tools
+
+int main(int argc, char** argv) {
+  using namespace shiftadd::tools;
+  Options options;
+  CLI::App app("Converts checkpoints: PyTorch or safetensors in, a model file or timm names out.", kName);
+  app.footer(kFooter);
+  app.add_option("IN", options.input, "checkpoint (.pth, .pt, .safetensors)")->required();
+  app.add_option("--arch", options.arch, "architecture: a known name or a JSON file; our own model files know theirs");
+  app.add_option("--mapping", options.mapping, "JSON file with rename rules (below)");
+  app.add_option("--classes", options.classes, "class names: one a line, or a TSV with a column 'label'");
+  app.add_option("--preprocess", options.preprocess, "preprocessing: JSON file, or JSON text (below)");
+  app.add_option("--state-dict", options.state_dict, "entry of a PyTorch checkpoint to read, e.g. model_ema");
+  app.add_option("--out", options.out, "file to write (.safetensors)")->required();
+  app.add_option("--to", options.to, "what to write: ours, timm or deit (plain tensors under timm's names)")
+      ->check(CLI::IsMember({"ours", "timm", "deit"}))
+      ->capture_default_str();
+  app.add_option("--report", options.report, "also write the report as JSON");
+  if (const auto status = parse_arguments(app, argc, argv)) return *status;
+  return run_program(kName, [&] { return convert(options); });
+}
