@@ -1,5 +1,6 @@
 // Keeps a tar's index in a file, so that a large archive is walked once.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -100,9 +101,18 @@ std::optional<std::vector<TarMember>> unpack(std::string_view text, const std::s
   return members;
 }
 
+/// Whether files may be put into the folder. Its permission bits are asked too: they do not bind root, but a folder
+/// without any write bit is meant to stay as it is.
+bool is_writable(const std::string& folder) {
+  struct stat status {};
+  return stat(folder.c_str(), &status) == 0 && (status.st_mode & 0222) && access(folder.c_str(), W_OK) == 0;
+}
+
 /// Where the cache may lie, best first.
 std::vector<std::string> places_for(const std::string& path) {
-  std::vector<std::string> places = {path + ".index"};
+  std::vector<std::string> places;
+  const std::string parent = fs::path(path).parent_path().string();
+  if (is_writable(parent.empty() ? "." : parent)) places.push_back(path + ".index");
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   std::string folder;

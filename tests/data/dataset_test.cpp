@@ -1,7 +1,10 @@
 // Folders and tars as labelled images; splits; class mismatches.
 #include "data/dataset.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -129,6 +132,13 @@ TEST_CASE("dataset: a read-only place for the tar needs no cache") {
   CHECK(ImageFolder::open(path).size() == 2);
   CHECK(std::distance(fs::directory_iterator(folder / "cache/shiftadd"), fs::directory_iterator()) == 1);
   CHECK(ImageFolder::open(path).size() == 2);
+  // A folder without write permission stays as it is, even where root could write to it.
+  write_text(folder / "locked/s.tar", read_text(path));
+  fs::permissions(folder / "locked", fs::perms::owner_read | fs::perms::owner_exec);
+  CHECK(ImageFolder::open(folder / "locked/s.tar").size() == 2);
+  CHECK(!fs::exists(folder / "locked/s.tar.index"));
+  CHECK(std::distance(fs::directory_iterator(folder / "cache/shiftadd"), fs::directory_iterator()) == 2);
+  fs::permissions(folder / "locked", fs::perms::owner_all);
   unsetenv("XDG_CACHE_HOME");
 }
 
