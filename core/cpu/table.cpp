@@ -1,23 +1,35 @@
 // The table of the fastest kernels of each instruction set.
 #include "core/cpu/gemm.h"
+#include "core/cpu/kernels.h"
 #include "core/error.h"
-#include "core/kernels.h"
 
 namespace shiftadd {
 namespace {
 
-KernelTable<float> make(Isa isa) {
+// Kernels without a fast version (the losses, a few thousand numbers a step) stay the reference ones.
+template <Isa isa>
+KernelTable<float> make() {
   KernelTable<float> table = reference_kernels<float>();
   table.gemm = gemm_functions(isa).gemm;
+  table.conv2d = conv2d<isa>;
+  table.conv2d_backward = conv2d_backward<isa>;
+  table.depthwise_conv2d = depthwise_conv2d;
+  table.depthwise_conv2d_backward = depthwise_conv2d_backward;
+  table.drop = drop;
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx2) set_kernels_avx2(table);
+  if (isa == Isa::kAvx512) set_kernels_avx512(table);
+#endif
   return table;
 }
 
 }  // namespace
 
 const KernelTable<float>& cpu_kernels(Isa isa) {
-  if (!supported(isa)) throw user_error("[cpu_kernels] this CPU has no ", name_of(isa));
-  static const KernelTable<float> tables[] = {make(Isa::kGeneric), make(Isa::kAvx2),
-                                              make(Isa::kAvx512)};
+  if (!supported(isa))
+    throw user_error("[cpu_kernels] ", name_of(isa), " is not supported by this CPU");
+  static const KernelTable<float> tables[] = {make<Isa::kGeneric>(), make<Isa::kAvx2>(),
+                                              make<Isa::kAvx512>()};
   return tables[static_cast<int>(isa)];
 }
 

@@ -17,6 +17,9 @@ namespace {
 constexpr int64_t kDepth = 384;
 // Rows of a task: 112 rows of A at k = 768 are 336 KiB, which leave room in L2 for a panel of B.
 constexpr int64_t kTaskRows = 112 / kTileRows * kTileRows;
+// Rows of the unpacked operand that packing visits at a time: 32 rows of 4 panels are 16 KiB.
+constexpr int64_t kPackRows = 32;
+constexpr int64_t kPackPanels = 4;
 // Multiply-adds worth a hand-out (about 10 us).
 constexpr int64_t kTaskWork = 1 << 19;
 
@@ -31,14 +34,17 @@ SHIFTADD_INLINE int valid_columns(int64_t n, int64_t panel) {
   return static_cast<int>(left < kTileColumns ? left : kTileColumns);
 }
 
-// Panels [begin, end) of b, over k rows from row `from`.
+// Panels [begin, end) of b, over k rows from row `from`. Rows are walked a few at a time over all the
+// panels, so that each cache line and page of b is visited once.
 void pack_panels(const GemmArgs<float>& g, int64_t from, int64_t k, int64_t begin, int64_t end,
                  float* packed) {
-  for (int64_t j = begin; j < end; ++j) {
-    const float* b = g.transpose_b ? g.b + j * kTileColumns * g.ldb + from
-                                   : g.b + from * g.ldb + j * kTileColumns;
-    pack_panel(b, g.ldb, g.transpose_b, k, valid_columns(g.n, j), packed + j * kTileColumns * k);
-  }
+  for (int64_t p = 0; p < k; p += kPackRows)
+    for (int64_t j = begin; j < end; ++j) {
+      const float* b = g.transpose_b ? g.b + j * kTileColumns * g.ldb + from + p
+                                     : g.b + (from + p) * g.ldb + j * kTileColumns;
+      pack_panel(b, g.ldb, g.transpose_b, k - p < kPackRows ? k - p : kPackRows, valid_columns(g.n, j),
+                 packed + (j * k + p) * kTileColumns);
+    }
 }
 
 // One slab of k: a and packed panels in, tiles of c out.
@@ -75,10 +81,7 @@ struct Slab {
   }
 
   void run(int rows, int64_t ti, int64_t i, const float* b, const TileOut& out) const {
-    if (packed_a)
-      kTiles.packed[rows](k, a + ti * kTileRows * k, 0, b, out);
-    else
-      kTiles.plain[rows](k, a + i * g.lda, g.lda, b, out);
+    run_tile(rows, packed_a, k, packed_a ? a + ti * kTileRows * k : a + i * g.lda, g.lda, b, out);
   }
 
   void activate(const float* sum, int64_t i, int64_t j, int rows, int columns) const {
@@ -92,6 +95,14 @@ struct Slab {
         store(c + at, x, n);
       }
     }
+  }
+
+  // Row panels [begin, end) of a transposed a.
+  void pack_rows(int64_t from, int64_t begin, int64_t end, float* packed) const {
+    for (int64_t p = 0; p < k; p += kPackRows)
+      for (int64_t t = begin; t < end; ++t)
+        pack_columns(g.a + (from + p) * g.lda + row(t), g.lda, k - p < kPackRows ? k - p : kPackRows,
+                     static_cast<int>(row(t + 1) - row(t)), packed + (t * k + p) * kTileRows);
   }
 
   // Tasks are blocks of tiles, cut by shape alone.
@@ -122,18 +133,15 @@ void gemm(const GemmArgs<float>& g) {
   for (int64_t s = 0; s < slabs; ++s) {
     const int64_t from = s * depth, k = g.k - from < depth ? g.k - from : depth;
     const Slab slab = {g, k, packed_a ? packed_a : g.a + from, packed_b, g.transpose_a};
-    const int64_t panels = column_tiles + (packed_a ? row_tiles : 0);
-    const int64_t grain = ceil_div(kTaskWork / 32, k * kTileColumns);  // moves cost more than FMAs
-    parallel_chunks(panels, grain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        if (i < column_tiles) {
-          pack_panels(g, from, k, i, i + 1, packed_b);
-        } else {
-          const int64_t t = i - column_tiles, row = slab.row(t);
-          pack_rows(g.a + from * g.lda + row, g.lda, k, static_cast<int>(slab.row(t + 1) - row),
-                    packed_a + t * kTileRows * k);
-        }
-      }
+    const int64_t chunks_b = ceil_div(column_tiles, kPackPanels);
+    const int64_t chunks_a = packed_a ? ceil_div(row_tiles, 2 * kPackPanels) : 0;
+    parallel_for(chunks_b + chunks_a, [&](int64_t chunk) {
+      if (chunk < chunks_b)
+        pack_panels(g, from, k, part(column_tiles, chunks_b, chunk),
+                    part(column_tiles, chunks_b, chunk + 1), packed_b);
+      else
+        slab.pack_rows(from, part(row_tiles, chunks_a, chunk - chunks_b),
+                       part(row_tiles, chunks_a, chunk - chunks_b + 1), packed_a);
     });
     slab.multiply();
   }

@@ -61,47 +61,61 @@ SHIFTADD_INLINE void write_row(const Vec* sum, const TileOut& out, int row) {
 }
 
 // a: element (r, p) at a[r * lda + p], or, packed, at a[p * kTileRows + r]. b: packed, b[p * kTileColumns + j].
-// Each element is one chain of FMAs over p from zero: its bits are the same in every instance.
-template <int kRows, bool kPackedA>
+// Each element is one chain of FMAs over p from zero: its bits are the same in every instance. kVectors 1
+// leaves out the second half of a panel that has at most kWidth columns.
+template <int kRows, int kVectors, bool kPackedA>
 void tile(int64_t k, const float* a, int64_t lda, const float* b, const TileOut& out) {
-  Vec sum[kRows][2];
-  unrolled<kRows>([&](auto r) __attribute__((always_inline)) { sum[r][0] = sum[r][1] = zero(); });
+  Vec sum[kRows][kVectors];
+  unrolled<kRows>([&](auto r) __attribute__((always_inline)) {
+    unrolled<kVectors>([&](auto v) __attribute__((always_inline)) { sum[r][v] = zero(); });
+  });
   // Three rows share a pointer: p, p + lda and p + 2 lda are addressing modes, 14 pointers are spills.
   constexpr int kGroups = (kRows + 2) / 3;
   const float* row[kGroups];
   if constexpr (!kPackedA)
     unrolled<kGroups>([&](auto g) __attribute__((always_inline)) { row[g] = a + 3 * g * lda; });
   for (int64_t p = 0; p < k; ++p) {
-    const Vec b0 = load(b), b1 = load(b + kWidth);
+    Vec column[kVectors];
+    unrolled<kVectors>([&](auto v) __attribute__((always_inline)) { column[v] = load(b + v * kWidth); });
     b += kTileColumns;
     unrolled<kRows>([&](auto r) __attribute__((always_inline)) {
       const Vec x = set1(kPackedA ? a[r] : row[r / 3][(r % 3) * lda]);
-      sum[r][0] = fma(x, b0, sum[r][0]);
-      sum[r][1] = fma(x, b1, sum[r][1]);
+      unrolled<kVectors>([&](auto v) __attribute__((always_inline)) {
+        sum[r][v] = fma(x, column[v], sum[r][v]);
+      });
     });
     if constexpr (kPackedA)
       a += kTileRows;
     else
       unrolled<kGroups>([&](auto g) __attribute__((always_inline)) { ++row[g]; });
   }
-  unrolled<kRows>([&](auto r) __attribute__((always_inline)) { write_row<2>(sum[r], out, r); });
+  unrolled<kRows>([&](auto r) __attribute__((always_inline)) { write_row<kVectors>(sum[r], out, r); });
 }
 
 using TileFunction = void (*)(int64_t k, const float* a, int64_t lda, const float* b, const TileOut& out);
 
-template <bool kPackedA, int... rows>
+template <int kVectors, bool kPackedA, int... rows>
 constexpr void fill_tiles(TileFunction* table, std::integer_sequence<int, rows...>) {
-  ((table[rows + 1] = tile<rows + 1, kPackedA>), ...);
+  ((table[rows + 1] = tile<rows + 1, kVectors, kPackedA>), ...);
 }
 
 struct TileTable {
-  TileFunction plain[kTileRows + 1] = {}, packed[kTileRows + 1] = {};  // by number of rows
+  TileFunction of[2][2][kTileRows + 1] = {};  // by vectors - 1, packed a, number of rows
   constexpr TileTable() {
-    fill_tiles<false>(plain, std::make_integer_sequence<int, kTileRows>{});
-    fill_tiles<true>(packed, std::make_integer_sequence<int, kTileRows>{});
+    constexpr auto rows = std::make_integer_sequence<int, kTileRows>{};
+    fill_tiles<1, false>(of[0][0], rows);
+    fill_tiles<1, true>(of[0][1], rows);
+    fill_tiles<2, false>(of[1][0], rows);
+    fill_tiles<2, true>(of[1][1], rows);
   }
 };
 constexpr TileTable kTiles;
+
+/// The tile of `rows` rows, 1 .. kTileRows, at the operands described at tile().
+SHIFTADD_INLINE void run_tile(int rows, bool packed_a, int64_t k, const float* a, int64_t lda, const float* b,
+                              const TileOut& out) {
+  kTiles.of[out.columns > kWidth][packed_a][rows](k, a, lda, b, out);
+}
 
 // Eight rows of eight, transposed: out[j * ldo + i] = in[i * ldi + j].
 SHIFTADD_INLINE void transpose8(const float* in, int64_t ldi, float* out, int64_t ldo) {
@@ -146,7 +160,7 @@ SHIFTADD_INLINE void pack_panel(const float* b, int64_t ldb, bool transposed, in
 }
 
 /// `rows` columns of a (k, m), beside one another: panel[p * kTileRows + r] = a[p * lda + r].
-SHIFTADD_INLINE void pack_rows(const float* a, int64_t lda, int64_t k, int rows, float* panel) {
+SHIFTADD_INLINE void pack_columns(const float* a, int64_t lda, int64_t k, int rows, float* panel) {
   const int n0 = rows < kWidth ? rows : kWidth;
   for (int64_t p = 0; p < k; ++p, a += lda, panel += kTileRows) store(panel, load(a, n0), n0);
 }

@@ -96,6 +96,20 @@ SHIFTADD_INLINE Vec keep_first(Vec x, int n, Vec other) {
 
 #endif
 
+// All lanes, where a count would select some: lets one body serve whole vectors and the tail.
+struct Full {};
+SHIFTADD_INLINE Vec load(const float* p, Full) { return load(p); }
+SHIFTADD_INLINE void store(float* p, Vec x, Full) { store(p, x); }
+SHIFTADD_INLINE Vec keep_first(Vec x, Full, Vec) { return x; }
+
+/// body(i, lanes) for i = begin, begin + kWidth, ... below end; lanes is Full{} or, in the tail, an int.
+template <class Body>
+SHIFTADD_INLINE void for_vectors(int64_t begin, int64_t end, Body body) {
+  int64_t i = begin;
+  for (; i + kWidth <= end; i += kWidth) body(i, Full{});
+  if (i < end) body(i, static_cast<int>(end - i));
+}
+
 SHIFTADD_INLINE Vec zero() { return set1(0); }
 
 SHIFTADD_INLINE __m256 add8(__m256 a, __m256 b) { return a + b; }

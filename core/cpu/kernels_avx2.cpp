@@ -1,0 +1,8 @@
+// The kernels other than matrix products for AVX2.
+#include "core/cpu/simd/table.h"
+
+namespace shiftadd {
+
+void set_kernels_avx2(KernelTable<float>& table) { set_kernels(table); }
+
+}  // namespace shiftadd

@@ -1,0 +1,31 @@
+// Every vectorised kernel but the matrix product, entered into a table.
+#pragma once
+
+#include "core/cpu/simd/attention.h"
+#include "core/cpu/simd/elementwise.h"
+#include "core/cpu/simd/rows.h"
+
+namespace shiftadd {
+namespace {
+
+void set_kernels(KernelTable<float>& table) {
+  table.column_sum = column_sum_kernel;
+  table.layer_norm = layer_norm_kernel;
+  table.layer_norm_backward = layer_norm_backward_kernel;
+  table.gelu = gelu_kernel;
+  table.gelu_backward = gelu_backward_kernel;
+  table.softmax = softmax_kernel;
+  table.softmax_backward = softmax_backward_kernel;
+  table.attention = attention_kernel;
+  table.attention_backward = attention_backward_kernel;
+  table.add = add_kernel;
+  table.multiply = multiply_kernel;
+  table.add_broadcast = add_broadcast_kernel;
+  table.scale = scale_kernel;
+  table.sum = sum_kernel;
+  table.adamw = adamw_kernel;
+  table.sgd = sgd_kernel;
+}
+
+}  // namespace
+}  // namespace shiftadd
