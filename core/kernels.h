@@ -94,7 +94,7 @@ struct SoftmaxBackwardArgs {
 
 /// out = softmax(q k^T scale) v for each image and head, the N x M scores never kept beyond one head.
 /// Strides in elements: element (b, n, h, j) of q is q[b*q_batch + n*q_row + h*q_head + j]; likewise k, v, out.
-/// So a fused qkv tensor (B, N, 3, H, d) is read in place.
+/// So a fused qkv tensor (B, N, 3, H, d) is read in place. scale > 0.
 struct AttentionShape {
   int64_t batch, heads, queries, keys, head_dim;
   int64_t q_batch, q_row, q_head;

@@ -50,7 +50,7 @@ SHIFTADD_INLINE Vec gelu(Vec x) {
   return select_less(x, set1(kGeluEnd), zero(), x * (set1(0.5f) + odd_polynomial(c, x)));
 }
 
-/// d gelu / dx = Phi(x) + x phi(x), minus 1/2 again odd; error 2.4e-7.
+/// d gelu / dx = Phi(x) + x phi(x), minus 1/2 again odd; error 2.4e-7, beyond |x| = 5 up to 7.3e-6.
 SHIFTADD_INLINE Vec gelu_derivative(Vec x) {
   static constexpr float c[] = {0.142133958f,     -0.07511073093f,  0.06655971685f,  -0.07174175362f,
                                 0.08043997052f,   -0.08486107411f,  0.08001777398f,  -0.06634854437f,

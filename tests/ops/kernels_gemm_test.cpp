@@ -1,0 +1,141 @@
+// The matrix products against the reference, and the promise that an element's bits depend on its operands alone.
+#include "core/cpu/packed_gemm.h"
+#include "tests/ops/kernels_test.h"
+
+namespace shiftadd::test {
+namespace {
+
+struct Form {
+  bool transpose_a, transpose_b;
+};
+constexpr Form kForms[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+
+// Operands with leading dimensions larger than the rows, so that a confusion of the two shows.
+struct Operands {
+  Operands(int64_t m, int64_t n, int64_t k, Form form)
+      : a(normals((form.transpose_a ? k : m) * ((form.transpose_a ? m : k) + 3), 1)),
+        b(normals((form.transpose_b ? n : k) * ((form.transpose_b ? k : n) + 5), 2)),
+        c(normals(m * (n + 2), 3)),
+        bias(normals(n, 4)),
+        residual(normals(m * (n + 1), 5)) {
+    args.m = m;
+    args.n = n;
+    args.k = k;
+    args.a = a.data();
+    args.lda = (form.transpose_a ? m : k) + 3;
+    args.transpose_a = form.transpose_a;
+    args.b = b.data();
+    args.ldb = (form.transpose_b ? k : n) + 5;
+    args.transpose_b = form.transpose_b;
+    args.c = c.data();
+    args.ldc = n + 2;
+  }
+  Numbers a, b, c, bias, residual;
+  GemmArgs<float> args{};
+};
+
+// Rounding grows like the square root of k.
+double tolerance(int64_t k) { return 1e-6 * (1 + std::sqrt(static_cast<double>(k)) / 4); }
+
+TEST_CASE("kernels: gemm in all forms and odd sizes") {
+  for (int64_t m : {1, 3, 17, 197})
+    for (int64_t n : {1, 3, 17, 31, 65})
+      for (int64_t k : {1, 3, 17, 197})
+        for (Form form : kForms)
+          check_kernel(concat("gemm ", m, 'x', n, 'x', k, ' ', form.transpose_a, form.transpose_b), tolerance(k),
+                       [&](const KernelTable<float>& kernels) {
+                         Operands x(m, n, k, form);
+                         kernels.gemm(x.args);
+                         return x.c;
+                       });
+}
+
+TEST_CASE("kernels: gemm with bias, gelu and residual") {
+  for (bool bias : {false, true})
+    for (bool gelu : {false, true})
+      for (int residual : {0, 1, 2})  // none, another matrix, c itself
+        check_kernel(concat("gemm epilogue ", bias, gelu, residual), 1e-5, [&](const KernelTable<float>& kernels) {
+          Operands x(29, 83, 40, {false, true});
+          if (bias) x.args.bias = x.bias.data();
+          if (gelu) x.args.activation = Activation::kGelu;
+          if (residual) x.args.residual = residual == 1 ? x.residual.data() : x.c.data();
+          x.args.ldr = residual == 1 ? 84 : x.args.ldc;
+          kernels.gemm(x.args);
+          return x.c;
+        });
+}
+
+TEST_CASE("kernels: gemm accumulates over a tall k") {
+  for (Form form : kForms)
+    for (int64_t k : {17, 384, 385, 1576})
+      check_kernel(concat("gemm accumulate k=", k), tolerance(k), [&](const KernelTable<float>& kernels) {
+        Operands x(35, 67, k, form);
+        x.args.accumulate = true;
+        kernels.gemm(x.args);
+        return x.c;
+      });
+}
+
+TEST_CASE("kernels: an element of gemm does not depend on the rows and columns beside it") {
+  for (Isa isa : isas()) {
+    const auto gemm = cpu_kernels(isa).gemm;
+    for (Form form : kForms) {
+      Operands all(197, 65, 77, form);
+      gemm(all.args);
+      for (int64_t row : {0, 13, 100, 196})
+        for (int64_t column : {0, 31, 64}) {
+          Operands part(197, 65, 77, form);
+          GemmArgs<float> args = part.args;
+          args.m = args.n = 1;
+          args.a += form.transpose_a ? row : row * args.lda;
+          args.b += form.transpose_b ? column * args.ldb : column;
+          float c = 0;
+          args.c = &c;
+          gemm(args);
+          INFO(name_of(isa), " row ", row, " column ", column);
+          CHECK(c == all.c[row * all.args.ldc + column]);
+        }
+    }
+  }
+}
+
+TEST_CASE("kernels: a packed weight gives the bits of gemm for any number of rows") {
+  for (Isa isa : isas())
+    for (int64_t m : {1, 2, 17, 197}) {
+      Operands x(m, 83, 40, {false, true});
+      x.args.bias = x.bias.data();
+      x.args.activation = Activation::kGelu;
+      x.args.residual = x.residual.data();
+      x.args.ldr = 84;
+      Numbers packed_c = x.c;
+      cpu_kernels(isa).gemm(x.args);
+      const PackedMatrix weight(x.b.data(), 83, 40, x.args.ldb, isa);
+      gemm_packed(x.a.data(), x.args.lda, m, weight, packed_c.data(), x.args.ldc, x.bias.data(), Activation::kGelu,
+                  x.residual.data(), 84);
+      INFO(name_of(isa), " m=", m);
+      CHECK(same_bits(packed_c, x.c));
+    }
+}
+
+TEST_CASE("kernels: gemm keeps infinities and NaN in their rows") {
+  for (Isa isa : isas()) {
+    Operands x(17, 33, 9, {false, true});
+    x.a[2 * x.args.lda] = std::nanf("");
+    x.args.a = x.a.data();
+    cpu_kernels(isa).gemm(x.args);
+    for (int64_t i = 0; i < 17; ++i)
+      for (int64_t j = 0; j < 33; ++j) CHECK(std::isnan(x.c[i * x.args.ldc + j]) == (i == 2));
+  }
+}
+
+TEST_CASE("kernels: a table of an instruction set that the CPU has not is refused") {
+  for (Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
+    if (supported(isa))
+      CHECK_NOTHROW(cpu_kernels(isa));
+    else
+      CHECK_THROWS_AS(cpu_kernels(isa), Error);
+  }
+}
+
+}  // namespace
+}  // namespace shiftadd::test

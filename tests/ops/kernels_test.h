@@ -1,0 +1,98 @@
+// One way to test every kernel: against the reference table, on each instruction set of this machine,
+// and bit for bit with 1 and 2 threads.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/kernels.h"
+#include "core/parallel.h"
+#include "core/random.h"
+
+namespace shiftadd::test {
+
+using Numbers = std::vector<float>;
+
+/// Standard normal numbers; each stream has its own.
+inline Numbers normals(int64_t n, uint64_t stream) {
+  Numbers out(n);
+  const RandomStream random(20, stream);
+  for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(random.normal(i));
+  return out;
+}
+
+/// Bit equality, so that -0 and NaN count.
+inline bool same_bits(const Numbers& a, const Numbers& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+}
+
+/// max |a - b| <= tolerance max |b|.
+inline void check_near(const Numbers& actual, const Numbers& expected, double tolerance, const std::string& what) {
+  REQUIRE(actual.size() == expected.size());
+  double largest = 1e-30, worst = 0;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
+    const double error = std::abs(static_cast<double>(actual[i]) - expected[i]);
+    if (!(error <= worst)) {
+      worst = error;
+      at = i;
+    }
+  }
+  INFO(what, ": element ", at, " is ", actual.empty() ? 0.f : actual[at], ", expected ",
+       expected.empty() ? 0.f : expected[at]);
+  CHECK(worst <= tolerance * largest);
+}
+
+inline std::vector<Isa> isas() {
+  std::vector<Isa> out;
+  for (Isa isa : {Isa::kGeneric, Isa::kAvx2, Isa::kAvx512})
+    if (supported(isa)) out.push_back(isa);
+  return out;
+}
+
+/// Restores the number of threads.
+class Threads {
+ public:
+  explicit Threads(int threads) : before_(num_threads()) { set_num_threads(threads); }
+  ~Threads() { set_num_threads(before_); }
+
+ private:
+  int before_;
+};
+
+/// `run` calls one kernel of the table it is given and returns all that the kernel wrote.
+inline void check_kernel(const std::string& what, double tolerance,
+                         const std::function<Numbers(const KernelTable<float>&)>& run) {
+  const Numbers expected = run(reference_kernels<float>());
+  for (Isa isa : isas()) {
+    const std::string name = concat(what, " on ", name_of(isa));
+    Numbers one, two;
+    {
+      Threads threads(1);
+      one = run(cpu_kernels(isa));
+    }
+    {
+      Threads threads(2);
+      two = run(cpu_kernels(isa));
+    }
+    check_near(one, expected, tolerance, name);
+    INFO(name, ": 1 and 2 threads");
+    CHECK(same_bits(one, two));
+  }
+}
+
+/// One vector after the other, so that a test can return several outputs.
+inline Numbers join(std::initializer_list<Numbers> parts) {
+  Numbers out;
+  for (const Numbers& part : parts) out.insert(out.end(), part.begin(), part.end());
+  return out;
+}
+
+}  // namespace shiftadd::test
