@@ -62,7 +62,7 @@ void Evaluation::add(const float* logits, int64_t label) {
   ClassResult& result = per_class_[label];
   ++images_, ++result.images;
   if (rank == 0) ++top1_, ++result.top1;
-  if (rank < 5) ++top5_, ++result.top5;
+  if (rank < std::min<int64_t>(5, classes)) ++top5_, ++result.top5;
   loss_ += log_sum_exp(logits, classes) - logits[label];
   ++confusion_[{label, predicted}];
 }

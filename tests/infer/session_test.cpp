@@ -88,11 +88,13 @@ TEST_CASE("no memory is taken after the first call") {
     Tensor logits({20, spec.classes});
     // Which thread computes which group is chance: the first calls let each thread take its scratch.
     for (int i = 0; i < 20; ++i) session.run(images.data<float>(), 20, logits.data<float>());
-    const uint64_t tensors = memory_stats().allocations;
+    constexpr int64_t kBatches[] = {20, 1, 7};
+    const int64_t tensors = memory_stats().allocations;
     const int64_t blocks = heap_blocks;
-    for (const int64_t batch : {20, 1, 7}) session.run(images.data<float>(), batch, logits.data<float>());
-    CHECK(memory_stats().allocations == tensors);
-    CHECK(heap_blocks == blocks);
+    for (const int64_t batch : kBatches) session.run(images.data<float>(), batch, logits.data<float>());
+    const int64_t tensors_after = memory_stats().allocations, blocks_after = heap_blocks;
+    CHECK(tensors_after == tensors);
+    CHECK(blocks_after == blocks);
   }
 }
 

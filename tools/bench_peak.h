@@ -1,0 +1,59 @@
+// The measured peak of the machine's float arithmetic: what matrix kernels are held against.
+#pragma once
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include <cstdint>
+
+#include "core/cpu/isa.h"
+#include "tools/bench_timer.h"
+
+namespace shiftadd::tools {
+
+#if defined(__x86_64__)
+// Independent chains: 4 cycles of latency times 2 units is 8; 16 leaves room.
+constexpr int kChains = 16, kYmmChains = 12;  // 16 ymm registers less two operands
+constexpr int64_t kPeakSteps = 20'000;  // under 0.1 ms: some sample runs undisturbed
+
+__attribute__((target("avx512f"))) inline float fma_chains_avx512(float seed) {
+  __m512 sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_ps(seed + static_cast<float>(i));
+  const __m512 a = _mm512_set1_ps(seed), b = _mm512_set1_ps(1e-9f);
+  for (int64_t step = 0; step < kPeakSteps; ++step)
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) sums[i] = _mm512_fmadd_ps(sums[i], a, b);
+  __m512 total = sums[0];
+  for (int i = 1; i < kChains; ++i) total = _mm512_add_ps(total, sums[i]);
+  return _mm512_cvtss_f32(total);
+}
+
+__attribute__((target("avx2,fma"))) inline float fma_chains_avx2(float seed) {
+  __m256 sums[kYmmChains];
+  for (int i = 0; i < kYmmChains; ++i) sums[i] = _mm256_set1_ps(seed + static_cast<float>(i));
+  const __m256 a = _mm256_set1_ps(seed), b = _mm256_set1_ps(1e-9f);
+  for (int64_t step = 0; step < kPeakSteps; ++step)
+#pragma GCC unroll 16
+    for (int i = 0; i < kYmmChains; ++i) sums[i] = _mm256_fmadd_ps(sums[i], a, b);
+  __m256 total = sums[0];
+  for (int i = 1; i < kYmmChains; ++i) total = _mm256_add_ps(total, sums[i]);
+  return _mm256_cvtss_f32(total);
+}
+
+/// Float multiply-adds at this moment, in GFLOP/s of one core: the best of many short runs. 0 without AVX2.
+inline double peak_gflops(Isa isa) {
+  if (isa == Isa::kGeneric) return 0;
+  volatile float sink = 0, seed = 0.999f;
+  const bool wide = isa == Isa::kAvx512;
+  const Timing timing = time_calls({.seconds = 0.5, .warm_up = 100, .max_runs = 100'000}, [&] {
+    sink = wide ? fma_chains_avx512(seed) : fma_chains_avx2(seed);
+  });
+  const double flops = 2.0 * static_cast<double>(kPeakSteps) * (wide ? 16 * kChains : 8 * kYmmChains);
+  return flops / (timing.min_ms * 1e6);
+}
+#else
+inline double peak_gflops(Isa) { return 0; }
+#endif
+
+}  // namespace shiftadd::tools
