@@ -32,6 +32,8 @@ void augment_image(const Image& image, const AugmentOptions& options, const Prep
 struct MixOptions {
   double mixup_alpha = 0, cutmix_alpha = 0, probability = 1, switch_probability = 0.5;
 };
+/// Checks ranges; throws Error naming the key under `where` ("data.mix").
+void validate(const MixOptions& options, const std::string& where);
 void mix_batch(const MixOptions& options, Random& random, int64_t rows, int64_t channels, int64_t height,
                int64_t width, float* images, int64_t classes, float* targets);
 

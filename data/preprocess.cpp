@@ -1,9 +1,7 @@
 // Evaluation's road from pixels to input: resize the shorter side, centre crop, normalise.
 #include "data/preprocess.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "core/error.h"
 #include "data/resize.h"
@@ -12,15 +10,11 @@ namespace shiftadd::data {
 
 namespace {
 
-// Where `wanted` lies within `have` along one axis after torchvision's CenterCrop: padding first (the odd pixel
-// behind), then round half to even.
-struct Span1d {
-  int64_t source = 0, target = 0, length = 0;
-};
-
-Span1d center(int64_t have, int64_t wanted) {
-  if (have < wanted) return {0, (wanted - have) / 2, have};
-  return {static_cast<int64_t>(std::nearbyint(static_cast<double>(have - wanted) / 2.0)), 0, wanted};
+// First pixel of the centre crop along one axis, negative where padding comes first: torchvision's CenterCrop
+// pads with the odd pixel behind, and crops with round half to even.
+int64_t center(int64_t have, int64_t wanted) {
+  if (have < wanted) return -((wanted - have) / 2);
+  return static_cast<int64_t>(std::nearbyint(static_cast<double>(have - wanted) / 2.0));
 }
 
 }  // namespace
@@ -41,28 +35,25 @@ void normalise(const Image& image, const Preprocess& p, float* out) {
   }
 }
 
-void preprocess_image(const Image& image, const Preprocess& p, float* out) {
+Size resized_size(const Image& image, const Preprocess& p) {
   if (image.width < 1 || image.height < 1) throw user_error("[preprocess] the image has no pixels");
-  int64_t width = image.width, height = image.height;
-  if (p.resize > 0) {
-    // torchvision's Resize(int): the long side is truncated.
-    const auto scale = [&](int64_t longer, int64_t shorter) {
-      return static_cast<int64_t>(static_cast<double>(p.resize * longer) / static_cast<double>(shorter));
-    };
-    width = image.width <= image.height ? p.resize : scale(image.width, image.height);
-    height = image.width <= image.height ? scale(image.height, image.width) : p.resize;
-  }
-  const Span1d x = center(width, p.crop), y = center(height, p.crop);
-  Image window = resize_window(image, width, height, p.interpolation, x.source, y.source, x.length, y.length);
-  if (window.width != p.crop || window.height != p.crop) {
-    Image padded;
-    padded.width = padded.height = p.crop;
-    padded.pixels.assign(p.crop * p.crop * 3, 0);
-    for (int64_t row = 0; row < window.height; ++row)
-      std::memcpy(padded.row(y.target + row) + 3 * x.target, window.row(row), window.width * 3);
-    window = std::move(padded);
-  }
-  normalise(window, p, out);
+  if (p.resize <= 0) return {image.width, image.height};
+  // torchvision's Resize(int): the long side is truncated.
+  const auto scale = [&](int64_t longer, int64_t shorter) {
+    return static_cast<int64_t>(static_cast<double>(p.resize * longer) / static_cast<double>(shorter));
+  };
+  if (image.width <= image.height) return {p.resize, scale(image.height, image.width)};
+  return {scale(image.width, image.height), p.resize};
+}
+
+Image evaluation_crop(const Image& image, const Preprocess& p) {
+  const Size size = resized_size(image, p);
+  return resize_window_padded(image, size.width, size.height, p.interpolation, center(size.width, p.crop),
+                              center(size.height, p.crop), p.crop, p.crop);
+}
+
+void preprocess_image(const Image& image, const Preprocess& p, float* out) {
+  normalise(evaluation_crop(image, p), p, out);
 }
 
 }  // namespace shiftadd::data

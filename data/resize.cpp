@@ -159,4 +159,21 @@ Image resize_window(const Image& source, int64_t width, int64_t height, Interpol
   return resize_box_window(source, width, height, filter, whole, {x, y, w, h});
 }
 
+Image resize_window_padded(const Image& source, int64_t width, int64_t height, Interpolation filter, int64_t x,
+                           int64_t y, int64_t w, int64_t h) {
+  const int64_t left = std::max<int64_t>(0, x), right = std::min(width, x + w);
+  const int64_t top = std::max<int64_t>(0, y), bottom = std::min(height, y + h);
+  const bool visible = left < right && top < bottom;
+  if (visible && right - left == w && bottom - top == h) return resize_window(source, width, height, filter, x, y, w, h);
+  Image padded;
+  padded.width = w;
+  padded.height = h;
+  padded.pixels.assign(w * h * 3, 0);
+  if (!visible) return padded;
+  const Image window = resize_window(source, width, height, filter, left, top, right - left, bottom - top);
+  for (int64_t row = 0; row < window.height; ++row)
+    std::memcpy(padded.row(top - y + row) + 3 * (left - x), window.row(row), window.width * 3);
+  return padded;
+}
+
 }  // namespace shiftadd::data

@@ -13,5 +13,8 @@ Image resize(const Image& source, int64_t width, int64_t height, Interpolation f
 /// Only columns [x, x+w) and rows [y, y+h) of what resize(source, width, height, filter) would give.
 Image resize_window(const Image& source, int64_t width, int64_t height, Interpolation filter, int64_t x,
                     int64_t y, int64_t w, int64_t h);
+/// The same, but the window may leave the result: what lies outside is black (padding).
+Image resize_window_padded(const Image& source, int64_t width, int64_t height, Interpolation filter, int64_t x,
+                           int64_t y, int64_t w, int64_t h);
 
 }  // namespace shiftadd::data
