@@ -74,6 +74,13 @@ Variable Vit::forward(const Variable& images, const Context& context) const {
                        spec_.image_size, spec_.image_size};
   if (!images.defined() || images.shape() != expected)
     throw user_error("[vit] images are ", images.defined() ? images.shape() : Shape{}, ": expected ", expected);
+  if (autograd::recording()) {
+    // Gradients stay from step to step: allocated before the first activations, they do not split the
+    // arena that the activations use again each step.
+    for (const auto& [name, parameter] : named_parameters()) {
+      if (parameter.requires_grad()) autograd::accumulator_of(parameter);
+    }
+  }
   const Layers& l = *layers_;
   Variable x = autograd::prepend_token(l.class_token, l.patch_embed->forward(images), l.positions);
   if (context.training)
