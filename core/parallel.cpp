@@ -39,6 +39,8 @@ bool spin_until(Ready ready) {
 
 thread_local bool inside_pool = false;
 
+// A job is open while items may be left. A worker joins an open job, the caller closes it and then waits
+// only for the workers that joined: one that is still waking up delays nobody.
 class Pool {
  public:
   ~Pool() { stop_workers(); }
@@ -62,24 +64,53 @@ class Pool {
     count_ = count;
     next_.store(0, std::memory_order_relaxed);
     error_ = nullptr;
-    pending_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-    {
-      std::lock_guard lock(mutex_);
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    wake_.notify_all();
+    open();
     inside_pool = true;
     work();
     inside_pool = false;
-    const auto done = [&] { return pending_.load(std::memory_order_acquire) == 0; };
-    if (!spin_until(done)) {
-      std::unique_lock lock(mutex_);
-      finished_.wait(lock, done);
-    }
+    close();
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
+  // gate_: the job's number, whether it is open, how many workers are in it.
+  static constexpr uint64_t kOneWorker = 1, kWorkers = 0xffff, kOpen = 0x10000, kOneJob = 0x20000;
+
+  void open() {
+    // Nobody changes the gate between jobs. Sequentially consistent, like the count of sleepers: either
+    // a worker that is about to sleep sees this job, or this thread sees the sleeper.
+    gate_.store((gate_.load(std::memory_order_relaxed) & ~(kOpen | kWorkers)) + (kOneJob | kOpen));
+    if (sleepers_.load() == 0) return;
+    { std::lock_guard lock(mutex_); }  // a sleeper between its check and its wait comes to wait
+    wake_.notify_all();
+  }
+
+  void close() {
+    gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
+    const auto left = [&] { return (gate_.load(std::memory_order_acquire) & kWorkers) == 0; };
+    if (spin_until(left)) return;
+    std::unique_lock lock(mutex_);
+    finished_.wait(lock, left);
+  }
+
+  // Enters the open job, unless it is job `seen`; then `seen` is its number.
+  bool join(uint64_t& seen) {
+    uint64_t gate = gate_.load();
+    while ((gate & kOpen) && gate / kOneJob != seen) {
+      if (!gate_.compare_exchange_weak(gate, gate + kOneWorker, std::memory_order_acq_rel)) continue;
+      seen = gate / kOneJob;
+      return true;
+    }
+    return false;
+  }
+
+  void leave() {
+    const uint64_t before = gate_.fetch_sub(kOneWorker, std::memory_order_acq_rel);
+    if ((before & kOpen) || (before & kWorkers) != kOneWorker) return;
+    std::lock_guard lock(mutex_);
+    finished_.notify_one();
+  }
+
   void work() {
     try {
       for (int64_t item; (item = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) (*body_)(item);
@@ -91,15 +122,13 @@ class Pool {
   }
 
   void start_workers() {
-    while (static_cast<int>(workers_.size()) < threads() - 1)
-      workers_.emplace_back([this, seen = generation_.load()] { serve(seen); });
+    while (static_cast<int>(workers_.size()) < threads() - 1) workers_.emplace_back([this] { serve(); });
   }
 
   void stop_workers() {
     {
       std::lock_guard lock(mutex_);
       stopping_ = true;
-      generation_.fetch_add(1, std::memory_order_release);
     }
     wake_.notify_all();
     for (std::thread& worker : workers_) worker.join();
@@ -107,21 +136,22 @@ class Pool {
     stopping_ = false;
   }
 
-  void serve(uint64_t seen) {
+  void serve() {
     inside_pool = true;
+    uint64_t seen = 0;
+    bool joined = false;
+    const auto called = [&] { return stopping_.load() || (joined = join(seen)); };
     for (;;) {
-      const auto called = [&] { return generation_.load(std::memory_order_acquire) != seen; };
+      joined = false;
       if (!spin_until(called)) {
         std::unique_lock lock(mutex_);
+        sleepers_.fetch_add(1);
         wake_.wait(lock, called);
+        sleepers_.fetch_sub(1);
       }
-      ++seen;
-      if (stopping_) return;
+      if (!joined) return;
       work();
-      if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        std::lock_guard lock(mutex_);
-        finished_.notify_one();
-      }
+      leave();
     }
   }
 
@@ -130,11 +160,12 @@ class Pool {
   std::condition_variable wake_, finished_;
   std::vector<std::thread> workers_;
   std::atomic<int> threads_{available_cores()};
-  std::atomic<uint64_t> generation_{0};
+  std::atomic<int> sleepers_{0};
   std::atomic<bool> stopping_{false};
-  std::atomic<int> pending_{0};
-  std::atomic<int64_t> next_{0};
-  int64_t count_ = 0;
+  // Apart from what is written at each item.
+  alignas(64) std::atomic<uint64_t> gate_{0};
+  alignas(64) std::atomic<int64_t> next_{0};
+  alignas(64) int64_t count_ = 0;
   const FunctionRef<void(int64_t)>* body_ = nullptr;
   std::exception_ptr error_;
 };
