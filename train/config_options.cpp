@@ -53,10 +53,14 @@ void list_model(ConfigVisitor& v, TrainConfig& c) {
   std::string base;
   v.text("base", base,
          "Start from this network: deit_tiny_patch16_224 and the like, or a spec's JSON file; keys "
-         "given "
-         "beside it win. \"\": from the defaults shown here.");
+         "given beside it win. \"\": from the defaults shown here.");
   if (!base.empty()) {
-    m = load_spec(base);
+    try {
+      m = load_spec(base);
+    } catch (const Error& error) {
+      const std::string text = error.what(), room = "[model] ";
+      v.reject("base", text.starts_with(room) ? text.substr(room.size()) : text);
+    }
     m.classes = 0;
   }
   std::string family = "vit";
@@ -133,8 +137,7 @@ void list_data(ConfigVisitor& v, DataConfig& d) {
   v.begin("data", "Images and what is done to them.");
   v.text("train", d.train,
          "Folder with one folder per class, or an uncompressed .tar of it; relative to the working "
-         "directory. "
-         "Required unless synthetic is given.");
+         "directory. Required unless synthetic is given.");
   v.text("val", d.val,
          "The same for validation, with the same classes. \"\": val_fraction of train.");
   v.number("val_fraction", d.val_fraction, Range::from_below(0, 1),

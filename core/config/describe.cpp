@@ -5,6 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
+
 namespace shiftadd {
 
 bool ConfigRange::contains(double value) const {
@@ -123,6 +125,9 @@ class Recorder : public ConfigVisitor {
     entries.push_back({path_, "", Entry::Kind::kEnd, {}, {}, ""});
     const std::size_t dot = path_.rfind('.');
     path_.resize(dot == std::string::npos ? 0 : dot);
+  }
+  [[noreturn]] void reject(const char* key, const std::string& message) override {
+    throw user_error(path_of(key), ": ", message);
   }
 
  private:

@@ -203,6 +203,10 @@ void ConfigReader::end() {
   frames_.pop_back();
 }
 
+void ConfigReader::reject(const char* key, const std::string& message) {
+  fail(path_of(key), message);
+}
+
 void ConfigReader::refuse_unknown(const Frame& frame) const {
   if (!frame.node) return;
   for (const ConfigMember& member : frame.node->members) {

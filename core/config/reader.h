@@ -40,6 +40,7 @@ class ConfigReader : public ConfigVisitor {
   void begin(const char* key, const char* about) override;
   bool begin_optional(const char* key, bool& present, const char* about) override;
   void end() override;
+  [[noreturn]] void reject(const char* key, const std::string& message) override;
 
  private:
   struct Frame {

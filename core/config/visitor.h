@@ -56,6 +56,9 @@ class ConfigVisitor {
   /// An object or null. False: nothing in it is to be listed, and end() is not called.
   virtual bool begin_optional(const char* key, bool& present, const char* about) = 0;
   virtual void end() = 0;
+  /// Throws Error (user): the value just given for `key` cannot be used. A reader says where it
+  /// stands.
+  [[noreturn]] virtual void reject(const char* key, const std::string& message) = 0;
 };
 
 }  // namespace shiftadd
