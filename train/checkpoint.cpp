@@ -55,7 +55,7 @@ TrainingState state_from(const std::string& text, const std::string& path) {
 }
 
 /// Options that do not change the weights of a run, as JSON pointers; a whole object where it ends in '/'.
-constexpr const char* kFree[] = {"/name", "/out", "/threads", "/extends", "/data/train", "/data/val",
+constexpr const char* kFree[] = {"/name", "/out", "/threads", "/init/", "/data/train", "/data/val",
                                  "/data/synthetic/folder", "/data/workers", "/data/prefetch",
                                  "/data/cache_mib", "/train/max_steps", "/checkpoint/", "/log/"};
 

@@ -47,7 +47,7 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 Checkpoint load_checkpoint(const std::string& path);
 
 /// Throws Error (user) naming every option that differs between the saved configuration and this one and
-/// would change the result: all but names and folders of files, threads, workers and caches, logs,
+/// would change the result: all but names and folders of data, init (the checkpoint has its weights), threads, workers, caches, logs,
 /// checkpoints and max_steps.
 void require_same_run(const std::string& checkpoint_path, const std::string& saved_config,
                       const std::string& config);

@@ -72,7 +72,7 @@ std::unique_ptr<layers::Vit> make_teacher(const TrainConfig& config, const Model
   if (file.preprocess.mean != config.data.preprocess.mean || file.preprocess.std != config.data.preprocess.std)
     throw user_error(path, ": the teacher's normalisation is ", to_json(file.preprocess).dump(),
                      ", the student's ", to_json(config.data.preprocess).dump(),
-                     ": both see the same batch; set data.mean and data.std to the teacher's");
+                     ": both see the same batch; set data.preprocess.mean and std to the teacher's");
   if (file.spec.classes != spec.classes)
     throw user_error(path, ": the teacher knows ", file.spec.classes, " classes, the student ", spec.classes);
   if (!file.classes.empty() && file.classes != classes)

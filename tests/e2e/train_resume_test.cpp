@@ -1,0 +1,142 @@
+// Interrupted runs: killed, stopped, out of disk; each must end with the weights of a run left alone.
+#include <signal.h>
+
+#include <filesystem>
+
+#include "core/io/files.h"
+#include "core/io/safetensors.h"
+#include "tests/e2e/train_support.h"
+
+using namespace shiftadd;
+using test::ProcessResult;
+using test::TrainFolder;
+
+namespace {
+
+/// One folder for all cases: the set is drawn once, the uninterrupted run is made once.
+struct Reference {
+  TrainFolder folder;
+  std::string hash;
+  Reference() {
+    const ProcessResult result = folder.train("whole", {"--threads", "2"});
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    hash = folder.model_hash("whole");
+  }
+};
+const Reference& reference() {
+  static const Reference made;
+  return made;
+}
+
+int64_t lines_of(const std::string& path) {
+  const std::string text = read_text(path);
+  return std::count(text.begin(), text.end(), '\n');
+}
+
+void check_resumed(const std::string& out, const std::vector<std::string>& arguments) {
+  const TrainFolder& folder = reference().folder;
+  const ProcessResult result = folder.train(out, arguments);
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  CHECK(folder.model_hash(out) == reference().hash);
+  for (const std::string name : {"/metrics.csv", "/metrics.jsonl"})  // no gap, no duplicate
+    CHECK(lines_of(folder / out + name) == lines_of(folder / "whole" + name));
+}
+
+}  // namespace
+
+TEST_CASE("one thread and two give the same model file") {
+  const ProcessResult result = reference().folder.train("one", {"--threads", "1", "--set", "data.workers=0"});
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  CHECK(reference().folder.model_hash("one") == reference().hash);
+}
+
+TEST_CASE("another seed gives another model file") {
+  const ProcessResult result = reference().folder.train("seed", {"--seed", "1"});
+  REQUIRE(result.status == 0);
+  CHECK(reference().folder.model_hash("seed") != reference().hash);
+}
+
+TEST_CASE("killed at three steps, resumed, and nothing is different") {
+  const TrainFolder& folder = reference().folder;
+  int number = 0;
+  for (const int step : {3, 17, 31}) {
+    const std::string out = "killed" + std::to_string(++number);
+    CHECK(folder.train_until(out, {}, " step ", step, SIGKILL).status == 128 + SIGKILL);
+    check_resumed(out, {"--resume", "auto", "--threads", number % 2 ? "1" : "2"});
+  }
+}
+
+TEST_CASE("killed, resumed, killed again, resumed") {
+  const TrainFolder& folder = reference().folder;
+  folder.train_until("twice", {}, " step ", 18, SIGKILL);
+  folder.train_until("twice", {"--resume", "auto"}, " step ", 16, SIGKILL);
+  check_resumed("twice", {"--resume", folder / "twice"});
+}
+
+TEST_CASE("Ctrl-C and SIGTERM finish the step, save, exit 130; the run goes on at that very step") {
+  const TrainFolder& folder = reference().folder;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const std::string out = "stopped" + std::to_string(signal);
+    const ProcessResult stopped = folder.train_until(out, {}, " step ", 7, signal);
+    INFO(stopped.err);
+    CHECK(stopped.status == 130);
+    CHECK(stopped.err.find("--resume auto") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(folder / out + "/model.safetensors"));
+    check_resumed(out, {"--resume", "auto", "--threads", "1"});
+  }
+}
+
+TEST_CASE("a run that was cut by max_steps inside an epoch can be continued past it") {
+  const TrainFolder& folder = reference().folder;
+  const ProcessResult cut = folder.train("cut", {"--set", "train.max_steps=5"});
+  INFO(cut.err);
+  REQUIRE(cut.status == 0);
+  CHECK(cut.out.find("top-1") != std::string::npos);
+  CHECK(folder.model_hash("cut") != reference().hash);
+  check_resumed("cut", {"--resume", "auto"});
+}
+
+TEST_CASE("resuming a finished run changes nothing") {
+  const TrainFolder& folder = reference().folder;
+  const std::string metrics = read_text(folder / "whole/metrics.jsonl");
+  check_resumed("whole", {"--resume", "auto"});
+  CHECK(read_text(folder / "whole/metrics.jsonl") == metrics);
+}
+
+TEST_CASE("a full disk while saving leaves the previous checkpoint intact") {
+  const TrainFolder& folder = reference().folder;
+  folder.train_until("full", {}, "epoch 1/3: ", 1, SIGINT);
+  const std::string before = sha256_of_file(folder / "full/last.safetensors");
+  const ProcessResult full = folder.train("full", {"--resume", "auto"}, {{"SHIFTADD_FAIL_WRITE_AFTER", "20000"}});
+  CHECK(full.status == 1);
+  CHECK(full.err.find("last.safetensors") != std::string::npos);
+  CHECK(full.err.find("space") != std::string::npos);
+  CHECK(sha256_of_file(folder / "full/last.safetensors") == before);
+  CHECK_NOTHROW(read_safetensors(folder / "full/last.safetensors"));
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "full"))
+    CHECK_MESSAGE(entry.path().string().find(".tmp") == std::string::npos, entry.path().string());
+  check_resumed("full", {"--resume", "auto"});
+}
+
+TEST_CASE("resuming with another configuration, network or data is refused by name") {
+  const TrainFolder& folder = reference().folder;
+  const auto refused = [&](const std::vector<std::string>& arguments, const std::string& reason) {
+    std::vector<std::string> all = {"--resume", "auto"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const ProcessResult result = folder.train("whole", all);
+    CHECK(result.status == 2);
+    CHECK_MESSAGE(result.err.find(reason) != std::string::npos, result.err);
+  };
+  refused({"--set", "train.epochs=4"}, "train.epochs (3 there, 4 now)");
+  refused({"--seed", "3"}, "seed (0 there, 3 now)");
+  refused({"--set", "model.width=48"}, "model.width");
+  refused({"--set", "data.synthetic.train_per_class=25"}, "train_per_class");
+  const ProcessResult absent = folder.train("absent", {"--resume", folder / "absent"});
+  CHECK(absent.status == 2);
+  const ProcessResult two = folder.train("absent", {"--resume", folder / "whole"});
+  CHECK(two.status == 2);
+  CHECK(two.err.find("two folders") != std::string::npos);
+}
