@@ -71,7 +71,7 @@ struct Loader::Impl {
   }
 
   ~Impl() {
-    stop_work(true);
+    end_epoch(true);
     for (std::thread& worker : workers) worker.join();
   }
 
@@ -206,19 +206,15 @@ struct Loader::Impl {
     }
   }
 
-  /// Waits until no worker touches a slot; they take no more work until restart() (or never, `for_ever`).
-  void stop_work(bool for_ever) {
+  /// Waits until no worker touches a slot. From here on there is no work and next() has nothing to give, until
+  /// start(), or, `for_ever`, at all.
+  void end_epoch(bool for_ever = false) {
     std::unique_lock lock(mutex);
     abandoned = true;
     stopped = for_ever;
+    delivered = claimed = batches;
     work_changed.notify_all();
     batch_changed.wait(lock, [&] { return busy == 0; });
-  }
-
-  /// From here on next() has nothing to give; also the state after a failed start().
-  void end_epoch() {
-    stop_work(false);
-    delivered = claimed = batches;
   }
 
   void start(int64_t new_epoch, int64_t first) {
