@@ -11,7 +11,7 @@
 
 namespace shiftadd::infer {
 
-/// Seconds spent in each part of the forward pass, summed over calls and threads.
+/// Processor seconds of the calling thread in each part of the forward pass, summed over calls.
 struct StageTimes {
   enum Stage { kPatches, kNorm, kQkv, kAttention, kProj, kFc1, kFc2, kHead, kStages };
   std::array<double, kStages> seconds{};

@@ -218,7 +218,12 @@ int run(int argc, char** argv) {
       throw user_error("--confusion needs --eval: only a labelled set has a confusion matrix");
     set_num_threads(options.threads);
     watch_interrupts();
-    return options.eval.empty() ? classify(options) : evaluate(options);
+    try {
+      return options.eval.empty() ? classify(options) : evaluate(options);
+    } catch (const Error&) {
+      if (interrupted) return finish(0);  // the signal cut a list or a file short
+      throw;
+    }
   });
 }
 

@@ -1,0 +1,76 @@
+// shiftadd-bench as a process: the keys people script against, and bad input.
+#include "tests/e2e/infer_support.h"
+
+using namespace shiftadd;
+using nlohmann::json;
+using test::ProcessResult;
+
+namespace {
+
+ProcessResult bench(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), test::program("shiftadd-bench"));
+  return test::run(arguments);
+}
+
+void check_figures(const ProcessResult& result) {
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  const json out = json::parse(result.out);
+  CHECK(out["ms_median"].get<double>() > 0);
+  CHECK(out["ms_p90"].get<double>() >= out["ms_median"].get<double>());
+  CHECK(out["images_per_second"].get<double>() > 0);
+  CHECK(out["peak_rss_mib"].get<double>() > 1);
+}
+
+}  // namespace
+
+TEST_CASE("a network by name, by JSON and from a file") {
+  const test::InferFolder folder;
+  check_figures(bench({"model", "vit_micro", "--batch", "3", "--threads", "2", "--precision", "fp32", "--seconds", "0.05",
+                       "--json"}));
+  test::write_text(folder / "spec.json", R"({"base": "vit_micro", "depth": 3})");
+  check_figures(bench({"model", folder / "spec.json", "--seconds", "0.05", "--json"}));
+  check_figures(bench({"model", folder.model_path(), "--seconds", "0.05", "--json"}));
+}
+
+TEST_CASE("a training step") {
+  check_figures(bench({"model", "vit_micro", "--train", "--batch", "2", "--seconds", "0.05", "--json"}));
+}
+
+TEST_CASE("the stages of a forward pass") {
+  const ProcessResult result =
+      bench({"model", "vit_micro", "--profile", "--threads", "1", "--seconds", "0.05", "--json"});
+  check_figures(result);
+  CHECK(json::parse(result.out)["stages_ms"].size() == 8);
+  CHECK(bench({"model", "vit_micro", "--profile", "--threads", "2"}).status == 2);
+}
+
+TEST_CASE("the input pipeline") {
+  const test::InferFolder folder;
+  folder.image("in/a.bmp", 300, 280, 1);
+  folder.image("in/b.bmp", 260, 500, 2);
+  const ProcessResult result = bench({"data", folder / "in", "--seconds", "0.05", "--json"});
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  const json out = json::parse(result.out);
+  CHECK(out["images"] == 2);
+  CHECK(out["images_per_second"].get<double>() > 0);
+  for (const char* stage : {"read", "decode", "resize and crop", "normalise"})
+    CHECK(out["stages_ms"][stage].get<double>() >= 0);
+  CHECK(bench({"data", folder / "none"}).status == 2);
+}
+
+TEST_CASE("the matrix products") {
+  const ProcessResult result = bench({"gemm", "--seconds", "0.001", "--json"});
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  for (const json& shape : json::parse(result.out)["shapes"]) CHECK(shape["packed_gflops"].get<double>() > 0);
+}
+
+TEST_CASE("wrong command lines are the user's mistake") {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {}, {"model"}, {"model", "vit_mikro"}, {"model", "vit_micro", "--precision", "fp3"},
+           {"model", "vit_micro", "--batch", "0"}, {"nonsense"}}) {
+    const ProcessResult result = bench(arguments);
+    CHECK(result.status == 2);
+    CHECK_FALSE(result.err.empty());
+    CHECK(result.out.empty());
+  }
+}
