@@ -17,9 +17,8 @@ namespace {
 
 using Kind = PickleValue::Kind;
 
-// The legacy stream starts with the pickled integer 0x1950a86a20f9469cfc6c: PROTO 2, LONG1 of ten bytes.
-constexpr uint8_t kLegacyStart[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
-                                    0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
+// The legacy stream starts with this pickled integer, 0x1950a86a20f9469cfc6c.
+constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr int64_t kLegacyProtocol = 1001;
 
 // Keys under which training scripts keep the state dict, the first that holds tensors wins.
@@ -212,12 +211,14 @@ TorchFile from_zip(const uint8_t* bytes, std::size_t size, const Source& source,
 
 TorchFile from_legacy(const uint8_t* bytes, std::size_t size, const Source& source, const std::string& key,
                       std::shared_ptr<const void> owner) {
-  std::size_t at = sizeof kLegacyStart;
+  std::size_t at = 0;
   const auto next = [&] {
     Pickle pickle = Pickle::parse(bytes + at, size - at, source.file);
     at += pickle.consumed();
     return pickle;
   };
+  if (const Pickle magic = next(); magic.root().text != kLegacyMagic)
+    throw source.error("a bare pickle: expected a file that torch.save wrote");
   if (const Pickle protocol = next(); !protocol.root().is(Kind::kInt) || protocol.root().integer != kLegacyProtocol)
     throw source.error("the legacy protocol is not ", kLegacyProtocol);
   const Pickle system = next();
@@ -255,8 +256,8 @@ TorchFile from_legacy(const uint8_t* bytes, std::size_t size, const Source& sour
 }  // namespace
 
 bool looks_like_torch(const uint8_t* bytes, std::size_t size) {
-  return looks_like_zip(bytes, size) ||
-         (size >= sizeof kLegacyStart && std::memcmp(bytes, kLegacyStart, sizeof kLegacyStart) == 0);
+  const bool is_pickle = size > 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5 && bytes[2] != 0;
+  return is_pickle || looks_like_zip(bytes, size);
 }
 
 TorchFile parse_torch(const uint8_t* bytes, std::size_t size, const std::string& file,

@@ -21,7 +21,7 @@ struct TorchFile {
   std::vector<std::string> classes;       // the checkpoint's own "classes" list, if it has one
 };
 
-/// True when the bytes start as one of the two formats does.
+/// True when the bytes start as a zip archive or as a pickle does.
 bool looks_like_torch(const uint8_t* bytes, std::size_t size);
 
 /// Maps the file; see parse_torch.

@@ -1,8 +1,6 @@
 // See weights_file.h.
 #include "core/io/weights_file.h"
 
-#include <cstring>
-
 #include "core/io/files.h"
 #include "core/io/safetensors.h"
 #include "core/io/torch_file.h"
@@ -10,15 +8,17 @@
 namespace shiftadd {
 namespace {
 
-// A safetensors file is an 8-byte size and a JSON object.
-bool looks_like_safetensors(const MappedFile& file) { return file.size > 8 && file.data[8] == '{'; }
+// A safetensors file is an 8-byte size, of which the upper bytes are zero, and a JSON object.
+bool looks_like_safetensors(const MappedFile& file) {
+  return file.size > 8 && file.data[6] == 0 && file.data[7] == 0 && file.data[8] == '{';
+}
 
 }  // namespace
 
 WeightsFile read_weights(const std::string& path, const std::string& state_dict) {
   const MappedFile file = map_file(path);
   WeightsFile result;
-  if (looks_like_torch(file.data, file.size)) {
+  if (!looks_like_safetensors(file) && looks_like_torch(file.data, file.size)) {
     TorchFile torch = parse_torch(file.data, file.size, path, state_dict, file.owner);
     result.format = "pytorch";
     result.tensors = std::move(torch.tensors);
@@ -28,11 +28,8 @@ WeightsFile read_weights(const std::string& path, const std::string& state_dict)
     result.classes = std::move(torch.classes);
     return result;
   }
-  if (!looks_like_safetensors(file) && !path.ends_with(".safetensors")) {
-    const bool is_pickle = file.size > 1 && file.data[0] == 0x80 && file.data[1] <= 5;
-    throw user_error(path, ": neither a safetensors file nor a PyTorch checkpoint",
-                     is_pickle ? " (a bare pickle: save it with torch.save)" : "", "; it has ", file.size, " bytes");
-  }
+  if (!looks_like_safetensors(file) && !path.ends_with(".safetensors"))
+    throw user_error(path, ": neither a safetensors file nor a PyTorch checkpoint (", file.size, " bytes)");
   if (!state_dict.empty())
     throw user_error(path, ": is a safetensors file, which has no state dict '", state_dict, "' to choose");
   TensorFile tensors = read_safetensors(path);
