@@ -16,17 +16,26 @@ ConfigListing listing_of(TrainConfig& config) {
   return [&config](ConfigVisitor& visitor) { list_options(visitor, config); };
 }
 
-/// What `check` throws, at the line of `path`.
+/// What `check` throws, at the line of `path`, or of the key below it that the text begins with.
 template <class Check>
 void checked(const ConfigReader& reader, const std::string& path, Check check) {
   try {
     check();
   } catch (const Error& error) {
-    std::string text = error.what();
-    for (const std::string& own : {std::string("[model] "), path + ": ", path + "."})
-      if (text.starts_with(own)) text.erase(0, own.size());
-    reader.fail(path, text);
+    const std::string text = error.what(), room = "[model] ";
+    const std::size_t colon = text.find(": ");
+    if (text.starts_with(path + ".") && colon != std::string::npos)
+      reader.fail(text.substr(0, colon), text.substr(colon + 2));
+    reader.fail(path, text.starts_with(room) ? text.substr(room.size()) : text);
   }
+}
+
+/// `low` and `high` are keys of `where`.
+void ordered(const ConfigReader& reader, const std::string& where, const char* low,
+             double low_value, const char* high, double high_value) {
+  if (low_value > high_value)
+    reader.fail(where + "." + low,
+                concat("expected at most ", high, ", which is ", high_value, ", got ", low_value));
 }
 
 void resolve_data(const ConfigReader& reader, TrainConfig& c) {
@@ -73,7 +82,10 @@ TrainConfig from_node(ConfigNode root, const std::vector<std::string>& overrides
     validate(spec);
   });
   resolve_data(reader, config);
-  checked(reader, "data.augment", [&] { data::validate(config.data.augment, "data.augment"); });
+  const data::AugmentOptions& augment = config.data.augment;
+  ordered(reader, "data.augment", "scale_min", augment.scale_min, "scale_max", augment.scale_max);
+  ordered(reader, "data.augment", "ratio_min", augment.ratio_min, "ratio_max", augment.ratio_max);
+  checked(reader, "data.augment", [&] { data::validate(augment, "data.augment"); });
   if (config.name.empty()) reader.fail("name", "expected a name, got \"\"");
   if (config.out.empty()) config.out = "runs/" + config.name;
   return config;
