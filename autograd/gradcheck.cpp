@@ -15,7 +15,8 @@ double weighted_output(const std::function<Variable(const std::vector<Variable>&
   const NoGradGuard guard;
   const Tensor out = function(inputs).value();
   double total = 0;
-  for (int64_t i = 0; i < out.numel(); ++i) total += out.data<double>()[i] * cotangent.data<double>()[i];
+  for (int64_t i = 0; i < out.numel(); ++i)
+    total += out.data<double>()[i] * cotangent.data<double>()[i];
   return total;
 }
 
@@ -32,7 +33,8 @@ std::string gradcheck(const std::function<Variable(const std::vector<Variable>&)
                       const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
   std::vector<Variable> leaves;
   for (const Tensor& input : inputs) {
-    if (input.dtype() != DType::kF64) throw user_error("[gradcheck] inputs must be f64, one is ", input.dtype());
+    if (input.dtype() != DType::kF64)
+      throw user_error("[gradcheck] inputs must be f64, one is ", input.dtype());
     leaves.emplace_back(input.clone(), true);
   }
   const Variable output = function(leaves);

@@ -1,5 +1,6 @@
 // Every differentiable operation. Each validates its inputs and names itself in errors; float32 or
-// float64 (then through the reference kernels). Forward and backward live together in autograd/ops/NAME.cpp.
+// float64 (then through the reference kernels). Forward and backward live together in
+// autograd/ops/NAME.cpp.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,8 @@
 namespace shiftadd::autograd {
 
 // --- products
-/// x (..., in) weight (out, in) bias (out) or undefined -> (..., out); plus residual (..., out) if defined.
+/// x (..., in) weight (out, in) bias (out) or undefined -> (..., out); plus residual (..., out) if
+/// defined.
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                 const Variable& residual = {});
 /// linear(gelu(x)): keeps x only and recomputes gelu in backward. The second layer of every MLP.
@@ -28,10 +30,10 @@ Variable gelu(const Variable& x);
 Variable softmax(const Variable& x);  // last axis
 
 // --- attention
-/// qkv (B, N, 3 C), order q, k, v, each (heads, d) -> softmax(q k^T / sqrt(d)) v as (B, N, C). Keeps qkv, the
-/// output and one number per row and head; backward recomputes the scores. With `queries`, only the first
-/// so many tokens ask (all remain keys): (B, queries, C), what a last block needs that is read at its class
-/// token alone.
+/// qkv (B, N, 3 C), order q, k, v, each (heads, d) -> softmax(q k^T / sqrt(d)) v as (B, N, C).
+/// Keeps qkv, the output and one number per row and head; backward recomputes the scores. With
+/// `queries`, only the first so many tokens ask (all remain keys): (B, queries, C), what a last
+/// block needs that is read at its class token alone.
 inline constexpr int64_t kAllQueries = -1;
 Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries = kAllQueries);
 /// Separate tensors: q (B, N, C), k and v (B, M, C) (spatial-reduction attention).
@@ -42,9 +44,10 @@ Variable softmax_attention(const Variable& q, const Variable& k, const Variable&
 Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, int64_t stride,
                 int64_t padding);
 /// weight (C, 1, kh, kw).
-Variable depthwise_conv2d(const Variable& x, const Variable& weight, const Variable& bias, int64_t stride,
-                          int64_t padding);
-/// Non-overlapping patches: conv2d with kernel = stride = patch, as tokens (B, N, O) in raster order.
+Variable depthwise_conv2d(const Variable& x, const Variable& weight, const Variable& bias,
+                          int64_t stride, int64_t padding);
+/// Non-overlapping patches: conv2d with kernel = stride = patch, as tokens (B, N, O) in raster
+/// order.
 Variable patch_embed(const Variable& image, const Variable& weight, const Variable& bias);
 
 // --- elementwise, shape
@@ -61,7 +64,8 @@ Variable prepend_token(const Variable& token, const Variable& x, const Variable&
 /// Row `index` of the middle axis: (B, N, C) -> (B, C).
 Variable select_token(const Variable& x, int64_t index);
 Variable mean_tokens(const Variable& x);  // (B, N, C) -> (B, C)
-/// rows[i] of x (T, C) -> (n, C); and its opposite: x (n, C) written (rows distinct) into zeros (total, C).
+/// rows[i] of x (T, C) -> (n, C); and its opposite: x (n, C) written (rows distinct) into zeros
+/// (total, C).
 Variable gather_rows(const Variable& x, std::vector<int64_t> rows);
 Variable scatter_rows(const Variable& x, std::vector<int64_t> rows, int64_t total);
 
@@ -69,9 +73,11 @@ Variable scatter_rows(const Variable& x, std::vector<int64_t> rows, int64_t tota
 Variable sum(const Variable& x);
 Variable mean(const Variable& x);
 
-// --- regularisation; the random stream is explicit, so recomputation and resume draw the same numbers
+// --- regularisation; the random stream is explicit, so recomputation and resume draw the same
+// numbers
 Variable dropout(const Variable& x, double probability, uint64_t seed, uint64_t stream);
-Variable drop_path(const Variable& x, double probability, uint64_t seed, uint64_t stream);  // per image
+Variable drop_path(const Variable& x, double probability, uint64_t seed,
+                   uint64_t stream);  // per image
 
 // --- losses: shape ()
 /// logits (B, classes), integer labels; label_smoothing spreads that mass evenly over all classes;

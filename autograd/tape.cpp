@@ -40,8 +40,8 @@ void check_gradient(const Node& node, std::size_t index, const Tensor& gradient)
   const Shape& shape = edge.node ? edge.node->shape : edge.leaf->value.shape();
   const DType dtype = edge.node ? edge.node->dtype : edge.leaf->value.dtype();
   if (gradient.shape() != shape || gradient.dtype() != dtype)
-    throw failure("[", node.op, "] backward gave ", gradient.dtype(), gradient.shape(), " for input ",
-                  index, ", which is ", dtype, shape);
+    throw failure("[", node.op, "] backward gave ", gradient.dtype(), gradient.shape(),
+                  " for input ", index, ", which is ", dtype, shape);
 }
 
 // A parameter's gradient is its own memory, and stays where it is while others hold a handle on it.
@@ -125,10 +125,12 @@ void Variable::backward() const {
 
 void Variable::backward(const Tensor& seed) const {
   if (seed.shape() != shape() || seed.dtype() != dtype())
-    throw user_error("[backward] seed is ", seed.dtype(), seed.shape(), ": expected ", dtype(), shape());
+    throw user_error("[backward] seed is ", seed.dtype(), seed.shape(), ": expected ", dtype(),
+                     shape());
   if (!requires_grad())
-    throw user_error("[backward] nothing to do: no input of this variable requires a gradient, or it was "
-                     "made while recording was off");
+    throw user_error(
+        "[backward] nothing to do: no input of this variable requires a gradient, or it was "
+        "made while recording was off");
   if (!impl_->node) {
     accumulate_leaf(*impl_, seed);
     return;
@@ -140,7 +142,8 @@ void Variable::backward(const Tensor& seed) const {
     const std::shared_ptr<Node> node = queue.top();
     queue.pop();
     if (!node->backward)
-      throw failure("[", node->op, "] backward ran through this operation before and freed it: run the "
+      throw failure("[", node->op,
+                    "] backward ran through this operation before and freed it: run the "
                     "forward pass again");
     std::vector<Tensor> gradients;
     {

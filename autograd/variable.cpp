@@ -21,7 +21,8 @@ const Variable::Impl& checked(const std::shared_ptr<Variable::Impl>& impl) {
 Variable::Impl& leaf_of(const std::shared_ptr<Variable::Impl>& impl, const char* what) {
   checked(impl);
   if (impl->node)
-    throw failure("[variable] ", what, " works on leaves only; this one was made by ", impl->node->op);
+    throw failure("[variable] ", what, " works on leaves only; this one was made by ",
+                  impl->node->op);
   return *impl;
 }
 
@@ -89,8 +90,10 @@ Variable record(const char* op, Tensor value, const std::vector<Variable>& input
   for (const Variable& input : inputs) {
     Edge edge;
     if (input.defined() && input.requires_grad()) {
-      if (input.impl()->node) edge.node = input.impl()->node;
-      else edge.leaf = input.impl();
+      if (input.impl()->node)
+        edge.node = input.impl()->node;
+      else
+        edge.leaf = input.impl();
     }
     node->inputs.push_back(std::move(edge));
   }
@@ -103,7 +106,8 @@ Variable make_result(const char* op, Tensor value, std::vector<Variable> inputs,
                      std::function<std::vector<Tensor>(const Tensor&)> backward) {
   if (anomaly_now) check_finite(op, "forward", value);
   bool wanted = false;
-  for (const Variable& input : inputs) wanted = wanted || (input.defined() && input.requires_grad());
+  for (const Variable& input : inputs)
+    wanted = wanted || (input.defined() && input.requires_grad());
   if (!wanted || !recording_now) return Variable(std::move(value));
   return record(op, std::move(value), inputs, std::move(backward));
 }
@@ -131,7 +135,8 @@ void check_finite(const char* op, const char* pass, const Tensor& tensor) {
                   tensor.shape());
 }
 
-Variable checkpoint(const std::function<Variable(const Variable&)>& function, const Variable& input) {
+Variable checkpoint(const std::function<Variable(const Variable&)>& function,
+                    const Variable& input) {
   Tensor value;
   {
     NoGradGuard guard;

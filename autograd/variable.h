@@ -26,16 +26,17 @@ class Variable {
   int64_t dim(int axis) const { return value().dim(axis); }
   DType dtype() const { return value().dtype(); }
 
-  bool requires_grad() const;            // itself or anything it was made from
+  bool requires_grad() const;             // itself or anything it was made from
   void set_requires_grad(bool required);  // leaves only
   /// Undefined until a backward pass reached this leaf. Same shape and dtype as the value.
   const Tensor& grad() const;
   void set_grad(Tensor gradient);
-  void zero_grad();             // keeps the memory, writes zeros (if there is a gradient)
+  void zero_grad();              // keeps the memory, writes zeros (if there is a gradient)
   void set_value(Tensor value);  // leaves only; same shape and dtype
 
-  /// Runs the tape backwards from this variable (a scalar, or with `seed` = d loss / d this). Every node
-  /// is freed as soon as its gradient has been passed on. A second backward through freed nodes throws.
+  /// Runs the tape backwards from this variable (a scalar, or with `seed` = d loss / d this). Every
+  /// node is freed as soon as its gradient has been passed on. A second backward through freed
+  /// nodes throws.
   void backward() const;
   void backward(const Tensor& seed) const;
 
@@ -51,16 +52,17 @@ class Variable {
   std::shared_ptr<Impl> impl_;
 };
 
-/// What every op ends with: wraps `value` and records `backward`, which gets d loss / d value and returns
-/// one gradient per input (an undefined Tensor where the input needs none). The gradient handed in may be
-/// returned, and overwritten when its use_count() is 1. `backward` must capture Tensors, never Variables with history (cycles). When
-/// recording is off or no input requires a gradient, the closure is dropped at once.
-/// `op` names the operation in errors and in anomaly mode.
+/// What every op ends with: wraps `value` and records `backward`, which gets d loss / d value and
+/// returns one gradient per input (an undefined Tensor where the input needs none). The gradient
+/// handed in may be returned, and overwritten when its use_count() is 1. `backward` must capture
+/// Tensors, never Variables with history (cycles). When recording is off or no input requires a
+/// gradient, the closure is dropped at once. `op` names the operation in errors and in anomaly
+/// mode.
 Variable make_result(const char* op, Tensor value, std::vector<Variable> inputs,
                      std::function<std::vector<Tensor>(const Tensor& gradient)> backward);
 
-/// Parameter gradients accumulate in place: the op's backward adds into this tensor itself (made zero at
-/// first use) and returns an undefined Tensor for that input.
+/// Parameter gradients accumulate in place: the op's backward adds into this tensor itself (made
+/// zero at first use) and returns an undefined Tensor for that input.
 Tensor accumulator_of(const Variable& leaf);
 
 bool recording();
@@ -69,22 +71,25 @@ class NoGradGuard {
  public:
   NoGradGuard();
   ~NoGradGuard();
+
  private:
   bool before_;
 };
-/// Inside its scope each op's output and each gradient is checked; the first NaN or infinity throws an
-/// Error that names the op, the pass (forward or backward) and the shape.
+/// Inside its scope each op's output and each gradient is checked; the first NaN or infinity throws
+/// an Error that names the op, the pass (forward or backward) and the shape.
 class AnomalyGuard {
  public:
   AnomalyGuard();
   ~AnomalyGuard();
+
  private:
   bool before_;
 };
 
 /// Activation checkpointing: runs `function` without recording, and again, recorded, when backward
-/// arrives. `function` must be deterministic given its input (random ops take explicit streams). The
-/// parameters it uses receive their gradients as usual.
-Variable checkpoint(const std::function<Variable(const Variable&)>& function, const Variable& input);
+/// arrives. `function` must be deterministic given its input (random ops take explicit streams).
+/// The parameters it uses receive their gradients as usual.
+Variable checkpoint(const std::function<Variable(const Variable&)>& function,
+                    const Variable& input);
 
 }  // namespace shiftadd::autograd

@@ -1,6 +1,6 @@
 // Weights of one network made to fit another number of classes or another image size.
-#include <array>
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -12,12 +12,14 @@ namespace {
 
 constexpr uint64_t kHeadStream = 0x4ead;
 
-// The cubic convolution kernel (Keys 1981) with a = -0.75, as PyTorch's interpolate: weights of the four
-// neighbours of a point at fraction t after the second.
+// The cubic convolution kernel (Keys 1981) with a = -0.75, as PyTorch's interpolate: weights of the
+// four neighbours of a point at fraction t after the second.
 std::array<double, 4> cubic_weights(double t) {
   constexpr double kA = -0.75;
-  const auto near = [](double x) { return ((kA + 2) * x - (kA + 3)) * x * x + 1; };       // |x| <= 1
-  const auto far = [](double x) { return ((kA * x - 5 * kA) * x + 8 * kA) * x - 4 * kA; };  // 1 < |x| < 2
+  const auto near = [](double x) { return ((kA + 2) * x - (kA + 3)) * x * x + 1; };  // |x| <= 1
+  const auto far = [](double x) {
+    return ((kA * x - 5 * kA) * x + 8 * kA) * x - 4 * kA;
+  };  // 1 < |x| < 2
   return {far(t + 1), near(t), near(1 - t), far(2 - t)};
 }
 
@@ -30,7 +32,8 @@ struct Tap {
 std::vector<Tap> taps(int64_t in, int64_t out) {
   std::vector<Tap> result(out);
   for (int64_t i = 0; i < out; ++i) {
-    const double source = (i + 0.5) * static_cast<double>(in) / out - 0.5, base = std::floor(source);
+    const double source = (i + 0.5) * static_cast<double>(in) / out - 0.5,
+                 base = std::floor(source);
     result[i].weight = cubic_weights(source - base);
     for (int64_t j = 0; j < 4; ++j)
       result[i].index[j] = std::clamp<int64_t>(static_cast<int64_t>(base) - 1 + j, 0, in - 1);
@@ -53,7 +56,8 @@ Tensor interpolate_positions(const Tensor& positions, int64_t from, int64_t to) 
         for (int i = 0; i < 4; ++i) {
           double row = 0;
           for (int j = 0; j < 4; ++j)
-            row += along[x].weight[j] * in[(1 + along[y].index[i] * from + along[x].index[j]) * channels + c];
+            row += along[x].weight[j] *
+                   in[(1 + along[y].index[i] * from + along[x].index[j]) * channels + c];
           sum += along[y].weight[i] * row;
         }
         out[(1 + y * to + x) * channels + c] = static_cast<float>(sum);
@@ -85,15 +89,16 @@ std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& t
   same.classes = from.classes;
   same.image_size = from.image_size;
   if (!(same == from))
-    throw user_error("[adapt] weights of ", to_json(from).dump(), " do not fit ", to_json(to).dump(),
+    throw user_error("[adapt] weights of ", to_json(from).dump(), " do not fit ",
+                     to_json(to).dump(),
                      ": only the number of classes and the image size may differ");
 
   std::vector<std::string> changes;
   if (from.grid() != to.grid()) {
     Tensor& positions = weight_named(weights, "pos_embed", {1, from.tokens(), from.width});
     positions = interpolate_positions(positions.to(DType::kF32), from.grid(), to.grid());
-    changes.push_back(concat("pos_embed interpolated from ", from.grid(), " x ", from.grid(), " to ", to.grid(),
-                             " x ", to.grid(), " patches"));
+    changes.push_back(concat("pos_embed interpolated from ", from.grid(), " x ", from.grid(),
+                             " to ", to.grid(), " x ", to.grid(), " patches"));
   }
   if (from.classes != to.classes) {
     Tensor& weight = weight_named(weights, "head.weight", {from.classes, from.width});
@@ -101,7 +106,8 @@ std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& t
     Random random(seed, kHeadStream);
     weight = normal_weights({to.classes, to.width}, random);
     bias = Tensor::zeros({to.classes});
-    changes.push_back(concat("head replaced: ", from.classes, " classes before, ", to.classes, " now"));
+    changes.push_back(
+        concat("head replaced: ", from.classes, " classes before, ", to.classes, " now"));
   }
   return changes;
 }

@@ -10,8 +10,8 @@ namespace shiftadd::layers {
 class Block : public Module {
  public:
   Block(const ModelSpec& spec, Random& random);
-  /// x (B, N, C) -> (B, N, C), or, with class_token_only, (B, 1, C): the last block, whose other rows
-  /// nobody reads. `index` separates this block's random draws from the others'.
+  /// x (B, N, C) -> (B, N, C), or, with class_token_only, (B, 1, C): the last block, whose other
+  /// rows nobody reads. `index` separates this block's random draws from the others'.
   Variable forward(const Variable& x, const Context& context, int64_t index, double dropout,
                    double drop_path, bool class_token_only) const;
 

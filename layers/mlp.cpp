@@ -12,8 +12,8 @@ Mlp::Mlp(int64_t width, int64_t hidden, Random& random)
 Variable Mlp::forward(const Variable& x, const Variable& residual, const Branch& branch,
                       uint64_t dropout_stream) const {
   if (branch.dropout > 0) {
-    const Variable hidden = autograd::dropout(autograd::gelu(fc1_->forward(x)), branch.dropout, branch.seed,
-                                              dropout_stream);
+    const Variable hidden = autograd::dropout(autograd::gelu(fc1_->forward(x)), branch.dropout,
+                                              branch.seed, dropout_stream);
     return branch.add(residual, fc2_->forward(hidden));
   }
   if (branch.plain()) return fc2_->forward_gelu(fc1_->forward(x), residual);

@@ -18,7 +18,8 @@ std::vector<std::pair<std::string, Variable>> Module::named_parameters() const {
 
 std::vector<std::pair<std::string, Tensor>> Module::state_dict() const {
   std::vector<std::pair<std::string, Tensor>> state;
-  for (const auto& [name, parameter] : named_parameters()) state.emplace_back(name, parameter.value());
+  for (const auto& [name, parameter] : named_parameters())
+    state.emplace_back(name, parameter.value());
   return state;
 }
 
@@ -40,11 +41,13 @@ void Module::load_state_dict(const std::vector<std::pair<std::string, Tensor>>& 
   for (const auto& [name, tensor] : given) {
     bool known = false;
     for (const std::string& own : names) known = known || own == name;
-    if (!known) problems += concat("\n  unexpected: ", name, " ", tensor.shape(), did_you_mean(name, names));
+    if (!known)
+      problems += concat("\n  unexpected: ", name, " ", tensor.shape(), did_you_mean(name, names));
   }
   if (given.size() != state.size()) problems += "\n  some names are given twice";
   if (!problems.empty())
-    throw user_error("[load_state_dict] the weights do not fit this network; nothing was loaded:", problems);
+    throw user_error("[load_state_dict] the weights do not fit this network; nothing was loaded:",
+                     problems);
   for (const auto& [name, parameter] : parameters)
     parameter.value().copy_from(given.at(name).to(parameter.dtype()));
 }

@@ -12,8 +12,8 @@ namespace shiftadd::layers {
 
 using autograd::Variable;
 
-/// What a forward pass needs besides its input. Random draws come from (seed, stream): the trainer sets
-/// stream from the step, each layer derives its own from it.
+/// What a forward pass needs besides its input. Random draws come from (seed, stream): the trainer
+/// sets stream from the step, each layer derives its own from it.
 struct Context {
   bool training = false;
   uint64_t seed = 0, stream = 0;
@@ -26,7 +26,8 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  /// All parameters of the subtree in declaration order, with dotted names ("blocks.0.attn.qkv.weight").
+  /// All parameters of the subtree in declaration order, with dotted names
+  /// ("blocks.0.attn.qkv.weight").
   std::vector<std::pair<std::string, Variable>> named_parameters() const;
   /// Values (shared, not copied) by name.
   std::vector<std::pair<std::string, Tensor>> state_dict() const;

@@ -56,8 +56,8 @@ std::string summary(const Vit& model) {
   const auto line = [&](const std::string& name, const std::string& shape, const auto& parameters,
                         const auto& macs) {
     out << std::left << std::setw(static_cast<int>(name_width) + 2) << name
-        << std::setw(static_cast<int>(shape_width) + 2) << shape << std::right << std::setw(12) << parameters
-        << std::setw(16) << macs << '\n';
+        << std::setw(static_cast<int>(shape_width) + 2) << shape << std::right << std::setw(12)
+        << parameters << std::setw(16) << macs << '\n';
   };
   line("layer", "shape", "parameters", "MACs/image");
   for (const Row& row : rows) line(row.name, row.shape, row.parameters, row.macs);

@@ -26,7 +26,8 @@ class PatchEmbedding : public Module {
   struct Projection : Module {
     Projection(const ModelSpec& spec, Random& random) {
       const Shape shape{spec.width, spec.in_channels, spec.patch_size, spec.patch_size};
-      const double bound = 1 / std::sqrt(static_cast<double>(spec.in_channels * spec.patch_size * spec.patch_size));
+      const double bound =
+          1 / std::sqrt(static_cast<double>(spec.in_channels * spec.patch_size * spec.patch_size));
       const auto uniform = [&](Shape of) {
         Tensor result(std::move(of));
         for (float& x : result.span<float>()) x = static_cast<float>(random.uniform(-bound, bound));
@@ -53,7 +54,8 @@ struct Vit::Layers {
 Vit::Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed)
     : spec_(spec), options_(options), layers_(std::make_unique<Layers>()) {
   validate(spec);
-  if (!(options.dropout >= 0 && options.dropout < 1 && options.drop_path >= 0 && options.drop_path < 1))
+  if (!(options.dropout >= 0 && options.dropout < 1 && options.drop_path >= 0 &&
+        options.drop_path < 1))
     throw user_error("[vit] dropout is ", options.dropout, ", drop_path is ", options.drop_path,
                      ": expected 0 <= rate < 1");
   Random random(seed, kInitStream);
@@ -70,13 +72,14 @@ Vit::Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed)
 Vit::~Vit() = default;
 
 Variable Vit::forward(const Variable& images, const Context& context) const {
-  const Shape expected{images.defined() && images.value().rank() ? images.dim(0) : 1, spec_.in_channels,
-                       spec_.image_size, spec_.image_size};
+  const Shape expected{images.defined() && images.value().rank() ? images.dim(0) : 1,
+                       spec_.in_channels, spec_.image_size, spec_.image_size};
   if (!images.defined() || images.shape() != expected)
-    throw user_error("[vit] images are ", images.defined() ? images.shape() : Shape{}, ": expected ", expected);
+    throw user_error("[vit] images are ", images.defined() ? images.shape() : Shape{},
+                     ": expected ", expected);
   if (autograd::recording()) {
-    // Gradients stay from step to step: allocated before the first activations, they do not split the
-    // arena that the activations use again each step.
+    // Gradients stay from step to step: allocated before the first activations, they do not split
+    // the arena that the activations use again each step.
     for (const auto& [name, parameter] : named_parameters()) {
       if (parameter.requires_grad()) autograd::accumulator_of(parameter);
     }
@@ -84,10 +87,12 @@ Variable Vit::forward(const Variable& images, const Context& context) const {
   const Layers& l = *layers_;
   Variable x = autograd::prepend_token(l.class_token, l.patch_embed->forward(images), l.positions);
   if (context.training)
-    x = autograd::dropout(x, options_.dropout, context.seed, stream_of(context.stream, spec_.depth));
+    x = autograd::dropout(x, options_.dropout, context.seed,
+                          stream_of(context.stream, spec_.depth));
   for (int64_t i = 0; i < spec_.depth; ++i) {
     const bool last = i + 1 == spec_.depth;
-    const double drop_path = options_.drop_path * (spec_.depth > 1 ? static_cast<double>(i) / (spec_.depth - 1) : 1);
+    const double drop_path =
+        options_.drop_path * (spec_.depth > 1 ? static_cast<double>(i) / (spec_.depth - 1) : 1);
     const auto block = [=, this, block = l.blocks[i]](const Variable& in) {
       return block->forward(in, context, i, options_.dropout, drop_path, last);
     };

@@ -13,8 +13,9 @@ Variable add(const Variable& a, const Variable& b) {
   dispatch(a.dtype(), [&]<class T>() {
     kernels<T>().add({y.numel(), a.value().data<T>(), b.value().data<T>(), y.data<T>()});
   });
-  return make_result("add", std::move(y), {a, b},
-                     [](const Tensor& dy) -> std::vector<Tensor> { return {dy, dy}; });
+  return make_result("add", std::move(y), {a, b}, [](const Tensor& dy) -> std::vector<Tensor> {
+    return {dy, dy};
+  });
 }
 
 }  // namespace shiftadd::autograd

@@ -17,7 +17,9 @@ Variable add_broadcast(const Variable& a, const Variable& b) {
   const int64_t n = a.value().numel(), period = b.value().numel();
   Tensor y(a.shape(), a.dtype());
   dispatch(a.dtype(), [&]<class T>() {
-    if (n) kernels<T>().add_broadcast({n, period, a.value().data<T>(), b.value().data<T>(), y.data<T>()});
+    if (n)
+      kernels<T>().add_broadcast(
+          {n, period, a.value().data<T>(), b.value().data<T>(), y.data<T>()});
   });
   ParameterGradient db(b);
   return make_result("add_broadcast", std::move(y), {a, b},

@@ -6,7 +6,8 @@ namespace shiftadd::autograd {
 
 Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, int64_t stride,
                 int64_t padding) {
-  const Conv2dShape s = check_convolution("conv2d", ConvKind::kDense, x, weight, bias, stride, padding);
+  const Conv2dShape s =
+      check_convolution("conv2d", ConvKind::kDense, x, weight, bias, stride, padding);
   return convolve<ConvKind::kDense>("conv2d", s, x, weight, bias);
 }
 

@@ -12,21 +12,23 @@ auto forward_kernel() {
 }
 template <ConvKind kKind, class T>
 auto backward_kernel() {
-  return kKind == ConvKind::kDense ? kernels<T>().conv2d_backward : kernels<T>().depthwise_conv2d_backward;
+  return kKind == ConvKind::kDense ? kernels<T>().conv2d_backward
+                                   : kernels<T>().depthwise_conv2d_backward;
 }
 
 }  // namespace
 
-Conv2dShape check_convolution(const char* op, ConvKind kind, const Variable& x, const Variable& weight,
-                       const Variable& bias, int64_t stride, int64_t padding) {
+Conv2dShape check_convolution(const char* op, ConvKind kind, const Variable& x,
+                              const Variable& weight, const Variable& bias, int64_t stride,
+                              int64_t padding) {
   check_rank(op, "input", x, 4);
   check_rank(op, "weight", weight, 4);
   check_same_dtype(op, x, {weight, bias});
   const Conv2dShape s{x.dim(0),      x.dim(1),      x.dim(2), x.dim(3), weight.dim(0),
                       weight.dim(2), weight.dim(3), stride,   padding};
   if (kind == ConvKind::kDense && weight.dim(1) != s.in_channels)
-    throw user_error("[", op, "] weight is ", weight.shape(), ", input is ", x.shape(), ": expected ",
-                     weight.dim(1), " input channels");
+    throw user_error("[", op, "] weight is ", weight.shape(), ", input is ", x.shape(),
+                     ": expected ", weight.dim(1), " input channels");
   if (kind == ConvKind::kDepthwise && (weight.dim(1) != 1 || s.out_channels != s.in_channels))
     throw user_error("[", op, "] weight is ", weight.shape(), ", input is ", x.shape(),
                      ": expected one filter (", s.in_channels, ", 1, h, w) per channel");
@@ -36,8 +38,8 @@ Conv2dShape check_convolution(const char* op, ConvKind kind, const Variable& x, 
                      ": expected stride >= 1 and padding >= 0");
   if (s.kernel_h < 1 || s.kernel_w < 1 || s.height + 2 * padding < s.kernel_h ||
       s.width + 2 * padding < s.kernel_w)
-    throw user_error("[", op, "] weight is ", weight.shape(), ", input is ", x.shape(), " with padding ",
-                     padding, ": the kernel does not fit into the image");
+    throw user_error("[", op, "] weight is ", weight.shape(), ", input is ", x.shape(),
+                     " with padding ", padding, ": the kernel does not fit into the image");
   return s;
 }
 
@@ -67,8 +69,8 @@ Variable convolve(const char* op, const Conv2dShape& s, const Variable& x, const
         return {dx, dw.result(), db.result()};
       });
 }
-template Variable convolve<ConvKind::kDense>(const char*, const Conv2dShape&, const Variable&, const Variable&,
-                                             const Variable&);
+template Variable convolve<ConvKind::kDense>(const char*, const Conv2dShape&, const Variable&,
+                                             const Variable&, const Variable&);
 template Variable convolve<ConvKind::kDepthwise>(const char*, const Conv2dShape&, const Variable&,
                                                  const Variable&, const Variable&);
 

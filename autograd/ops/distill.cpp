@@ -12,13 +12,14 @@ Variable distill(const Variable& logits, const Tensor& teacher_logits, double ta
   if (!(tau > 0)) throw user_error("[distill] tau is ", tau, ": expected a positive number");
   const int64_t rows = logits.dim(0), classes = logits.dim(1);
   if (rows < 1 || classes < 1)
-    throw user_error("[distill] logits are ", logits.shape(), ": expected at least one row and one class");
+    throw user_error("[distill] logits are ", logits.shape(),
+                     ": expected at least one row and one class");
   const Tensor teacher = teacher_logits.to(logits.dtype());
   Tensor loss({}, logits.dtype());
   const Tensor dlogits = will_record({logits}) ? Tensor(logits.shape(), logits.dtype()) : Tensor();
   dispatch(logits.dtype(), [&]<class T>() {
-    kernels<T>().distill({rows, classes, tau, logits.value().data<T>(), teacher.data<T>(), loss.data<T>(),
-                          pointer<T>(dlogits)});
+    kernels<T>().distill({rows, classes, tau, logits.value().data<T>(), teacher.data<T>(),
+                          loss.data<T>(), pointer<T>(dlogits)});
   });
   return record_loss("distill", std::move(loss), logits, dlogits);
 }

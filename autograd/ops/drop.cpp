@@ -10,8 +10,10 @@ Variable drop(const char* op, const Variable& x, double probability, int64_t gro
   if (!(probability >= 0 && probability < 1))
     throw user_error("[", op, "] probability is ", probability, ": expected 0 <= probability < 1");
   if (probability == 0) return x;
-  // The operation is linear and its mask a function of (seed, stream): forward and backward are one call.
-  const auto apply = [group, keep = 1 - probability, seed, stream](const Tensor& from, const Tensor& to) {
+  // The operation is linear and its mask a function of (seed, stream): forward and backward are one
+  // call.
+  const auto apply = [group, keep = 1 - probability, seed, stream](const Tensor& from,
+                                                                   const Tensor& to) {
     dispatch(from.dtype(), [&]<class T>() {
       kernels<T>().drop({from.numel(), group, keep, seed, stream, from.data<T>(), to.data<T>()});
     });

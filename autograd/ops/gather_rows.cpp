@@ -11,26 +11,28 @@ Variable gather_rows(const Variable& x, std::vector<int64_t> rows) {
   const int64_t columns = x.dim(1);
   for (int64_t row : rows) {
     if (row < 0 || row >= x.dim(0))
-      throw user_error("[gather_rows] row ", row, " of ", x.shape(), ": expected 0..", x.dim(0) - 1);
+      throw user_error("[gather_rows] row ", row, " of ", x.shape(), ": expected 0..",
+                       x.dim(0) - 1);
   }
   Tensor y({static_cast<int64_t>(rows.size()), columns}, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
     for (std::size_t i = 0; i < rows.size(); ++i)
       std::copy_n(x.value().data<T>() + rows[i] * columns, columns, y.data<T>() + i * columns);
   });
-  return make_result("gather_rows", std::move(y), {x},
-                     [shape = x.shape(), rows = std::move(rows)](const Tensor& dy) -> std::vector<Tensor> {
-                       const int64_t columns = shape[1];
-                       const Tensor dx = Tensor::zeros(shape, dy.dtype());
-                       dispatch(dy.dtype(), [&]<class T>() {
-                         for (std::size_t i = 0; i < rows.size(); ++i) {  // a row may be gathered twice
-                           T* target = dx.data<T>() + rows[i] * columns;
-                           const T* source = dy.data<T>() + i * columns;
-                           for (int64_t j = 0; j < columns; ++j) target[j] += source[j];
-                         }
-                       });
-                       return {dx};
-                     });
+  return make_result(
+      "gather_rows", std::move(y), {x},
+      [shape = x.shape(), rows = std::move(rows)](const Tensor& dy) -> std::vector<Tensor> {
+        const int64_t columns = shape[1];
+        const Tensor dx = Tensor::zeros(shape, dy.dtype());
+        dispatch(dy.dtype(), [&]<class T>() {
+          for (std::size_t i = 0; i < rows.size(); ++i) {  // a row may be gathered twice
+            T* target = dx.data<T>() + rows[i] * columns;
+            const T* source = dy.data<T>() + i * columns;
+            for (int64_t j = 0; j < columns; ++j) target[j] += source[j];
+          }
+        });
+        return {dx};
+      });
 }
 
 }  // namespace shiftadd::autograd

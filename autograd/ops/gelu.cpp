@@ -10,15 +10,14 @@ Variable gelu(const Variable& x) {
   dispatch(x.dtype(), [&]<class T>() {
     kernels<T>().gelu({y.numel(), x.value().data<T>(), y.data<T>()});
   });
-  return make_result("gelu", std::move(y), {x},
-                     [kept_x = x.value()](const Tensor& dy) -> std::vector<Tensor> {
-                       const Tensor dx = reuse(dy);
-                       dispatch(dy.dtype(), [&]<class T>() {
-                         kernels<T>().gelu_backward(
-                             {dx.numel(), kept_x.data<T>(), dy.data<T>(), dx.data<T>()});
-                       });
-                       return {dx};
-                     });
+  return make_result(
+      "gelu", std::move(y), {x}, [kept_x = x.value()](const Tensor& dy) -> std::vector<Tensor> {
+        const Tensor dx = reuse(dy);
+        dispatch(dy.dtype(), [&]<class T>() {
+          kernels<T>().gelu_backward({dx.numel(), kept_x.data<T>(), dy.data<T>(), dx.data<T>()});
+        });
+        return {dx};
+      });
 }
 
 }  // namespace shiftadd::autograd

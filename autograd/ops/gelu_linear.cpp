@@ -1,5 +1,5 @@
-// y = gelu(x) W^T + b (+ residual), keeping x alone: gelu is computed again in backward, which is cheaper
-// than the memory of a second (..., hidden) activation.
+// y = gelu(x) W^T + b (+ residual), keeping x alone: gelu is computed again in backward, which is
+// cheaper than the memory of a second (..., hidden) activation.
 #include "autograd/ops.h"
 #include "autograd/ops/linear.h"
 #include "autograd/ops/support.h"
@@ -29,7 +29,8 @@ Variable gelu_linear(const Variable& x, const Variable& weight, const Variable& 
             active = Tensor(kept_x.shape(), kept_x.dtype());
             kernels<T>().gelu({active.numel(), kept_x.data<T>(), active.data<T>()});
           }
-          linear_parameter_gradients<T>(s, pointer<T>(active), dy.data<T>(), dw.target(), db.target());
+          linear_parameter_gradients<T>(s, pointer<T>(active), dy.data<T>(), dw.target(),
+                                        db.target());
           if (!kept_weight.defined()) return;
           dx = active.defined() ? std::move(active) : Tensor(kept_x.shape(), kept_x.dtype());
           linear_input_gradient<T>(s, dy.data<T>(), kept_weight, dx.data<T>());

@@ -21,7 +21,8 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
   }
   dispatch(x.dtype(), [&]<class T>() {
     kernels<T>().layer_norm({rows, columns, eps, x.value().data<T>(), gamma.value().data<T>(),
-                             beta.value().data<T>(), y.data<T>(), pointer<T>(mean), pointer<T>(rstd)});
+                             beta.value().data<T>(), y.data<T>(), pointer<T>(mean),
+                             pointer<T>(rstd)});
   });
   ParameterGradient dgamma(gamma), dbeta(beta);
   // x is the residual stream's own tensor: kept by reference, not copied.
@@ -29,14 +30,15 @@ Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& be
       "layer_norm", std::move(y), {x, gamma, beta},
       [rows, columns, mean, rstd, dgamma, dbeta, kept_x = x.value(), kept_gamma = gamma.value(),
        wanted = wants_gradient(x)](const Tensor& dy) mutable -> std::vector<Tensor> {
-        // The residual branch's gradient has usually arrived already: it is added in the same sweep.
+        // The residual branch's gradient has usually arrived already: it is added in the same
+        // sweep.
         const Tensor residual = wanted ? take_pending(0) : Tensor();
         const Tensor dx = reuse(dy);
         dispatch(dy.dtype(), [&]<class T>() {
-          kernels<T>().layer_norm_backward({rows, columns, kept_x.data<T>(), kept_gamma.data<T>(),
-                                            mean.data<T>(), rstd.data<T>(), dy.data<T>(),
-                                            pointer<T>(residual), dx.data<T>(),
-                                            pointer<T>(dgamma.target()), pointer<T>(dbeta.target())});
+          kernels<T>().layer_norm_backward(
+              {rows, columns, kept_x.data<T>(), kept_gamma.data<T>(), mean.data<T>(),
+               rstd.data<T>(), dy.data<T>(), pointer<T>(residual), dx.data<T>(),
+               pointer<T>(dgamma.target()), pointer<T>(dbeta.target())});
         });
         return {wanted ? dx : Tensor(), dgamma.result(), dbeta.result()};
       });

@@ -1,12 +1,13 @@
 // y = x W^T + b (+ residual), leading axes folded into one matrix product.
-#include "autograd/ops.h"
 #include "autograd/ops/linear.h"
+
+#include "autograd/ops.h"
 #include "autograd/ops/support.h"
 
 namespace shiftadd::autograd {
 
-LinearShape check_linear(const char* op, const Variable& x, const Variable& weight, const Variable& bias,
-                         const Variable& residual) {
+LinearShape check_linear(const char* op, const Variable& x, const Variable& weight,
+                         const Variable& bias, const Variable& residual) {
   check_min_rank(op, "input", x, 1);
   check_rank(op, "weight", weight, 2);
   check_same_dtype(op, x, {weight, bias, residual});
@@ -28,19 +29,20 @@ Shape output_shape(const Variable& x, int64_t out) {
 template <class T>
 void linear_forward(const LinearShape& s, const T* x, const Tensor& weight, const Tensor& bias,
                     const Tensor& residual, T* y) {
-  GemmArgs<T> args{s.rows, s.out,   s.in, x, s.in, false, weight.data<T>(),
-                   s.in,   true,    y,    s.out};
+  GemmArgs<T> args{s.rows, s.out, s.in, x, s.in, false, weight.data<T>(), s.in, true, y, s.out};
   args.bias = pointer<T>(bias);
   args.residual = pointer<T>(residual);
   args.ldr = s.out;
   kernels<T>().gemm(args);
 }
-template void linear_forward(const LinearShape&, const float*, const Tensor&, const Tensor&, const Tensor&, float*);
-template void linear_forward(const LinearShape&, const double*, const Tensor&, const Tensor&, const Tensor&, double*);
+template void linear_forward(const LinearShape&, const float*, const Tensor&, const Tensor&,
+                             const Tensor&, float*);
+template void linear_forward(const LinearShape&, const double*, const Tensor&, const Tensor&,
+                             const Tensor&, double*);
 
 template <class T>
-void linear_parameter_gradients(const LinearShape& s, const T* x, const T* dy, const Tensor& dweight,
-                                const Tensor& dbias) {
+void linear_parameter_gradients(const LinearShape& s, const T* x, const T* dy,
+                                const Tensor& dweight, const Tensor& dbias) {
   if (dweight.defined()) {
     GemmArgs<T> args{s.out, s.in, s.rows, dy, s.out, true, x, s.in, false, dweight.data<T>(), s.in};
     args.accumulate = true;
@@ -48,21 +50,26 @@ void linear_parameter_gradients(const LinearShape& s, const T* x, const T* dy, c
   }
   if (dbias.defined()) kernels<T>().column_sum({s.rows, s.out, dy, dbias.data<T>()});
 }
-template void linear_parameter_gradients(const LinearShape&, const float*, const float*, const Tensor&, const Tensor&);
-template void linear_parameter_gradients(const LinearShape&, const double*, const double*, const Tensor&, const Tensor&);
+template void linear_parameter_gradients(const LinearShape&, const float*, const float*,
+                                         const Tensor&, const Tensor&);
+template void linear_parameter_gradients(const LinearShape&, const double*, const double*,
+                                         const Tensor&, const Tensor&);
 
 template <class T>
 void linear_input_gradient(const LinearShape& s, const T* dy, const Tensor& weight, T* dx) {
-  kernels<T>().gemm({s.rows, s.in, s.out, dy, s.out, false, weight.data<T>(), s.in, false, dx, s.in});
+  kernels<T>().gemm(
+      {s.rows, s.in, s.out, dy, s.out, false, weight.data<T>(), s.in, false, dx, s.in});
 }
 template void linear_input_gradient(const LinearShape&, const float*, const Tensor&, float*);
 template void linear_input_gradient(const LinearShape&, const double*, const Tensor&, double*);
 
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias, const Variable& residual) {
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
+                const Variable& residual) {
   const LinearShape s = check_linear("linear", x, weight, bias, residual);
   Tensor y(output_shape(x, s.out), x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    linear_forward<T>(s, x.value().data<T>(), weight.value(), bias.defined() ? bias.value() : Tensor(),
+    linear_forward<T>(s, x.value().data<T>(), weight.value(),
+                      bias.defined() ? bias.value() : Tensor(),
                       residual.defined() ? residual.value() : Tensor(), y.data<T>());
   });
   ParameterGradient dw(weight), db(bias);
@@ -74,7 +81,8 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
        pass = wants_gradient(residual)](const Tensor& dy) mutable -> std::vector<Tensor> {
         Tensor dx;
         dispatch(dy.dtype(), [&]<class T>() {
-          linear_parameter_gradients<T>(s, pointer<T>(kept_x), dy.data<T>(), dw.target(), db.target());
+          linear_parameter_gradients<T>(s, pointer<T>(kept_x), dy.data<T>(), dw.target(),
+                                        db.target());
           kept_x = {};  // its memory can serve dx
           if (!kept_weight.defined()) return;
           dx = Tensor(x_shape, dy.dtype());

@@ -9,9 +9,10 @@ struct LinearShape {
   int64_t rows, in, out;
 };
 
-/// Validates x (..., in), weight (out, in), bias (out) or undefined, residual (..., out) or undefined.
-LinearShape check_linear(const char* op, const Variable& x, const Variable& weight, const Variable& bias,
-                         const Variable& residual);
+/// Validates x (..., in), weight (out, in), bias (out) or undefined, residual (..., out) or
+/// undefined.
+LinearShape check_linear(const char* op, const Variable& x, const Variable& weight,
+                         const Variable& bias, const Variable& residual);
 Shape output_shape(const Variable& x, int64_t out);  // x's, with `out` last
 
 /// y = x weight^T + bias + residual; the last two may be undefined.
@@ -20,8 +21,8 @@ void linear_forward(const LinearShape& shape, const T* x, const Tensor& weight, 
                     const Tensor& residual, T* y);
 /// dweight += dy^T x, dbias += column sums of dy; each may be undefined.
 template <class T>
-void linear_parameter_gradients(const LinearShape& shape, const T* x, const T* dy, const Tensor& dweight,
-                                const Tensor& dbias);
+void linear_parameter_gradients(const LinearShape& shape, const T* x, const T* dy,
+                                const Tensor& dweight, const Tensor& dbias);
 /// dx = dy weight.
 template <class T>
 void linear_input_gradient(const LinearShape& shape, const T* dy, const Tensor& weight, T* dx);

@@ -5,7 +5,8 @@
 
 namespace shiftadd::autograd {
 
-/// Mean over rows of -sum target log_softmax(logits), rows weighted by `weight` (rows) or undefined.
+/// Mean over rows of -sum target log_softmax(logits), rows weighted by `weight` (rows) or
+/// undefined.
 Variable weighted_cross_entropy(const char* op, const Variable& logits, const Tensor& target,
                                 const Tensor& weight);
 

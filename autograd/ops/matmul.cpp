@@ -30,8 +30,8 @@ Variable matmul(const Variable& a, const Variable& b) {
   dispatch(a.dtype(), [&]<class T>() {
     const T *pa = a.value().data<T>(), *pb = b.value().data<T>();
     for (int64_t i = 0; i < s.count; ++i)
-      kernels<T>().gemm({s.m, s.n, s.k, pa + i * s.m * s.k, s.k, false, pb + i * s.k * s.n, s.n, false,
-                         y.data<T>() + i * s.m * s.n, s.n});
+      kernels<T>().gemm({s.m, s.n, s.k, pa + i * s.m * s.k, s.k, false, pb + i * s.k * s.n, s.n,
+                         false, y.data<T>() + i * s.m * s.n, s.n});
   });
   return make_result(
       "matmul", std::move(y), {a, b},

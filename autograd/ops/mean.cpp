@@ -6,7 +6,8 @@ namespace shiftadd::autograd {
 
 Variable mean(const Variable& x) {
   check_defined("mean", "input", x);
-  if (x.value().numel() == 0) throw user_error("[mean] input is ", x.shape(), ": expected at least one element");
+  if (x.value().numel() == 0)
+    throw user_error("[mean] input is ", x.shape(), ": expected at least one element");
   return scale(sum(x), 1.0 / static_cast<double>(x.value().numel()));
 }
 

@@ -8,7 +8,8 @@ namespace shiftadd::autograd {
 Variable mean_tokens(const Variable& x) {
   check_rank("mean_tokens", "input", x, 3);
   const int64_t batch = x.dim(0), tokens = x.dim(1), channels = x.dim(2);
-  if (tokens < 1) throw user_error("[mean_tokens] input is ", x.shape(), ": expected at least one token");
+  if (tokens < 1)
+    throw user_error("[mean_tokens] input is ", x.shape(), ": expected at least one token");
   Tensor y = Tensor::zeros({batch, channels}, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
     const T* source = x.value().data<T>();

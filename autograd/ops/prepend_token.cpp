@@ -18,7 +18,8 @@ Variable prepend_token(const Variable& token, const Variable& x, const Variable&
   const int64_t in = tokens * channels, out = in + channels;  // elements of an image
   Tensor y({batch, tokens + 1, channels}, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    const T *t = token.value().data<T>(), *source = x.value().data<T>(), *p = positions.value().data<T>();
+    const T *t = token.value().data<T>(), *source = x.value().data<T>(),
+            *p = positions.value().data<T>();
     T* target = y.data<T>();
     parallel_for(batch, [&](int64_t b) {
       T* row = target + b * out;
@@ -45,9 +46,8 @@ Variable prepend_token(const Variable& token, const Variable& x, const Variable&
           if (!wanted) return;
           dx = Tensor({batch, tokens, channels}, dy.dtype());
           T* target = dx.data<T>();
-          parallel_for(batch, [&](int64_t b) {
-            std::copy_n(g + b * out + channels, in, target + b * in);
-          });
+          parallel_for(
+              batch, [&](int64_t b) { std::copy_n(g + b * out + channels, in, target + b * in); });
         });
         return {dtoken.result(), dx, dpositions.result()};
       });

@@ -15,7 +15,8 @@ Variable select_token(const Variable& x, int64_t index) {
   Tensor y({batch, channels}, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
     for (int64_t b = 0; b < batch; ++b)
-      std::copy_n(x.value().data<T>() + (b * tokens + index) * channels, channels, y.data<T>() + b * channels);
+      std::copy_n(x.value().data<T>() + (b * tokens + index) * channels, channels,
+                  y.data<T>() + b * channels);
   });
   return make_result("select_token", std::move(y), {x},
                      [shape = x.shape(), index](const Tensor& dy) -> std::vector<Tensor> {

@@ -11,13 +11,14 @@ Variable softmax(const Variable& x) {
   dispatch(x.dtype(), [&]<class T>() {
     kernels<T>().softmax({rows, columns, x.value().data<T>(), y.data<T>()});
   });
-  return make_result("softmax", y, {x}, [rows, columns, y](const Tensor& dy) -> std::vector<Tensor> {
-    const Tensor dx = reuse(dy);
-    dispatch(dy.dtype(), [&]<class T>() {
-      kernels<T>().softmax_backward({rows, columns, y.data<T>(), dy.data<T>(), dx.data<T>()});
-    });
-    return {dx};
-  });
+  return make_result(
+      "softmax", y, {x}, [rows, columns, y](const Tensor& dy) -> std::vector<Tensor> {
+        const Tensor dx = reuse(dy);
+        dispatch(dy.dtype(), [&]<class T>() {
+          kernels<T>().softmax_backward({rows, columns, y.data<T>(), dy.data<T>(), dx.data<T>()});
+        });
+        return {dx};
+      });
 }
 
 }  // namespace shiftadd::autograd

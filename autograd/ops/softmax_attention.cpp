@@ -1,5 +1,6 @@
-// Fused softmax attention (Vaswani et al. 2017) without a stored score matrix: the row-wise log-sum-exp is
-// kept and backward recomputes the scores (Dao et al. 2022, "FlashAttention", section 3.1).
+// Fused softmax attention (Vaswani et al. 2017) without a stored score matrix: the row-wise
+// log-sum-exp is kept and backward recomputes the scores (Dao et al. 2022, "FlashAttention",
+// section 3.1).
 #include <cmath>
 
 #include "autograd/ops.h"
@@ -10,8 +11,10 @@ namespace {
 
 void check_heads(int64_t heads, int64_t channels, const Shape& shape) {
   if (heads < 1 || channels % heads)
-    throw user_error("[softmax_attention] input is ", shape, " with ", heads, " heads: expected a number "
-                     "of heads that divides ", channels);
+    throw user_error("[softmax_attention] input is ", shape, " with ", heads,
+                     " heads: expected a number "
+                     "of heads that divides ",
+                     channels);
 }
 
 }  // namespace
@@ -20,34 +23,40 @@ Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries) 
   check_rank("softmax_attention", "qkv", qkv, 3);
   const int64_t batch = qkv.dim(0), tokens = qkv.dim(1), channels = qkv.dim(2) / 3;
   if (qkv.dim(2) % 3)
-    throw user_error("[softmax_attention] qkv is ", qkv.shape(), ": expected a last dimension divisible by 3");
+    throw user_error("[softmax_attention] qkv is ", qkv.shape(),
+                     ": expected a last dimension divisible by 3");
   check_heads(heads, channels, qkv.shape());
   if (queries == kAllQueries) queries = tokens;
   if (queries < 1 || queries > tokens)
     throw user_error("[softmax_attention] ", queries, " queries of ", tokens, " tokens");
   const int64_t d = channels / heads;
   const double scale = 1 / std::sqrt(static_cast<double>(d));
-  const AttentionShape s{batch, heads, queries,      tokens,       d, tokens * 3 * channels, 3 * channels, d,
-                         tokens * 3 * channels, 3 * channels, d, queries * channels, channels, d};
+  const AttentionShape s{batch,        heads, queries,
+                         tokens,       d,     tokens * 3 * channels,
+                         3 * channels, d,     tokens * 3 * channels,
+                         3 * channels, d,     queries * channels,
+                         channels,     d};
   const Tensor out({batch, queries, channels}, qkv.dtype());
   Tensor log_sum_exp;
   if (will_record({qkv})) log_sum_exp = Tensor({batch, heads, queries}, qkv.dtype());
   dispatch(qkv.dtype(), [&]<class T>() {
     const T* q = qkv.value().data<T>();
-    kernels<T>().attention({s, scale, q, q + channels, q + 2 * channels, out.data<T>(), pointer<T>(log_sum_exp)});
+    kernels<T>().attention(
+        {s, scale, q, q + channels, q + 2 * channels, out.data<T>(), pointer<T>(log_sum_exp)});
   });
   return make_result(
       "softmax_attention", out, {qkv},
       [s, scale, out, log_sum_exp, kept = qkv.value()](const Tensor& dout) -> std::vector<Tensor> {
         const int64_t channels = s.heads * s.head_dim;
         const bool partial = s.queries < s.keys;  // the other rows' dq is zero
-        const Tensor dqkv = partial ? Tensor::zeros(kept.shape(), kept.dtype()) : Tensor(kept.shape(), kept.dtype());
+        const Tensor dqkv = partial ? Tensor::zeros(kept.shape(), kept.dtype())
+                                    : Tensor(kept.shape(), kept.dtype());
         dispatch(dout.dtype(), [&]<class T>() {
           const T* q = kept.data<T>();
           T* dq = dqkv.data<T>();
-          kernels<T>().attention_backward({s, scale, q, q + channels, q + 2 * channels, out.data<T>(),
-                                           log_sum_exp.data<T>(), dout.data<T>(), dq, dq + channels,
-                                           dq + 2 * channels});
+          kernels<T>().attention_backward({s, scale, q, q + channels, q + 2 * channels,
+                                           out.data<T>(), log_sum_exp.data<T>(), dout.data<T>(), dq,
+                                           dq + channels, dq + 2 * channels});
         });
         return {dqkv};
       });
@@ -64,8 +73,9 @@ Variable softmax_attention(const Variable& q, const Variable& k, const Variable&
   check_heads(heads, channels, q.shape());
   const int64_t d = channels / heads;
   const double scale = 1 / std::sqrt(static_cast<double>(d));
-  const AttentionShape s{batch, heads, queries, keys, d, queries * channels, channels, d,
-                         keys * channels, channels, d, queries * channels, channels, d};
+  const AttentionShape s{batch,    heads, queries,         keys,     d, queries * channels,
+                         channels, d,     keys * channels, channels, d, queries * channels,
+                         channels, d};
   const Tensor out(q.shape(), q.dtype());
   Tensor log_sum_exp;
   if (will_record({q, k, v})) log_sum_exp = Tensor({batch, heads, queries}, q.dtype());
@@ -73,19 +83,19 @@ Variable softmax_attention(const Variable& q, const Variable& k, const Variable&
     kernels<T>().attention({s, scale, q.value().data<T>(), k.value().data<T>(), v.value().data<T>(),
                             out.data<T>(), pointer<T>(log_sum_exp)});
   });
-  return make_result("softmax_attention", out, {q, k, v},
-                     [s, scale, out, log_sum_exp, kept_q = q.value(), kept_k = k.value(),
-                      kept_v = v.value()](const Tensor& dout) -> std::vector<Tensor> {
-                       const Tensor dq(kept_q.shape(), kept_q.dtype());
-                       const Tensor dk(kept_k.shape(), kept_k.dtype()), dv(kept_v.shape(), kept_v.dtype());
-                       dispatch(dout.dtype(), [&]<class T>() {
-                         kernels<T>().attention_backward(
-                             {s, scale, kept_q.data<T>(), kept_k.data<T>(), kept_v.data<T>(), out.data<T>(),
-                              log_sum_exp.data<T>(), dout.data<T>(), dq.data<T>(), dk.data<T>(),
-                              dv.data<T>()});
-                       });
-                       return {dq, dk, dv};
-                     });
+  return make_result(
+      "softmax_attention", out, {q, k, v},
+      [s, scale, out, log_sum_exp, kept_q = q.value(), kept_k = k.value(),
+       kept_v = v.value()](const Tensor& dout) -> std::vector<Tensor> {
+        const Tensor dq(kept_q.shape(), kept_q.dtype());
+        const Tensor dk(kept_k.shape(), kept_k.dtype()), dv(kept_v.shape(), kept_v.dtype());
+        dispatch(dout.dtype(), [&]<class T>() {
+          kernels<T>().attention_backward(
+              {s, scale, kept_q.data<T>(), kept_k.data<T>(), kept_v.data<T>(), out.data<T>(),
+               log_sum_exp.data<T>(), dout.data<T>(), dq.data<T>(), dk.data<T>(), dv.data<T>()});
+        });
+        return {dq, dk, dv};
+      });
 }
 
 }  // namespace shiftadd::autograd

@@ -9,14 +9,16 @@
 namespace shiftadd::autograd {
 namespace {
 
-constexpr int64_t kTile = 32;  // two 32 x 32 float tiles are 8 KiB: both stay in the first-level cache
+constexpr int64_t kTile =
+    32;  // two 32 x 32 float tiles are 8 KiB: both stay in the first-level cache
 
 template <class T>
 void transpose(int64_t rows, int64_t columns, const T* x, T* y) {
   for (int64_t i0 = 0; i0 < rows; i0 += kTile) {
     for (int64_t j0 = 0; j0 < columns; j0 += kTile) {
       for (int64_t i = i0; i < std::min(rows, i0 + kTile); ++i) {
-        for (int64_t j = j0; j < std::min(columns, j0 + kTile); ++j) y[j * rows + i] = x[i * columns + j];
+        for (int64_t j = j0; j < std::min(columns, j0 + kTile); ++j)
+          y[j * rows + i] = x[i * columns + j];
       }
     }
   }

@@ -17,7 +17,8 @@ Variable variable(Shape shape, uint64_t seed, bool requires_grad = true) {
 }
 
 struct Block {
-  Variable gamma = variable({9}, 1), beta = variable({9}, 2), w1 = variable({18, 9}, 3), w2 = variable({9, 18}, 4);
+  Variable gamma = variable({9}, 1), beta = variable({9}, 2), w1 = variable({18, 9}, 3),
+           w2 = variable({9, 18}, 4);
   Variable operator()(const Variable& x) const {
     const Variable y = dropout(linear(layer_norm(x, gamma, beta, 1e-6), w1, {}), 0.2, 5, 6);
     return gelu_linear(y, w2, {}, x);
@@ -29,15 +30,19 @@ TEST_CASE("checkpoint: gradients are bit-identical to the plain run") {
     const Block first, second;
     const Variable x = variable({17, 9}, 7, input_wanted);
     const auto pass = [&](const Block& block, const Variable& in) {
-      return recompute ? checkpoint([&block](const Variable& v) { return block(v); }, in) : block(in);
+      return recompute ? checkpoint([&block](const Variable& v) { return block(v); }, in)
+                       : block(in);
     };
     const Variable y = pass(second, pass(first, x));
     y.backward(random_normal({17, 9}, 8).to(DType::kF32));
     std::vector<std::vector<float>> all{values(y.value())};
-    if (input_wanted) all.push_back(values(x.grad()));
-    else CHECK(!x.grad().defined());
+    if (input_wanted)
+      all.push_back(values(x.grad()));
+    else
+      CHECK(!x.grad().defined());
     for (const Block* block : {&first, &second}) {
-      for (const Variable& p : {block->gamma, block->beta, block->w1, block->w2}) all.push_back(values(p.grad()));
+      for (const Variable& p : {block->gamma, block->beta, block->w1, block->w2})
+        all.push_back(values(p.grad()));
     }
     return all;
   };
@@ -49,7 +54,9 @@ TEST_CASE("checkpoint: gradient check, nested") {
   const auto nested = [](const std::vector<Variable>& in) {
     return checkpoint(
         [w = in[1]](const Variable& x) {
-          return multiply(checkpoint([w](const Variable& y) { return linear(gelu(y), w, {}); }, scale(x, 2)), x);
+          return multiply(
+              checkpoint([w](const Variable& y) { return linear(gelu(y), w, {}); }, scale(x, 2)),
+              x);
         },
         in[0]);
   };

@@ -16,7 +16,8 @@ Variable square(const Variable& x, double factor) {
   for (double& v : y.span<double>()) v *= v;
   return make_result("square", y, {x}, [value, factor](const Tensor& dy) -> std::vector<Tensor> {
     const Tensor dx = dy.clone();
-    for (int64_t i = 0; i < dx.numel(); ++i) dx.data<double>()[i] *= factor * value.data<double>()[i];
+    for (int64_t i = 0; i < dx.numel(); ++i)
+      dx.data<double>()[i] *= factor * value.data<double>()[i];
     return {dx};
   });
 }
@@ -29,14 +30,16 @@ TEST_CASE("gradcheck: right, wrong, missing and NaN gradients") {
   CHECK(with(2) == "");
   CHECK(with(2.001).find("input 0 (5,), element 0: backward gives") == 0);
   CHECK(with(std::nan("")) != "");
-  CHECK(gradcheck([](const auto& in) { return add(square(in[0], 2), in[1].detach()); }, {x, x}).find("input 1") == 0);
+  CHECK(gradcheck([](const auto& in) { return add(square(in[0], 2), in[1].detach()); }, {x, x})
+            .find("input 1") == 0);
 }
 
 TEST_CASE("gradcheck: a transformer block composed of ops") {
   const auto block = [](const std::vector<Variable>& in) {
     const Variable x = prepend_token(in[1], patch_embed(in[0], in[2], in[3]), in[4]);
     const Variable n1 = layer_norm(x, in[5], in[6], 1e-5);
-    const Variable attended = linear(softmax_attention(linear(n1, in[7], in[8]), 2), in[9], in[10], x);
+    const Variable attended =
+        linear(softmax_attention(linear(n1, in[7], in[8]), 2), in[9], in[10], x);
     const Variable n2 = layer_norm(attended, in[5], in[6], 1e-5);
     const Variable y = gelu_linear(linear(n2, in[11], in[12]), in[13], in[14], attended);
     const std::vector<int64_t> labels{2, 0};

@@ -60,18 +60,19 @@ TEST_CASE("variable: leaves accumulate over passes, zero_grad keeps the memory")
 
 TEST_CASE("variable: fan-out adds") {
   const Variable x = leaf({1, 2});
-  const Variable y = multiply(x, x);                    // y' = 2x
-  sum(add(multiply(y, x), add(y, x))).backward();       // x^3 + x^2 + x
+  const Variable y = multiply(x, x);               // y' = 2x
+  sum(add(multiply(y, x), add(y, x))).backward();  // x^3 + x^2 + x
   CHECK(values(x.grad()) == Values{6, 17});
 }
 
 TEST_CASE("variable: a diamond runs each operation once") {
   const Variable x = leaf({3});
   int runs = 0;
-  const Variable y = make_result("probe", x.value().clone(), {x}, [&runs](const Tensor& dy) -> std::vector<Tensor> {
-    ++runs;
-    return {dy};
-  });
+  const Variable y = make_result("probe", x.value().clone(), {x},
+                                 [&runs](const Tensor& dy) -> std::vector<Tensor> {
+                                   ++runs;
+                                   return {dy};
+                                 });
   sum(add(add(y, scale(y, 2)), scale(scale(y, 2), 2))).backward();
   CHECK(runs == 1);
   CHECK(values(x.grad()) == Values{7});
@@ -94,9 +95,7 @@ TEST_CASE("variable: no recording inside NoGradGuard or without a gradient to fi
     const NoGradGuard guard;
     CHECK(!recording());
     CHECK(!scale(x, 2).requires_grad());
-    {
-      const NoGradGuard inner;
-    }
+    { const NoGradGuard inner; }
     CHECK(!recording());
   }
   CHECK(recording());
@@ -110,9 +109,12 @@ TEST_CASE("variable: errors") {
   const Variable x = leaf({1, 2});
   const Variable loss = sum(scale(x, 2));
   loss.backward();
-  CHECK(message_of([&] { loss.backward(); }) ==
-        "[sum] backward ran through this operation before and freed it: run the forward pass again");
-  CHECK(message_of([&] { scale(x, 2).backward(); }).find("[backward] starts from a scalar, this variable is (2,)") == 0);
+  CHECK(
+      message_of([&] { loss.backward(); }) ==
+      "[sum] backward ran through this operation before and freed it: run the forward pass again");
+  CHECK(message_of([&] {
+          scale(x, 2).backward();
+        }).find("[backward] starts from a scalar, this variable is (2,)") == 0);
   CHECK(message_of([&] { scale(x, 2).backward(Tensor::zeros({3})); }) ==
         "[backward] seed is f32(3,): expected f32(2,)");
   Variable made = scale(x, 2), parameter = leaf({1, 2});
@@ -121,9 +123,9 @@ TEST_CASE("variable: errors") {
   CHECK(message_of([&] { parameter.set_value(Tensor::zeros({3})); }) ==
         "[variable] the new value is f32(3,): expected f32(2,)");
   CHECK(message_of([&] { Variable().value(); }) == "[variable] an undefined variable was used");
-  const Variable wrong = make_result("wrong", Tensor::zeros({2}), {x}, [](const Tensor&) -> std::vector<Tensor> {
-    return {Tensor::zeros({3})};
-  });
+  const Variable wrong =
+      make_result("wrong", Tensor::zeros({2}), {x},
+                  [](const Tensor&) -> std::vector<Tensor> { return {Tensor::zeros({3})}; });
   CHECK(message_of([&] { sum(wrong).backward(); }) ==
         "[wrong] backward gave f32(3,) for input 0, which is f32(2,)");
 }
@@ -138,7 +140,8 @@ TEST_CASE("variable: freezing drops the gradient and skips the work") {
   CHECK(values(x.grad()) == Values{6, 8});
 }
 
-TEST_CASE("variable: activations nobody needs are freed in the forward pass, the rest during backward") {
+TEST_CASE(
+    "variable: activations nobody needs are freed in the forward pass, the rest during backward") {
   constexpr int64_t kSize = 1 << 16;
   const Variable x(Tensor::full({kSize}, 0.5), true);
   const std::size_t before = memory_stats().in_use, one = kSize * sizeof(float);
@@ -176,15 +179,21 @@ TEST_CASE("anomaly: the operation, pass and shape of the first NaN") {
     const AnomalyGuard guard;
     CHECK(message_of([&] { times("bad_forward", scale(x, 2), nan, 1); }) ==
           "[bad_forward] forward pass made a NaN or an infinity in a tensor of shape (2,)");
-    CHECK(message_of([&] { sum(scale(times("bad_backward", scale(x, 2), 1, INFINITY), 2)).backward(); }) ==
-          "[bad_backward] backward pass made a NaN or an infinity in a tensor of shape (2,)");
+    CHECK(message_of([&] {
+            sum(scale(times("bad_backward", scale(x, 2), 1, INFINITY), 2)).backward();
+          }) == "[bad_backward] backward pass made a NaN or an infinity in a tensor of shape (2,)");
     // A gradient that is accumulated in place is looked at as well.
     const Variable w(Tensor::full({1, 2}, 1), true), huge(Tensor::full({2, 2}, 3e38));
-    CHECK(message_of([&] { sum(scale(linear(huge, w, {}), 0)).backward(); }).find("[linear] forward") == 0);
+    CHECK(message_of([&] {
+            sum(scale(linear(huge, w, {}), 0)).backward();
+          }).find("[linear] forward") == 0);
     const Variable big(Tensor::full({2, 2}, 1e20));
-    CHECK(message_of([&] { sum(scale(linear(big, w, {}), 1e30)).backward(); }).find("[scale] forward") == 0);
-    CHECK(message_of([&] { linear(big, w, {}).backward(Tensor::full({2, 1}, 1e30)); }) ==
-          "[linear] backward pass made a NaN or an infinity in a tensor of shape (1, 2)");
+    CHECK(message_of([&] {
+            sum(scale(linear(big, w, {}), 1e30)).backward();
+          }).find("[scale] forward") == 0);
+    CHECK(message_of([&] {
+            linear(big, w, {}).backward(Tensor::full({2, 1}, 1e30));
+          }) == "[linear] backward pass made a NaN or an infinity in a tensor of shape (1, 2)");
   }
   CHECK(message_of([&] { times("bad_forward", x, nan, 1); }) == "nothing was thrown");
 }

@@ -66,7 +66,8 @@ TEST_CASE("adapt: constants stay constant, the class token's row is kept") {
   for (const auto& [from, to] : {std::pair<int64_t, int64_t>{4, 7}, {5, 3}, {1, 3}, {3, 1}}) {
     Weights weights = weights_with(from, [](int64_t, int64_t, int64_t c) { return 0.25 * c; });
     adapt_weights(spec_of(from), spec_of(to), 1, weights);
-    for (int64_t i = 0; i < to * to; ++i) CHECK(position(weights, to, i / to, i % to, 3) == doctest::Approx(0.75));
+    for (int64_t i = 0; i < to * to; ++i)
+      CHECK(position(weights, to, i / to, i % to, 3) == doctest::Approx(0.75));
     CHECK(named(weights, "pos_embed").data<float>()[17] == -5);
   }
 }
@@ -76,7 +77,8 @@ TEST_CASE("adapt: doubling a step, computed by hand") {
   // (-0.03515625, 0.26171875, 0.87890625, -0.10546875), mirrored at t = 0.25; borders repeat.
   Weights weights = weights_with(4, [](int64_t, int64_t x, int64_t) { return x >= 2 ? 1 : 0; });
   adapt_weights(spec_of(4), spec_of(8), 1, weights);
-  const double expected[8] = {0, -0.03515625, -0.10546875, 0.2265625, 0.7734375, 1.10546875, 1.03515625, 1};
+  const double expected[8] = {0,         -0.03515625, -0.10546875, 0.2265625,
+                              0.7734375, 1.10546875,  1.03515625,  1};
   for (int64_t y = 0; y < 8; ++y) {
     for (int64_t x = 0; x < 8; ++x)
       CHECK(position(weights, 8, y, x, 5) == doctest::Approx(expected[x]).epsilon(1e-6));
@@ -90,7 +92,8 @@ TEST_CASE("adapt: x and y are not mixed up") {
   adapt_weights(spec_of(5), spec_of(3), 1, across);
   adapt_weights(spec_of(5), spec_of(3), 1, down);
   for (int64_t y = 0; y < 3; ++y) {
-    for (int64_t x = 0; x < 3; ++x) CHECK(position(across, 3, y, x, 0) == doctest::Approx(position(down, 3, x, y, 0)));
+    for (int64_t x = 0; x < 3; ++x)
+      CHECK(position(across, 3, y, x, 0) == doctest::Approx(position(down, 3, x, y, 0)));
   }
   CHECK(position(across, 3, 0, 2, 0) > position(across, 3, 0, 0, 0) + 5);
 }

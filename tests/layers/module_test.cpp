@@ -34,7 +34,8 @@ TEST_CASE("module: dotted names in declaration order") {
     names.push_back(name);
     CHECK(parameter.requires_grad());
   }
-  CHECK(names == std::vector<std::string>{"scale", "first.weight", "first.bias", "second.weight", "second.bias"});
+  CHECK(names == std::vector<std::string>{"scale", "first.weight", "first.bias", "second.weight",
+                                          "second.bias"});
   CHECK(pair.parameter_count() == 1 + 6 + 2 + 2 + 2);
 }
 

@@ -1,4 +1,5 @@
-// The trainable vision transformer: names, golden logits, training, determinism, checkpointing, freezing.
+// The trainable vision transformer: names, golden logits, training, determinism, checkpointing,
+// freezing.
 #include "layers/vit.h"
 
 #include <algorithm>
@@ -42,7 +43,8 @@ ModelSpec odd_spec() {
 }
 
 // Loss and all gradients of one training step.
-std::map<std::string, std::vector<float>> step(const Vit& model, const Context& context, bool zero = true) {
+std::map<std::string, std::vector<float>> step(const Vit& model, const Context& context,
+                                               bool zero = true) {
   const std::vector<int64_t> labels{2, 0, 1};
   const Variable loss = autograd::cross_entropy(
       model.forward(Variable(random_images(model.spec(), 3, 1)), context), labels, 0.1);
@@ -103,15 +105,20 @@ TEST_CASE("vit: initial weights as timm's") {
   for (const auto& [name, tensor] : model.state_dict()) {
     INFO(name);
     double sum = 0, squares = 0, largest = 0;
-    for (float x : values(tensor)) sum += x, squares += double{x} * x, largest = std::max(largest, std::abs(double{x}));
-    const double mean = sum / tensor.numel(), deviation = std::sqrt(squares / tensor.numel() - mean * mean);
+    for (float x : values(tensor))
+      sum += x, squares += double{x} * x, largest = std::max(largest, std::abs(double{x}));
+    const double mean = sum / tensor.numel(),
+                 deviation = std::sqrt(squares / tensor.numel() - mean * mean);
     const double conv_bound = 1 / std::sqrt(3.0 * 16 * 16);
     if (name.rfind("patch_embed", 0) == 0) {
       CHECK(largest <= conv_bound);
       CHECK(largest > 0.9 * conv_bound);
     } else if (name.find("norm") != std::string::npos || name.find("bias") != std::string::npos) {
       CHECK(deviation == 0);
-      CHECK(mean == (name.find("norm") != std::string::npos && name.find("weight") != std::string::npos ? 1 : 0));
+      CHECK(mean ==
+            (name.find("norm") != std::string::npos && name.find("weight") != std::string::npos
+                 ? 1
+                 : 0));
     } else {
       CHECK(deviation == doctest::Approx(0.02).epsilon(0.2));  // 192 numbers in the class token
       CHECK(std::abs(mean) < 0.02 * 4 / std::sqrt(tensor.numel()));
@@ -147,7 +154,9 @@ TEST_CASE("vit: checkpointed blocks give bit-identical gradients") {
 TEST_CASE("vit: random layers draw while training only, from seed and stream") {
   const Vit model(odd_spec(), {0.3, 0.2, false}, 1);
   const Variable images(random_images(odd_spec(), 3, 1));
-  const auto logits = [&](const Context& context) { return values(model.forward(images, context).value()); };
+  const auto logits = [&](const Context& context) {
+    return values(model.forward(images, context).value());
+  };
   const Vit plain(odd_spec(), {}, 1);
   CHECK(logits({}) == values(plain.forward(images, {}).value()));
   CHECK(logits({true, 1, 2}) == logits({true, 1, 2}));
@@ -161,7 +170,8 @@ TEST_CASE("vit: logits do not depend on the batch") {
   const Tensor images = random_images(odd_spec(), 5, 1);
   const std::vector<float> all = values(model.forward(Variable(images), {}).value());
   for (int64_t i = 0; i < 5; ++i) {
-    const std::vector<float> one = values(model.forward(Variable(images.slice(i, i + 1)), {}).value());
+    const std::vector<float> one =
+        values(model.forward(Variable(images.slice(i, i + 1)), {}).value());
     CHECK(std::equal(one.begin(), one.end(), all.begin() + i * 3));
   }
 }
@@ -194,7 +204,8 @@ TEST_CASE("vit: two backward passes accumulate") {
     const Shape shape{static_cast<int64_t>(gradient.size())};
     std::vector<float> half = gradient;
     for (float& x : half) x /= 2;
-    test::check_close(Tensor::from(half, shape), Tensor::from(once.at(name), shape), 1e-5, name, 1e-8);
+    test::check_close(Tensor::from(half, shape), Tensor::from(once.at(name), shape), 1e-5, name,
+                      1e-8);
   }
 }
 
@@ -202,7 +213,8 @@ TEST_CASE("vit: frozen parameters get no gradient, the others the same bits") {
   const auto all = step(Vit(odd_spec(), {}, 1), {});
   const auto with_frozen = [&](const std::function<bool(const std::string&)>& frozen) {
     const Vit model(odd_spec(), {}, 1);
-    for (auto [name, parameter] : model.named_parameters()) parameter.set_requires_grad(!frozen(name));
+    for (auto [name, parameter] : model.named_parameters())
+      parameter.set_requires_grad(!frozen(name));
     const auto some = step(model, {});
     for (const auto& [name, gradient] : all) {
       INFO(name);
@@ -213,7 +225,9 @@ TEST_CASE("vit: frozen parameters get no gradient, the others the same bits") {
   with_frozen([](const std::string& name) { return name.rfind("head", 0) != 0; });
   with_frozen([](const std::string& name) { return name.find("norm") != std::string::npos; });
   with_frozen([](const std::string& name) { return name.find("attn") != std::string::npos; });
-  with_frozen([](const std::string& name) { return name == "patch_embed.proj.weight" || name == "cls_token"; });
+  with_frozen([](const std::string& name) {
+    return name == "patch_embed.proj.weight" || name == "cls_token";
+  });
 }
 
 TEST_CASE("vit: errors") {
@@ -226,10 +240,12 @@ TEST_CASE("vit: errors") {
     }
     return std::string("nothing was thrown");
   };
-  CHECK(message([&] { model.forward(Variable(Tensor::zeros({2, 3, 15, 16})), {}); }) ==
-        "[vit] images are (2, 3, 15, 16): expected (2, 3, 15, 15)");
-  CHECK(message([&] { Vit(odd_spec(), {1.0, 0, false}, 1); }) ==
-        "[vit] dropout is 0, drop_path is 1: expected 0 <= rate < 1");
+  CHECK(message([&] {
+          model.forward(Variable(Tensor::zeros({2, 3, 15, 16})), {});
+        }) == "[vit] images are (2, 3, 15, 16): expected (2, 3, 15, 15)");
+  CHECK(message([&] {
+          Vit(odd_spec(), {1.0, 0, false}, 1);
+        }) == "[vit] dropout is 0, drop_path is 1: expected 0 <= rate < 1");
   ModelSpec impossible = odd_spec();
   impossible.heads = 2;
   CHECK(message([&] { Vit(impossible, {}, 1); }).find("width 21") != std::string::npos);

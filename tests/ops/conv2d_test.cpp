@@ -16,22 +16,36 @@ TEST_CASE("conv2d: golden") {
 TEST_CASE("conv2d: gradient check") {
   check_gradients([](const auto& in) { return conv2d(in[0], in[1], in[2], 2, 1); },
                   {{2, 3, 5, 7}, {3, 3, 3, 3}, {3}});
-  check_gradients([](const auto& in) { return conv2d(in[0], in[1], {}, 1, 0); }, {{1, 1, 1, 1}, {1, 1, 1, 1}});
+  check_gradients([](const auto& in) { return conv2d(in[0], in[1], {}, 1, 0); },
+                  {{1, 1, 1, 1}, {1, 1, 1, 1}});
   check_gradients([](const auto& in) { return conv2d(in[0], in[1], in[2], 3, 2); },
                   {{1, 2, 4, 3}, {5, 2, 1, 3}, {5}});
 }
 
 TEST_CASE("conv2d: errors") {
   const Variable x = variable({2, 3, 5, 7});
-  check_error([&] { conv2d(x, variable({4, 2, 3, 3}), {}, 1, 1); },
-              "[conv2d] weight is (4, 2, 3, 3), input is (2, 3, 5, 7): expected 2 input channels");
-  check_error([&] { conv2d(x, variable({4, 3, 6, 3}), {}, 1, 0); },
-              "[conv2d] weight is (4, 3, 6, 3), input is (2, 3, 5, 7) with padding 0: the kernel does not fit "
-              "into the image");
-  check_error([&] { conv2d(x, variable({4, 3, 3, 3}), {}, 0, 0); },
-              "[conv2d] stride is 0, padding is 0: expected stride >= 1 and padding >= 0");
-  check_error([&] { conv2d(x, variable({4, 3, 3, 3}), variable({3}), 1, 0); },
-              "[conv2d] bias is (3,): expected (4,)");
+  check_error(
+      [&] {
+        conv2d(x, variable({4, 2, 3, 3}), {}, 1, 1);
+      },
+      "[conv2d] weight is (4, 2, 3, 3), input is (2, 3, 5, 7): expected 2 input channels");
+  check_error(
+      [&] {
+        conv2d(x, variable({4, 3, 6, 3}), {}, 1, 0);
+      },
+      "[conv2d] weight is (4, 3, 6, 3), input is (2, 3, 5, 7) with padding 0: the kernel does not "
+      "fit "
+      "into the image");
+  check_error(
+      [&] {
+        conv2d(x, variable({4, 3, 3, 3}), {}, 0, 0);
+      },
+      "[conv2d] stride is 0, padding is 0: expected stride >= 1 and padding >= 0");
+  check_error(
+      [&] {
+        conv2d(x, variable({4, 3, 3, 3}), variable({3}), 1, 0);
+      },
+      "[conv2d] bias is (3,): expected (4,)");
 }
 
 }  // namespace shiftadd::test

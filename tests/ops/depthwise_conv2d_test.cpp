@@ -19,9 +19,13 @@ TEST_CASE("depthwise_conv2d: gradient check") {
 }
 
 TEST_CASE("depthwise_conv2d: errors") {
-  check_error([] { depthwise_conv2d(variable({2, 3, 5, 7}), variable({4, 1, 3, 3}), {}, 1, 1); },
-              "[depthwise_conv2d] weight is (4, 1, 3, 3), input is (2, 3, 5, 7): expected one filter (3, 1, h, w) "
-              "per channel");
+  check_error(
+      [] {
+        depthwise_conv2d(variable({2, 3, 5, 7}), variable({4, 1, 3, 3}), {}, 1, 1);
+      },
+      "[depthwise_conv2d] weight is (4, 1, 3, 3), input is (2, 3, 5, 7): expected one filter (3, "
+      "1, h, w) "
+      "per channel");
 }
 
 }  // namespace shiftadd::test

@@ -29,7 +29,9 @@ TEST_CASE("drop_path: drops whole images") {
 
 TEST_CASE("dropout: a function of seed and stream") {
   const Variable x = variable({17, 197});
-  const auto draw = [&](uint64_t seed, uint64_t stream) { return values(dropout(x, 0.5, seed, stream).value()); };
+  const auto draw = [&](uint64_t seed, uint64_t stream) {
+    return values(dropout(x, 0.5, seed, stream).value());
+  };
   CHECK(draw(1, 2) == draw(1, 2));
   CHECK(draw(1, 2) != draw(1, 3));
   CHECK(draw(1, 2) != draw(2, 2));

@@ -5,7 +5,8 @@ namespace shiftadd::test {
 using namespace autograd;
 
 TEST_CASE("elementwise: values") {
-  const Variable a(Tensor::from<float>({1, 2, 3, 4, 5, 6}, {2, 3})), b(Tensor::from<float>({6, 5, 4, 3, 2, 1}, {2, 3}));
+  const Variable a(Tensor::from<float>({1, 2, 3, 4, 5, 6}, {2, 3})),
+      b(Tensor::from<float>({6, 5, 4, 3, 2, 1}, {2, 3}));
   CHECK(values(add(a, b).value()) == std::vector<float>(6, 7));
   CHECK(values(subtract(a, b).value()) == std::vector<float>{-5, -3, -1, 1, 3, 5});
   CHECK(values(multiply(a, b).value()) == std::vector<float>{6, 10, 12, 12, 10, 6});
@@ -22,10 +23,14 @@ TEST_CASE("elementwise: gradient checks") {
     check_gradients([](const auto& in) { return scale(in[0], 1.7); }, {shape});
   }
   // The same variable on both sides, and a gradient handed to two users.
-  check_gradients([](const auto& in) { return multiply(add(in[0], in[0]), subtract(in[0], in[1])); }, {{5}, {5}});
-  check_gradients([](const auto& in) { return scale(gelu(add(gelu(in[0]), scale(in[1], 2))), 3); }, {{5}, {5}});
+  check_gradients(
+      [](const auto& in) { return multiply(add(in[0], in[0]), subtract(in[0], in[1])); },
+      {{5}, {5}});
+  check_gradients([](const auto& in) { return scale(gelu(add(gelu(in[0]), scale(in[1], 2))), 3); },
+                  {{5}, {5}});
   for (const Shape& suffix : {Shape{}, {3}, {5, 3}, {2, 5, 3}})
-    check_gradients([](const auto& in) { return add_broadcast(in[0], in[1]); }, {{2, 5, 3}, suffix});
+    check_gradients([](const auto& in) { return add_broadcast(in[0], in[1]); },
+                    {{2, 5, 3}, suffix});
 }
 
 TEST_CASE("elementwise: errors") {

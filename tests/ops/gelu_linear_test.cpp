@@ -8,7 +8,8 @@ using autograd::linear;
 
 TEST_CASE("gelu_linear: equals the composition") {
   const auto run = [](bool fused) {
-    const Variable x = variable({2, 17, 9}), w = variable({5, 9}, 2), b = variable({5}, 3), r = variable({2, 17, 5}, 4);
+    const Variable x = variable({2, 17, 9}), w = variable({5, 9}, 2), b = variable({5}, 3),
+                   r = variable({2, 17, 5}, 4);
     const Variable y = fused ? gelu_linear(x, w, b, r) : linear(gelu(x), w, b, r);
     y.backward(random_normal({2, 17, 5}, 5).to(DType::kF32));
     return std::vector<Tensor>{y.value(), x.grad(), w.grad(), b.grad(), r.grad()};
@@ -36,8 +37,11 @@ TEST_CASE("gelu_linear: frozen weights still pass the gradient on") {
 }
 
 TEST_CASE("gelu_linear: errors") {
-  check_error([] { gelu_linear(variable({3, 5}), variable({7, 6}), {}); },
-              "[gelu_linear] weight is (7, 6), input is (3, 5): expected last dimension 6");
+  check_error(
+      [] {
+        gelu_linear(variable({3, 5}), variable({7, 6}), {});
+      },
+      "[gelu_linear] weight is (7, 6), input is (3, 5): expected last dimension 6");
 }
 
 }  // namespace shiftadd::test

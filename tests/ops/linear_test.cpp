@@ -15,14 +15,16 @@ TEST_CASE("linear: gradient check") {
   check_gradients(with_all, {{1, 1}, {1, 1}, {1}, {1, 1}});
   check_gradients([](const auto& in) { return linear(in[0], in[1], {}); }, {{17, 3}, {5, 3}});
   // A computed weight (not a leaf) and a weight used twice.
-  check_gradients([](const auto& in) { return linear(in[0], autograd::multiply(in[1], in[1]), {}); },
-                  {{3, 3}, {5, 3}});
+  check_gradients(
+      [](const auto& in) { return linear(in[0], autograd::multiply(in[1], in[1]), {}); },
+      {{3, 3}, {5, 3}});
   check_gradients([](const auto& in) { return linear(linear(in[0], in[1], in[2]), in[1], in[2]); },
                   {{5, 3}, {3, 3}, {3}});
 }
 
 TEST_CASE("linear: the residual is added and its gradient passes through") {
-  const Variable x = variable({3, 5}), w = variable({7, 5}, 2), b = variable({7}, 3), r = variable({3, 7}, 4);
+  const Variable x = variable({3, 5}), w = variable({7, 5}, 2), b = variable({7}, 3),
+                 r = variable({3, 7}, 4);
   const Variable fused = linear(x, w, b, r);
   check_close(fused.value(), autograd::add(linear(x, w, b), r).value(), 1e-6, "residual");
   const Tensor seed = random_normal({3, 7}, 5).to(DType::kF32);
@@ -64,12 +66,19 @@ TEST_CASE("linear: errors") {
               "[linear] weight is (384, 96), input is (8, 197, 192): expected last dimension 96");
   const Variable good = variable({7, 192});
   check_error([&] { linear(x, good, variable({8})); }, "[linear] bias is (8,): expected (7,)");
-  check_error([&] { linear(x, good, {}, variable({8, 197, 8})); },
-              "[linear] residual is (8, 197, 8): expected (8, 197, 7)");
-  check_error([&] { linear(x, variable({192}), {}); }, "[linear] weight is (192,): expected 2 dimensions");
+  check_error(
+      [&] {
+        linear(x, good, {}, variable({8, 197, 8}));
+      },
+      "[linear] residual is (8, 197, 8): expected (8, 197, 7)");
+  check_error([&] { linear(x, variable({192}), {}); },
+              "[linear] weight is (192,): expected 2 dimensions");
   check_error([&] { linear({}, good, {}); }, "[linear] input is undefined");
-  check_error([&] { linear(x, Variable(random_normal({7, 192}, 1)), {}); },
-              "[linear] inputs are f32 and f64: expected one dtype for all");
+  check_error(
+      [&] {
+        linear(x, Variable(random_normal({7, 192}, 1)), {});
+      },
+      "[linear] inputs are f32 and f64: expected one dtype for all");
 }
 
 }  // namespace shiftadd::test

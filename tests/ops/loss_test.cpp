@@ -31,7 +31,8 @@ TEST_CASE("losses: gradient checks") {
   const std::vector<int64_t> labels{2, 0, 2};
   const Tensor weights = Tensor::from<double>({1, 5, 0.5}, {3});
   check_gradients([&](const auto& in) { return cross_entropy(in[0], labels); }, {{3, 3}});
-  check_gradients([&](const auto& in) { return cross_entropy(in[0], labels, 0.2, weights); }, {{3, 3}});
+  check_gradients([&](const auto& in) { return cross_entropy(in[0], labels, 0.2, weights); },
+                  {{3, 3}});
   const Tensor targets = autograd::softmax(Variable(random_normal({3, 17}, 4))).value();
   check_gradients([&](const auto& in) { return soft_cross_entropy(in[0], targets); }, {{3, 17}});
   const Tensor teacher = random_normal({3, 17}, 5);
@@ -52,8 +53,10 @@ TEST_CASE("cross_entropy: class weights divide by the labels' weights") {
   };
   const std::vector<int64_t> labels{0, 2};
   const auto single = [&](int64_t row) {
-    return cross_entropy(Variable(logits.value().slice(row, row + 1)), std::span(labels).subspan(row, 1))
-        .value().data<float>()[0];
+    return cross_entropy(Variable(logits.value().slice(row, row + 1)),
+                         std::span(labels).subspan(row, 1))
+        .value()
+        .data<float>()[0];
   };
   const Tensor weights = Tensor::from<float>({3, 1, 1}, {3});
   CHECK(loss({0, 2}, weights) == doctest::Approx((3 * single(0) + single(1)) / 4));
@@ -71,18 +74,28 @@ TEST_CASE("cross_entropy: huge logits stay finite") {
 
 TEST_CASE("losses: errors") {
   const Variable logits = variable({2, 3});
-  const auto with = [&](std::vector<int64_t> labels, double smoothing = 0, const Tensor& weights = {}) {
+  const auto with = [&](std::vector<int64_t> labels, double smoothing = 0,
+                        const Tensor& weights = {}) {
     return [=] { cross_entropy(logits, labels, smoothing, weights); };
   };
   check_error(with({0, 3}), "[cross_entropy] label 3 of row 1: expected 0..2");
   check_error(with({0}), "[cross_entropy] 1 labels for logits (2, 3)");
   check_error(with({0, 1}, 1), "[cross_entropy] label smoothing is 1: expected 0 <= s < 1");
-  check_error(with({0, 1}, 0, Tensor::zeros({2})), "[cross_entropy] class weights is (2,): expected (3,)");
-  check_error(with({0, 1}, 0, Tensor::zeros({3})),
-              "[cross_entropy] all labels of this batch have weight 0: give some class of it a weight");
-  check_error([&] { soft_cross_entropy(logits, Tensor::zeros({3, 2})); },
-              "[soft_cross_entropy] targets is (3, 2): expected (2, 3)");
-  check_error([&] { distill(logits, Tensor::zeros({2, 3}), 0); }, "[distill] tau is 0: expected a positive number");
+  check_error(with({0, 1}, 0, Tensor::zeros({2})),
+              "[cross_entropy] class weights is (2,): expected (3,)");
+  check_error(
+      with({0, 1}, 0, Tensor::zeros({3})),
+      "[cross_entropy] all labels of this batch have weight 0: give some class of it a weight");
+  check_error(
+      [&] {
+        soft_cross_entropy(logits, Tensor::zeros({3, 2}));
+      },
+      "[soft_cross_entropy] targets is (3, 2): expected (2, 3)");
+  check_error(
+      [&] {
+        distill(logits, Tensor::zeros({2, 3}), 0);
+      },
+      "[distill] tau is 0: expected a positive number");
 }
 
 }  // namespace shiftadd::test

@@ -5,7 +5,8 @@ namespace shiftadd::test {
 using autograd::matmul;
 
 TEST_CASE("matmul: values") {
-  const Variable a(Tensor::from<float>({1, 2, 3, 4}, {1, 2, 2})), b(Tensor::from<float>({5, 6, 7, 8}, {1, 2, 2}));
+  const Variable a(Tensor::from<float>({1, 2, 3, 4}, {1, 2, 2})),
+      b(Tensor::from<float>({5, 6, 7, 8}, {1, 2, 2}));
   CHECK(values(matmul(a, b).value()) == std::vector<float>{19, 22, 43, 50});
 }
 
@@ -17,10 +18,18 @@ TEST_CASE("matmul: gradient check") {
 }
 
 TEST_CASE("matmul: errors") {
-  check_error([] { matmul(variable({2, 3, 5}), variable({2, 4, 7})); },
-              "[matmul] a is (2, 3, 5), b is (2, 4, 7): expected (..., m, k) and (..., k, n) with equal leading axes");
-  check_error([] { matmul(variable({2, 3, 5}), variable({5, 7})); },
-              "[matmul] a is (2, 3, 5), b is (5, 7): expected (..., m, k) and (..., k, n) with equal leading axes");
+  check_error(
+      [] {
+        matmul(variable({2, 3, 5}), variable({2, 4, 7}));
+      },
+      "[matmul] a is (2, 3, 5), b is (2, 4, 7): expected (..., m, k) and (..., k, n) with equal "
+      "leading axes");
+  check_error(
+      [] {
+        matmul(variable({2, 3, 5}), variable({5, 7}));
+      },
+      "[matmul] a is (2, 3, 5), b is (5, 7): expected (..., m, k) and (..., k, n) with equal "
+      "leading axes");
 }
 
 }  // namespace shiftadd::test

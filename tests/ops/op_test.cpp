@@ -4,7 +4,9 @@
 namespace shiftadd::test {
 
 GoldenCase::GoldenCase(const std::string& name)
-    : name_(name), file_(golden_operator(name)), attributes_(nlohmann::json::parse(test::attributes(file_))) {}
+    : name_(name),
+      file_(golden_operator(name)),
+      attributes_(nlohmann::json::parse(test::attributes(file_))) {}
 
 Variable GoldenCase::leaf(const std::string& name) {
   const Tensor* found = file_.find("in." + name);

@@ -13,8 +13,8 @@
 
 namespace shiftadd::test {
 
-using autograd::Variable;
 using autograd::random_normal;
+using autograd::Variable;
 
 /// One golden file: leaves by name without prefix ("x", "w", ...), attributes as JSON.
 class GoldenCase {
@@ -24,8 +24,8 @@ class GoldenCase {
   const Tensor& tensor(const std::string& name) const { return file_.at(name); }  // "in.target"
   /// The leaf "in.NAME" or "param.NAME", float32, requiring a gradient if the file has one for it.
   Variable leaf(const std::string& name);
-  /// Compares `output` with out.y, sends cot.y back, compares the gradient of every leaf asked for with grad.*;
-  /// a grad.* whose leaf was not used fails.
+  /// Compares `output` with out.y, sends cot.y back, compares the gradient of every leaf asked for
+  /// with grad.*; a grad.* whose leaf was not used fails.
   void check(const Variable& output);
 
  private:

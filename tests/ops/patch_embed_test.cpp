@@ -14,13 +14,18 @@ TEST_CASE("patch_embed: equals conv2d, transposed") {
 TEST_CASE("patch_embed: gradient check") {
   check_gradients([](const auto& in) { return patch_embed(in[0], in[1], in[2]); },
                   {{2, 3, 6, 9}, {5, 3, 3, 3}, {5}});
-  check_gradients([](const auto& in) { return patch_embed(in[0], in[1], {}); }, {{1, 1, 1, 1}, {1, 1, 1, 1}});
+  check_gradients([](const auto& in) { return patch_embed(in[0], in[1], {}); },
+                  {{1, 1, 1, 1}, {1, 1, 1, 1}});
 }
 
 TEST_CASE("patch_embed: errors") {
-  check_error([] { patch_embed(variable({2, 3, 10, 12}), variable({5, 3, 4, 4}), {}); },
-              "[patch_embed] weight is (5, 3, 4, 4), image is (2, 3, 10, 12): expected square patches and sides "
-              "divisible by 4");
+  check_error(
+      [] {
+        patch_embed(variable({2, 3, 10, 12}), variable({5, 3, 4, 4}), {});
+      },
+      "[patch_embed] weight is (5, 3, 4, 4), image is (2, 3, 10, 12): expected square patches and "
+      "sides "
+      "divisible by 4");
 }
 
 }  // namespace shiftadd::test

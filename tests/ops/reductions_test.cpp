@@ -20,7 +20,11 @@ TEST_CASE("reductions: gradient checks") {
 
 TEST_CASE("reductions: errors") {
   check_error([] { sum({}); }, "[sum] input is undefined");
-  check_error([] { mean(variable({0, 3})); }, "[mean] input is (0, 3): expected at least one element");
+  check_error(
+      [] {
+        mean(variable({0, 3}));
+      },
+      "[mean] input is (0, 3): expected at least one element");
 }
 
 }  // namespace shiftadd::test

@@ -10,7 +10,8 @@ TEST_CASE("shape: values") {
   CHECK(reshape(x, {-1, 3}).value().shares_memory(x.value()));
   CHECK(values(transpose_last(x).value()) == std::vector<float>{1, 3, 5, 2, 4, 6});
   CHECK(values(gather_rows(x, {2, 0, 2}).value()) == std::vector<float>{5, 6, 1, 2, 5, 6});
-  CHECK(values(scatter_rows(x, {3, 0, 1}, 4).value()) == std::vector<float>{3, 4, 5, 6, 0, 0, 1, 2});
+  CHECK(values(scatter_rows(x, {3, 0, 1}, 4).value()) ==
+        std::vector<float>{3, 4, 5, 6, 0, 0, 1, 2});
 }
 
 TEST_CASE("shape: gradient checks") {
@@ -21,18 +22,27 @@ TEST_CASE("shape: gradient checks") {
   check_gradients([](const auto& in) { return gather_rows(in[0], {}); }, {{5, 3}});
   check_gradients([](const auto& in) { return scatter_rows(in[0], {6, 1, 3}, 7); }, {{3, 5}});
   // A view's gradient is a view as well: nobody may write through it while the other user needs it.
-  check_gradients([](const auto& in) { return add(gelu(reshape(in[0], {6})), reshape(gelu(in[0]), {6})); }, {{2, 3}});
+  check_gradients(
+      [](const auto& in) { return add(gelu(reshape(in[0], {6})), reshape(gelu(in[0]), {6})); },
+      {{2, 3}});
 }
 
 TEST_CASE("shape: errors") {
   const Variable x = variable({3, 2});
-  check_error([&] { reshape(x, {4, 2}); }, "[reshape] (3, 2) has 6 elements, (4, 2) asks for another number");
+  check_error(
+      [&] {
+        reshape(x, {4, 2});
+      },
+      "[reshape] (3, 2) has 6 elements, (4, 2) asks for another number");
   check_error([&] { transpose_last(variable({3})); },
               "[transpose_last] input is (3,): expected at least 2 dimensions");
   check_error([&] { gather_rows(x, {3}); }, "[gather_rows] row 3 of (3, 2): expected 0..2");
   check_error([&] { scatter_rows(x, {0, 1}, 5); }, "[scatter_rows] 2 row numbers for input (3, 2)");
-  check_error([&] { scatter_rows(x, {0, 1, 1}, 5); },
-              "[scatter_rows] row 1 of 5: expected distinct rows below the total");
+  check_error(
+      [&] {
+        scatter_rows(x, {0, 1, 1}, 5);
+      },
+      "[scatter_rows] row 1 of 5: expected distinct rows below the total");
 }
 
 }  // namespace shiftadd::test

@@ -27,8 +27,9 @@ TEST_CASE("softmax_attention: gradient check") {
   for (const auto& [tokens, heads, d] : {std::array<int64_t, 3>{1, 1, 1}, {5, 3, 2}, {17, 2, 3}}) {
     check_gradients([heads = heads](const auto& in) { return softmax_attention(in[0], heads); },
                     {{2, tokens, 3 * heads * d}});
-    check_gradients([heads = heads](const auto& in) { return softmax_attention(in[0], in[1], in[2], heads); },
-                    {{2, tokens, heads * d}, {2, 3, heads * d}, {2, 3, heads * d}});
+    check_gradients(
+        [heads = heads](const auto& in) { return softmax_attention(in[0], in[1], in[2], heads); },
+        {{2, tokens, heads * d}, {2, 3, heads * d}, {2, 3, heads * d}});
   }
   check_gradients([](const auto& in) { return softmax_attention(in[0], 2, 1); }, {{3, 5, 12}});
 }
@@ -48,15 +49,32 @@ TEST_CASE("softmax_attention: fewer queries give the same first rows, bit for bi
 }
 
 TEST_CASE("softmax_attention: errors") {
-  check_error([] { softmax_attention(variable({2, 5, 10}), 1); },
-              "[softmax_attention] qkv is (2, 5, 10): expected a last dimension divisible by 3");
-  check_error([] { softmax_attention(variable({2, 5, 12}), 3); },
-              "[softmax_attention] input is (2, 5, 12) with 3 heads: expected a number of heads that divides 4");
-  check_error([] { softmax_attention(variable({2, 5, 12}), 2, 6); }, "[softmax_attention] 6 queries of 5 tokens");
-  check_error([] { softmax_attention(variable({5, 12}), 2); },
-              "[softmax_attention] qkv is (5, 12): expected 3 dimensions");
-  check_error([] { softmax_attention(variable({2, 5, 4}), variable({2, 3, 5}), variable({2, 3, 4}), 2); },
-              "[softmax_attention] k is (2, 3, 5): expected (2, 3, 4)");
+  check_error(
+      [] {
+        softmax_attention(variable({2, 5, 10}), 1);
+      },
+      "[softmax_attention] qkv is (2, 5, 10): expected a last dimension divisible by 3");
+  check_error(
+      [] {
+        softmax_attention(variable({2, 5, 12}), 3);
+      },
+      "[softmax_attention] input is (2, 5, 12) with 3 heads: expected a number of heads that "
+      "divides 4");
+  check_error(
+      [] {
+        softmax_attention(variable({2, 5, 12}), 2, 6);
+      },
+      "[softmax_attention] 6 queries of 5 tokens");
+  check_error(
+      [] {
+        softmax_attention(variable({5, 12}), 2);
+      },
+      "[softmax_attention] qkv is (5, 12): expected 3 dimensions");
+  check_error(
+      [] {
+        softmax_attention(variable({2, 5, 4}), variable({2, 3, 5}), variable({2, 3, 4}), 2);
+      },
+      "[softmax_attention] k is (2, 3, 5): expected (2, 3, 4)");
 }
 
 }  // namespace shiftadd::test

@@ -19,7 +19,8 @@ TEST_CASE("softmax: large logits do not overflow") {
 }
 
 TEST_CASE("softmax: errors") {
-  check_error([] { autograd::softmax(variable({})); }, "[softmax] input is (): expected at least 1 dimension");
+  check_error([] { autograd::softmax(variable({})); },
+              "[softmax] input is (): expected at least 1 dimension");
 }
 
 }  // namespace shiftadd::test

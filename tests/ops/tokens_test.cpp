@@ -20,21 +20,32 @@ TEST_CASE("tokens: gradient checks") {
   check_gradients(prepend, {{1, 1, 3}, {5, 7, 3}, {1, 8, 3}});
   check_gradients(prepend, {{1, 1, 1}, {1, 1, 1}, {1, 2, 1}});
   // Computed parameters return their gradients instead of accumulating.
-  check_gradients([](const auto& in) { return prepend_token(gelu(in[0]), gelu(in[1]), gelu(in[2])); },
-                  {{1, 1, 3}, {5, 7, 3}, {1, 8, 3}});
+  check_gradients(
+      [](const auto& in) { return prepend_token(gelu(in[0]), gelu(in[1]), gelu(in[2])); },
+      {{1, 1, 3}, {5, 7, 3}, {1, 8, 3}});
   check_gradients([](const auto& in) { return select_token(in[0], 2); }, {{3, 5, 7}});
   check_gradients([](const auto& in) { return mean_tokens(in[0]); }, {{3, 17, 5}});
 }
 
 TEST_CASE("tokens: errors") {
   const Variable x = variable({2, 5, 3});
-  check_error([&] { prepend_token(variable({1, 3}), x, variable({1, 6, 3})); },
-              "[prepend_token] token is (1, 3): expected (1, 1, 3)");
-  check_error([&] { prepend_token(variable({1, 1, 3}), x, variable({1, 5, 3})); },
-              "[prepend_token] positions is (1, 5, 3): expected (1, 6, 3)");
-  check_error([&] { select_token(x, 5); }, "[select_token] index is 5, input is (2, 5, 3): expected 0..4");
-  check_error([&] { mean_tokens(variable({2, 0, 3})); },
-              "[mean_tokens] input is (2, 0, 3): expected at least one token");
+  check_error(
+      [&] {
+        prepend_token(variable({1, 3}), x, variable({1, 6, 3}));
+      },
+      "[prepend_token] token is (1, 3): expected (1, 1, 3)");
+  check_error(
+      [&] {
+        prepend_token(variable({1, 1, 3}), x, variable({1, 5, 3}));
+      },
+      "[prepend_token] positions is (1, 5, 3): expected (1, 6, 3)");
+  check_error([&] { select_token(x, 5); },
+              "[select_token] index is 5, input is (2, 5, 3): expected 0..4");
+  check_error(
+      [&] {
+        mean_tokens(variable({2, 0, 3}));
+      },
+      "[mean_tokens] input is (2, 0, 3): expected at least one token");
 }
 
 }  // namespace shiftadd::test
