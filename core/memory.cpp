@@ -23,8 +23,8 @@
 namespace shiftadd {
 namespace {
 
-constexpr std::size_t kReserve = std::size_t{1} << 40;  // addresses only; pages come on first touch
-constexpr std::size_t kSmallestReserve = std::size_t{1} << 32;
+[[maybe_unused]] constexpr std::size_t kReserve = std::size_t{1} << 40;  // addresses only; pages come on first touch
+[[maybe_unused]] constexpr std::size_t kSmallestReserve = std::size_t{1} << 32;
 
 std::size_t round_up(std::size_t bytes) {
   return std::max(kAlignment, (bytes + kAlignment - 1) / kAlignment * kAlignment);
