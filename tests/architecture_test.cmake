@@ -1,4 +1,5 @@
 # Scans every #include "room/..." line against the arrows of CONTRIBUTING.md; fails on a wrong one.
+cmake_policy(VERSION 3.25)  # IN_LIST and quoted variables behave as in the project
 set(core "core")
 set(autograd "autograd;core")
 set(layers "layers;autograd;core")
