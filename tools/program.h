@@ -1,4 +1,5 @@
-// What every program shares: the version, reading the command line, and errors turned into exit statuses.
+// What every program shares: the version, reading the command line, and errors turned into exit
+// statuses.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -29,8 +30,8 @@ inline std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv) 
 }
 
 /// Runs `body`, which returns the exit status. An exception becomes one line on stderr,
-/// "NAME: error: ...", and a status: 2 for the user's mistakes, 1 for everything else. Results that could
-/// not be written to stdout (disk full) are an error, too.
+/// "NAME: error: ...", and a status: 2 for the user's mistakes, 1 for everything else. Results that
+/// could not be written to stdout (disk full) are an error, too.
 template <class Body>
 int run_program(const std::string& name, Body&& body) {
   std::string message;

@@ -20,7 +20,8 @@ constexpr int kInterrupted = 130;
 
 std::atomic<bool> stop_requested{false};
 
-/// The first signal asks the run to end after the step at work; the second one kills, as by default.
+/// The first signal asks the run to end after the step at work; the second one kills, as by
+/// default.
 void handle_signals() {
   struct sigaction action {};
   action.sa_handler = [](int) { stop_requested = true; };
@@ -34,32 +35,40 @@ struct Arguments {
   std::vector<std::string> set;
   int threads = -1;
   int64_t seed = -1;
-  bool dry_run = false, print_config = false, check_data = false, print_schema = false, anomaly = false;
+  bool dry_run = false, print_config = false, check_data = false, print_schema = false,
+       anomaly = false;
 };
 
 void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("CONFIG", arguments.config, "JSON configuration (see --print-schema)");
-  app.add_option("--out", arguments.out, "Folder of the run (default: the configuration's, or runs/NAME)");
-  app.add_option("--set", arguments.set, "KEY=VALUE overrides an option, e.g. train.epochs=3; may be repeated")
+  app.add_option("--out", arguments.out,
+                 "Folder of the run (default: the configuration's, or runs/NAME)");
+  app.add_option("--set", arguments.set,
+                 "KEY=VALUE overrides an option, e.g. train.epochs=3; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--resume", arguments.resume,
-                 "auto: go on where the run in the output folder was left, or begin it; or the folder of a run, "
+                 "auto: go on where the run in the output folder was left, or begin it; or the "
+                 "folder of a run, "
                  "or one of its checkpoint files");
-  app.add_option("--threads", arguments.threads, "Threads (default: all cores); the result does not depend on it")
+  app.add_option("--threads", arguments.threads,
+                 "Threads (default: all cores); the result does not depend on it")
       ->check(CLI::Range(1, 1024));
   app.add_option("--seed", arguments.seed, "Seed of all random numbers")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--dry-run", arguments.dry_run,
                "Show the network, its cost and the first batch, time a few steps, train nothing");
-  app.add_flag("--print-config", arguments.print_config, "Print the configuration with every default resolved");
-  app.add_flag("--check-data", arguments.check_data, "Read every image once and list the broken and odd ones");
+  app.add_flag("--print-config", arguments.print_config,
+               "Print the configuration with every default resolved");
+  app.add_flag("--check-data", arguments.check_data,
+               "Read every image once and list the broken and odd ones");
   app.add_flag("--print-schema", arguments.print_schema, "Print the JSON Schema of configurations");
   app.add_flag("--anomaly", arguments.anomaly,
                "Check every operation for NaN and infinity and name the first one (slow)");
   app.footer([] { return "Options of a configuration:\n" + train::train_config_help(); });
 }
 
-/// The configuration with the command line's overrides on top; --set comes before the options proper.
+/// The configuration with the command line's overrides on top; --set comes before the options
+/// proper.
 train::TrainConfig load(const Arguments& arguments) {
   if (arguments.config.empty())
     throw user_error("no configuration given: shiftadd-train CONFIG.json (see --help)");
@@ -94,7 +103,8 @@ int run_training(train::TrainConfig& config, const Arguments& arguments) {
     return kInterrupted;
   }
   char line[160];
-  std::snprintf(line, sizeof line, "top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %lld validation images\n",
+  std::snprintf(line, sizeof line,
+                "top-1 %.2f %%, top-5 %.2f %%, loss %.4f on %lld validation images\n",
                 result.state.last_top1, result.state.last_top5, result.state.last_loss,
                 static_cast<long long>(result.validation_images));
   std::cout << line;
@@ -122,7 +132,8 @@ int run(int argc, char** argv) {
     const train::DataCheck check = train::check_run_data(config);
     std::cout << check.text;
     if (check.broken > 0)
-      throw user_error(check.broken, " broken images: remove them, or set data.broken to skip or quarantine");
+      throw user_error(check.broken,
+                       " broken images: remove them, or set data.broken to skip or quarantine");
     return 0;
   }
   if (arguments.dry_run) {

@@ -7,8 +7,8 @@
 
 namespace shiftadd::train {
 
-/// Writes go straight to the system, so that a killed process loses nothing it has written. Throws Error
-/// (failure) with the system's reason.
+/// Writes go straight to the system, so that a killed process loses nothing it has written. Throws
+/// Error (failure) with the system's reason.
 class AppendFile {
  public:
   /// Opens or creates `path` and cuts it to `size` bytes (a shorter file is left as it is).

@@ -1,9 +1,8 @@
 // Writing, reading and comparing checkpoints.
 #include "train/checkpoint.h"
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "core/io/safetensors.h"
 #include "train/config.h"
@@ -47,17 +46,29 @@ TrainingState state_from(const std::string& text, const std::string& path) {
   try {
     const json object = json::parse(text);
     TrainingState state;
-    visit_fields(state, [&]<class T>(const char* name, T& value) { value = object.at(name).get<T>(); });
+    visit_fields(state,
+                 [&]<class T>(const char* name, T& value) { value = object.at(name).get<T>(); });
     return state;
   } catch (const json::exception& error) {
     throw user_error(path, ": its training state is damaged: ", error.what());
   }
 }
 
-/// Options that do not change the weights of a run, as JSON pointers; a whole object where it ends in '/'.
-constexpr const char* kFree[] = {"/name", "/out", "/threads", "/init/", "/data/train", "/data/val",
-                                 "/data/synthetic/folder", "/data/workers", "/data/prefetch",
-                                 "/data/cache_mib", "/train/max_steps", "/checkpoint/", "/log/"};
+/// Options that do not change the weights of a run, as JSON pointers; a whole object where it ends
+/// in '/'.
+constexpr const char* kFree[] = {"/name",
+                                 "/out",
+                                 "/threads",
+                                 "/init/",
+                                 "/data/train",
+                                 "/data/val",
+                                 "/data/synthetic/folder",
+                                 "/data/workers",
+                                 "/data/prefetch",
+                                 "/data/cache_mib",
+                                 "/train/max_steps",
+                                 "/checkpoint/",
+                                 "/log/"};
 
 bool is_free(const std::string& pointer) {
   return std::any_of(std::begin(kFree), std::end(kFree), [&](const std::string& free) {
@@ -74,7 +85,8 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   file.metadata["shiftadd.config"] = checkpoint.config;
   file.metadata["shiftadd.data"] = checkpoint.data_digest;
   file.metadata["shiftadd.isa"] = checkpoint.isa;
-  for (const NamedTensors* part : {&checkpoint.model.weights, &checkpoint.trained, &checkpoint.optimizer})
+  for (const NamedTensors* part :
+       {&checkpoint.model.weights, &checkpoint.trained, &checkpoint.optimizer})
     file.tensors.insert(file.tensors.end(), part->begin(), part->end());
   write_safetensors(path, file);
 }
@@ -83,7 +95,8 @@ Checkpoint load_checkpoint(const std::string& path) {
   const TensorFile file = read_safetensors(path);
   for (const char* key : {"shiftadd.training", "shiftadd.config", "shiftadd.data", "shiftadd.isa"})
     if (!file.metadata.contains(key))
-      throw user_error(path, ": no '", key, "' inside, so it is no training checkpoint: use it as "
+      throw user_error(path, ": no '", key,
+                       "' inside, so it is no training checkpoint: use it as "
                        "init.checkpoint of a new run");
   Checkpoint checkpoint{.model = load_model(path),
                         .trained = {},
@@ -112,13 +125,14 @@ void require_same_run(const std::string& checkpoint_path, const std::string& sav
   std::vector<std::string> differing;
   const auto compare = [&](const json& left, const json& right, bool only_missing) {
     for (const auto& [pointer, value] : left.items()) {
-      if (is_free(pointer) || (only_missing ? right.contains(pointer)
-                                            : right.value(pointer, json()) == value)) continue;
+      if (is_free(pointer) ||
+          (only_missing ? right.contains(pointer) : right.value(pointer, json()) == value))
+        continue;
       std::string key = pointer.substr(1);
       std::replace(key.begin(), key.end(), '/', '.');
-      differing.push_back(key + " (" + (only_missing ? "absent" : value.dump()) + " there, " +
-                          (only_missing ? value.dump() : right.value(pointer, json("absent")).dump()) +
-                          " now)");
+      differing.push_back(
+          key + " (" + (only_missing ? "absent" : value.dump()) + " there, " +
+          (only_missing ? value.dump() : right.value(pointer, json("absent")).dump()) + " now)");
     }
   };
   compare(saved, now, false);
@@ -126,9 +140,10 @@ void require_same_run(const std::string& checkpoint_path, const std::string& sav
   if (differing.empty()) return;
   std::string list;
   for (const std::string& item : differing) list += "\n  " + item;
-  throw user_error(checkpoint_path, ": resuming with another configuration would not give the result of an "
-                   "uninterrupted run. Differing options:", list,
-                   "\nSet them back, or start a new run with init.checkpoint");
+  throw user_error(checkpoint_path,
+                   ": resuming with another configuration would not give the result of an "
+                   "uninterrupted run. Differing options:",
+                   list, "\nSet them back, or start a new run with init.checkpoint");
 }
 
 }  // namespace shiftadd::train

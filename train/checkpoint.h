@@ -10,8 +10,8 @@
 
 namespace shiftadd::train {
 
-/// Everything that is neither weights nor optimizer. Random numbers are counter-based: seed, epoch, batch and
-/// step are their whole state, and the sampler's.
+/// Everything that is neither weights nor optimizer. Random numbers are counter-based: seed, epoch,
+/// batch and step are their whole state, and the sampler's.
 struct TrainingState {
   int64_t step = 0;        // optimizer steps done
   int64_t epoch = 0;       // epochs done
@@ -22,17 +22,18 @@ struct TrainingState {
   double seconds = 0;      // training time of the epoch at work
   double best_top1 = -1;   // percent; -1: not evaluated yet
   int64_t best_epoch = 0;  // epochs done when it was measured
-  double early_top1 = -1;  // early stop's reference: the last top-1 that beat the one before by min_delta
+  double early_top1 =
+      -1;  // early stop's reference: the last top-1 that beat the one before by min_delta
   int64_t early_epoch = 0;
   double last_top1 = 0, last_top5 = 0, last_loss = 0;  // of the last evaluation
   LogPosition log;
 };
 
-/// In the file, the top level holds the weights that are evaluated (the averages where EMA is on), so that
-/// shiftadd-infer runs a checkpoint as it is. "train.NAME": the weights being trained, where EMA is on.
-/// "optimizer.m.NAME", "optimizer.v.NAME", "optimizer.buffer.NAME": the optimizer. Metadata beside that of a
-/// model: "shiftadd.training" (TrainingState as JSON), "shiftadd.config" (to_text), "shiftadd.data" (digest),
-/// "shiftadd.isa".
+/// In the file, the top level holds the weights that are evaluated (the averages where EMA is on),
+/// so that shiftadd-infer runs a checkpoint as it is. "train.NAME": the weights being trained,
+/// where EMA is on. "optimizer.m.NAME", "optimizer.v.NAME", "optimizer.buffer.NAME": the optimizer.
+/// Metadata beside that of a model: "shiftadd.training" (TrainingState as JSON), "shiftadd.config"
+/// (to_text), "shiftadd.data" (digest), "shiftadd.isa".
 struct Checkpoint {
   ModelFile model;         // evaluated weights
   NamedTensors trained;    // "train.NAME"; empty without EMA
@@ -46,9 +47,9 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
 /// Throws Error (user) when `path` is no training checkpoint or one of its states is missing.
 Checkpoint load_checkpoint(const std::string& path);
 
-/// Throws Error (user) naming every option that differs between the saved configuration and this one and
-/// would change the result: all but names and folders of data, init (the checkpoint has its weights), threads, workers, caches, logs,
-/// checkpoints and max_steps.
+/// Throws Error (user) naming every option that differs between the saved configuration and this
+/// one and would change the result: all but names and folders of data, init (the checkpoint has its
+/// weights), threads, workers, caches, logs, checkpoints and max_steps.
 void require_same_run(const std::string& checkpoint_path, const std::string& saved_config,
                       const std::string& config);
 

@@ -31,10 +31,11 @@ std::string describe_batch(const data::Batch& batch) {
     squares += static_cast<double>(value) * value;
   }
   const double mean = sum / static_cast<double>(values.size());
-  const double deviation = std::sqrt(std::max(0.0, squares / static_cast<double>(values.size()) - mean * mean));
+  const double deviation =
+      std::sqrt(std::max(0.0, squares / static_cast<double>(values.size()) - mean * mean));
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  std::string text = concat("first batch: images ", batch.images.shape(), ", mean ", mean, ", deviation ",
-                            deviation, ", from ", *low, " to ", *high, "; labels");
+  std::string text = concat("first batch: images ", batch.images.shape(), ", mean ", mean,
+                            ", deviation ", deviation, ", from ", *low, " to ", *high, "; labels");
   for (std::size_t i = 0; i < std::min<std::size_t>(8, batch.labels.size()); ++i)
     text += " " + std::to_string(batch.labels[i]);
   return text + (batch.labels.size() > 8 ? " ...\n" : "\n");
@@ -55,7 +56,8 @@ std::string dry_run(const TrainConfig& config) {
   const MacCount macs = count_macs(spec);
   report += concat("parameters: ", count_parameters(spec), "; MACs per image: ", macs.total(), " (",
                    macs.attention, " of them in attention)\n", "data: ", data.train.size(),
-                   " training images, ", data.val.size(), " validation images, ", spec.classes, " classes\n");
+                   " training images, ", data.val.size(), " validation images, ", spec.classes,
+                   " classes\n");
 
   Optimizer optimizer(config.train.optimizer, model->named_parameters(), spec.depth);
   TrainingStep step(*model, teacher.get(), optimizer, nullptr, config.train, {}, config.seed);
@@ -64,8 +66,9 @@ std::string dry_run(const TrainConfig& config) {
   data::Loader loader(data.train, options);
   const int64_t steps_per_epoch = loader.batches() / config.train.accumulate;
   if (steps_per_epoch == 0)
-    throw user_error("train.batch ", config.train.batch, " times train.accumulate ", config.train.accumulate,
-                     " is more than the ", data.train.size(), " training images: no step would be made");
+    throw user_error("train.batch ", config.train.batch, " times train.accumulate ",
+                     config.train.accumulate, " is more than the ", data.train.size(),
+                     " training images: no step would be made");
   loader.start(0);
   std::vector<double> seconds;
   std::optional<data::Batch> batch = loader.next();
@@ -79,13 +82,14 @@ std::string dry_run(const TrainConfig& config) {
     seconds.push_back(seconds_since(start));
   }
   const double step_seconds = *std::min_element(seconds.begin(), seconds.end());
-  const double epoch_seconds = step_seconds * static_cast<double>(steps_per_epoch * config.train.accumulate);
+  const double epoch_seconds =
+      step_seconds * static_cast<double>(steps_per_epoch * config.train.accumulate);
   report += concat("memory: ", memory_stats().peak >> 20, " MiB of tensors at the peak of a step, ",
                    peak_rss_bytes() >> 20, " MiB resident so far\n");
   report += concat("time: ", step_seconds, " s for a batch of ", config.train.batch, ", about ",
                    duration_text(epoch_seconds), " per epoch of ", steps_per_epoch, " steps, ",
-                   duration_text(epoch_seconds * static_cast<double>(config.train.epochs)), " for all ",
-                   config.train.epochs, " epochs, evaluation not included\n");
+                   duration_text(epoch_seconds * static_cast<double>(config.train.epochs)),
+                   " for all ", config.train.epochs, " epochs, evaluation not included\n");
   return report;
 }
 
@@ -98,8 +102,8 @@ DataCheck check_run_data(const TrainConfig& config) {
     const data::ImageFolder set = data::ImageFolder::open(path);
     const data::DataReport report = data::check_data(set);
     for (const std::string& line : report.lines) check.text += line + "\n";
-    check.text += concat(path, ": ", report.images, " images in ", set.classes().size(), " classes, ",
-                         report.broken, " broken, ", report.odd, " odd\n");
+    check.text += concat(path, ": ", report.images, " images in ", set.classes().size(),
+                         " classes, ", report.broken, " broken, ", report.odd, " odd\n");
     check.broken += report.broken;
     return set;
   };

@@ -20,8 +20,11 @@ void Ema::update() {
     float* average = averages_[i].data<float>();
     const Tensor& weight = parameters_[i].second.value();
     kernels<float>().scale({.n = weight.numel(), .alpha = decay_, .x = average, .y = average});
-    kernels<float>().scale({.n = weight.numel(), .alpha = 1 - decay_, .x = weight.data<float>(),
-                            .y = average, .accumulate = true});
+    kernels<float>().scale({.n = weight.numel(),
+                            .alpha = 1 - decay_,
+                            .x = weight.data<float>(),
+                            .y = average,
+                            .accumulate = true});
   }
 }
 
@@ -46,7 +49,8 @@ void Ema::load_state(const NamedTensors& saved) {
     const auto found = std::find_if(saved.begin(), saved.end(),
                                     [&](const auto& entry) { return entry.first == name; });
     if (found == saved.end() || found->second.shape() != averages_[i].shape())
-      throw user_error("[ema] the saved averages have no '", name, "' of shape ", averages_[i].shape());
+      throw user_error("[ema] the saved averages have no '", name, "' of shape ",
+                       averages_[i].shape());
     averages_[i].copy_from(found->second);
   }
 }

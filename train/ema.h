@@ -5,8 +5,8 @@
 
 namespace shiftadd::train {
 
-/// average = decay average + (1 - decay) weight after each optimizer step (Polyak and Juditsky 1992). Starts
-/// at the weights themselves. Frozen parameters are not averaged.
+/// average = decay average + (1 - decay) weight after each optimizer step (Polyak and Juditsky
+/// 1992). Starts at the weights themselves. Frozen parameters are not averaged.
 class Ema {
  public:
   Ema(const NamedParameters& parameters, double decay);
@@ -15,7 +15,8 @@ class Ema {
   void swap();
   /// Averages under the parameters' names, the memory itself.
   NamedTensors state() const;
-  /// Copies saved averages in; names that are not averaged are ignored. Throws Error (user) when one is missing.
+  /// Copies saved averages in; names that are not averaged are ignored. Throws Error (user) when
+  /// one is missing.
   void load_state(const NamedTensors& state);
 
  private:
@@ -27,8 +28,12 @@ class Ema {
 /// Inside its scope the network carries the averaged weights. `ema` may be null: nothing happens.
 class EmaScope {
  public:
-  explicit EmaScope(Ema* ema) : ema_(ema) { if (ema_) ema_->swap(); }
-  ~EmaScope() { if (ema_) ema_->swap(); }
+  explicit EmaScope(Ema* ema) : ema_(ema) {
+    if (ema_) ema_->swap();
+  }
+  ~EmaScope() {
+    if (ema_) ema_->swap();
+  }
   EmaScope(const EmaScope&) = delete;
   EmaScope& operator=(const EmaScope&) = delete;
 

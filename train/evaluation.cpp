@@ -62,8 +62,9 @@ std::string per_class_csv(const Evaluation& evaluation, const std::vector<std::s
     const ClassResult& result = evaluation.classes[c];
     const double scale = result.images ? 100.0 / static_cast<double>(result.images) : 0;
     char numbers[96];
-    std::snprintf(numbers, sizeof numbers, ",%lld,%.2f,%.2f\n", static_cast<long long>(result.images),
-                  static_cast<double>(result.top1) * scale, static_cast<double>(result.top5) * scale);
+    std::snprintf(numbers, sizeof numbers, ",%lld,%.2f,%.2f\n",
+                  static_cast<long long>(result.images), static_cast<double>(result.top1) * scale,
+                  static_cast<double>(result.top5) * scale);
     text += numbers;
   }
   return text;

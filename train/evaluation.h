@@ -26,8 +26,8 @@ struct Evaluation {
   double top5() const { return percent(top5_count); }  // of at most five classes
   double loss() const { return images ? loss_sum / static_cast<double>(images) : 0; }
 
-  /// Counts a batch: logits (B, classes) float32, one label per row. A label's rank is the number of
-  /// logits above its own, equal ones to the left included; a row with NaN counts as wrong.
+  /// Counts a batch: logits (B, classes) float32, one label per row. A label's rank is the number
+  /// of logits above its own, equal ones to the left included; a row with NaN counts as wrong.
   void add(const Tensor& logits, std::span<const int64_t> labels);
 
  private:
@@ -36,13 +36,13 @@ struct Evaluation {
   }
 };
 
-/// Runs the whole of `loader` (made with training = false) through the network without recording. Nothing
-/// when `stop` became true on the way.
+/// Runs the whole of `loader` (made with training = false) through the network without recording.
+/// Nothing when `stop` became true on the way.
 std::optional<Evaluation> evaluate(const layers::Vit& model, data::Loader& loader,
                                    const std::atomic<bool>& stop);
 
-/// "class,images,top1,top5": one line per class, percent with two decimals. Names are quoted as RFC 4180
-/// asks where they hold a comma, a quote or a line break.
+/// "class,images,top1,top5": one line per class, percent with two decimals. Names are quoted as RFC
+/// 4180 asks where they hold a comma, a quote or a line break.
 std::string per_class_csv(const Evaluation& evaluation, const std::vector<std::string>& classes);
 
 }  // namespace shiftadd::train

@@ -20,7 +20,8 @@ Variable class_weighted(const Variable& logits, const Tensor& targets, const Ten
     const float* from = targets.data<float>() + row * classes;
     float* to = weighted.data<float>() + row * classes;
     double sum = 0;
-    for (int64_t c = 0; c < classes; ++c) sum += static_cast<double>(from[c]) * weights.data<float>()[c];
+    for (int64_t c = 0; c < classes; ++c)
+      sum += static_cast<double>(from[c]) * weights.data<float>()[c];
     for (int64_t c = 0; c < classes; ++c)
       to[c] = sum > 0 ? static_cast<float>(from[c] * weights.data<float>()[c] / sum) : from[c];
     row_weights.data<float>()[row] = static_cast<float>(sum);
@@ -37,26 +38,29 @@ Tensor class_weights(const DataConfig& config, int64_t classes, std::span<const 
     for (const int64_t label : labels) ++counts[static_cast<std::size_t>(label)];
     weights.clear();
     for (const int64_t count : counts)
-      weights.push_back(static_cast<float>(static_cast<double>(labels.size()) /
-                                           (static_cast<double>(classes) * std::max<int64_t>(count, 1))));
+      weights.push_back(
+          static_cast<float>(static_cast<double>(labels.size()) /
+                             (static_cast<double>(classes) * std::max<int64_t>(count, 1))));
   }
   if (weights.empty()) return {};
   if (static_cast<int64_t>(weights.size()) != classes)
-    throw user_error("data.class_weights has ", weights.size(), " numbers: expected one for each of the ",
-                     classes, " classes, in sorted order");
+    throw user_error("data.class_weights has ", weights.size(),
+                     " numbers: expected one for each of the ", classes,
+                     " classes, in sorted order");
   return Tensor::from(weights, {classes});
 }
 
 Variable classification_loss(const Variable& logits, const Tensor& targets, const Tensor& weights) {
   if (!weights.defined()) return autograd::soft_cross_entropy(logits, targets);
   if (targets.shape() != logits.shape() || weights.shape() != Shape{logits.dim(1)})
-    throw user_error("[classification_loss] logits are ", logits.shape(), ", targets ", targets.shape(),
-                     ", class weights ", weights.shape(), ": expected (B, C), (B, C) and (C)");
+    throw user_error("[classification_loss] logits are ", logits.shape(), ", targets ",
+                     targets.shape(), ", class weights ", weights.shape(),
+                     ": expected (B, C), (B, C) and (C)");
   return class_weighted(logits, targets, weights);
 }
 
-Variable distillation_loss(const Variable& base, const Variable& logits, const Tensor& teacher_logits,
-                           const TeacherConfig& config) {
+Variable distillation_loss(const Variable& base, const Variable& logits,
+                           const Tensor& teacher_logits, const TeacherConfig& config) {
   const int64_t rows = teacher_logits.dim(0), classes = teacher_logits.dim(1);
   Variable distilled;
   if (config.kind == TeacherConfig::Kind::kSoft) {
@@ -71,7 +75,8 @@ Variable distillation_loss(const Variable& base, const Variable& logits, const T
     }
     distilled = autograd::cross_entropy(logits, labels);
   }
-  return autograd::add(autograd::scale(base, 1 - config.alpha), autograd::scale(distilled, config.alpha));
+  return autograd::add(autograd::scale(base, 1 - config.alpha),
+                       autograd::scale(distilled, config.alpha));
 }
 
 }  // namespace shiftadd::train

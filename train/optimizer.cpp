@@ -52,7 +52,8 @@ int64_t layer_of(const std::string& name, int64_t depth) {
   return depth + 1;
 }
 
-Optimizer::Optimizer(const OptimizerConfig& config, const NamedParameters& parameters, int64_t depth)
+Optimizer::Optimizer(const OptimizerConfig& config, const NamedParameters& parameters,
+                     int64_t depth)
     : config_(config) {
   const bool adam = config.kind == OptimizerConfig::Kind::kAdamW;
   for (const auto& [name, parameter] : parameters) {
@@ -83,17 +84,27 @@ void Optimizer::step(double lr, double gradient_scale) {
     const Slot& slot = slots_[i];
     float* parameter = parameters_[i].second.value().data<float>();
     if (config_.kind == OptimizerConfig::Kind::kAdamW) {
-      kernels<float>().adamw({.n = gradient.numel(), .lr = lr * slot.lr_scale, .beta1 = config_.beta1,
-                              .beta2 = config_.beta2, .eps = config_.eps,
-                              .weight_decay = slot.weight_decay, .gradient_scale = gradient_scale,
-                              .step = steps_, .gradient = gradient.data<float>(),
-                              .parameter = parameter, .m = slot.first.data<float>(),
+      kernels<float>().adamw({.n = gradient.numel(),
+                              .lr = lr * slot.lr_scale,
+                              .beta1 = config_.beta1,
+                              .beta2 = config_.beta2,
+                              .eps = config_.eps,
+                              .weight_decay = slot.weight_decay,
+                              .gradient_scale = gradient_scale,
+                              .step = steps_,
+                              .gradient = gradient.data<float>(),
+                              .parameter = parameter,
+                              .m = slot.first.data<float>(),
                               .v = slot.second.data<float>()});
     } else {
-      kernels<float>().sgd({.n = gradient.numel(), .lr = lr * slot.lr_scale,
-                            .momentum = config_.momentum, .weight_decay = slot.weight_decay,
-                            .gradient_scale = gradient_scale, .nesterov = config_.nesterov,
-                            .gradient = gradient.data<float>(), .parameter = parameter,
+      kernels<float>().sgd({.n = gradient.numel(),
+                            .lr = lr * slot.lr_scale,
+                            .momentum = config_.momentum,
+                            .weight_decay = slot.weight_decay,
+                            .gradient_scale = gradient_scale,
+                            .nesterov = config_.nesterov,
+                            .gradient = gradient.data<float>(),
+                            .parameter = parameter,
                             .buffer = slot.first.data<float>()});
     }
   }
@@ -119,10 +130,11 @@ void Optimizer::load_state(const NamedTensors& saved, int64_t steps) {
     const auto found = std::find_if(saved.begin(), saved.end(),
                                     [&](const auto& entry) { return entry.first == name; });
     if (found == saved.end())
-      throw user_error("[optimizer] the saved state has no '", name, "': it belongs to another run");
+      throw user_error("[optimizer] the saved state has no '", name,
+                       "': it belongs to another run");
     if (found->second.shape() != tensor.shape())
-      throw user_error("[optimizer] '", name, "' is saved as ", found->second.shape(), ": expected ",
-                       tensor.shape());
+      throw user_error("[optimizer] '", name, "' is saved as ", found->second.shape(),
+                       ": expected ", tensor.shape());
     tensor.copy_from(found->second);
   }
   steps_ = steps;

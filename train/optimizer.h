@@ -13,21 +13,23 @@ namespace shiftadd::train {
 using NamedParameters = std::vector<std::pair<std::string, autograd::Variable>>;
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-/// Whether weight decay applies: not to vectors (biases, norms), position embeddings and class tokens.
+/// Whether weight decay applies: not to vectors (biases, norms), position embeddings and class
+/// tokens.
 bool decays(const std::string& name, const Shape& shape);
 
-/// Layer of a ViT parameter for layer-wise decay: 0 for patch embedding, positions and class token, i + 1
-/// for block i, depth + 1 for everything after the blocks (final norm, head).
+/// Layer of a ViT parameter for layer-wise decay: 0 for patch embedding, positions and class token,
+/// i + 1 for block i, depth + 1 for everything after the blocks (final norm, head).
 int64_t layer_of(const std::string& name, int64_t depth);
 
 class Optimizer {
  public:
-  /// Updates the parameters in `parameters` that require a gradient. float32 only. `depth` is the network's
-  /// number of blocks: a parameter's rate is lr * layer_decay^(depth + 1 - layer) (BEiT, Bao et al. 2021).
+  /// Updates the parameters in `parameters` that require a gradient. float32 only. `depth` is the
+  /// network's number of blocks: a parameter's rate is lr * layer_decay^(depth + 1 - layer) (BEiT,
+  /// Bao et al. 2021).
   Optimizer(const OptimizerConfig& config, const NamedParameters& parameters, int64_t depth);
 
-  /// L2 norm over all gradients together, summed in double in a fixed order. Parameters without a gradient
-  /// count as zero.
+  /// L2 norm over all gradients together, summed in double in a fixed order. Parameters without a
+  /// gradient count as zero.
   double gradient_norm() const;
   /// One update with base rate `lr`; gradients are multiplied by gradient_scale first (clipping). A
   /// parameter without a gradient is left as it is.
@@ -39,9 +41,11 @@ class Optimizer {
   double lr_scale(std::size_t parameter) const { return slots_[parameter].lr_scale; }
   double weight_decay(std::size_t parameter) const { return slots_[parameter].weight_decay; }
 
-  /// "optimizer.m.NAME" and "optimizer.v.NAME", or "optimizer.buffer.NAME": the memory itself, not a copy.
+  /// "optimizer.m.NAME" and "optimizer.v.NAME", or "optimizer.buffer.NAME": the memory itself, not
+  /// a copy.
   NamedTensors state() const;
-  /// Copies a saved state in. Throws Error (user) naming a tensor that is missing or has another shape.
+  /// Copies a saved state in. Throws Error (user) naming a tensor that is missing or has another
+  /// shape.
   void load_state(const NamedTensors& state, int64_t steps);
 
  private:
@@ -55,8 +59,8 @@ class Optimizer {
   int64_t steps_ = 0;
 };
 
-/// The factor that brings a gradient of this norm down to max_norm; 1 where max_norm is 0 (off). As torch's
-/// clip_grad_norm_: max_norm / (norm + 1e-6), at most 1.
+/// The factor that brings a gradient of this norm down to max_norm; 1 where max_norm is 0 (off). As
+/// torch's clip_grad_norm_: max_norm / (norm + 1e-6), at most 1.
 double clip_factor(double norm, double max_norm);
 
 }  // namespace shiftadd::train

@@ -21,7 +21,8 @@ std::string duration_text(double seconds) {
 
 std::string progress_text(const ProgressUpdate& update, bool bar) {
   constexpr int64_t kWidth = 20;
-  std::string text = "epoch " + std::to_string(update.epoch) + "/" + std::to_string(update.epochs) + " ";
+  std::string text =
+      "epoch " + std::to_string(update.epoch) + "/" + std::to_string(update.epochs) + " ";
   if (bar) {
     const int64_t filled = kWidth * update.step / std::max<int64_t>(update.steps_per_epoch, 1);
     text += "[" + std::string(filled, '=') + (filled < kWidth ? ">" : "") +

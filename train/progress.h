@@ -16,7 +16,8 @@ struct ProgressUpdate {
   int64_t step = 0, steps_per_epoch = 0;  // steps done in it
   double loss = 0, lr = 0, images_per_second = 0, seconds_left = 0;
 };
-/// "epoch 3/10 [=====>    ] 45/97 loss 1.234 lr 4.9e-04 812 img/s ETA 1m20s"; without the bar for plain lines.
+/// "epoch 3/10 [=====>    ] 45/97 loss 1.234 lr 4.9e-04 812 img/s ETA 1m20s"; without the bar for
+/// plain lines.
 std::string progress_text(const ProgressUpdate& update, bool bar);
 
 class Progress {

@@ -7,16 +7,16 @@ namespace shiftadd::train {
 
 RunData open_data(const TrainConfig& config) {
   const DataConfig& options = config.data;
-  if (options.synthetic) data::write_synthetic(options.synthetic->folder, options.synthetic->options);
+  if (options.synthetic)
+    data::write_synthetic(options.synthetic->folder, options.synthetic->options);
   data::ImageFolder train = data::ImageFolder::open(options.train);
-  const auto parts = options.val.empty()
-                         ? data::split(train, options.val_fraction, config.seed)
-                         : std::pair(train, data::ImageFolder::open(options.val));
+  const auto parts = options.val.empty() ? data::split(train, options.val_fraction, config.seed)
+                                         : std::pair(train, data::ImageFolder::open(options.val));
   data::require_same_classes(parts.first, parts.second);
   const auto classes = static_cast<int64_t>(train.classes().size());
   if (config.model.classes != 0 && config.model.classes != classes)
-    throw user_error("model.classes is ", config.model.classes, ", but ", options.train, " has ", classes,
-                     " classes: leave model.classes out, or set it to ", classes);
+    throw user_error("model.classes is ", config.model.classes, ", but ", options.train, " has ",
+                     classes, " classes: leave model.classes out, or set it to ", classes);
   return {parts.first, parts.second, parts.first.digest() + " " + parts.second.digest()};
 }
 

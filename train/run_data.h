@@ -15,16 +15,16 @@ struct RunData {
   std::string digest;  // "TRAIN VAL": the digests of both
 };
 
-/// Draws the synthetic set where the configuration asks for one, opens train and val (or splits train by
-/// val_fraction and the seed). Throws Error (user): what ImageFolder::open throws, different
-/// classes, a model with another number of classes.
+/// Draws the synthetic set where the configuration asks for one, opens train and val (or splits
+/// train by val_fraction and the seed). Throws Error (user): what ImageFolder::open throws,
+/// different classes, a model with another number of classes.
 RunData open_data(const TrainConfig& config);
 
 /// config.model with the number of classes of `data`.
 ModelSpec model_of(const TrainConfig& config, const RunData& data);
 
-/// Loaders for the configuration; `warn` receives a line per broken image that was left out. Quarantined
-/// names go to FOLDER/quarantine.txt.
+/// Loaders for the configuration; `warn` receives a line per broken image that was left out.
+/// Quarantined names go to FOLDER/quarantine.txt.
 data::LoaderOptions training_options(const TrainConfig& config, const std::string& folder,
                                      std::function<void(const std::string&)> warn);
 data::LoaderOptions evaluation_options(const TrainConfig& config, const std::string& folder,

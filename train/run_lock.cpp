@@ -25,7 +25,8 @@ RunLock::RunLock(const std::string& folder) {
   const int reason = errno;
   ::close(descriptor_);
   if (reason == EWOULDBLOCK)
-    throw user_error(folder, ": another run is writing to this folder; wait for it, or give another --out");
+    throw user_error(folder,
+                     ": another run is writing to this folder; wait for it, or give another --out");
   throw failure(path, ": cannot be locked: ", std::strerror(reason));
 }
 

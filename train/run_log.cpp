@@ -44,10 +44,11 @@ void RunLog::write(const StepRecord& record, double wall_time) {
                                        {"images_per_second", record.images_per_second}};
   jsonl_.write(line.dump() + "\n");
   if (events_)
-    events_->write(record.step, wall_time, {{"train/loss", record.loss},
-                                            {"train/lr", record.lr},
-                                            {"train/gradient_norm", record.gradient_norm},
-                                            {"train/images_per_second", record.images_per_second}});
+    events_->write(record.step, wall_time,
+                   {{"train/loss", record.loss},
+                    {"train/lr", record.lr},
+                    {"train/gradient_norm", record.gradient_norm},
+                    {"train/images_per_second", record.images_per_second}});
 }
 
 void RunLog::write(const EpochRecord& record, double wall_time) {
@@ -66,22 +67,25 @@ void RunLog::write(const EpochRecord& record, double wall_time) {
     line["val_top5"] = result.top5();
     row += number(result.loss(), "%.6f") + "," + number(result.top1(), "%.4f") + "," +
            number(result.top5(), "%.4f");
-    scalars.insert(scalars.end(), {{"val/loss", result.loss()},
-                                   {"val/top1", result.top1()},
-                                   {"val/top5", result.top5()}});
+    scalars.insert(
+        scalars.end(),
+        {{"val/loss", result.loss()}, {"val/top1", result.top1()}, {"val/top5", result.top5()}});
   } else {
     row += ",,";
   }
   line["seconds"] = record.seconds;
   line["images_per_second"] = record.images_per_second;
-  row += "," + number(record.seconds, "%.2f") + "," + number(record.images_per_second, "%.1f") + "\n";
+  row +=
+      "," + number(record.seconds, "%.2f") + "," + number(record.images_per_second, "%.1f") + "\n";
   csv_.write(row);
   jsonl_.write(line.dump() + "\n");
   if (events_) events_->write(record.step, wall_time, scalars);
 }
 
 LogPosition RunLog::position() const {
-  return {.csv = csv_.size(), .jsonl = jsonl_.size(), .events = events_ ? events_->size() : 0,
+  return {.csv = csv_.size(),
+          .jsonl = jsonl_.size(),
+          .events = events_ ? events_->size() : 0,
           .events_name = events_name_};
 }
 

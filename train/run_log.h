@@ -1,5 +1,5 @@
-// The files that tell how a run went: metrics.csv (one row per epoch), metrics.jsonl (steps and epochs),
-// TensorBoard events.
+// The files that tell how a run went: metrics.csv (one row per epoch), metrics.jsonl (steps and
+// epochs), TensorBoard events.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,8 @@
 
 namespace shiftadd::train {
 
-/// How far the files had been written: part of every checkpoint, so that a resumed run cuts off what
-/// followed the checkpoint and then continues without a gap or a duplicate.
+/// How far the files had been written: part of every checkpoint, so that a resumed run cuts off
+/// what followed the checkpoint and then continues without a gap or a duplicate.
 struct LogPosition {
   int64_t csv = 0, jsonl = 0, events = 0;  // bytes
   std::string events_name;                 // file name in the run's folder; empty: none
@@ -34,8 +34,10 @@ struct EpochRecord {
 
 class RunLog {
  public:
-  /// Opens the files in `folder` at `position`; wall_time (seconds since 1970) names a new events file.
-  RunLog(const std::string& folder, const LogPosition& position, bool tensorboard, double wall_time);
+  /// Opens the files in `folder` at `position`; wall_time (seconds since 1970) names a new events
+  /// file.
+  RunLog(const std::string& folder, const LogPosition& position, bool tensorboard,
+         double wall_time);
   void write(const StepRecord& record, double wall_time);
   void write(const EpochRecord& record, double wall_time);
   LogPosition position() const;

@@ -21,7 +21,7 @@ namespace shiftadd::train {
 
 namespace {
 
-constexpr double kSaveSeconds = 300;  // a killed run loses at most this much work
+constexpr double kSaveSeconds = 300;           // a killed run loses at most this much work
 constexpr uint64_t kDropStreams = 0x64726f70;  // keeps dropout's numbers apart from the data's
 
 double steady_seconds() {
@@ -40,11 +40,14 @@ std::vector<int64_t> labels_of(const data::ImageFolder& set) {
 class Run {
  public:
   Run(const TrainConfig& config, const TrainOptions& options, const std::atomic<bool>& stop)
-      : config_(config), options_(options), stop_(stop), data_(open_data(config)),
+      : config_(config),
+        options_(options),
+        stop_(stop),
+        data_(open_data(config)),
         progress_(options.print, options.terminal, config.log.every),
         say_([this](const std::string& text) { progress_.line(text); }),
-        model_(make_network(config, model_of(config, data_), data_.train.classes(), !options.resume.empty(),
-                            say_)),
+        model_(make_network(config, model_of(config, data_), data_.train.classes(),
+                            !options.resume.empty(), say_)),
         teacher_(make_teacher(config, model_->spec(), data_.train.classes())),
         lock_(config.out),
         optimizer_(config.train.optimizer, model_->named_parameters(), model_->spec().depth),
@@ -58,8 +61,9 @@ class Run {
         val_loader_(data_.val, evaluation_options(config, config.out, say_)),
         steps_per_epoch_(train_loader_.batches() / config.train.accumulate) {
     if (steps_per_epoch_ == 0)
-      throw user_error("train.batch ", config.train.batch, " times train.accumulate ", config.train.accumulate,
-                       " is more than the ", data_.train.size(), " training images: no step would be made");
+      throw user_error("train.batch ", config.train.batch, " times train.accumulate ",
+                       config.train.accumulate, " is more than the ", data_.train.size(),
+                       " training images: no step would be made");
   }
 
   TrainResult operator()();
@@ -110,16 +114,20 @@ bool Run::finished() const {
 void Run::begin() {
   if (options_.resume.empty()) {
     if (std::filesystem::exists(path("last.safetensors")))
-      throw user_error(config_.out, ": already holds a run; go on with it by --resume auto, give another "
+      throw user_error(config_.out,
+                       ": already holds a run; go on with it by --resume auto, give another "
                        "--out, or remove the folder");
   } else {
     const Checkpoint saved = load_checkpoint(options_.resume);
     require_same_run(options_.resume, saved.config, to_text(config_));
     if (saved.data_digest != data_.digest)
-      throw user_error(options_.resume, ": the run was made on other data (a file was added, removed or "
-                       "changed since): resuming would not give the result of an uninterrupted run");
+      throw user_error(
+          options_.resume,
+          ": the run was made on other data (a file was added, removed or "
+          "changed since): resuming would not give the result of an uninterrupted run");
     if (saved.isa != name_of(isa()))
-      say_("warning: the run was begun with " + saved.isa + " kernels and goes on with " + name_of(isa()) +
+      say_("warning: the run was begun with " + saved.isa + " kernels and goes on with " +
+           name_of(isa()) +
            ": its weights will differ in rounding from those of an uninterrupted run");
     NamedTensors weights = saved.model.weights;
     if (ema_) {
@@ -166,9 +174,10 @@ bool Run::train_epoch() {
     const double loss = *made, norm = step_.update(lr);
     ++state_.step;
     if (!std::isfinite(loss) || !std::isfinite(norm))
-      throw failure("step ", state_.step, ": the loss is ", loss, " and the gradient norm ", norm,
-                    ": training has diverged. Run with --anomaly to learn which operation made the first "
-                    "NaN or infinity; a lower train.optimizer.lr or train.clip_norm may prevent it");
+      throw failure(
+          "step ", state_.step, ": the loss is ", loss, " and the gradient norm ", norm,
+          ": training has diverged. Run with --anomaly to learn which operation made the first "
+          "NaN or infinity; a lower train.optimizer.lr or train.clip_norm may prevent it");
     const double seconds = steady_seconds() - start;
     state_.seconds += seconds;
     state_.loss_sum += loss;
@@ -178,7 +187,8 @@ bool Run::train_epoch() {
   return true;
 }
 
-/// Gradients of one optimizer step; returns the mean loss of its batches, nothing at the epoch's end.
+/// Gradients of one optimizer step; returns the mean loss of its batches, nothing at the epoch's
+/// end.
 std::optional<double> Run::make_step() {
   double loss = 0;
   int64_t batches = 0;
@@ -205,19 +215,28 @@ void Run::after_step(double loss, double lr, double norm, double images_per_seco
   int64_t left = steps_per_epoch_ * (config_.train.epochs - state_.epoch) - in_epoch;
   if (config_.train.max_steps > 0) left = std::min(left, config_.train.max_steps - state_.step);
   const double step_seconds = state_.seconds / static_cast<double>(state_.loss_count);
-  progress_.update({.epoch = state_.epoch + 1, .epochs = config_.train.epochs, .step = in_epoch,
-                    .steps_per_epoch = steps_per_epoch_, .loss = loss, .lr = lr,
+  progress_.update({.epoch = state_.epoch + 1,
+                    .epochs = config_.train.epochs,
+                    .step = in_epoch,
+                    .steps_per_epoch = steps_per_epoch_,
+                    .loss = loss,
+                    .lr = lr,
                     .images_per_second = static_cast<double>(state_.images) / state_.seconds,
                     .seconds_left = static_cast<double>(left) * step_seconds},
                    steady_seconds());
   if (state_.step % std::max<int64_t>(config_.log.every, 1) == 0)
-    log_->write(StepRecord{.step = state_.step, .epoch = state_.epoch, .loss = loss, .lr = lr,
-                           .gradient_norm = norm, .images_per_second = images_per_second},
+    log_->write(StepRecord{.step = state_.step,
+                           .epoch = state_.epoch,
+                           .loss = loss,
+                           .lr = lr,
+                           .gradient_norm = norm,
+                           .images_per_second = images_per_second},
                 wall_seconds());
   if (steady_seconds() - saved_at_ > kSaveSeconds) save("last");
 }
 
-/// Evaluates, logs, and writes the checkpoints. False when it was stopped before the evaluation was done.
+/// Evaluates, logs, and writes the checkpoints. False when it was stopped before the evaluation was
+/// done.
 bool Run::end_epoch() {
   const LoopConfig& loop = config_.train;
   const bool whole = state_.batch >= batches_per_epoch();
@@ -225,17 +244,21 @@ bool Run::end_epoch() {
   if (!whole) save("last");
   const int64_t epochs_done = state_.epoch + (whole ? 1 : 0);
   std::optional<Evaluation> evaluation;
-  if (!whole || steps_exhausted() || epochs_done % loop.eval_every == 0 || epochs_done == loop.epochs) {
+  if (!whole || steps_exhausted() || epochs_done % loop.eval_every == 0 ||
+      epochs_done == loop.epochs) {
     evaluation = validate();
     if (!evaluation) return false;
   }
   const double lr = learning_rate(loop.schedule, loop.optimizer.lr, loop.epochs,
                                   static_cast<double>(state_.epoch));
   const EpochRecord record{
-      .epoch = epochs_done, .step = state_.step, .lr = lr,
+      .epoch = epochs_done,
+      .step = state_.step,
+      .lr = lr,
       .train_loss = state_.loss_sum / static_cast<double>(std::max<int64_t>(state_.loss_count, 1)),
       .seconds = state_.seconds,
-      .images_per_second = state_.seconds > 0 ? static_cast<double>(state_.images) / state_.seconds : 0,
+      .images_per_second =
+          state_.seconds > 0 ? static_cast<double>(state_.images) / state_.seconds : 0,
       .validation = evaluation};
   log_->write(record, wall_seconds());
   char line[200];
@@ -245,8 +268,8 @@ bool Run::end_epoch() {
   std::string text = line;
   bool best = false;
   if (evaluation) {
-    std::snprintf(line, sizeof line, ", val loss %.4f, top-1 %.2f %%, top-5 %.2f %%", evaluation->loss(),
-                  evaluation->top1(), evaluation->top5());
+    std::snprintf(line, sizeof line, ", val loss %.4f, top-1 %.2f %%, top-5 %.2f %%",
+                  evaluation->loss(), evaluation->top1(), evaluation->top5());
     text += line;
     state_.last_top1 = evaluation->top1();
     state_.last_top5 = evaluation->top5();
@@ -256,7 +279,8 @@ bool Run::end_epoch() {
       state_.best_top1 = evaluation->top1();
       state_.best_epoch = epochs_done;
     }
-    if (evaluation->top1() > state_.early_top1 + loop.early_stop.min_delta || state_.early_top1 < 0) {
+    if (evaluation->top1() > state_.early_top1 + loop.early_stop.min_delta ||
+        state_.early_top1 < 0) {
       state_.early_top1 = evaluation->top1();
       state_.early_epoch = epochs_done;
     }
@@ -269,7 +293,6 @@ bool Run::end_epoch() {
   state_.epoch = epochs_done;
   state_.batch = state_.loss_count = state_.images = 0;
   state_.loss_sum = state_.seconds = 0;
-  save("last");
   if (best) save("best");
   if (config_.checkpoint.every > 0 && epochs_done % config_.checkpoint.every == 0) {
     const auto name = [](int64_t epoch) {
@@ -279,21 +302,27 @@ bool Run::end_epoch() {
     };
     save(name(epochs_done));
     const int64_t old = epochs_done - config_.checkpoint.keep * config_.checkpoint.every;
-    if (config_.checkpoint.keep > 0 && old > 0) std::filesystem::remove(path(name(old) + ".safetensors"));
+    if (config_.checkpoint.keep > 0 && old > 0)
+      std::filesystem::remove(path(name(old) + ".safetensors"));
   }
+  save("last");  // after the others: a run killed between them does this epoch again, and misses
+                 // none
   return true;
 }
 
 std::optional<Evaluation> Run::validate() {
   const EmaScope averaged(ema_.get());
   std::optional<Evaluation> evaluation = evaluate(*model_, val_loader_, stop_);
-  if (evaluation) write_file(path("per_class.csv"), per_class_csv(*evaluation, data_.val.classes()));
+  if (evaluation)
+    write_file(path("per_class.csv"), per_class_csv(*evaluation, data_.val.classes()));
   return evaluation;
 }
 
 Checkpoint Run::snapshot() {
-  Checkpoint checkpoint{.model = {.spec = model_->spec(), .preprocess = config_.data.preprocess,
-                                  .classes = data_.train.classes(), .weights = {}},
+  Checkpoint checkpoint{.model = {.spec = model_->spec(),
+                                  .preprocess = config_.data.preprocess,
+                                  .classes = data_.train.classes(),
+                                  .weights = {}},
                         .trained = {},
                         .optimizer = optimizer_.state(),
                         .state = state_,
@@ -315,7 +344,9 @@ void Run::save(const std::string& name) {
 }
 
 TrainResult Run::result(bool stopped) const {
-  return {.stopped = stopped, .state = state_, .validation_images = data_.val.size(),
+  return {.stopped = stopped,
+          .state = state_,
+          .validation_images = data_.val.size(),
           .last = path("last.safetensors"),
           .best = state_.best_top1 >= 0 ? path("best.safetensors") : "",
           .model = stopped ? "" : path("model.safetensors")};
@@ -323,7 +354,8 @@ TrainResult Run::result(bool stopped) const {
 
 }  // namespace
 
-TrainResult train(const TrainConfig& config, const TrainOptions& options, const std::atomic<bool>& stop) {
+TrainResult train(const TrainConfig& config, const TrainOptions& options,
+                  const std::atomic<bool>& stop) {
   set_num_threads(config.threads > 0 ? config.threads : available_cores());
   return Run(config, options, stop)();
 }

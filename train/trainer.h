@@ -16,27 +16,31 @@ struct TrainOptions {
   std::string resume;     // a checkpoint to go on from; "": from the start
   bool anomaly = false;   // check every op for NaN and infinity
   bool terminal = false;  // progress may redraw its line
-  std::function<void(std::string_view)> print;  // receives all text for the user, line ends included
+  std::function<void(std::string_view)>
+      print;  // receives all text for the user, line ends included
 };
 
 struct TrainResult {
   bool stopped = false;  // by `stop`; `last` then holds everything
   TrainingState state;
   int64_t validation_images = 0;
-  std::string last, best, model;  // paths; model: empty when stopped, best: empty without an evaluation
+  std::string last, best,
+      model;  // paths; model: empty when stopped, best: empty without an evaluation
 };
 
-/// Trains into the folder config.out: model.safetensors (the final weights, what shiftadd-infer runs), last, best and epoch_NNN
-/// checkpoints, metrics.csv, metrics.jsonl, per_class.csv, TensorBoard events, manifest.json. `last` is written
-/// after each epoch, every five minutes, and when `stop` becomes true (after the step at work).
-/// Final weights depend on configuration and data alone: not on threads, nor on where the run was interrupted.
-/// Throws Error (user): bad data, an occupied folder (another run at work, or a finished one and no
-/// resume), a checkpoint of another run. Throws Error (failure): a loss that is not finite, a full disk.
-TrainResult train(const TrainConfig& config, const TrainOptions& options, const std::atomic<bool>& stop);
+/// Trains into the folder config.out: model.safetensors (the final weights, what shiftadd-infer
+/// runs), last, best and epoch_NNN checkpoints, metrics.csv, metrics.jsonl, per_class.csv,
+/// TensorBoard events, manifest.json. `last` is written after each epoch, every five minutes, and
+/// when `stop` becomes true (after the step at work). Final weights depend on configuration and
+/// data alone: not on threads, nor on where the run was interrupted. Throws Error (user): bad data,
+/// an occupied folder (another run at work, or a finished one and no resume), a checkpoint of
+/// another run. Throws Error (failure): a loss that is not finite, a full disk.
+TrainResult train(const TrainConfig& config, const TrainOptions& options,
+                  const std::atomic<bool>& stop);
 
-/// Where `resume` ("auto", a run's folder, or one of its checkpoint files) points: the run's folder and the checkpoint, which
-/// is empty for "auto" in a folder without one. `out` is the configured folder. Throws Error (user) when
-/// a named folder holds no checkpoint.
+/// Where `resume` ("auto", a run's folder, or one of its checkpoint files) points: the run's folder
+/// and the checkpoint, which is empty for "auto" in a folder without one. `out` is the configured
+/// folder. Throws Error (user) when a named folder holds no checkpoint.
 struct ResumePoint {
   std::string folder, checkpoint;
 };

@@ -7,10 +7,16 @@ namespace shiftadd::train {
 
 using autograd::Variable;
 
-TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher, Optimizer& optimizer,
-                           Ema* ema, const LoopConfig& config, Tensor class_weights, uint64_t seed)
-    : model_(model), teacher_(teacher), optimizer_(optimizer), ema_(ema), config_(config),
-      class_weights_(std::move(class_weights)), seed_(seed) {}
+TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
+                           Optimizer& optimizer, Ema* ema, const LoopConfig& config,
+                           Tensor class_weights, uint64_t seed)
+    : model_(model),
+      teacher_(teacher),
+      optimizer_(optimizer),
+      ema_(ema),
+      config_(config),
+      class_weights_(std::move(class_weights)),
+      seed_(seed) {}
 
 double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream) {
   Tensor taught;

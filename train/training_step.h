@@ -11,15 +11,17 @@ namespace shiftadd::train {
 
 class TrainingStep {
  public:
-  /// `teacher` and `ema` may be null; class_weights may be undefined. All referenced objects must outlive this.
+  /// `teacher` and `ema` may be null; class_weights may be undefined. All referenced objects must
+  /// outlive this.
   TrainingStep(const layers::Vit& model, const layers::Vit* teacher, Optimizer& optimizer, Ema* ema,
                const LoopConfig& config, Tensor class_weights, uint64_t seed);
 
-  /// Adds a batch's gradients, divided by config.accumulate: after that many equal batches they are those
-  /// of one big batch. `stream` numbers the batch over the whole run (random draws of dropout). Returns the batch's loss.
+  /// Adds a batch's gradients, divided by config.accumulate: after that many equal batches they are
+  /// those of one big batch. `stream` numbers the batch over the whole run (random draws of
+  /// dropout). Returns the batch's loss.
   double accumulate(const data::Batch& batch, uint64_t stream);
-  /// Clips, updates weights and averages, clears gradients. Returns the gradient norm before clipping. When it is
-  /// not finite the weights stay as they are.
+  /// Clips, updates weights and averages, clears gradients. Returns the gradient norm before
+  /// clipping. When it is not finite the weights stay as they are.
   double update(double lr);
 
  private:

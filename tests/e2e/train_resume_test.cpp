@@ -1,6 +1,8 @@
-// Interrupted runs: killed, stopped, out of disk; each must end with the weights of a run left alone.
+// Interrupted runs: killed, stopped, out of disk; each must end with the weights of a run left
+// alone.
 #include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/io/files.h"
@@ -47,7 +49,8 @@ void check_resumed(const std::string& out, const std::vector<std::string>& argum
 }  // namespace
 
 TEST_CASE("one thread and two give the same model file") {
-  const ProcessResult result = reference().folder.train("one", {"--threads", "1", "--set", "data.workers=0"});
+  const ProcessResult result =
+      reference().folder.train("one", {"--threads", "1", "--set", "data.workers=0"});
   INFO(result.err);
   REQUIRE(result.status == 0);
   CHECK(reference().folder.model_hash("one") == reference().hash);
@@ -71,8 +74,8 @@ TEST_CASE("killed at three steps, resumed, and nothing is different") {
 
 TEST_CASE("killed, resumed, killed again, resumed") {
   const TrainFolder& folder = reference().folder;
-  folder.train_until("twice", {}, " step ", 18, SIGKILL);
-  folder.train_until("twice", {"--resume", "auto"}, " step ", 16, SIGKILL);
+  folder.train_until("twice", {}, " step ", 22, SIGKILL);
+  folder.train_until("twice", {"--resume", "auto"}, " step ", 20, SIGKILL);
   check_resumed("twice", {"--resume", folder / "twice"});
 }
 
@@ -110,9 +113,10 @@ TEST_CASE("a full disk while saving leaves the previous checkpoint intact") {
   const TrainFolder& folder = reference().folder;
   folder.train_until("full", {}, "epoch 1/3: ", 1, SIGINT);
   const std::string before = sha256_of_file(folder / "full/last.safetensors");
-  const ProcessResult full = folder.train("full", {"--resume", "auto"}, {{"SHIFTADD_FAIL_WRITE_AFTER", "20000"}});
+  const ProcessResult full =
+      folder.train("full", {"--resume", "auto"}, {{"SHIFTADD_FAIL_WRITE_AFTER", "20000"}});
   CHECK(full.status == 1);
-  CHECK(full.err.find("last.safetensors") != std::string::npos);
+  CHECK(full.err.find(".safetensors") != std::string::npos);
   CHECK(full.err.find("space") != std::string::npos);
   CHECK(sha256_of_file(folder / "full/last.safetensors") == before);
   CHECK_NOTHROW(read_safetensors(folder / "full/last.safetensors"));

@@ -3,6 +3,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -19,7 +20,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 void check_refused(const ProcessResult& result, const std::string& reason) {
   CHECK_MESSAGE(result.status == 2, result.err);
@@ -28,7 +31,8 @@ void check_refused(const ProcessResult& result, const std::string& reason) {
   CHECK(result.out.empty());
 }
 
-/// config.json without the synthetic set: trains on "train" and "val" below the folder, `rest` on top.
+/// config.json without the synthetic set: trains on "train" and "val" below the folder, `rest` on
+/// top.
 void use_folders(const TrainFolder& folder, const std::string& train, const std::string& val) {
   auto config = nlohmann::json::parse(read_text(folder / "config.json"));
   config["data"].erase("synthetic");
@@ -38,7 +42,9 @@ void use_folders(const TrainFolder& folder, const std::string& train, const std:
 }
 
 void draw_set(const TrainFolder& folder) {
-  data::write_synthetic(folder / "set", {.size = 16, .train_per_class = 4, .val_per_class = 1, .seed = 1, .jpeg = false});
+  data::write_synthetic(
+      folder / "set",
+      {.size = 16, .train_per_class = 4, .val_per_class = 1, .seed = 1, .jpeg = false});
 }
 
 const std::vector<std::string> kShort = {"--set", "train.epochs=1", "--set", "train.max_steps=2"};
@@ -47,7 +53,8 @@ const std::vector<std::string> kShort = {"--set", "train.epochs=1", "--set", "tr
 
 TEST_CASE("a run leaves a model, checkpoints, metrics, a table per class and a manifest") {
   const TrainFolder folder;
-  const ProcessResult result = folder.train("runs/a", {"--set", "checkpoint.every=1", "--set", "checkpoint.keep=2"});
+  const ProcessResult result =
+      folder.train("runs/a", {"--set", "checkpoint.every=1", "--set", "checkpoint.keep=2"});
   INFO(result.err);
   REQUIRE(result.status == 0);
   CHECK(contains(result.out, "top-1 "));
@@ -92,10 +99,11 @@ TEST_CASE("a run leaves a model, checkpoints, metrics, a table per class and a m
   SUBCASE("a new run can start from it, teach from it, and be stopped early") {
     use_folders(folder, "set/train", "set/val");
     const ProcessResult tuned = folder.train(
-        "tuned", {"--set", "init.checkpoint=runs/a/best.safetensors", "--set", "train.freeze=[\"blocks.*\"]",
-                  "--set", "train.teacher.checkpoint=runs/a/model.safetensors", "--set", "train.accumulate=2",
-                  "--set", "train.ema_decay=0", "--set", "data.class_weights=balanced", "--set",
-                  "train.early_stop={\"patience\": 1, \"min_delta\": 100}"});
+        "tuned",
+        {"--set", "init.checkpoint=runs/a/best.safetensors", "--set", "train.freeze=[\"blocks.*\"]",
+         "--set", "train.teacher.checkpoint=runs/a/model.safetensors", "--set",
+         "train.accumulate=2", "--set", "train.ema_decay=0", "--set", "data.class_weights=balanced",
+         "--set", "train.early_stop={\"patience\": 1, \"min_delta\": 100}"});
     INFO(tuned.err);
     REQUIRE(tuned.status == 0);
     CHECK(contains(tuned.err, "epoch 2/3: "));
@@ -139,7 +147,8 @@ TEST_CASE("bad data folders") {
   fs::remove_all(folder / "set/val/stranger");
   fs::create_directories(folder / "set/val/" + name);
   check_refused(folder.train("a"), name);
-  check_refused(folder.train("a", {"--set", "data.val=", "--set", "model.classes=7"}), "model.classes is 7");
+  check_refused(folder.train("a", {"--set", "data.val=", "--set", "model.classes=7"}),
+                "model.classes is 7");
   check_refused(folder.train("a", {"--set", "data.val=", "--set", "train.batch=4096"}), "batch");
   CHECK_FALSE(fs::exists(folder / "a/model.safetensors"));
 }
@@ -165,7 +174,8 @@ TEST_CASE("a text file named .jpg stops the run, is skipped, or is quarantined, 
   CHECK(contains(read_text(folder / "quarantine/quarantine.txt"), name));
   CHECK(folder.model_hash("skip") == folder.model_hash("quarantine"));
 
-  const ProcessResult check = test::run(folder.command("x", {"--check-data"}), "", {}, folder.path());
+  const ProcessResult check =
+      test::run(folder.command("x", {"--check-data"}), "", {}, folder.path());
   CHECK(check.status == 2);
   CHECK(contains(check.out, name));
   CHECK_FALSE(fs::exists(folder / "x"));
@@ -173,7 +183,8 @@ TEST_CASE("a text file named .jpg stops the run, is skipped, or is quarantined, 
 
 TEST_CASE("a loss that is not finite ends the run, and --anomaly names the operation") {
   const TrainFolder folder;
-  const std::vector<std::string> wild = {"--set", "train.optimizer.lr=1e30", "--set", "train.clip_norm=0",
+  const std::vector<std::string> wild = {"--set", "train.optimizer.lr=1e30",
+                                         "--set", "train.clip_norm=0",
                                          "--set", "train.schedule.warmup_epochs=0"};
   const ProcessResult result = folder.train("wild", wild);
   CHECK(result.status == 1);
@@ -189,7 +200,8 @@ TEST_CASE("a loss that is not finite ends the run, and --anomaly names the opera
 
 TEST_CASE("questions about a run: configuration, schema, dry run") {
   const TrainFolder folder;
-  const ProcessResult config = folder.train("b", {"--print-config", "--seed", "7", "--threads", "2"});
+  const ProcessResult config =
+      folder.train("b", {"--print-config", "--seed", "7", "--threads", "2"});
   REQUIRE(config.status == 0);
   const auto resolved = nlohmann::json::parse(config.out);
   CHECK(resolved.at("seed") == 7);
@@ -200,7 +212,8 @@ TEST_CASE("questions about a run: configuration, schema, dry run") {
   CHECK(nlohmann::json::parse(schema.out).contains("properties"));
   const ProcessResult dry = folder.train("b", {"--dry-run"});
   REQUIRE_MESSAGE(dry.status == 0, dry.err);
-  for (const char* part : {"blocks.1.mlp.fc2", "parameters: ", "MACs", "first batch: ", "memory: ", "per epoch"})
+  for (const char* part :
+       {"blocks.1.mlp.fc2", "parameters: ", "MACs", "first batch: ", "memory: ", "per epoch"})
     CHECK_MESSAGE(contains(dry.out, part), part);
   CHECK_FALSE(fs::exists(folder / "b"));
 }
@@ -221,5 +234,5 @@ TEST_CASE("wrong command lines and configurations exit with 2 and say why") {
   check_refused(run({"absent.json"}), "absent.json");
   check_refused(run({"config.json", "--set", "train.epoch=3"}), "epochs");
   test::write_text(folder / "comma.json", "{\n  \"seed\": 1,\n}\n");
-  check_refused(run({"comma.json"}), "comma.json:3");
+  check_refused(run({"comma.json"}), "comma.json:2:");
 }

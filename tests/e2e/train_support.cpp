@@ -40,7 +40,8 @@ ProcessResult TrainFolder::train(const std::string& out, const std::vector<std::
   return run(command(out, arguments), "", environment, path());
 }
 
-ProcessResult TrainFolder::train_until(const std::string& out, const std::vector<std::string>& arguments,
+ProcessResult TrainFolder::train_until(const std::string& out,
+                                       const std::vector<std::string>& arguments,
                                        const std::string& text, int count, int signal) const {
   const std::vector<std::string> words = command(out, arguments);
   int pipe_ends[2];

@@ -1,4 +1,5 @@
-// What the process tests of shiftadd-train share: a tiny configuration and a program that can be signalled.
+// What the process tests of shiftadd-train share: a tiny configuration and a program that can be
+// signalled.
 #pragma once
 
 #include <functional>
@@ -9,8 +10,9 @@
 
 namespace shiftadd::test {
 
-/// A folder with a configuration ("config.json") that uses every source of random numbers and trains
-/// for 3 epochs in a second or two. Runs are started inside it, so that relative paths stay there.
+/// A folder with a configuration ("config.json") that uses every source of random numbers and
+/// trains for 3 epochs in a second or two. Runs are started inside it, so that relative paths stay
+/// there.
 class TrainFolder {
  public:
   TrainFolder();
@@ -18,7 +20,8 @@ class TrainFolder {
   const std::string& path() const { return folder_.path(); }
 
   /// shiftadd-train config.json --out OUT ARGUMENTS...
-  std::vector<std::string> command(const std::string& out, const std::vector<std::string>& arguments = {}) const;
+  std::vector<std::string> command(const std::string& out,
+                                   const std::vector<std::string>& arguments = {}) const;
   ProcessResult train(const std::string& out, const std::vector<std::string>& arguments = {},
                       const std::map<std::string, std::string>& environment = {}) const;
   /// The same, but sends `signal` as soon as stderr has shown `count` lines that contain `text`.

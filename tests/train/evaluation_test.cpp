@@ -32,7 +32,8 @@ TEST_CASE("top-1, top-5 and loss over two batches of odd sizes") {
     for (const double value : x) sum += std::exp(value);
     return std::log(sum) - x[label];
   };
-  expected += loss({9, 1, 2, 3, 4, 5, 6}, 0) + loss({1, 2, 3, 4, 5, 6, 7}, 1) + loss({1, 2, 3, 4, 5, 6, 7}, 2);
+  expected += loss({9, 1, 2, 3, 4, 5, 6}, 0) + loss({1, 2, 3, 4, 5, 6, 7}, 1) +
+              loss({1, 2, 3, 4, 5, 6, 7}, 2);
   CHECK(result.loss() == doctest::Approx(expected / 4).epsilon(1e-12));
 }
 

@@ -46,8 +46,10 @@ TEST_CASE("weighted loss is torch's weighted mean, and carries its gradient") {
   const double expected = -(2 * log_softmax({1, 2, 3}, 0) + 5 * log_softmax({0, -1, 2}, 2)) / 7;
   CHECK(value_of(loss) == doctest::Approx(expected));
   loss.backward();
-  CHECK(x.grad().data<float>()[0] == doctest::Approx(2.0 / 7 * (std::exp(log_softmax({1, 2, 3}, 0)) - 1)));
-  CHECK(x.grad().data<float>()[3] == doctest::Approx(5.0 / 7 * std::exp(log_softmax({0, -1, 2}, 0))));
+  CHECK(x.grad().data<float>()[0] ==
+        doctest::Approx(2.0 / 7 * (std::exp(log_softmax({1, 2, 3}, 0)) - 1)));
+  CHECK(x.grad().data<float>()[3] ==
+        doctest::Approx(5.0 / 7 * std::exp(log_softmax({0, -1, 2}, 0))));
   const Tensor ones = Tensor::full({3}, 1);
   CHECK(value_of(classification_loss(Variable(logits), targets, ones)) ==
         doctest::Approx(value_of(classification_loss(Variable(logits), targets, {}))));
@@ -69,7 +71,8 @@ TEST_CASE("soft distillation is the golden value times the classes") {
     loss.backward();
     const Tensor expected = file.at("grad.logits").clone();
     const float upstream = *file.at("cot.y").data<float>();
-    for (float& value : expected.span<float>()) value *= static_cast<float>(0.25 * classes / upstream);
+    for (float& value : expected.span<float>())
+      value *= static_cast<float>(0.25 * classes / upstream);
     test::check_close(logits.grad(), expected, 1e-4, name, 1e-6);
   }
 }

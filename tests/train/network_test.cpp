@@ -1,4 +1,5 @@
-// Where weights start, what is frozen, which teachers fit; comparing checkpoints with configurations.
+// Where weights start, what is frozen, which teachers fit; comparing checkpoints with
+// configurations.
 #include "train/network.h"
 
 #include <nlohmann/json.hpp>
@@ -13,15 +14,25 @@ using namespace shiftadd::train;
 namespace {
 
 ModelSpec tiny_spec() {
-  return {.name = "tiny", .image_size = 8, .patch_size = 4, .in_channels = 3, .width = 12, .depth = 2,
-          .heads = 3, .mlp_hidden = 17, .classes = 3, .norm_eps = 1e-6};
+  return {.name = "tiny",
+          .image_size = 8,
+          .patch_size = 4,
+          .in_channels = 3,
+          .width = 12,
+          .depth = 2,
+          .heads = 3,
+          .mlp_hidden = 17,
+          .classes = 3,
+          .norm_eps = 1e-6};
 }
 
 const std::vector<std::string> kClasses = {"a", "b", "c"};
 
 ModelFile tiny_file(const ModelSpec& spec, uint64_t seed) {
   const layers::Vit model(spec, {}, seed);
-  return {.spec = spec, .preprocess = {.resize = 0, .crop = spec.image_size}, .classes = {},
+  return {.spec = spec,
+          .preprocess = {.resize = 0, .crop = spec.image_size},
+          .classes = {},
           .weights = model.state_dict()};
 }
 
@@ -50,11 +61,12 @@ TEST_CASE("weights start from a model file; another architecture is refused and 
 
   ModelSpec wider = tiny_spec();
   wider.width = 24;
-  CHECK_THROWS_WITH_AS(make_network(config, wider, kClasses, false, silent), doctest::Contains("\"width\":24"),
-                       Error);
+  CHECK_THROWS_WITH_AS(make_network(config, wider, kClasses, false, silent),
+                       doctest::Contains("\"width\":24"), Error);
   config.init.adapt = true;
   CHECK_THROWS_AS(make_network(config, wider, kClasses, false, silent), Error);
-  CHECK_NOTHROW(make_network(config, wider, kClasses, true, silent));  // resumed: the file is not needed
+  CHECK_NOTHROW(
+      make_network(config, wider, kClasses, true, silent));  // resumed: the file is not needed
 }
 
 TEST_CASE("another number of classes needs init.adapt, which says what it changed") {
@@ -65,11 +77,12 @@ TEST_CASE("another number of classes needs init.adapt, which says what it change
   config.init.checkpoint = path;
   ModelSpec more = tiny_spec();
   more.classes = 7;
-  CHECK_THROWS_WITH_AS(make_network(config, more, kClasses, false, silent), doctest::Contains("init.adapt"),
-                       Error);
+  CHECK_THROWS_WITH_AS(make_network(config, more, kClasses, false, silent),
+                       doctest::Contains("init.adapt"), Error);
   config.init.adapt = true;
   std::string said;
-  const auto model = make_network(config, more, kClasses, false, [&](const std::string& line) { said += line; });
+  const auto model =
+      make_network(config, more, kClasses, false, [&](const std::string& line) { said += line; });
   CHECK(model->spec().classes == 7);
   CHECK(said.find("head") != std::string::npos);
 }
@@ -104,14 +117,17 @@ TEST_CASE("a teacher must see the student's images and know its classes") {
 
   file.classes = {"a", "b", "d"};
   save_model(path, file);
-  CHECK_THROWS_WITH_AS(make_teacher(config, tiny_spec(), kClasses), doctest::Contains("other names"), Error);
+  CHECK_THROWS_WITH_AS(make_teacher(config, tiny_spec(), kClasses),
+                       doctest::Contains("other names"), Error);
   file.classes.clear();
   file.preprocess.mean = {0.5f, 0.5f, 0.5f};
   save_model(path, file);
-  CHECK_THROWS_WITH_AS(make_teacher(config, tiny_spec(), kClasses), doctest::Contains("normalisation"), Error);
+  CHECK_THROWS_WITH_AS(make_teacher(config, tiny_spec(), kClasses),
+                       doctest::Contains("normalisation"), Error);
   spec.image_size = 16;
   save_model(path, tiny_file(spec, 1));
-  CHECK_THROWS_WITH_AS(make_teacher(config, tiny_spec(), kClasses), doctest::Contains("16 pixels"), Error);
+  CHECK_THROWS_WITH_AS(make_teacher(config, tiny_spec(), kClasses), doctest::Contains("16 pixels"),
+                       Error);
 }
 
 TEST_CASE("a checkpoint is read back whole, and is a model file") {
@@ -119,8 +135,13 @@ TEST_CASE("a checkpoint is read back whole, and is a model file") {
   const std::string path = folder / "last.safetensors";
   const layers::Vit model(tiny_spec(), {}, 3);
   const Optimizer optimizer({}, model.named_parameters(), 2);
-  Checkpoint saved{.model = tiny_file(tiny_spec(), 4), .trained = {}, .optimizer = optimizer.state(),
-                   .state = {}, .config = "{}", .data_digest = "abc", .isa = "generic"};
+  Checkpoint saved{.model = tiny_file(tiny_spec(), 4),
+                   .trained = {},
+                   .optimizer = optimizer.state(),
+                   .state = {},
+                   .config = "{}",
+                   .data_digest = "abc",
+                   .isa = "generic"};
   saved.trained.emplace_back("train.head.bias", Tensor::full({3}, 7));
   saved.state.step = 12345678901;
   saved.state.loss_sum = 0.1 + 0.2;
@@ -141,15 +162,20 @@ TEST_CASE("a checkpoint is read back whole, and is a model file") {
 
 TEST_CASE("resuming names the options that differ, and lets those pass that change nothing") {
   const auto text = [](const char* json) { return nlohmann::json::parse(json).dump(); };
-  const std::string saved = text(R"({"out": "a", "train": {"epochs": 3, "lr": [1, 2]}, "log": {"every": 5}})");
+  const std::string saved =
+      text(R"({"out": "a", "train": {"epochs": 3, "lr": [1, 2]}, "log": {"every": 5}})");
   CHECK_NOTHROW(require_same_run("c", saved, saved));
-  CHECK_NOTHROW(require_same_run("c", saved, text(
-      R"({"out": "b", "train": {"epochs": 3, "lr": [1, 2]}, "log": {"every": 6}, "threads": 2})")));
+  CHECK_NOTHROW(require_same_run(
+      "c", saved,
+      text(
+          R"({"out": "b", "train": {"epochs": 3, "lr": [1, 2]}, "log": {"every": 6}, "threads": 2})")));
   CHECK_THROWS_WITH_AS(
-      require_same_run("c", saved, text(R"({"out": "a", "train": {"epochs": 4, "lr": [1, 2]}, "log": {}})")),
+      require_same_run("c", saved,
+                       text(R"({"out": "a", "train": {"epochs": 4, "lr": [1, 2]}, "log": {}})")),
       doctest::Contains("train.epochs (3 there, 4 now)"), Error);
   CHECK_THROWS_WITH_AS(
-      require_same_run("c", saved, text(R"({"out": "a", "train": {"epochs": 3, "lr": [1, 2, 3]}})")),
+      require_same_run("c", saved,
+                       text(R"({"out": "a", "train": {"epochs": 3, "lr": [1, 2, 3]}})")),
       doctest::Contains("train.lr.2 (absent there, 3 now)"), Error);
   CHECK_THROWS_WITH_AS(require_same_run("c", "{", saved), doctest::Contains("damaged"), Error);
 }

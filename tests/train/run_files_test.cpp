@@ -1,4 +1,5 @@
 // The files of a run: logs that can be cut back, progress text, the folder's lock.
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -14,8 +15,13 @@ using namespace shiftadd::train;
 namespace {
 
 EpochRecord epoch_record(int64_t epoch) {
-  EpochRecord record{.epoch = epoch, .step = 10 * epoch, .lr = 0.1, .train_loss = 1.5, .seconds = 2,
-                     .images_per_second = 100, .validation = {}};
+  EpochRecord record{.epoch = epoch,
+                     .step = 10 * epoch,
+                     .lr = 0.1,
+                     .train_loss = 1.5,
+                     .seconds = 2,
+                     .images_per_second = 100,
+                     .validation = {}};
   if (epoch != 2) {
     record.validation.emplace();
     record.validation->add(Tensor::from<float>({1, 2}, {1, 2}), std::vector<int64_t>{1});
@@ -25,7 +31,9 @@ EpochRecord epoch_record(int64_t epoch) {
 
 }  // namespace
 
-TEST_CASE("a log that is cut back to a position and written again equals one that was never interrupted") {
+TEST_CASE(
+    "a log that is cut back to a position and written again equals one that was never "
+    "interrupted") {
   const test::TemporaryFolder straight, resumed;
   {
     RunLog log(straight.path(), {}, true, 100);
@@ -45,7 +53,8 @@ TEST_CASE("a log that is cut back to a position and written again equals one tha
     RunLog log(resumed.path(), position, true, 200);
     log.write(epoch_record(2), 103);
   }
-  for (const std::string name : {"metrics.csv", "metrics.jsonl", "events.out.tfevents.100.shiftadd"})
+  for (const std::string name :
+       {"metrics.csv", "metrics.jsonl", "events.out.tfevents.100.shiftadd"})
     CHECK_MESSAGE(read_text(straight / name) == read_text(resumed / name), name);
   const std::string csv = read_text(straight / "metrics.csv");
   CHECK(csv.starts_with("epoch,step,lr,"));
@@ -69,9 +78,16 @@ TEST_CASE("durations and progress read well") {
   CHECK(duration_text(42) == "42s");
   CHECK(duration_text(185) == "3m05s");
   CHECK(duration_text(7620) == "2h07m");
-  const ProgressUpdate update{.epoch = 3, .epochs = 10, .step = 5, .steps_per_epoch = 10, .loss = 1.25,
-                              .lr = 5e-4, .images_per_second = 812.4, .seconds_left = 80};
-  CHECK(progress_text(update, false) == "epoch 3/10 step 5/10 loss 1.2500 lr 0.0005 812 img/s ETA 1m20s");
+  const ProgressUpdate update{.epoch = 3,
+                              .epochs = 10,
+                              .step = 5,
+                              .steps_per_epoch = 10,
+                              .loss = 1.25,
+                              .lr = 5e-4,
+                              .images_per_second = 812.4,
+                              .seconds_left = 80};
+  CHECK(progress_text(update, false) ==
+        "epoch 3/10 step 5/10 loss 1.2500 lr 0.0005 812 img/s ETA 1m20s");
   CHECK(progress_text(update, true).starts_with("epoch 3/10 [==========>         ] 5/10 "));
 }
 

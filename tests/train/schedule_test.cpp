@@ -18,8 +18,8 @@ TEST_CASE("cosine with warm-up is the golden curve") {
   const Tensor& expected = file.at("out.lr");
   const Tensor actual(expected.shape(), DType::kF64);
   for (int64_t epoch = 0; epoch < expected.numel(); ++epoch)
-    actual.data<double>()[epoch] = learning_rate(schedule, attributes.at("lr"), attributes.at("epochs"),
-                                                 static_cast<double>(epoch));
+    actual.data<double>()[epoch] = learning_rate(
+        schedule, attributes.at("lr"), attributes.at("epochs"), static_cast<double>(epoch));
   test::check_close(actual, expected, 1e-14, "lr");
 }
 

@@ -14,12 +14,22 @@ using namespace shiftadd::train;
 namespace {
 
 ModelSpec tiny_spec() {
-  return {.name = "tiny", .image_size = 8, .patch_size = 4, .in_channels = 3, .width = 12, .depth = 2,
-          .heads = 3, .mlp_hidden = 17, .classes = 3, .norm_eps = 1e-6};
+  return {.name = "tiny",
+          .image_size = 8,
+          .patch_size = 4,
+          .in_channels = 3,
+          .width = 12,
+          .depth = 2,
+          .heads = 3,
+          .mlp_hidden = 17,
+          .classes = 3,
+          .norm_eps = 1e-6};
 }
 
 data::Batch make_batch(int64_t rows) {
-  data::Batch batch{.images = Tensor({rows, 3, 8, 8}), .targets = Tensor::zeros({rows, 3}), .labels = {},
+  data::Batch batch{.images = Tensor({rows, 3, 8, 8}),
+                    .targets = Tensor::zeros({rows, 3}),
+                    .labels = {},
                     .samples = {}};
   const RandomStream random(3, 0);
   for (int64_t i = 0; i < batch.images.numel(); ++i)
@@ -32,8 +42,10 @@ data::Batch make_batch(int64_t rows) {
 }
 
 data::Batch rows_of(const data::Batch& batch, int64_t begin, int64_t end) {
-  return {.images = batch.images.slice(begin, end), .targets = batch.targets.slice(begin, end),
-          .labels = {batch.labels.begin() + begin, batch.labels.begin() + end}, .samples = {}};
+  return {.images = batch.images.slice(begin, end),
+          .targets = batch.targets.slice(begin, end),
+          .labels = {batch.labels.begin() + begin, batch.labels.begin() + end},
+          .samples = {}};
 }
 
 /// Trains a fresh network for some steps of `parts` batches each; returns its weights.
@@ -70,7 +82,8 @@ bool differ(const NamedTensors& a, const NamedTensors& b) {
 
 TEST_CASE("accumulated small batches are the big batch, to rounding") {
   LoopConfig loop;
-  loop.optimizer.kind = OptimizerConfig::Kind::kSgd;  // AdamW would turn rounding of tiny gradients into signs
+  loop.optimizer.kind =
+      OptimizerConfig::Kind::kSgd;  // AdamW would turn rounding of tiny gradients into signs
   loop.clip_norm = 0.5;
   const NamedTensors whole = train_some(1, loop);
   check_equal(train_some(2, loop), whole, 1e-4);
@@ -96,7 +109,8 @@ TEST_CASE("clipping shortens the step of plain SGD") {
   for (std::size_t i = 0; i < start.size(); ++i)
     for (int64_t j = 0; j < start[i].second.numel(); ++j)
       squares += std::pow(after[i].second.data<float>()[j] - start[i].second.data<float>()[j], 2);
-  CHECK(std::sqrt(squares) == doctest::Approx(1e-2 * 1e-3).epsilon(0.02));  // lr times the clipped norm
+  CHECK(std::sqrt(squares) ==
+        doctest::Approx(1e-2 * 1e-3).epsilon(0.02));  // lr times the clipped norm
 }
 
 TEST_CASE("a gradient that is not finite leaves the weights alone") {
