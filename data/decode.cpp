@@ -61,6 +61,7 @@ Image decode_image(std::span<const uint8_t> bytes, const std::string& name, bool
   // libjpeg notices a missing end marker itself.
   const ImageHeader header = read_header(bytes, name, !kHaveLibjpeg);
   if (!header.complete) throw user_error(name, ": the file is cut short");
+  if (!header.tables_fit) throw user_error(name, ": broken Huffman table");
   Image image = decode_kind(bytes, header, name);
   if (image.width != header.width || image.height != header.height)
     throw user_error(name, ": decodes to another size than its header gives");

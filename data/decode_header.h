@@ -14,6 +14,7 @@ struct ImageHeader {
   int64_t width = 0, height = 0;
   int orientation = 1;              // EXIF's 1..8, JPEG only
   bool complete = true;             // the container's end was seen: end marker, last chunk, all rows
+  bool tables_fit = true;           // JPEG read whole: no Huffman table claims more than the 256 codes there are
   std::size_t gif_control_flags = 0;  // GIF: offset of the first frame's control flags, 0 if it has none
   int64_t max_pixels_per_byte = 0;  // no coder of this format packs more pixels into a byte
 };

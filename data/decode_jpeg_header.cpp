@@ -8,7 +8,7 @@ namespace shiftadd::data {
 
 namespace {
 
-constexpr uint8_t kEndOfImage = 0xD9, kStartOfScan = 0xDA, kApp1 = 0xE1;
+constexpr uint8_t kEndOfImage = 0xD9, kStartOfScan = 0xDA, kApp1 = 0xE1, kHuffmanTables = 0xC4;
 
 int big16(const uint8_t* p) { return p[0] << 8 | p[1]; }
 
@@ -28,6 +28,19 @@ std::size_t find_marker(std::span<const uint8_t> bytes, std::size_t position) {
     if (bytes[position] != 0 && bytes[position] != 0xFF) return position;
   }
   return bytes.size();
+}
+
+// A DHT segment is a list of: class and index, 16 counts of codes by length, that many symbols. stb_image (2022) writes
+// behind its arrays when the counts add up to more than 256.
+bool huffman_tables_fit(std::span<const uint8_t> segment) {
+  while (!segment.empty()) {
+    if (segment.size() < 17) return false;
+    std::size_t codes = 0;
+    for (int i = 1; i <= 16; ++i) codes += segment[i];
+    if (codes > 256 || segment.size() < 17 + codes) return false;
+    segment = segment.subspan(17 + codes);
+  }
+  return true;
 }
 
 }  // namespace
@@ -85,6 +98,8 @@ void read_jpeg_header(std::span<const uint8_t> bytes, bool whole, ImageHeader& h
     } else if (marker == kApp1 && segment.size() > sizeof kExif &&
                std::equal(kExif, kExif + sizeof kExif, segment.begin())) {
       header.orientation = exif_orientation_of(segment.subspan(sizeof kExif));
+    } else if (marker == kHuffmanTables && whole) {
+      header.tables_fit = header.tables_fit && huffman_tables_fit(segment);
     } else if (marker == kStartOfScan && !whole) {
       return;
     }

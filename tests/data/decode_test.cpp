@@ -206,6 +206,25 @@ TEST_CASE("decode reads a 1x1 picture and BMP rows bottom up") {
   CHECK(std::equal(up.row(1), up.row(1) + 9, down.row(0)));
 }
 
+TEST_CASE("a Huffman table of more than 256 codes is found before a decoder sees it") {
+  // SOI, DHT with 255 + `more` codes of two lengths, EOI.
+  for (const int more : {1, 2}) {
+    std::vector<uint8_t> bytes{0xFF, 0xD8, 0xFF, 0xC4, 0, 0, 0};
+    std::vector<uint8_t> counts(16, 0);
+    counts[14] = static_cast<uint8_t>(more);
+    counts[15] = 255;
+    bytes.insert(bytes.end(), counts.begin(), counts.end());
+    bytes.insert(bytes.end(), 255 + more, 0);
+    bytes[4] = static_cast<uint8_t>((bytes.size() - 4) >> 8);
+    bytes[5] = static_cast<uint8_t>((bytes.size() - 4) & 255);
+    bytes.insert(bytes.end(), {0xFF, 0xD9});
+    ImageHeader header;
+    read_jpeg_header(bytes, true, header);
+    CHECK(header.complete);
+    CHECK(header.tables_fit == (more == 1));
+  }
+}
+
 TEST_CASE("a file cut short is an error wherever it is cut") {
   const std::string folder = test::shared_path("data/images-odd");
   if (folder.empty()) return;
