@@ -29,8 +29,7 @@ SHIFTADD_INLINE void multiply_rows(const float* a, int64_t lda, int rows, int64_
                                    int64_t n, float* c, int64_t ldc) {
   for (int64_t j = 0; j < n; j += kTileColumns)
     run_tile(rows, lda == 0, k, a, lda, b + j * k,
-             {c + j, ldc, static_cast<int>(n - j < kTileColumns ? n - j : kTileColumns), false, nullptr,
-              nullptr, 0});
+             {c + j, ldc, static_cast<int>(n - j < kTileColumns ? n - j : kTileColumns)});
 }
 
 // Calls body(first row, rows) for tiles of [begin, end) whose heights differ by at most one.

@@ -7,7 +7,6 @@
 
 #include "core/cpu/gemm.h"
 #include "core/cpu/simd/gemm_tile.h"
-#include "core/cpu/simd/math.h"
 #include "core/parallel.h"
 
 namespace shiftadd {
@@ -62,39 +61,13 @@ struct Slab {
   void tile_at(int64_t ti, int64_t tj) const {
     const int64_t i = row(ti), j = tj * kTileColumns;
     const int rows = static_cast<int>(row(ti + 1) - i), columns = valid_columns(g.n, tj);
-    const float* b = packed_b + j * k;
-    if (g.activation == Activation::kNone) {
-      const TileOut out = {g.c + i * g.ldc + j,
-                           g.ldc,
-                           columns,
-                           g.accumulate,
-                           g.bias ? g.bias + j : nullptr,
-                           g.residual ? g.residual + i * g.ldr + j : nullptr,
-                           g.ldr};
-      run(rows, ti, i, b, out);
-    } else {
-      // The sum waits in L1: residual may be c itself.
-      alignas(64) float sum[kTileRows * kTileColumns];
-      run(rows, ti, i, b, {sum, kTileColumns, columns, false, g.bias ? g.bias + j : nullptr, nullptr, 0});
-      activate(sum, i, j, rows, columns);
-    }
-  }
-
-  void run(int rows, int64_t ti, int64_t i, const float* b, const TileOut& out) const {
-    run_tile(rows, packed_a, k, packed_a ? a + ti * kTileRows * k : a + i * g.lda, g.lda, b, out);
-  }
-
-  void activate(const float* sum, int64_t i, int64_t j, int rows, int columns) const {
-    for (int r = 0; r < rows; ++r) {
-      float* c = g.c + (i + r) * g.ldc + j;
-      const float* residual = g.residual ? g.residual + (i + r) * g.ldr + j : nullptr;
-      for (int at = 0; at < columns; at += kWidth) {
-        const int n = columns - at < kWidth ? columns - at : kWidth;
-        Vec x = gelu(load(sum + r * kTileColumns + at, n));
-        if (residual) x = x + load(residual + at, n);
-        store(c + at, x, n);
-      }
-    }
+    TileOut out = {g.c + i * g.ldc + j, g.ldc, columns};
+    out.accumulate = g.accumulate;
+    out.bias = g.bias ? g.bias + j : nullptr;
+    out.activation = g.activation;
+    out.residual = g.residual ? g.residual + i * g.ldr + j : nullptr;
+    out.ldr = g.ldr;
+    run_tile(rows, packed_a, k, packed_a ? a + ti * kTileRows * k : a + i * g.lda, g.lda, packed_b + j * k, out);
   }
 
   // Row panels [begin, end) of a transposed a.

@@ -8,7 +8,8 @@
 
 #include <utility>
 
-#include "core/cpu/simd/vec.h"
+#include "core/cpu/simd/math.h"
+#include "core/kernels.h"
 
 namespace shiftadd {
 namespace {
@@ -20,79 +21,67 @@ constexpr int kTileRows = 14;
 constexpr int kTileRows = 6;
 #endif
 
-// Where a tile goes: c[r][j] = sum, or c += sum, or sum + bias[j] + residual[r][j].
+// Where a tile goes: c = act(sum + bias) + residual, or c += sum.
 struct TileOut {
   float* c;
   int64_t ldc;
   int columns;  // valid ones, 1 .. kTileColumns
-  bool accumulate;
-  const float* bias;  // of these columns, or null
-  const float* residual;
-  int64_t ldr;
+  bool accumulate = false;
+  const float* bias = nullptr;  // of these columns, or null
+  Activation activation = Activation::kNone;
+  const float* residual = nullptr;
+  int64_t ldr = 0;
 };
 
-template <int N, class Body>
-SHIFTADD_INLINE void unrolled(Body body) {
-  [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) {
-    (body(std::integral_constant<int, i>{}), ...);
-  }(std::make_integer_sequence<int, N>{});
-}
-
-template <int kVectors>
-SHIFTADD_INLINE void write_row(const Vec* sum, const TileOut& out, int row) {
-  unrolled<kVectors>([&](auto v) __attribute__((always_inline)) {
-    const int at = v * kWidth;
-    const int n = out.columns - at < kWidth ? out.columns - at : kWidth;
-    if (n <= 0) return;
-    float* c = out.c + row * out.ldc + at;
-    Vec x = sum[v];
-    if (n == kWidth) {
-      if (out.accumulate) x = x + load(c);
-      if (out.bias) x = x + load(out.bias + at);
-      if (out.residual) x = x + load(out.residual + row * out.ldr + at);
-      store(c, x);
-    } else {
-      if (out.accumulate) x = x + load(c, n);
-      if (out.bias) x = x + load(out.bias + at, n);
-      if (out.residual) x = x + load(out.residual + row * out.ldr + at, n);
-      store(c, x, n);
-    }
-  });
+// sum: rows of kTileColumns, in L1. Read before c is written: residual may be c itself.
+SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out) {
+  for (int r = 0; r < rows; ++r, sum += kTileColumns) {
+    float* c = out.c + r * out.ldc;
+    const float* residual = out.residual ? out.residual + r * out.ldr : nullptr;
+    for_vectors(0, out.columns, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+      Vec x = load(sum + j);
+      if (out.accumulate) x = x + load(c + j, lanes);
+      if (out.bias) x = x + load(out.bias + j, lanes);
+      if (out.activation == Activation::kGelu) x = gelu(x);
+      if (residual) x = x + load(residual + j, lanes);
+      store(c + j, x, lanes);
+    });
+  }
 }
 
 // a: element (r, p) at a[r * lda + p], or, packed, at a[p * kTileRows + r]. b: packed, b[p * kTileColumns + j].
 // Each element is one chain of FMAs over p from zero: its bits are the same in every instance. kVectors 1
 // leaves out the second half of a panel that has at most kWidth columns.
 template <int kRows, int kVectors, bool kPackedA>
-void tile(int64_t k, const float* a, int64_t lda, const float* b, const TileOut& out) {
+void tile(int64_t k, const float* a, int64_t lda, const float* b, float* out) {
   Vec sum[kRows][kVectors];
-  unrolled<kRows>([&](auto r) __attribute__((always_inline)) {
-    unrolled<kVectors>([&](auto v) __attribute__((always_inline)) { sum[r][v] = zero(); });
-  });
+#pragma GCC unroll 14
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) sum[r][v] = zero();
   // Three rows share a pointer: p, p + lda and p + 2 lda are addressing modes, 14 pointers are spills.
   constexpr int kGroups = (kRows + 2) / 3;
   const float* row[kGroups];
-  if constexpr (!kPackedA)
-    unrolled<kGroups>([&](auto g) __attribute__((always_inline)) { row[g] = a + 3 * g * lda; });
-  for (int64_t p = 0; p < k; ++p) {
+#pragma GCC unroll 5
+  for (int g = 0; g < kGroups; ++g) row[g] = kPackedA ? a : a + 3 * g * lda;
+  for (int64_t p = 0; p < k; ++p, b += kTileColumns) {
     Vec column[kVectors];
-    unrolled<kVectors>([&](auto v) __attribute__((always_inline)) { column[v] = load(b + v * kWidth); });
-    b += kTileColumns;
-    unrolled<kRows>([&](auto r) __attribute__((always_inline)) {
-      const Vec x = set1(kPackedA ? a[r] : row[r / 3][(r % 3) * lda]);
-      unrolled<kVectors>([&](auto v) __attribute__((always_inline)) {
-        sum[r][v] = fma(x, column[v], sum[r][v]);
-      });
-    });
-    if constexpr (kPackedA)
-      a += kTileRows;
-    else
-      unrolled<kGroups>([&](auto g) __attribute__((always_inline)) { ++row[g]; });
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) column[v] = load(b + v * kWidth);
+#pragma GCC unroll 14
+    for (int r = 0; r < kRows; ++r) {
+      const Vec x = set1(kPackedA ? a[p * kTileRows + r] : row[r / 3][(r % 3) * lda + p]);
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) sum[r][v] = fma(x, column[v], sum[r][v]);
+    }
   }
-  unrolled<kRows>([&](auto r) __attribute__((always_inline)) { write_row<kVectors>(sum[r], out, r); });
+#pragma GCC unroll 14
+  for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < kVectors; ++v) store(out + r * kTileColumns + v * kWidth, sum[r][v]);
 }
 
-using TileFunction = void (*)(int64_t k, const float* a, int64_t lda, const float* b, const TileOut& out);
+using TileFunction = void (*)(int64_t k, const float* a, int64_t lda, const float* b, float* out);
 
 template <int kVectors, bool kPackedA, int... rows>
 constexpr void fill_tiles(TileFunction* table, std::integer_sequence<int, rows...>) {
@@ -112,29 +101,35 @@ struct TileTable {
 constexpr TileTable kTiles;
 
 /// The tile of `rows` rows, 1 .. kTileRows, at the operands described at tile().
-SHIFTADD_INLINE void run_tile(int rows, bool packed_a, int64_t k, const float* a, int64_t lda, const float* b,
+inline void run_tile(int rows, bool packed_a, int64_t k, const float* a, int64_t lda, const float* b,
                               const TileOut& out) {
-  kTiles.of[out.columns > kWidth][packed_a][rows](k, a, lda, b, out);
+  alignas(64) float sum[kTileRows * kTileColumns];
+  kTiles.of[out.columns > kWidth][packed_a][rows](k, a, lda, b, sum);
+  write_tile(sum, rows, out);
 }
 
 // Eight rows of eight, transposed: out[j * ldo + i] = in[i * ldi + j].
 SHIFTADD_INLINE void transpose8(const float* in, int64_t ldi, float* out, int64_t ldo) {
   __m256 r[8], t[8];
-  unrolled<8>([&](auto i) __attribute__((always_inline)) { r[i] = _mm256_loadu_ps(in + i * ldi); });
-  unrolled<4>([&](auto i) __attribute__((always_inline)) {
-    t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
-    t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
-  });
-  unrolled<2>([&](auto h) __attribute__((always_inline)) {
-    r[4 * h] = _mm256_shuffle_ps(t[4 * h], t[4 * h + 2], 0x44);
-    r[4 * h + 1] = _mm256_shuffle_ps(t[4 * h], t[4 * h + 2], 0xee);
-    r[4 * h + 2] = _mm256_shuffle_ps(t[4 * h + 1], t[4 * h + 3], 0x44);
-    r[4 * h + 3] = _mm256_shuffle_ps(t[4 * h + 1], t[4 * h + 3], 0xee);
-  });
-  unrolled<4>([&](auto i) __attribute__((always_inline)) {
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(in + i * ldi);
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
     _mm256_storeu_ps(out + i * ldo, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
     _mm256_storeu_ps(out + (i + 4) * ldo, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
-  });
+  }
 }
 
 /// One panel of B, k x kTileColumns, columns beyond `columns` zero. b: (k, n) rows, or (n, k) when transposed.
