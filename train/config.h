@@ -85,7 +85,6 @@ struct LoopConfig {
   double ema_decay = 0;   // 0: off
   std::vector<std::string> freeze;  // parameter names with '*' (matches_pattern)
   int64_t eval_every = 1;           // epochs; the last epoch is always evaluated
-  enum class Precision : uint8_t { kFp32 } precision = Precision::kFp32;
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
   TeacherConfig teacher;

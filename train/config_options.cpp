@@ -203,7 +203,6 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
           "Parameters that stay, by name; * is any run of characters: \"blocks.*\".");
   v.integer("eval_every", t.eval_every, count(1),
             "Epochs between evaluations; the last epoch always has one.");
-  choice(v, "precision", t.precision, {"fp32"}, "Arithmetic of the forward and backward pass.");
 
   OptimizerConfig& o = t.optimizer;
   v.begin("optimizer", "How gradients become steps.");

@@ -70,7 +70,7 @@ TEST_CASE("train config: every value arrives") {
       "label_smoothing": 0.1, "class_weights": [1, 3], "repeated_augmentation": 3, "workers": 0,
       "prefetch": 2, "cache_mib": 5, "broken": "quarantine"},
     "train": {"epochs": 7, "batch": 9, "accumulate": 2, "max_steps": 100, "clip_norm": 1, "ema_decay": 0.99,
-      "freeze": ["blocks.*", "norm.*"], "eval_every": 2, "precision": "fp32",
+      "freeze": ["blocks.*", "norm.*"], "eval_every": 2,
       "optimizer": {"kind": "sgd", "lr": 0.1, "weight_decay": 0.2, "betas": [0.8, 0.9], "eps": 1e-6,
         "momentum": 0.5, "nesterov": true, "layer_decay": 0.75},
       "schedule": {"kind": "step", "warmup_epochs": 1.5, "warmup_lr": 1e-7, "min_lr": 1e-5,
