@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numbers>
 
 #include "core/error.h"
 #include "core/random.h"
@@ -25,7 +26,7 @@ double luminance(const Color& c) { return 0.299 * c[0] + 0.587 * c[1] + 0.114 * 
 /// Two colours that differ visibly, and in brightness. Both have the same distribution, so that neither says which is
 /// the figure.
 std::pair<Color, Color> contrasting_colors(Random& random) {
-  constexpr double kContrast = 55;
+  constexpr double kContrast = 70;
   for (;;) {
     const Color a = random_color(random), b = random_color(random);
     if (std::abs(luminance(a) - luminance(b)) >= kContrast) return {a, b};
@@ -39,7 +40,7 @@ struct Scratch {
   explicit Scratch(Random& random) : color(random_color(random)) {
     x = random.uniform();
     y = random.uniform();
-    const double angle = random.uniform(0, 6.283185307179586), length = random.uniform(0.06, 0.2);
+    const double angle = random.uniform(0, 2 * std::numbers::pi), length = random.uniform(0.06, 0.2);
     along_x = length * std::cos(angle);
     along_y = length * std::sin(angle);
     half_width = random.uniform(0.012, 0.03);
@@ -66,9 +67,9 @@ Image synthetic_image(int64_t size, int64_t label, int64_t index, uint64_t seed)
   // Light falls unevenly: up to 25 levels brighter on one side, the same for figure and ground.
   const double light_x = random.uniform(-25, 25), light_y = random.uniform(-25, 25);
   std::vector<Scratch> scratches;
-  for (int64_t count = random.below(5); count > 0; --count) scratches.emplace_back(random);
-  const std::size_t behind = scratches.size() / 2;  // the first half lies under the figure
-  const double noise = random.uniform(2, 14);
+  for (int64_t count = random.below(4); count > 0; --count) scratches.emplace_back(random);
+  const std::size_t behind = scratches.size() / 2;  // these lie under the figure
+  const double noise = random.uniform(2, 10);
 
   const auto color_at = [&](double x, double y) {
     const Color* color = &outside;

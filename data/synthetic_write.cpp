@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kStampName = "/synthetic.txt";
 constexpr std::string_view kStampStart = "shiftadd synthetic image set";
-constexpr int kDrawing = 1;                     // raised whenever the drawing changes
+constexpr int kDrawing = 2;                     // raised whenever the drawing changes
 constexpr int64_t kFirstValIndex = 1'000'000'000;  // beyond every training image
 constexpr int kJpegQuality = 92;
 
