@@ -13,22 +13,26 @@ double bilinear(const std::array<double, 4>& v, double d) { return v[1] + d * (v
 
 // Cubic convolution with a = -1 (Pillow's transform; its resize uses -0.5).
 double bicubic(const std::array<double, 4>& v, double d) {
-  const double linear = v[2] - v[0], square = 2 * (v[0] - v[1]) + v[2] - v[3], cube = v[1] - v[0] - v[2] + v[3];
+  const double linear = v[2] - v[0], square = 2 * (v[0] - v[1]) + v[2] - v[3],
+               cube = v[1] - v[0] - v[2] + v[3];
   return v[1] + d * (linear + d * (square + d * cube));
 }
 
 }  // namespace
 
-Image transform(const Image& source, const Affine& matrix, Interpolation filter, const Colour& fill) {
+Image transform(const Image& source, const Affine& matrix, Interpolation filter,
+                const Colour& fill) {
   const auto blend = filter == Interpolation::kBicubic ? bicubic : bilinear;
-  const int reach = filter == Interpolation::kBicubic ? 1 : 0;  // taps before and behind the middle two
+  const int reach =
+      filter == Interpolation::kBicubic ? 1 : 0;  // taps before and behind the middle two
   const auto width = static_cast<double>(source.width), height = static_cast<double>(source.height);
   Image result = source;
   for (int64_t y = 0; y < result.height; ++y) {
     uint8_t* out = result.row(y);
     for (int64_t x = 0; x < result.width; ++x, out += 3) {
       const double cx = static_cast<double>(x) + 0.5, cy = static_cast<double>(y) + 0.5;
-      const double sx = matrix[0] * cx + matrix[1] * cy + matrix[2], sy = matrix[3] * cx + matrix[4] * cy + matrix[5];
+      const double sx = matrix[0] * cx + matrix[1] * cy + matrix[2],
+                   sy = matrix[3] * cx + matrix[4] * cy + matrix[5];
       if (!(sx >= 0 && sx < width && sy >= 0 && sy < height)) {
         std::copy(fill.begin(), fill.end(), out);
         continue;
@@ -37,11 +41,14 @@ Image transform(const Image& source, const Affine& matrix, Interpolation filter,
       const double dx = sx - 0.5 - left, dy = sy - 0.5 - top;
       std::array<int64_t, 4> columns{};
       for (int k = 1 - reach; k <= 2 + reach; ++k)
-        columns[k] = 3 * std::clamp<int64_t>(static_cast<int64_t>(left) + k - 1, 0, source.width - 1);
+        columns[k] =
+            3 * std::clamp<int64_t>(static_cast<int64_t>(left) + k - 1, 0, source.width - 1);
       for (int c = 0; c < 3; ++c) {
         std::array<double, 4> rows{};
         for (int j = 1 - reach; j <= 2 + reach; ++j) {
-          const uint8_t* row = source.row(std::clamp<int64_t>(static_cast<int64_t>(top) + j - 1, 0, source.height - 1)) + c;
+          const uint8_t* row = source.row(std::clamp<int64_t>(static_cast<int64_t>(top) + j - 1, 0,
+                                                              source.height - 1)) +
+                               c;
           std::array<double, 4> values{};
           for (int k = 1 - reach; k <= 2 + reach; ++k) values[k] = row[columns[k]];
           rows[j] = blend(values, dx);
@@ -54,7 +61,8 @@ Image transform(const Image& source, const Affine& matrix, Interpolation filter,
 }
 
 Affine rotation(double degrees, int64_t width, int64_t height) {
-  const double angle = -degrees * std::numbers::pi / 180, cosine = std::cos(angle), sine = std::sin(angle);
+  const double angle = -degrees * std::numbers::pi / 180, cosine = std::cos(angle),
+               sine = std::sin(angle);
   const double x = static_cast<double>(width) / 2, y = static_cast<double>(height) / 2;
   return {cosine, sine, x - cosine * x - sine * y, -sine, cosine, y + sine * x - cosine * y};
 }
@@ -62,7 +70,8 @@ Affine rotation(double degrees, int64_t width, int64_t height) {
 void flip_horizontally(Image& image) {
   for (int64_t y = 0; y < image.height; ++y) {
     uint8_t* row = image.row(y);
-    for (int64_t x = 0; x < image.width / 2; ++x) std::swap_ranges(row + 3 * x, row + 3 * x + 3, row + 3 * (image.width - 1 - x));
+    for (int64_t x = 0; x < image.width / 2; ++x)
+      std::swap_ranges(row + 3 * x, row + 3 * x + 3, row + 3 * (image.width - 1 - x));
   }
 }
 

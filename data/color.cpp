@@ -12,12 +12,15 @@ using Table = std::array<uint8_t, 256>;
 
 // degenerate + factor * (value - degenerate), truncated and clamped.
 uint8_t blend(int degenerate, int value, float factor) {
-  const float mixed = static_cast<float>(degenerate) + factor * static_cast<float>(value - degenerate);
+  const float mixed =
+      static_cast<float>(degenerate) + factor * static_cast<float>(value - degenerate);
   return mixed <= 0 ? 0 : mixed >= 255 ? 255 : static_cast<uint8_t>(mixed);
 }
 
 // ITU-R 601 luma with 16 fraction bits.
-int luma(const uint8_t* rgb) { return (rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16; }
+int luma(const uint8_t* rgb) {
+  return (rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16;
+}
 
 template <class Entry>
 void map_values(Image& image, Entry entry) {
@@ -33,7 +36,8 @@ void map_channels(Image& image, MakeTable make_table) {
     std::array<int64_t, 256> histogram{};
     for (std::size_t i = c; i < image.pixels.size(); i += 3) ++histogram[image.pixels[i]];
     const Table table = make_table(histogram);
-    for (std::size_t i = c; i < image.pixels.size(); i += 3) image.pixels[i] = table[image.pixels[i]];
+    for (std::size_t i = c; i < image.pixels.size(); i += 3)
+      image.pixels[i] = table[image.pixels[i]];
   }
 }
 
@@ -71,8 +75,8 @@ void adjust_sharpness(Image& image, double factor) {
     uint8_t* out = image.row(y);
     const uint8_t *above = source.row(y - 1), *here = source.row(y), *below = source.row(y + 1);
     for (int64_t i = 3; i < (image.width - 1) * 3; ++i) {
-      const int sum = above[i - 3] + above[i] + above[i + 3] + here[i - 3] + 5 * here[i] + here[i + 3] + below[i - 3] +
-                      below[i] + below[i + 3];
+      const int sum = above[i - 3] + above[i] + above[i + 3] + here[i - 3] + 5 * here[i] +
+                      here[i + 3] + below[i - 3] + below[i] + below[i + 3];
       const int smooth = (2 * sum + 13) / 26;  // sum / 13, rounded
       out[i] = blend(smooth, here[i], static_cast<float>(factor));
     }
@@ -87,7 +91,8 @@ void autocontrast(Image& image) {
     Table table = identity();
     if (high <= low) return table;
     const double scale = 255.0 / (high - low), offset = -low * scale;
-    for (int v = 0; v < 256; ++v) table[v] = static_cast<uint8_t>(std::clamp(static_cast<int>(v * scale + offset), 0, 255));
+    for (int v = 0; v < 256; ++v)
+      table[v] = static_cast<uint8_t>(std::clamp(static_cast<int>(v * scale + offset), 0, 255));
     return table;
   });
 }

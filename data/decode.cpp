@@ -17,11 +17,14 @@ constexpr bool kHaveLibjpeg = true;
 constexpr bool kHaveLibjpeg = false;
 #endif
 
-// EXIF orientation o: 2 mirror, 3 turn 180, 4 flip, 5 transpose, 6 turn right, 7 transverse, 8 turn left.
+// EXIF orientation o: 2 mirror, 3 turn 180, 4 flip, 5 transpose, 6 turn right, 7 transverse, 8 turn
+// left.
 Image upright(const Image& source, int orientation) {
   const bool swapped = orientation >= 5;
-  const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-  const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+  const bool from_right =
+      orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+  const bool from_bottom =
+      orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
   Image result;
   result.width = swapped ? source.height : source.width;
   result.height = swapped ? source.width : source.height;
@@ -38,16 +41,19 @@ Image upright(const Image& source, int orientation) {
   return result;
 }
 
-// A GIF's transparent pixels keep their palette colour in Pillow, while stb_image leaves them undrawn: the
-// transparency bit of the first frame is cleared in a copy.
-Image decode_gif(std::span<const uint8_t> bytes, const ImageHeader& header, const std::string& name) {
-  if (header.gif_control_flags == 0 || !(bytes[header.gif_control_flags] & 1)) return decode_with_stb(bytes, name);
+// A GIF's transparent pixels keep their palette colour in Pillow, while stb_image leaves them
+// undrawn: the transparency bit of the first frame is cleared in a copy.
+Image decode_gif(std::span<const uint8_t> bytes, const ImageHeader& header,
+                 const std::string& name) {
+  if (header.gif_control_flags == 0 || !(bytes[header.gif_control_flags] & 1))
+    return decode_with_stb(bytes, name);
   std::vector<uint8_t> opaque(bytes.begin(), bytes.end());
   opaque[header.gif_control_flags] &= 0xFE;
   return decode_with_stb(opaque, name);
 }
 
-Image decode_kind(std::span<const uint8_t> bytes, const ImageHeader& header, const std::string& name) {
+Image decode_kind(std::span<const uint8_t> bytes, const ImageHeader& header,
+                  const std::string& name) {
 #ifdef SHIFTADD_HAVE_JPEG
   if (header.kind == FileKind::kJpeg) return decode_with_libjpeg(bytes, name);
 #endif

@@ -8,8 +8,8 @@
 
 namespace shiftadd::data {
 
-/// libjpeg-turbo with its defaults (accurate integer DCT, smooth chroma), as Pillow uses it. Throws Error (user).
-/// Only where SHIFTADD_HAVE_JPEG is defined.
+/// libjpeg-turbo with its defaults (accurate integer DCT, smooth chroma), as Pillow uses it. Throws
+/// Error (user). Only where SHIFTADD_HAVE_JPEG is defined.
 Image decode_with_libjpeg(std::span<const uint8_t> bytes, const std::string& name);
 std::string libjpeg_version();
 

@@ -29,8 +29,8 @@ void read_png(std::span<const uint8_t> bytes, ImageHeader& header) {
   if (bytes.size() < 33 || big32(&bytes[8]) != 13 || big32(&bytes[12]) != kIhdr) return;
   header.width = big32(&bytes[16]);
   header.height = big32(&bytes[20]);
-  // Deflate's best ratio is 1032 to 1, and a pixel may be one bit; a small allowance (in the check) covers
-  // the zlib header of tiny images.
+  // Deflate's best ratio is 1032 to 1, and a pixel may be one bit; a small allowance (in the check)
+  // covers the zlib header of tiny images.
   const int64_t depth = std::max<int64_t>(1, bytes[24]);
   const int64_t samples = bytes[25] == 2 ? 3 : bytes[25] == 4 ? 2 : bytes[25] == 6 ? 4 : 1;
   header.max_pixels_per_byte = std::max<int64_t>(1, 1032 * 8 / (depth * samples));
@@ -64,7 +64,8 @@ void read_bmp(std::span<const uint8_t> bytes, const std::string& name, ImageHead
     bits = little16(&bytes[28]);
     const uint32_t compression = little32(&bytes[30]);
     if (compression != 0 && compression != 3)
-      throw user_error(name, ": run-length coded or embedded BMP is not supported: save it uncompressed");
+      throw user_error(name,
+                       ": run-length coded or embedded BMP is not supported: save it uncompressed");
   }
   if (header.width <= 0 || header.width > kMaxPixels || bits < 1 || bits > 32) return;
   header.max_pixels_per_byte = std::max<int64_t>(1, 8 / bits);
@@ -128,10 +129,12 @@ ImageHeader read_header(std::span<const uint8_t> bytes, const std::string& name,
   if (header.width <= 0 || header.height <= 0)
     throw user_error(name, ": broken or cut short: its header gives no valid image size");
   if (header.width > kMaxPixels / header.height)
-    throw user_error(name, ": ", header.width, " x ", header.height, " pixels exceed the limit of 2^28");
+    throw user_error(name, ": ", header.width, " x ", header.height,
+                     " pixels exceed the limit of 2^28");
   const auto size = static_cast<int64_t>(bytes.size());
   if (header.width * header.height > size * header.max_pixels_per_byte)
-    throw user_error(name, ": cut short: ", size, " bytes cannot hold ", header.width, " x ", header.height, " pixels");
+    throw user_error(name, ": cut short: ", size, " bytes cannot hold ", header.width, " x ",
+                     header.height, " pixels");
   return header;
 }
 

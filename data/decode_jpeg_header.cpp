@@ -18,8 +18,8 @@ bool is_frame_header(uint8_t marker) {
   return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
 }
 
-// The next byte pair FF xx that is a marker, from `position`: xx is neither a stuffed 0 nor another FF.
-// Returns the offset of xx, or bytes.size().
+// The next byte pair FF xx that is a marker, from `position`: xx is neither a stuffed 0 nor another
+// FF. Returns the offset of xx, or bytes.size().
 std::size_t find_marker(std::span<const uint8_t> bytes, std::size_t position) {
   while (position + 1 < bytes.size()) {
     const void* found = std::memchr(bytes.data() + position, 0xFF, bytes.size() - position - 1);
@@ -30,8 +30,8 @@ std::size_t find_marker(std::span<const uint8_t> bytes, std::size_t position) {
   return bytes.size();
 }
 
-// A DHT segment is a list of: class and index, 16 counts of codes by length, that many symbols. stb_image (2022) writes
-// behind its arrays when the counts add up to more than 256.
+// A DHT segment is a list of: class and index, 16 counts of codes by length, that many symbols.
+// stb_image (2022) writes behind its arrays when the counts add up to more than 256.
 bool huffman_tables_fit(std::span<const uint8_t> segment) {
   while (!segment.empty()) {
     if (segment.size() < 17) return false;
@@ -73,8 +73,8 @@ int exif_orientation_of(std::span<const uint8_t> tiff) {
 
 void read_jpeg_header(std::span<const uint8_t> bytes, bool whole, ImageHeader& header) {
   static constexpr uint8_t kExif[] = {'E', 'x', 'i', 'f', 0, 0};
-  // The sparsest legal scan spends one bit a block on a DC coefficient; odd sampling factors (4x1 beside 1x4)
-  // leave 8 blocks in a 32 x 32 unit.
+  // The sparsest legal scan spends one bit a block on a DC coefficient; odd sampling factors (4x1
+  // beside 1x4) leave 8 blocks in a 32 x 32 unit.
   header.max_pixels_per_byte = 1024;
   header.complete = !whole;
   std::size_t position = find_marker(bytes, 2);

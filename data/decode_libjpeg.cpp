@@ -1,25 +1,26 @@
 // JPEG through libjpeg-turbo; empty where the build has none.
 #ifdef SHIFTADD_HAVE_JPEG
-#include <csetjmp>
-#include <cstdio>
-
-#include <jpeglib.h>
-
-#include <jerror.h>
-
 #include <algorithm>
 #include <array>
+#include <csetjmp>
+#include <cstdio>
 #include <vector>
 
 #include "core/error.h"
 #include "data/decode_codecs.h"
 
+// jpeglib.h leaves the declaration of size_t and FILE to its user, and jerror.h comes after it.
+// clang-format off
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
+
 namespace shiftadd::data {
 
 namespace {
 
-// libjpeg reports errors by a callback that must not return. longjmp (not a C++ exception through C frames)
-// leaves the library; no object with a destructor lives between setjmp and longjmp.
+// libjpeg reports errors by a callback that must not return. longjmp (not a C++ exception through C
+// frames) leaves the library; no object with a destructor lives between setjmp and longjmp.
 struct ErrorManager {
   jpeg_error_mgr base;
   std::jmp_buf jump;
@@ -32,8 +33,8 @@ struct ErrorManager {
   std::longjmp(manager->jump, 1);
 }
 
-// Warnings that mean missing or damaged picture data are errors here; harmless ones (stray bytes between
-// segments, unknown revision numbers) are not.
+// Warnings that mean missing or damaged picture data are errors here; harmless ones (stray bytes
+// between segments, unknown revision numbers) are not.
 void on_message(j_common_ptr info, int level) {
   if (level >= 0) return;
   switch (info->err->msg_code) {
@@ -48,7 +49,8 @@ void on_message(j_common_ptr info, int level) {
   }
 }
 
-// A progressive file may repeat scans without end over a large canvas: honest encoders write about ten.
+// A progressive file may repeat scans without end over a large canvas: honest encoders write about
+// ten.
 void limit_scans(j_common_ptr info) {
   constexpr int kMaxScans = 500;
   const auto* decoder = reinterpret_cast<j_decompress_ptr>(info);
@@ -109,11 +111,13 @@ int multiply_255(int a, int b) {
   return (product + (product >> 8)) >> 8;
 }
 
-// CMYK as Adobe stores it (inverted: 255 is no ink) to RGB by Pillow's formula: white left by black, less ink of it.
+// CMYK as Adobe stores it (inverted: 255 is no ink) to RGB by Pillow's formula: white left by
+// black, less ink of it.
 void cmyk_to_rgb(const uint8_t* from, uint8_t* to, int64_t pixels) {
   for (int64_t i = 0; i < pixels; ++i, from += 4, to += 3) {
     const int light = from[3];
-    for (int c = 0; c < 3; ++c) to[c] = static_cast<uint8_t>(std::max(0, light - multiply_255(255 - from[c], light)));
+    for (int c = 0; c < 3; ++c)
+      to[c] = static_cast<uint8_t>(std::max(0, light - multiply_255(255 - from[c], light)));
   }
 }
 
@@ -138,7 +142,8 @@ Image decode_with_libjpeg(std::span<const uint8_t> bytes, const std::string& nam
       wanted = static_cast<unsigned>(std::min(kRows, image.height - y));
       for (unsigned i = 0; i < wanted; ++i) rows[i] = image.row(y + i);
     }
-    if (!reader.read(rows.data(), wanted, &got)) throw user_error(name, ": cannot be decoded: ", reader.error());
+    if (!reader.read(rows.data(), wanted, &got))
+      throw user_error(name, ": cannot be decoded: ", reader.error());
     if (got == 0) throw user_error(name, ": cut short at row ", y);
     if (cmyk) cmyk_to_rgb(cmyk_row.data(), image.row(y), image.width);
     y += got;

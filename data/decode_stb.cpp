@@ -29,7 +29,8 @@ Image decode_with_stb(std::span<const uint8_t> bytes, const std::string& name) {
   int width = 0, height = 0, channels = 0;
   // Asked for 3 channels stb_image drops alpha without blending, as Pillow's convert("RGB").
   std::unique_ptr<stbi_uc, decltype(&std::free)> pixels(
-      stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height, &channels, 3),
+      stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &width, &height,
+                            &channels, 3),
       &std::free);
   if (!pixels) throw user_error(name, ": cannot be decoded: ", stbi_failure_reason());
   Image image;

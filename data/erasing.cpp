@@ -5,7 +5,8 @@
 
 namespace shiftadd::data {
 
-void random_erasing(float* pixels, int64_t channels, int64_t height, int64_t width, double probability, Random& random) {
+void random_erasing(float* pixels, int64_t channels, int64_t height, int64_t width,
+                    double probability, Random& random) {
   constexpr double kMinArea = 0.02, kMaxArea = 1.0 / 3, kMaxAspect = 1 / 0.3;
   constexpr int kTries = 10;
   if (probability <= 0 || random.uniform() >= probability) return;

@@ -1,5 +1,5 @@
-// Mixup (arXiv:1710.09412) and CutMix (arXiv:1905.04899) within a batch: each row meets its mirror, row i with
-// rows - 1 - i.
+// Mixup (arXiv:1710.09412) and CutMix (arXiv:1905.04899) within a batch: each row meets its mirror,
+// row i with rows - 1 - i.
 #include <algorithm>
 #include <cmath>
 
@@ -29,15 +29,16 @@ Rectangle cut_box(double lambda, int64_t height, int64_t width, Random& random) 
   const int64_t half_h = static_cast<int64_t>(static_cast<double>(height) * ratio) / 2;
   const int64_t half_w = static_cast<int64_t>(static_cast<double>(width) * ratio) / 2;
   const int64_t y = random.below(height), x = random.below(width);
-  return {std::max<int64_t>(0, y - half_h), std::min(height, y + half_h), std::max<int64_t>(0, x - half_w),
-          std::min(width, x + half_w)};
+  return {std::max<int64_t>(0, y - half_h), std::min(height, y + half_h),
+          std::max<int64_t>(0, x - half_w), std::min(width, x + half_w)};
 }
 
 }  // namespace
 
 void validate(const MixOptions& options, const std::string& where) {
   const auto check = [&](double value, double high, const char* key) {
-    if (!(value >= 0 && value <= high)) throw user_error(where, ".", key, " is ", value, ": expected 0 .. ", high);
+    if (!(value >= 0 && value <= high))
+      throw user_error(where, ".", key, " is ", value, ": expected 0 .. ", high);
   };
   check(options.mixup_alpha, 100, "mixup_alpha");
   check(options.cutmix_alpha, 100, "cutmix_alpha");
@@ -45,8 +46,8 @@ void validate(const MixOptions& options, const std::string& where) {
   check(options.switch_probability, 1, "switch_probability");
 }
 
-void mix_batch(const MixOptions& options, Random& random, int64_t rows, int64_t channels, int64_t height, int64_t width,
-               float* images, int64_t classes, float* targets) {
+void mix_batch(const MixOptions& options, Random& random, int64_t rows, int64_t channels,
+               int64_t height, int64_t width, float* images, int64_t classes, float* targets) {
   if (options.mixup_alpha <= 0 && options.cutmix_alpha <= 0) return;
   if (random.uniform() >= options.probability) return;
   bool cut = options.cutmix_alpha > 0;

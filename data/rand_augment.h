@@ -9,9 +9,10 @@
 
 namespace shiftadd::data {
 
-/// "rand" and then, in any order and each joined by '-': mN magnitude 0..10 (10), nN operations per image (2), mstdX
-/// standard deviation of the magnitude (0; above 100: uniform from 0 to m), mmaxN its upper bound (10), pX probability of
-/// each operation (0.5), inc0/inc1 operations whose strength grows with the magnitude (0).
+/// "rand" and then, in any order and each joined by '-': mN magnitude 0..10 (10), nN operations per
+/// image (2), mstdX standard deviation of the magnitude (0; above 100: uniform from 0 to m), mmaxN
+/// its upper bound (10), pX probability of each operation (0.5), inc0/inc1 operations whose
+/// strength grows with the magnitude (0).
 struct RandAugment {
   double magnitude = 10, magnitude_std = 0, magnitude_max = 10, probability = 0.5;
   int64_t operations = 2;
@@ -27,7 +28,7 @@ void rand_augment(Image& image, const RandAugment& policy, const Colour& fill, R
 /// One operation at a magnitude of 0..10, for tests and previews; index 0 .. kRandOperations - 1.
 constexpr int kRandOperations = 15;
 const char* rand_operation_name(int operation);
-void apply_rand_operation(Image& image, int operation, double magnitude, bool increasing, const Colour& fill,
-                          Random& random);
+void apply_rand_operation(Image& image, int operation, double magnitude, bool increasing,
+                          const Colour& fill, Random& random);
 
 }  // namespace shiftadd::data

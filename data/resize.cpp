@@ -1,4 +1,5 @@
-// Antialiased resize: horizontal pass to an 8-bit intermediate, then vertical, over what the output needs only.
+// Antialiased resize: horizontal pass to an 8-bit intermediate, then vertical, over what the output
+// needs only.
 #include "data/resize.h"
 
 #include <algorithm>
@@ -24,9 +25,11 @@ double weight_bicubic(double x) {
   return 0;
 }
 
-// Taps of outputs [begin, end) of an axis that maps source interval [low, high) to `out` elements. The rounding of
-// every step (float box, truncations, weights to the nearest integer away from zero) is what Pillow's results show.
-ResizeTaps make_taps(int64_t in, float low, float high, int64_t out, int64_t begin, int64_t end, Interpolation filter) {
+// Taps of outputs [begin, end) of an axis that maps source interval [low, high) to `out` elements.
+// The rounding of every step (float box, truncations, weights to the nearest integer away from
+// zero) is what Pillow's results show.
+ResizeTaps make_taps(int64_t in, float low, float high, int64_t out, int64_t begin, int64_t end,
+                     Interpolation filter) {
   const bool cubic = filter == Interpolation::kBicubic;
   const double scale = static_cast<double>(high - low) / static_cast<double>(out);
   const double reduction = std::max(scale, 1.0), shrink = 1 / reduction;
@@ -74,12 +77,14 @@ struct Window {
   int64_t x, y, w, h;
 };
 
-Image resize_box_window(const Image& source, int64_t width, int64_t height, Interpolation filter, const Box& box,
-                        const Window& window) {
+Image resize_box_window(const Image& source, int64_t width, int64_t height, Interpolation filter,
+                        const Box& box, const Window& window) {
   if (source.width < 1 || source.height < 1 || width < 1 || height < 1)
-    throw user_error("[resize] cannot make ", width, " x ", height, " pixels of ", source.width, " x ", source.height);
+    throw user_error("[resize] cannot make ", width, " x ", height, " pixels of ", source.width,
+                     " x ", source.height);
   if (!(box.left >= 0 && box.top >= 0 && box.left < box.right && box.top < box.bottom &&
-        box.right <= static_cast<double>(source.width) && box.bottom <= static_cast<double>(source.height)))
+        box.right <= static_cast<double>(source.width) &&
+        box.bottom <= static_cast<double>(source.height)))
     throw user_error("[resize] box (", box.left, ", ", box.top, ", ", box.right, ", ", box.bottom,
                      ") is not within the image of ", source.width, " x ", source.height);
   if (window.x < 0 || window.y < 0 || window.w < 1 || window.h < 1 || window.x + window.w > width ||
@@ -87,8 +92,10 @@ Image resize_box_window(const Image& source, int64_t width, int64_t height, Inte
     throw user_error("[resize] window is not within the ", width, " x ", height, " result");
 
   const Kernels kernels = choose_kernels();
-  const bool same_width = width == source.width && box.left == 0 && box.right == static_cast<double>(width);
-  const bool same_height = height == source.height && box.top == 0 && box.bottom == static_cast<double>(height);
+  const bool same_width =
+      width == source.width && box.left == 0 && box.right == static_cast<double>(width);
+  const bool same_height =
+      height == source.height && box.top == 0 && box.bottom == static_cast<double>(height);
   Image result;
   result.width = window.w;
   result.height = window.h;
@@ -98,20 +105,22 @@ Image resize_box_window(const Image& source, int64_t width, int64_t height, Inte
   ResizeTaps vertical;
   int64_t row_begin = window.y, row_end = window.y + window.h;
   if (!same_height) {
-    vertical = make_taps(source.height, static_cast<float>(box.top), static_cast<float>(box.bottom), height, window.y,
-                         window.y + window.h, filter);
+    vertical = make_taps(source.height, static_cast<float>(box.top), static_cast<float>(box.bottom),
+                         height, window.y, window.y + window.h, filter);
     row_begin = vertical.first.front();
     row_end = vertical.first.back() + vertical.count.back();
   }
 
-  // The horizontal pass; straight to the result when it is the only one, skipped when the widths agree.
+  // The horizontal pass; straight to the result when it is the only one, skipped when the widths
+  // agree.
   const int64_t row_bytes = window.w * 3;
   std::vector<uint8_t> between;
   const uint8_t* rows = source.row(row_begin) + 3 * window.x;
   int64_t stride = source.width * 3;
   if (!same_width) {
-    const ResizeTaps horizontal = make_taps(source.width, static_cast<float>(box.left), static_cast<float>(box.right),
-                                            width, window.x, window.x + window.w, filter);
+    const ResizeTaps horizontal =
+        make_taps(source.width, static_cast<float>(box.left), static_cast<float>(box.right), width,
+                  window.x, window.x + window.w, filter);
     uint8_t* out = result.pixels.data();
     if (!same_height) {
       between.resize((row_end - row_begin) * row_bytes);
@@ -120,7 +129,8 @@ Image resize_box_window(const Image& source, int64_t width, int64_t height, Inte
     std::vector<uint8_t> last_row;
     for (int64_t y = row_begin; y < row_end; ++y, out += row_bytes) {
       const uint8_t* in = source.row(y);
-      // A fast kernel reads a few bytes past the row: rows at the picture's end are copied to where there is room.
+      // A fast kernel reads a few bytes past the row: rows at the picture's end are copied to where
+      // there is room.
       if ((source.height - 1 - y) * source.width * 3 < kRowSlack) {
         last_row.resize(source.width * 3 + kRowSlack);
         std::memcpy(last_row.data(), in, source.width * 3);
@@ -136,8 +146,9 @@ Image resize_box_window(const Image& source, int64_t width, int64_t height, Inte
     if (same_height) {
       std::memcpy(result.row(y), rows + y * stride, row_bytes);
     } else {
-      kernels.column(rows + (vertical.first[y] - row_begin) * stride, stride, &vertical.weights[y * vertical.stride],
-                     vertical.count[y], result.row(y), row_bytes);
+      kernels.column(rows + (vertical.first[y] - row_begin) * stride, stride,
+                     &vertical.weights[y * vertical.stride], vertical.count[y], result.row(y),
+                     row_bytes);
     }
   }
   return result;
@@ -145,7 +156,8 @@ Image resize_box_window(const Image& source, int64_t width, int64_t height, Inte
 
 }  // namespace
 
-Image resize(const Image& source, int64_t width, int64_t height, Interpolation filter, const Box& box) {
+Image resize(const Image& source, int64_t width, int64_t height, Interpolation filter,
+             const Box& box) {
   return resize_box_window(source, width, height, filter, box, {0, 0, width, height});
 }
 
@@ -153,24 +165,26 @@ Image resize(const Image& source, int64_t width, int64_t height, Interpolation f
   return resize_window(source, width, height, filter, 0, 0, width, height);
 }
 
-Image resize_window(const Image& source, int64_t width, int64_t height, Interpolation filter, int64_t x, int64_t y,
-                    int64_t w, int64_t h) {
+Image resize_window(const Image& source, int64_t width, int64_t height, Interpolation filter,
+                    int64_t x, int64_t y, int64_t w, int64_t h) {
   const Box whole{0, 0, static_cast<double>(source.width), static_cast<double>(source.height)};
   return resize_box_window(source, width, height, filter, whole, {x, y, w, h});
 }
 
-Image resize_window_padded(const Image& source, int64_t width, int64_t height, Interpolation filter, int64_t x,
-                           int64_t y, int64_t w, int64_t h) {
+Image resize_window_padded(const Image& source, int64_t width, int64_t height, Interpolation filter,
+                           int64_t x, int64_t y, int64_t w, int64_t h) {
   const int64_t left = std::max<int64_t>(0, x), right = std::min(width, x + w);
   const int64_t top = std::max<int64_t>(0, y), bottom = std::min(height, y + h);
   const bool visible = left < right && top < bottom;
-  if (visible && right - left == w && bottom - top == h) return resize_window(source, width, height, filter, x, y, w, h);
+  if (visible && right - left == w && bottom - top == h)
+    return resize_window(source, width, height, filter, x, y, w, h);
   Image padded;
   padded.width = w;
   padded.height = h;
   padded.pixels.assign(w * h * 3, 0);
   if (!visible) return padded;
-  const Image window = resize_window(source, width, height, filter, left, top, right - left, bottom - top);
+  const Image window =
+      resize_window(source, width, height, filter, left, top, right - left, bottom - top);
   for (int64_t row = 0; row < window.height; ++row)
     std::memcpy(padded.row(top - y + row) + 3 * (left - x), window.row(row), window.width * 3);
   return padded;

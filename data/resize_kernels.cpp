@@ -7,7 +7,9 @@ namespace shiftadd::data {
 
 namespace {
 
-uint8_t clamp_sum(int32_t sum) { return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255)); }
+uint8_t clamp_sum(int32_t sum) {
+  return static_cast<uint8_t>(std::clamp(sum >> kWeightBits, 0, 255));
+}
 
 }  // namespace
 
@@ -27,8 +29,8 @@ void resize_row_plain(const uint8_t* in, const ResizeTaps& taps, uint8_t* out, i
   }
 }
 
-void resize_column_plain(const uint8_t* in, int64_t stride, const int32_t* weights, int64_t count, uint8_t* out,
-                         int64_t bytes) {
+void resize_column_plain(const uint8_t* in, int64_t stride, const int32_t* weights, int64_t count,
+                         uint8_t* out, int64_t bytes) {
   for (int64_t i = 0; i < bytes; ++i) {
     int32_t sum = kWeightHalf;
     for (int64_t k = 0; k < count; ++k) sum += in[k * stride + i] * weights[k];

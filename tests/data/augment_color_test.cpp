@@ -58,7 +58,8 @@ TEST_CASE("lookups: invert, posterize, solarize") {
   CHECK(after({1, 129, 255}, [](Image& i) { posterize(i, 0); }) == Bytes{0, 0, 0});
   CHECK(after({0, 127, 128, 255}, [](Image& i) { solarize(i, 128); }) == Bytes{0, 127, 127, 0});
   CHECK(after({0, 255}, [](Image& i) { solarize(i, 256); }) == Bytes{0, 255});
-  CHECK(after({0, 100, 127, 128}, [](Image& i) { solarize_add(i, 110); }) == Bytes{110, 210, 237, 128});
+  CHECK(after({0, 100, 127, 128}, [](Image& i) { solarize_add(i, 110); }) ==
+        Bytes{110, 210, 237, 128});
 }
 
 TEST_CASE("autocontrast stretches each channel to the full range") {
@@ -68,7 +69,8 @@ TEST_CASE("autocontrast stretches each channel to the full range") {
 }
 
 TEST_CASE("equalize levels the histogram") {
-  // 512 pixels: 256 of 10, 128 of 20, 128 of 30. step = (512 - 128) / 255 = 1, start 0: 10 -> 0, 20 -> 256 clamped.
+  // 512 pixels: 256 of 10, 128 of 20, 128 of 30. step = (512 - 128) / 255 = 1, start 0: 10 -> 0, 20
+  // -> 256 clamped.
   std::vector<uint8_t> values(256, 10);
   values.insert(values.end(), 128, 20);
   values.insert(values.end(), 128, 30);
@@ -76,7 +78,8 @@ TEST_CASE("equalize levels the histogram") {
   CHECK(result.front() == 0);
   CHECK(result[256] == 255);
   CHECK(result.back() == 255);
-  // Four times as many: step = (2048 - 512) / 255 = 6, start 3: 10 -> 0, 20 -> 1027 / 6 = 171, 30 -> 1539 / 6 = 256.
+  // Four times as many: step = (2048 - 512) / 255 = 6, start 3: 10 -> 0, 20 -> 1027 / 6 = 171, 30
+  // -> 1539 / 6 = 256.
   values.assign(1024, 10);
   values.insert(values.end(), 512, 20);
   values.insert(values.end(), 512, 30);
@@ -101,7 +104,8 @@ TEST_CASE("enhancements blend with their degenerate picture") {
   adjust_saturation(red, 0.5);
   CHECK(red.pixels == Bytes{165, 38, 38});
   const Image source = noise(17, 9);
-  for (const auto adjust : {adjust_brightness, adjust_contrast, adjust_saturation, adjust_sharpness}) {
+  for (const auto adjust :
+       {adjust_brightness, adjust_contrast, adjust_saturation, adjust_sharpness}) {
     Image same = source;
     adjust(same, 1);
     CHECK(same.pixels == source.pixels);
@@ -130,10 +134,11 @@ TEST_CASE("transform: identity, whole-pixel shifts with fill, quarter turns") {
       for (int64_t x = 0; x < 17; ++x)
         for (int c = 0; c < 3; ++c) {
           const bool inside = x + 3 < 17 && y >= 2;
-          REQUIRE(shifted.row(y)[3 * x + c] == (inside ? source.row(y - 2)[3 * (x + 3) + c] : kFill[c]));
+          REQUIRE(shifted.row(y)[3 * x + c] ==
+                  (inside ? source.row(y - 2)[3 * (x + 3) + c] : kFill[c]));
         }
-    // Counter-clockwise: the top right corner comes to the top left. Rounding of the angle may cost a level inside;
-    // positions on the border's edge may fall outside.
+    // Counter-clockwise: the top right corner comes to the top left. Rounding of the angle may cost
+    // a level inside; positions on the border's edge may fall outside.
     const Image turned = transform(source, rotation(90, 17, 17), filter, kFill);
     for (int64_t y = 1; y < 16; ++y)
       for (int64_t x = 1; x < 16; ++x)
@@ -165,8 +170,9 @@ TEST_CASE("RandAugment's grammar") {
   CHECK(other.magnitude_max == 8);
   CHECK(!other.increasing);
   CHECK(parse_rand_augment("rand", "x").magnitude == 10);
-  for (const char* bad : {"", "random", "augmix-m3", "rand-", "rand-m", "rand-m11", "rand-m-1", "rand-m9x", "rand-w0",
-                          "rand-n0", "rand-inc2", "rand-q5", "rand-m9--inc1", "rand-mstdnan", "rand-p1.5", "rand-m1e400"}) {
+  for (const char* bad : {"", "random", "augmix-m3", "rand-", "rand-m", "rand-m11", "rand-m-1",
+                          "rand-m9x", "rand-w0", "rand-n0", "rand-inc2", "rand-q5", "rand-m9--inc1",
+                          "rand-mstdnan", "rand-p1.5", "rand-m1e400"}) {
     INFO(bad);
     CHECK_THROWS_AS(parse_rand_augment(bad, "data.augment.rand_augment"), Error);
   }
@@ -191,7 +197,8 @@ TEST_CASE("RandAugment: weakest magnitudes change nothing, stronger ones do") {
   }
 }
 
-TEST_CASE("RandAugment: translation reaches 45 % of the side at magnitude 10, with the fill behind") {
+TEST_CASE(
+    "RandAugment: translation reaches 45 % of the side at magnitude 10, with the fill behind") {
   const Image source = noise(20, 20);
   std::set<int> shifts;
   for (uint64_t stream = 0; stream < 20; ++stream) {
@@ -199,7 +206,8 @@ TEST_CASE("RandAugment: translation reaches 45 % of the side at magnitude 10, wi
     Image moved = source;
     apply_rand_operation(moved, 13, 10, true, kFill, random);
     int filled = 0;
-    for (int x = 0; x < 20; ++x) filled += std::equal(kFill.begin(), kFill.end(), moved.row(5) + 3 * x);
+    for (int x = 0; x < 20; ++x)
+      filled += std::equal(kFill.begin(), kFill.end(), moved.row(5) + 3 * x);
     const bool left = std::equal(kFill.begin(), kFill.end(), moved.row(5));
     shifts.insert(left ? -filled : filled);
   }
@@ -219,7 +227,8 @@ TEST_CASE("RandAugment applies each operation with its probability") {
     return count;
   };
   CHECK(unchanged("rand-m9-p0") == 400);
-  // Half the images draw nothing with n = 1; two of fifteen operations may leave these 64 pixels as they are.
+  // Half the images draw nothing with n = 1; two of fifteen operations may leave these 64 pixels as
+  // they are.
   const int half = unchanged("rand-m9-n1");
   CHECK(half > 180);
   CHECK(half < 280);

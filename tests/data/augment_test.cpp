@@ -42,7 +42,8 @@ AugmentOptions plain(AugmentOptions::Crop crop) {
   return options;
 }
 
-std::vector<float> run(const Image& image, const AugmentOptions& options, const Preprocess& p, uint64_t stream = 0) {
+std::vector<float> run(const Image& image, const AugmentOptions& options, const Preprocess& p,
+                       uint64_t stream = 0) {
   Random random(11, stream);
   std::vector<float> out(3 * p.crop * p.crop, -1);
   augment_image(image, options, p, random, out.data());
@@ -108,7 +109,8 @@ TEST_CASE("random resized crop keeps area and ratio, and falls back for impossib
     mean_area += w * h / 40000 / kRounds;
     smallest = std::min(smallest, w * h / 40000);
   }
-  // Uniform on 0.08 .. 1 would be 0.54; large crops of extreme ratio do not fit and are drawn again.
+  // Uniform on 0.08 .. 1 would be 0.54; large crops of extreme ratio do not fit and are drawn
+  // again.
   CHECK(mean_area > 0.42);
   CHECK(mean_area < 0.60);
   CHECK(smallest > 0.06);
@@ -158,10 +160,12 @@ TEST_CASE("flip mirrors rows, about as often as asked") {
   const auto flipped = run(image, options, p);
   for (int c = 0; c < 3; ++c)
     for (int y = 0; y < 5; ++y)
-      for (int x = 0; x < 5; ++x) REQUIRE(flipped[(c * 5 + y) * 5 + x] == upright[(c * 5 + y) * 5 + 4 - x]);
+      for (int x = 0; x < 5; ++x)
+        REQUIRE(flipped[(c * 5 + y) * 5 + x] == upright[(c * 5 + y) * 5 + 4 - x]);
   options.horizontal_flip = 0.5;
   int count = 0;
-  for (uint64_t stream = 0; stream < 1000; ++stream) count += run(image, options, p, stream) == flipped;
+  for (uint64_t stream = 0; stream < 1000; ++stream)
+    count += run(image, options, p, stream) == flipped;
   CHECK(count > 430);
   CHECK(count < 570);
 }
@@ -243,10 +247,18 @@ TEST_CASE("augmentation options out of range are named") {
   CHECK(message([](AugmentOptions& o) { o.scale_min = 0; }).find("data.augment.scale") == 0);
   CHECK(message([](AugmentOptions& o) { o.ratio_max = 0.5; }).find("data.augment.ratio") == 0);
   CHECK(message([](AugmentOptions& o) { o.padding = -1; }).find("data.augment.padding") == 0);
-  CHECK(message([](AugmentOptions& o) { o.horizontal_flip = 1.5; }).find("data.augment.horizontal_flip") == 0);
-  CHECK(message([](AugmentOptions& o) { o.color_jitter = NAN; }).find("data.augment.color_jitter") == 0);
-  CHECK(message([](AugmentOptions& o) { o.random_erasing = -0.1; }).find("data.augment.random_erasing") == 0);
-  CHECK(message([](AugmentOptions& o) { o.rand_augment = "auto"; }).find("data.augment.rand_augment") == 0);
+  CHECK(message([](AugmentOptions& o) {
+          o.horizontal_flip = 1.5;
+        }).find("data.augment.horizontal_flip") == 0);
+  CHECK(message([](AugmentOptions& o) {
+          o.color_jitter = NAN;
+        }).find("data.augment.color_jitter") == 0);
+  CHECK(message([](AugmentOptions& o) {
+          o.random_erasing = -0.1;
+        }).find("data.augment.random_erasing") == 0);
+  CHECK(message([](AugmentOptions& o) {
+          o.rand_augment = "auto";
+        }).find("data.augment.rand_augment") == 0);
 }
 
 TEST_CASE("an empty image is an error, a 1x1 image is not") {

@@ -23,7 +23,9 @@ std::string sha_prefix(const Image& image) {
 
 bool have_libjpeg() { return jpeg_decoder() != "stb_image"; }
 
-std::string odd_file(const std::string& name) { return test::shared_path("data/images-odd/" + name); }
+std::string odd_file(const std::string& name) {
+  return test::shared_path("data/images-odd/" + name);
+}
 
 std::string message_of(const std::vector<uint8_t>& bytes) {
   try {
@@ -36,7 +38,8 @@ std::string message_of(const std::vector<uint8_t>& bytes) {
 }
 
 void put_big32(std::vector<uint8_t>& bytes, uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<uint8_t>(value >> shift));
+  for (int shift = 24; shift >= 0; shift -= 8)
+    bytes.push_back(static_cast<uint8_t>(value >> shift));
 }
 
 // A PNG signature and IHDR of 8-bit RGB, then an end chunk, without data.
@@ -51,8 +54,9 @@ std::vector<uint8_t> png_header(uint32_t width, uint32_t height) {
 std::vector<uint8_t> jpeg_header(int width, int height) {
   const auto high = [](int v) { return static_cast<uint8_t>(v >> 8); };
   const auto low = [](int v) { return static_cast<uint8_t>(v & 255); };
-  return {0xFF, 0xD8, 0xFF, 0xC0, 0, 17, 8, high(height), low(height), high(width), low(width), 3,
-          1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 0xFF, 0xD9};
+  return {0xFF,        0xD8,        0xFF,       0xC0, 0, 17,   8,   high(height),
+          low(height), high(width), low(width), 3,    1, 0x11, 0,   2,
+          0x11,        0,           3,          0x11, 0, 0xFF, 0xD9};
 }
 
 std::vector<uint8_t> bmp24(int32_t width, int32_t height, bool with_data) {
@@ -67,7 +71,8 @@ std::vector<uint8_t> bmp24(int32_t width, int32_t height, bool with_data) {
   bytes[26] = 1;
   bytes[28] = 24;
   if (with_data)
-    for (int i = 0; i < (width * 3 + 3) / 4 * 4 * std::abs(height); ++i) bytes.push_back(static_cast<uint8_t>(i * 7));
+    for (int i = 0; i < (width * 3 + 3) / 4 * 4 * std::abs(height); ++i)
+      bytes.push_back(static_cast<uint8_t>(i * 7));
   return bytes;
 }
 
@@ -103,14 +108,16 @@ TEST_CASE("decode meets every row of the odd images' manifest") {
     CHECK(image.width == width);
     CHECK(image.height == height);
     CHECK(image.pixels.size() == static_cast<std::size_t>(width) * height * 3);
-    // Hashes are given for files that decode without loss; all of those go through stb_image in either build.
+    // Hashes are given for files that decode without loss; all of those go through stb_image in
+    // either build.
     if (sha != "-") CHECK(sha_prefix(image) == sha);
   }
   CHECK(rows >= 15);
 }
 
 TEST_CASE("decode reduces 16-bit PNG to the high byte") {
-  // Pillow clips 16-bit gray to 255 in convert("RGB"), which turns almost every picture white: we keep the high byte.
+  // Pillow clips 16-bit gray to 255 in convert("RGB"), which turns almost every picture white: we
+  // keep the high byte.
   const std::string path = odd_file("basn0g16.png");
   if (path.empty()) return;
   const Image image = decode_image(read_file(path), "basn0g16.png");
@@ -131,7 +138,8 @@ TEST_CASE("decode replicates gray and converts CMYK") {
     REQUIRE(gray.pixels[i] == gray.pixels[i + 1]);
     REQUIRE(gray.pixels[i] == gray.pixels[i + 2]);
   }
-  // The CMYK sample is red on black with a red bar at the top left; without Adobe's inversion it is cyan on white.
+  // The CMYK sample is red on black with a red bar at the top left; without Adobe's inversion it is
+  // cyan on white.
   const Image cmyk = decode_image(read_file(odd_file("pil_sample_cmyk.jpg")), "cmyk");
   const uint8_t* bar = cmyk.row(2) + 3 * 8;
   CHECK(bar[0] > 180);
@@ -156,9 +164,11 @@ TEST_CASE("decode turns a photograph upright when asked") {
 
 TEST_CASE("EXIF orientation survives hostile offsets") {
   // Little-endian TIFF, one entry: orientation, SHORT, 1 value.
-  std::vector<uint8_t> tiff{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 8, 0, 0, 0};
+  std::vector<uint8_t> tiff{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12,
+                            1,   3,   0,  1, 0, 0, 0, 8, 0, 0, 0};
   CHECK(exif_orientation_of(tiff) == 8);
-  const std::vector<uint8_t> big{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 3, 0, 0};
+  const std::vector<uint8_t> big{'M',  'M', 0, 42, 0, 0, 0, 8, 0, 1, 1,
+                                 0x12, 0,   3, 0,  0, 0, 1, 0, 3, 0, 0};
   CHECK(exif_orientation_of(big) == 3);
   for (std::size_t size = 0; size < tiff.size(); ++size)
     CHECK(exif_orientation_of(std::span(tiff).first(size)) == 1);
@@ -172,7 +182,8 @@ TEST_CASE("EXIF orientation survives hostile offsets") {
 TEST_CASE("decode refuses what is not an image and names it") {
   CHECK(message_of({}) == "x.img: the file is empty");
   const std::string text = "this is a text file named .jpg";
-  CHECK(message_of({text.begin(), text.end()}).find("not a JPEG, PNG, BMP or GIF") != std::string::npos);
+  CHECK(message_of({text.begin(), text.end()}).find("not a JPEG, PNG, BMP or GIF") !=
+        std::string::npos);
   CHECK(message_of({0xFF, 0xD8, 0xFF}).find("x.img: ") == 0);
   CHECK_THROWS_AS(image_size(std::vector<uint8_t>{'B', 'M', 1, 2}, "x"), Error);
   CHECK_THROWS_AS(image_size(std::vector<uint8_t>{'G', 'I', 'F', '8', '9', 'a'}, "x"), Error);
@@ -201,7 +212,8 @@ TEST_CASE("decode reads a 1x1 picture and BMP rows bottom up") {
   CHECK(image.width == 1);
   CHECK(image.height == 1);
   CHECK(image.pixels == std::vector<uint8_t>{30, 20, 10});
-  const Image up = decode_image(bmp24(3, 2, true), "up.bmp"), down = decode_image(bmp24(3, -2, true), "down.bmp");
+  const Image up = decode_image(bmp24(3, 2, true), "up.bmp"),
+              down = decode_image(bmp24(3, -2, true), "down.bmp");
   CHECK(std::equal(up.row(0), up.row(0) + 9, down.row(1)));
   CHECK(std::equal(up.row(1), up.row(1) + 9, down.row(0)));
 }
@@ -228,8 +240,9 @@ TEST_CASE("a Huffman table of more than 256 codes is found before a decoder sees
 TEST_CASE("a file cut short is an error wherever it is cut") {
   const std::string folder = test::shared_path("data/images-odd");
   if (folder.empty()) return;
-  for (const std::string file : {"hopper_gray.jpg", "8bit_testorig_rot270_420_fastdct_q75_prog_rst100.jpg",
-                                 "basn3p08.png", "basi2c08.png", "bmp_g_rgb24.bmp", "hopper.gif"}) {
+  for (const std::string file :
+       {"hopper_gray.jpg", "8bit_testorig_rot270_420_fastdct_q75_prog_rst100.jpg", "basn3p08.png",
+        "basi2c08.png", "bmp_g_rgb24.bmp", "hopper.gif"}) {
     const auto bytes = read_file(folder + "/" + file);
     CHECK_NOTHROW(decode_image(bytes, file));
     for (int tenth = 0; tenth < 10; ++tenth) {
@@ -237,8 +250,10 @@ TEST_CASE("a file cut short is an error wherever it is cut") {
       CHECK_THROWS_AS(decode_image(std::span(bytes).first(bytes.size() * tenth / 10), file), Error);
     }
     // BMP rows may end in padding and GIF in a trailer: the last bytes carry no picture.
-    if (file.ends_with(".jpg")) CHECK_THROWS_AS(decode_image(std::span(bytes).first(bytes.size() - 2), file), Error);
-    if (file.ends_with(".png")) CHECK_THROWS_AS(decode_image(std::span(bytes).first(bytes.size() - 1), file), Error);
+    if (file.ends_with(".jpg"))
+      CHECK_THROWS_AS(decode_image(std::span(bytes).first(bytes.size() - 2), file), Error);
+    if (file.ends_with(".png"))
+      CHECK_THROWS_AS(decode_image(std::span(bytes).first(bytes.size() - 1), file), Error);
   }
 }
 

@@ -26,7 +26,8 @@ MixedBatch mixed(const MixOptions& options, uint64_t stream) {
     for (int64_t c = 0; c < kClasses; ++c) batch.targets.push_back(c == i);
   }
   Random random(9, stream);
-  mix_batch(options, random, kRows, kChannels, kHeight, kWidth, batch.images.data(), kClasses, batch.targets.data());
+  mix_batch(options, random, kRows, kChannels, kHeight, kWidth, batch.images.data(), kClasses,
+            batch.targets.data());
   return batch;
 }
 
@@ -48,7 +49,8 @@ double check_rows(const MixedBatch& batch) {
     CHECK(std::accumulate(target, target + kClasses, 0.0) == doctest::Approx(1));
     if (other != i) CHECK(target[i] == doctest::Approx(lambda));
     const double mean = std::accumulate(image, image + kImage, 0.0) / kImage;
-    const double expected = target[i] * static_cast<double>(i) + (other != i ? target[other] * static_cast<double>(other) : 0);
+    const double expected = target[i] * static_cast<double>(i) +
+                            (other != i ? target[other] * static_cast<double>(other) : 0);
     CHECK(mean == doctest::Approx(expected).epsilon(1e-5));
   }
   return lambda;
@@ -62,7 +64,8 @@ TEST_CASE("mixup blends whole images with its mirror in the batch") {
   for (uint64_t stream = 0; stream < kRounds; ++stream) {
     const MixedBatch batch = mixed(options_of(0.8, 0), stream);
     const double lambda = check_rows(batch);
-    CHECK(std::count(batch.images.begin(), batch.images.begin() + kImage, batch.images[0]) == kImage);
+    CHECK(std::count(batch.images.begin(), batch.images.begin() + kImage, batch.images[0]) ==
+          kImage);
     sum += lambda;
     squares += lambda * lambda;
   }
@@ -114,8 +117,10 @@ TEST_CASE("mix options out of range are named") {
   MixOptions options;
   CHECK_NOTHROW(validate(options, "data.mix"));
   options.cutmix_alpha = -1;
-  CHECK_THROWS_WITH_AS(validate(options, "data.mix"), doctest::Contains("data.mix.cutmix_alpha"), Error);
+  CHECK_THROWS_WITH_AS(validate(options, "data.mix"), doctest::Contains("data.mix.cutmix_alpha"),
+                       Error);
   options.cutmix_alpha = 0;
   options.switch_probability = 2;
-  CHECK_THROWS_WITH_AS(validate(options, "data.mix"), doctest::Contains("switch_probability"), Error);
+  CHECK_THROWS_WITH_AS(validate(options, "data.mix"), doctest::Contains("switch_probability"),
+                       Error);
 }

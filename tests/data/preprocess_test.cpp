@@ -52,7 +52,8 @@ TEST_CASE("preprocess resizes the shorter side, truncates the longer, and crops 
   const Image whole = resize(source, 34, 24, p.interpolation);
   for (int64_t y = 0; y < 20; ++y)
     for (int64_t x = 0; x < 20; ++x)
-      for (int c = 0; c < 3; ++c) REQUIRE(at(out, 20, c, y, x) == whole.row(2 + y)[3 * (7 + x) + c]);
+      for (int c = 0; c < 3; ++c)
+        REQUIRE(at(out, 20, c, y, x) == whole.row(2 + y)[3 * (7 + x) + c]);
 }
 
 TEST_CASE("centre crop rounds half to even") {

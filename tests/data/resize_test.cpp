@@ -1,4 +1,5 @@
-// resize against Pillow's stored results, its windows, boxes, and the fast kernels against the plain ones.
+// resize against Pillow's stored results, its windows, boxes, and the fast kernels against the
+// plain ones.
 #include "data/resize.h"
 
 #include <algorithm>
@@ -38,7 +39,8 @@ Image cut(const Image& image, int64_t x, int64_t y, int64_t w, int64_t h) {
   result.width = w;
   result.height = h;
   for (int64_t row = 0; row < h; ++row)
-    result.pixels.insert(result.pixels.end(), image.row(y + row) + 3 * x, image.row(y + row) + 3 * (x + w));
+    result.pixels.insert(result.pixels.end(), image.row(y + row) + 3 * x,
+                         image.row(y + row) + 3 * (x + w));
   return result;
 }
 
@@ -52,11 +54,13 @@ TEST_CASE("resize equals Pillow's results") {
     INFO(name);
     // out.IMAGE.FILTER.HEIGHTxWIDTH
     const auto filter_at = name.find('.', 4) + 1, size_at = name.find('.', filter_at) + 1;
-    const std::string image = name.substr(4, filter_at - 5), filter = name.substr(filter_at, size_at - 1 - filter_at);
+    const std::string image = name.substr(4, filter_at - 5),
+                      filter = name.substr(filter_at, size_at - 1 - filter_at);
     int height = 0, width = 0;
     REQUIRE(std::sscanf(name.c_str() + size_at, "%dx%d", &height, &width) == 2);
-    const Image result = resize(from_tensor(file.at("in." + image)), width, height,
-                                filter == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear);
+    const Image result =
+        resize(from_tensor(file.at("in." + image)), width, height,
+               filter == "bicubic" ? Interpolation::kBicubic : Interpolation::kBilinear);
     const Image expected = from_tensor(tensor);
     REQUIRE(result.pixels.size() == expected.pixels.size());
     int worst = 0;
@@ -69,22 +73,29 @@ TEST_CASE("resize equals Pillow's results") {
 }
 
 TEST_CASE("resize_window equals the same window of the whole result") {
-  const struct { int64_t sw, sh, w, h; } sizes[] = {{53, 37, 24, 24}, {53, 37, 96, 64}, {20, 37, 20, 17},
-                                                    {17, 20, 31, 20}, {1, 1, 9, 5}, {3, 197, 64, 3}};
+  const struct {
+    int64_t sw, sh, w, h;
+  } sizes[] = {{53, 37, 24, 24}, {53, 37, 96, 64}, {20, 37, 20, 17},
+               {17, 20, 31, 20}, {1, 1, 9, 5},     {3, 197, 64, 3}};
   for (const auto& s : sizes) {
     const Image source = noise(s.sw, s.sh);
     for (const Interpolation filter : {Interpolation::kBilinear, Interpolation::kBicubic}) {
       const Image whole = resize(source, s.w, s.h, filter);
-      for (const auto& [x, y, w, h] : {std::array<int64_t, 4>{0, 0, 1, 1}, {1, 2, s.w - 2, s.h - 2},
-                                       {s.w - 1, s.h - 1, 1, 1}, {s.w / 2, 0, s.w - s.w / 2, s.h}}) {
+      for (const auto& [x, y, w, h] : {std::array<int64_t, 4>{0, 0, 1, 1},
+                                       {1, 2, s.w - 2, s.h - 2},
+                                       {s.w - 1, s.h - 1, 1, 1},
+                                       {s.w / 2, 0, s.w - s.w / 2, s.h}}) {
         INFO(s.sw, "x", s.sh, " to ", s.w, "x", s.h, " window ", x, " ", y, " ", w, " ", h);
-        CHECK(resize_window(source, s.w, s.h, filter, x, y, w, h).pixels == cut(whole, x, y, w, h).pixels);
+        CHECK(resize_window(source, s.w, s.h, filter, x, y, w, h).pixels ==
+              cut(whole, x, y, w, h).pixels);
       }
     }
   }
 }
 
-TEST_CASE("resize with a whole-pixel box equals resizing the cut picture only away from the box's border") {
+TEST_CASE(
+    "resize with a whole-pixel box equals resizing the cut picture only away from the box's "
+    "border") {
   // Pillow's box limits the mapping, not the taps: at the border they reach into the picture.
   const Image source = noise(64, 48);
   const Image boxed = resize(source, 16, 16, Interpolation::kBilinear, {8, 8, 40, 40});
@@ -93,7 +104,8 @@ TEST_CASE("resize with a whole-pixel box equals resizing the cut picture only aw
   CHECK(boxed.pixels != alone.pixels);
 }
 
-TEST_CASE("resize keeps a flat picture flat, copies at the same size, and follows a fractional box") {
+TEST_CASE(
+    "resize keeps a flat picture flat, copies at the same size, and follows a fractional box") {
   Image flat;
   flat.width = 17;
   flat.height = 3;
@@ -135,9 +147,10 @@ TEST_CASE("the AVX2 kernels of resize give the plain kernels' bits") {
         taps.count.push_back(static_cast<int32_t>(count));
         for (int64_t k = 0; k < taps.stride; ++k)
           // Extremes included: 1.2 is more than any normalised bicubic weight.
-          taps.weights.push_back(k < count ? static_cast<int32_t>(random.uniform(-0.2, 1.2) * (1 << kWeightBits) /
-                                                                  static_cast<double>(count))
-                                           : 0);
+          taps.weights.push_back(
+              k < count ? static_cast<int32_t>(random.uniform(-0.2, 1.2) * (1 << kWeightBits) /
+                                               static_cast<double>(count))
+                        : 0);
       }
       std::vector<uint8_t> in(pixels * 3 + kRowSlack);
       for (uint8_t& v : in) v = static_cast<uint8_t>(random.below(256));

@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
     claimed = shiftadd::data::image_size({bytes, size}, name);
   } catch (const shiftadd::Error&) {
   }
-  // Larger pictures are decoded elsewhere: here many small ones are worth more than a few slow ones.
+  // Larger pictures are decoded elsewhere: here many small ones are worth more than a few slow
+  // ones.
   constexpr int64_t kMaxPixels = 1 << 20;
   if (claimed.width * claimed.height > kMaxPixels) return 0;
   try {
