@@ -29,7 +29,8 @@ std::string csv_field(const std::string& text) {
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t kShown = 10;
   std::string text;
-  for (std::size_t i = 0; i < std::min(kShown, names.size()); ++i) text += (i ? ", " : "") + names[i];
+  for (std::size_t i = 0; i < std::min(kShown, names.size()); ++i)
+    text += (i ? ", " : "") + names[i];
   return names.size() > kShown ? concat(text, " and ", names.size() - kShown, " more") : text;
 }
 
@@ -83,8 +84,9 @@ std::string Evaluation::confusion_csv(const std::vector<std::string>& names) con
   return text;
 }
 
-std::vector<int64_t> match_classes(const std::vector<std::string>& model_names, int64_t model_classes,
-                                   const std::vector<std::string>& set_names, const std::string& set) {
+std::vector<int64_t> match_classes(const std::vector<std::string>& model_names,
+                                   int64_t model_classes, const std::vector<std::string>& set_names,
+                                   const std::string& set) {
   const auto count = static_cast<int64_t>(set_names.size());
   std::vector<int64_t> indices(count);
   std::iota(indices.begin(), indices.end(), 0);
@@ -98,8 +100,10 @@ std::vector<int64_t> match_classes(const std::vector<std::string>& model_names, 
   std::vector<std::string> model_only, set_only;
   for (int64_t i = 0; i < count; ++i) {
     const auto found = model.find(set_names[i]);
-    if (found == model.end()) set_only.push_back(set_names[i]);
-    else indices[i] = found->second;
+    if (found == model.end())
+      set_only.push_back(set_names[i]);
+    else
+      indices[i] = found->second;
   }
   const std::set<std::string> folders(set_names.begin(), set_names.end());
   for (const auto& [name, index] : model)

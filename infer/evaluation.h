@@ -25,7 +25,9 @@ class Evaluation {
   int64_t images() const { return images_; }
   double top1() const { return percent(top1_, images_); }  // 0 to 100
   double top5() const { return percent(top5_, images_); }
-  double loss() const { return images_ ? loss_ / static_cast<double>(images_) : 0; }  // mean cross-entropy
+  double loss() const {
+    return images_ ? loss_ / static_cast<double>(images_) : 0;
+  }  // mean cross-entropy
   struct ClassResult {
     int64_t images = 0, top1 = 0, top5 = 0;
   };
@@ -44,10 +46,11 @@ class Evaluation {
   std::map<std::pair<int64_t, int64_t>, int64_t> confusion_;  // (true, predicted): sparse
 };
 
-/// The model's class index of each class of a labelled set, matched by name (by position where the model has
-/// no names). Throws Error (user) unless both have the same classes, listing the names that only one of them
-/// has, or both counts. `set` names the data in the message.
-std::vector<int64_t> match_classes(const std::vector<std::string>& model_names, int64_t model_classes,
-                                   const std::vector<std::string>& set_names, const std::string& set);
+/// The model's class index of each class of a labelled set, matched by name (by position where the
+/// model has no names). Throws Error (user) unless both have the same classes, listing the names
+/// that only one of them has, or both counts. `set` names the data in the message.
+std::vector<int64_t> match_classes(const std::vector<std::string>& model_names,
+                                   int64_t model_classes, const std::vector<std::string>& set_names,
+                                   const std::string& set);
 
 }  // namespace shiftadd::infer

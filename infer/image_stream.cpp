@@ -44,8 +44,8 @@ struct ImageStream::Impl {
         batches((source.count + batch - 1) / batch) {
     const int64_t rows = std::min(batch, source.count);
     for (int64_t i = 0; i < std::min(kBatchesAhead, batches); ++i)
-      ring.push_back({Tensor({rows, 3, preprocess.crop, preprocess.crop}),
-                      std::vector<std::string>(rows), 0});
+      ring.push_back(
+          {Tensor({rows, 3, preprocess.crop, preprocess.crop}), std::vector<std::string>(rows), 0});
     for (int i = 0; i < workers; ++i) threads.emplace_back([this] { work(); });
   }
 
@@ -59,7 +59,9 @@ struct ImageStream::Impl {
   }
 
   Slot& slot_of(int64_t index) { return ring[index % ring.size()]; }
-  int64_t size_of_batch(int64_t index) const { return std::min(batch, source.count - index * batch); }
+  int64_t size_of_batch(int64_t index) const {
+    return std::min(batch, source.count - index * batch);
+  }
 
   void work() {
     std::unique_lock lock(mutex);
@@ -85,13 +87,16 @@ struct ImageStream::Impl {
   }
 
   // An item may be decoded when its batch's slot is no longer read by anybody.
-  bool may_decode() const { return next_item / batch < taken + static_cast<int64_t>(ring.size()) - held; }
+  bool may_decode() const {
+    return next_item / batch < taken + static_cast<int64_t>(ring.size()) - held;
+  }
 
   std::string decode(int64_t item, float* out) const {
     try {
       const std::vector<uint8_t> bytes = source.read(item);
-      data::preprocess_image(data::decode_image(bytes, source.name(item), preprocess.exif_orientation),
-                             preprocess, out);
+      data::preprocess_image(
+          data::decode_image(bytes, source.name(item), preprocess.exif_orientation), preprocess,
+          out);
       return {};
     } catch (const Error& error) {
       if (error.kind() != Error::Kind::kUser) throw;
@@ -119,7 +124,8 @@ struct ImageStream::Impl {
         continue;
       }
       const int64_t to = static_cast<int64_t>(result.items.size());
-      if (to != row) std::memcpy(pixels + to * values, pixels + row * values, values * sizeof(float));
+      if (to != row)
+        std::memcpy(pixels + to * values, pixels + row * values, values * sizeof(float));
       result.items.push_back(taken * batch + row);
     }
     result.images = slot.images.slice(0, static_cast<int64_t>(result.items.size()));
@@ -142,7 +148,8 @@ struct ImageStream::Impl {
   std::vector<std::thread> threads;
 };
 
-ImageStream::ImageStream(ImageSource source, const Preprocess& preprocess, int64_t batch, int workers)
+ImageStream::ImageStream(ImageSource source, const Preprocess& preprocess, int64_t batch,
+                         int workers)
     : impl_(std::make_unique<Impl>(std::move(source), preprocess, batch, workers)) {}
 ImageStream::~ImageStream() = default;
 std::optional<ImageBatch> ImageStream::next() { return impl_->next(); }

@@ -17,7 +17,8 @@ namespace shiftadd::infer {
 struct ImageSource {
   int64_t count = 0;
   std::function<std::string(int64_t item)> name;
-  std::function<std::vector<uint8_t>(int64_t item)> read;  // throws Error for a file that cannot be read
+  std::function<std::vector<uint8_t>(int64_t item)>
+      read;  // throws Error for a file that cannot be read
 };
 ImageSource source_of_files(std::vector<std::string> paths);
 
@@ -33,14 +34,15 @@ struct ImageBatch {
 
 class ImageStream {
  public:
-  /// Batches are items [0, batch), [batch, 2 batch), ...; broken ones are left out of theirs. workers >= 1.
+  /// Batches are items [0, batch), [batch, 2 batch), ...; broken ones are left out of theirs.
+  /// workers >= 1.
   ImageStream(ImageSource source, const Preprocess& preprocess, int64_t batch, int workers);
   ~ImageStream();  // stops at once, finished or not
   ImageStream(const ImageStream&) = delete;
   ImageStream& operator=(const ImageStream&) = delete;
 
-  /// The next batch (rows may be 0 when all its images are broken), or nothing at the end. Rethrows a
-  /// failure of the machine (no memory); a broken image is not one.
+  /// The next batch (rows may be 0 when all its images are broken), or nothing at the end. Rethrows
+  /// a failure of the machine (no memory); a broken image is not one.
   std::optional<ImageBatch> next();
 
  private:

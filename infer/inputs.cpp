@@ -13,7 +13,8 @@ namespace fs = std::filesystem;
 namespace {
 
 bool is_image_name(const fs::path& path) {
-  static constexpr std::array<const char*, 5> kExtensions = {".jpg", ".jpeg", ".png", ".bmp", ".gif"};
+  static constexpr std::array<const char*, 5> kExtensions = {".jpg", ".jpeg", ".png", ".bmp",
+                                                             ".gif"};
   std::string extension = path.extension().string();
   for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
@@ -51,7 +52,8 @@ void add(const std::string& name, std::vector<std::string>& images) {
 
 }  // namespace
 
-std::vector<std::string> list_images(const std::vector<std::string>& arguments, std::istream& list) {
+std::vector<std::string> list_images(const std::vector<std::string>& arguments,
+                                     std::istream& list) {
   std::vector<std::string> images;
   for (const std::string& argument : arguments) {
     if (argument != "-") {

@@ -14,7 +14,8 @@ struct BufferRequest {
   int first, last;
 };
 
-/// Offsets in floats, each a multiple of a cache line; buffers whose steps overlap never share memory.
+/// Offsets in floats, each a multiple of a cache line; buffers whose steps overlap never share
+/// memory.
 struct MemoryPlan {
   std::vector<int64_t> offsets;  // of the requests, in their order
   int64_t floats = 0;            // size of the arena
@@ -23,8 +24,8 @@ struct MemoryPlan {
 /// Largest first, each at the lowest place that is free during its steps. O(n^2).
 MemoryPlan plan_memory(const std::vector<BufferRequest>& requests);
 
-/// The arena of a vision transformer's forward pass over `images` images at once; offsets in floats.
-/// With B images, N tokens, P patches, width D:
+/// The arena of a vision transformer's forward pass over `images` images at once; offsets in
+/// floats. With B images, N tokens, P patches, width D:
 struct VitPlan {
   int64_t images = 0;
   int64_t patches = 0;   // (B, P, channels * patch^2)

@@ -18,8 +18,8 @@
 namespace shiftadd::infer {
 namespace {
 
-// Images are computed in groups of about this many token rows: enough rows to fill the matrix kernels,
-// few enough that a group's activations stay in a core's second-level cache.
+// Images are computed in groups of about this many token rows: enough rows to fill the matrix
+// kernels, few enough that a group's activations stay in a core's second-level cache.
 constexpr int64_t kRowsPerGroup = 256;
 
 int64_t group_size(const ModelSpec& spec) {
@@ -135,10 +135,20 @@ struct Session::Impl {
       const StageTimer timer(times, StageTimes::kQkv);
       apply(block.qkv, normed, width, rows, qkv, 3 * width);
     }
-    attend({.batch = count, .heads = spec.heads, .queries = tokens, .keys = tokens, .head_dim = head_dim,
-            .q_batch = tokens * 3 * width, .q_row = 3 * width, .q_head = head_dim,
-            .k_batch = tokens * 3 * width, .k_row = 3 * width, .k_head = head_dim,
-            .o_batch = tokens * width, .o_row = width, .o_head = head_dim},
+    attend({.batch = count,
+            .heads = spec.heads,
+            .queries = tokens,
+            .keys = tokens,
+            .head_dim = head_dim,
+            .q_batch = tokens * 3 * width,
+            .q_row = 3 * width,
+            .q_head = head_dim,
+            .k_batch = tokens * 3 * width,
+            .k_row = 3 * width,
+            .k_head = head_dim,
+            .o_batch = tokens * width,
+            .o_row = width,
+            .o_head = head_dim},
            qkv, qkv + width, qkv + 2 * width, attended);
     {
       const StageTimer timer(times, StageTimes::kProj);
@@ -147,8 +157,9 @@ struct Session::Impl {
     mlp(block, x, rows, x, arena);
   }
 
-  // Only the class token's row leaves the last block, so only its query, projection and MLP are computed;
-  // the keys and values still come from all tokens. Exactly the full block's numbers for that row.
+  // Only the class token's row leaves the last block, so only its query, projection and MLP are
+  // computed; the keys and values still come from all tokens. Exactly the full block's numbers for
+  // that row.
   void last_block(const Block& block, int64_t count, float* arena) const {
     const int64_t width = spec.width, tokens = spec.tokens(), head_dim = spec.head_dim();
     float *x = arena + plan.x, *normed = arena + plan.normed1, *kv = arena + plan.qkv;
@@ -160,14 +171,25 @@ struct Session::Impl {
       apply(block.qkv, normed, width, count * tokens, kv, 2 * width);
       apply(weights.last_query, normed, tokens * width, count, q, width);
     }
-    attend({.batch = count, .heads = spec.heads, .queries = 1, .keys = tokens, .head_dim = head_dim,
-            .q_batch = width, .q_row = width, .q_head = head_dim,
-            .k_batch = tokens * 2 * width, .k_row = 2 * width, .k_head = head_dim,
-            .o_batch = width, .o_row = width, .o_head = head_dim},
+    attend({.batch = count,
+            .heads = spec.heads,
+            .queries = 1,
+            .keys = tokens,
+            .head_dim = head_dim,
+            .q_batch = width,
+            .q_row = width,
+            .q_head = head_dim,
+            .k_batch = tokens * 2 * width,
+            .k_row = 2 * width,
+            .k_head = head_dim,
+            .o_batch = width,
+            .o_row = width,
+            .o_head = head_dim},
            q, kv, kv + width, attended);
     {
       const StageTimer timer(times, StageTimes::kProj);
-      apply(block.proj, attended, width, count, class_x, width, {.residual = x, .ldr = tokens * width});
+      apply(block.proj, attended, width, count, class_x, width,
+            {.residual = x, .ldr = tokens * width});
     }
     mlp(block, class_x, count, class_x, arena);
   }
@@ -178,7 +200,8 @@ struct Session::Impl {
     norm(block.norm2, x, rows, normed);
     {
       const StageTimer timer(times, StageTimes::kFc1);
-      apply(block.fc1, normed, width, rows, hidden, spec.mlp_hidden, {.activation = Activation::kGelu});
+      apply(block.fc1, normed, width, rows, hidden, spec.mlp_hidden,
+            {.activation = Activation::kGelu});
     }
     const StageTimer timer(times, StageTimes::kFc2);
     apply(block.fc2, hidden, spec.mlp_hidden, rows, out, width, {.residual = x, .ldr = width});
@@ -186,7 +209,8 @@ struct Session::Impl {
 
   void forward(const float* images, int64_t count, float* logits, float* arena) const {
     embed(images, count, arena);
-    for (std::size_t i = 0; i + 1 < weights.blocks.size(); ++i) block(weights.blocks[i], count, arena);
+    for (std::size_t i = 0; i + 1 < weights.blocks.size(); ++i)
+      block(weights.blocks[i], count, arena);
     last_block(weights.blocks.back(), count, arena);
     float* normed = arena + plan.class_normed;
     norm(weights.norm, arena + plan.class_x, count, normed);
@@ -194,8 +218,8 @@ struct Session::Impl {
     apply(weights.head, normed, spec.width, count, logits, spec.classes);
   }
 
-  // Whole groups go to the threads, one each, so that nobody waits at a barrier inside a layer; groups
-  // left over at the end are computed one after the other by all threads together.
+  // Whole groups go to the threads, one each, so that nobody waits at a barrier inside a layer;
+  // groups left over at the end are computed one after the other by all threads together.
   void run(const float* images, int64_t batch, float* logits) {
     const int64_t threads = num_threads();
     reserve(static_cast<int>(threads));
@@ -233,7 +257,9 @@ Session& Session::operator=(Session&&) noexcept = default;
 const ModelSpec& Session::spec() const { return impl_->spec; }
 const Preprocess& Session::preprocess() const { return impl_->preprocess; }
 const std::vector<std::string>& Session::classes() const { return impl_->classes; }
-void Session::run(const float* images, int64_t batch, float* logits) { impl_->run(images, batch, logits); }
+void Session::run(const float* images, int64_t batch, float* logits) {
+  impl_->run(images, batch, logits);
+}
 void Session::set_stage_times(StageTimes* times) { impl_->times = times; }
 int64_t Session::weight_floats() const { return impl_->weights.floats; }
 int64_t Session::arena_floats() const { return impl_->plan.floats; }

@@ -1,4 +1,5 @@
-// Session: a loaded model that turns normalised images into logits, without gradients or allocation.
+// Session: a loaded model that turns normalised images into logits, without gradients or
+// allocation.
 #pragma once
 
 #include <array>
@@ -20,8 +21,8 @@ struct StageTimes {
 
 class Session {
  public:
-  /// Packs the weights (each tensor of `model` is released as soon as it is packed). Throws Error (user)
-  /// naming a weight that is missing or has another shape than model.spec demands.
+  /// Packs the weights (each tensor of `model` is released as soon as it is packed). Throws Error
+  /// (user) naming a weight that is missing or has another shape than model.spec demands.
   explicit Session(ModelFile model);
   ~Session();
   Session(Session&&) noexcept;
@@ -31,16 +32,18 @@ class Session {
   const Preprocess& preprocess() const;
   const std::vector<std::string>& classes() const;  // empty: unnamed
 
-  /// images: batch * in_channels * S * S floats, normalised planes; logits: batch * classes floats. An
-  /// image's logits have the same bits for any batch and any num_threads(). The first call, and the first
-  /// after a change of num_threads(), takes memory; later ones take none. One call at a time.
+  /// images: batch * in_channels * S * S floats, normalised planes; logits: batch * classes floats.
+  /// An image's logits have the same bits for any batch and any num_threads(). The first call, and
+  /// the first after a change of num_threads(), takes memory; later ones take none. One call at a
+  /// time.
   void run(const float* images, int64_t batch, float* logits);
 
   /// Sums the time of each stage from now on into `times` (null: stop); for runs with one thread.
   void set_stage_times(StageTimes* times);
 
-  /// Multiply-accumulates that run() performs for one image: fewer than count_macs(spec()), because in the
-  /// last block only the class token's row is carried beyond the keys and values: nothing reads the others.
+  /// Multiply-accumulates that run() performs for one image: fewer than count_macs(spec()), because
+  /// in the last block only the class token's row is carried beyond the keys and values: nothing
+  /// reads the others.
   int64_t macs_per_image() const;
   /// Floats of packed weights, and of one thread's arena.
   int64_t weight_floats() const;

@@ -28,9 +28,13 @@ class Shelf {
     auto node = tensors_.extract(name);
     return node.mapped().to(DType::kF32);
   }
-  Tensor take_copy(const std::string& name) { return take(name).clone(); }  // lets the file's map go
+  Tensor take_copy(const std::string& name) {
+    return take(name).clone();
+  }  // lets the file's map go
 
-  Norm norm(const std::string& name) { return {take_copy(name + ".weight"), take_copy(name + ".bias")}; }
+  Norm norm(const std::string& name) {
+    return {take_copy(name + ".weight"), take_copy(name + ".bias")};
+  }
   Linear linear(const std::string& name) {
     return {pack(take(name + ".weight")), take_copy(name + ".bias")};
   }

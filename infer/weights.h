@@ -28,12 +28,13 @@ struct Block {
 };
 
 struct VitWeights {
-  /// Takes named weights as load_model gives them; each is released once packed. Throws Error (user).
+  /// Takes named weights as load_model gives them; each is released once packed. Throws Error
+  /// (user).
   VitWeights(const ModelSpec& spec, std::vector<std::pair<std::string, Tensor>> named);
 
   Linear patch_embed, head;
-  Tensor positions;   // (N, D)
-  Tensor class_row;   // (D): class token plus its position
+  Tensor positions;  // (N, D)
+  Tensor class_row;  // (D): class token plus its position
   std::vector<Block> blocks;
   Linear last_query;  // the query rows of the last block's qkv
   Norm norm;

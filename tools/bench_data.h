@@ -30,32 +30,36 @@ struct DataBench {
 
 /// The window of evaluation's resize and centre crop, as torchvision rounds it.
 inline data::Image resized_crop(const data::Image& image, const Preprocess& p) {
-  const double scale = static_cast<double>(p.resize) / static_cast<double>(std::min(image.width, image.height));
+  const double scale =
+      static_cast<double>(p.resize) / static_cast<double>(std::min(image.width, image.height));
   const auto side = [&](int64_t length, int64_t other) {
     return length <= other ? p.resize : static_cast<int64_t>(scale * static_cast<double>(length));
   };
   const int64_t width = side(image.width, image.height), height = side(image.height, image.width);
-  const auto offset = [&](int64_t length) { return std::llrint(static_cast<double>(length - p.crop) / 2); };
-  return data::resize_window(image, width, height, p.interpolation, offset(width), offset(height), p.crop, p.crop);
+  const auto offset = [&](int64_t length) {
+    return std::llrint(static_cast<double>(length - p.crop) / 2);
+  };
+  return data::resize_window(image, width, height, p.interpolation, offset(width), offset(height),
+                             p.crop, p.crop);
 }
 
 inline int run_data_bench(const DataBench& options) {
   const Preprocess& p = options.preprocess;
-  if (p.crop > p.resize)
-    throw user_error("--crop ", p.crop, " is larger than --resize ", p.resize);
+  if (p.crop > p.resize) throw user_error("--crop ", p.crop, " is larger than --resize ", p.resize);
   std::istringstream nothing;
   const std::vector<std::string> files = infer::list_images({options.folder}, nothing);
 
   enum Stage { kRead, kDecode, kResize, kNormalise, kWhole, kStages };
-  constexpr std::array<const char*, kStages> kNames = {"read", "decode", "resize and crop", "normalise",
-                                                       "whole pipeline"};
+  constexpr std::array<const char*, kStages> kNames = {"read", "decode", "resize and crop",
+                                                       "normalise", "whole pipeline"};
   std::array<std::vector<double>, kStages> passes;  // milliseconds of each pass over all files
   std::vector<float> out(3 * p.crop * p.crop);
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   constexpr std::size_t kMinPasses = 3;
-  for (std::size_t pass = 0; passes[0].size() < kMinPasses ||
-                             std::chrono::duration<double>(Clock::now() - begin).count() < options.seconds;
+  for (std::size_t pass = 0;
+       passes[0].size() < kMinPasses ||
+       std::chrono::duration<double>(Clock::now() - begin).count() < options.seconds;
        ++pass) {
     std::array<double, kStages> ms{};
     const auto timed = [&](Stage stage, auto body) {
@@ -85,20 +89,26 @@ inline int run_data_bench(const DataBench& options) {
   const Timing whole = summarise(passes[kWhole]);
   const double speed = 1e3 * count / whole.median_ms;
   if (options.json) {
-    const nlohmann::ordered_json json = {{"images", files.size()}, {"passes", whole.runs},
-                                         {"ms_median", whole.median_ms / count}, {"ms_p90", whole.p90_ms / count},
-                                         {"images_per_second", speed}, {"stages_ms", stages},
-                                         {"jpeg_decoder", data::jpeg_decoder()}, {"cpu", cpu_name()}};
+    const nlohmann::ordered_json json = {{"images", files.size()},
+                                         {"passes", whole.runs},
+                                         {"ms_median", whole.median_ms / count},
+                                         {"ms_p90", whole.p90_ms / count},
+                                         {"images_per_second", speed},
+                                         {"stages_ms", stages},
+                                         {"jpeg_decoder", data::jpeg_decoder()},
+                                         {"cpu", cpu_name()}};
     std::cout << json.dump() << "\n";
     return 0;
   }
-  std::cout << files.size() << " images, " << whole.runs << " passes, 1 core of " << cpu_name() << ", JPEG by "
-            << data::jpeg_decoder() << "\n" << std::fixed << std::setprecision(3);
+  std::cout << files.size() << " images, " << whole.runs << " passes, 1 core of " << cpu_name()
+            << ", JPEG by " << data::jpeg_decoder() << "\n"
+            << std::fixed << std::setprecision(3);
   for (int stage = 0; stage < kWhole; ++stage)
     std::cout << "  " << std::left << std::setw(16) << kNames[stage] << std::right << std::setw(8)
               << stages[kNames[stage]].get<double>() << " ms an image\n";
   std::cout << "  " << std::left << std::setw(16) << kNames[kWhole] << std::right << std::setw(8)
-            << whole.median_ms / count << " ms an image: " << std::setprecision(1) << speed << " images/s a core\n";
+            << whole.median_ms / count << " ms an image: " << std::setprecision(1) << speed
+            << " images/s a core\n";
   return 0;
 }
 

@@ -68,7 +68,9 @@ inline ModelFigures bench_inference(const ModelBench& options, ModelFile model) 
   const RandomStream random(1, 0);
   for (int64_t i = 0; i < images.numel(); ++i) images.data<float>()[i] = 2 * random.uniform(i) - 1;
   Tensor logits({options.batch, spec.classes});
-  const auto forward = [&] { session.run(images.data<float>(), options.batch, logits.data<float>()); };
+  const auto forward = [&] {
+    session.run(images.data<float>(), options.batch, logits.data<float>());
+  };
   ModelFigures figures;
   figures.timing = time_calls({.seconds = options.seconds}, forward);
   figures.images_per_second = 1e3 * static_cast<double>(options.batch) / figures.timing.median_ms;
@@ -98,7 +100,8 @@ inline ModelFigures bench_training(const ModelBench& options, const ModelSpec& s
   return figures;
 }
 
-inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec& spec, const ModelFigures& figures) {
+inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec& spec,
+                                      const ModelFigures& figures) {
   nlohmann::ordered_json json = {
       {"model", options.model},
       {"mode", options.train ? "training" : "inference"},
@@ -116,6 +119,7 @@ inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec
       {"peak_rss_mib", static_cast<double>(peak_rss_bytes()) / (1 << 20)},
       {"isa", name_of(isa())},
       {"cpu", cpu_name()}};
+  if (!options.train) json["cpu_ms_median"] = figures.timing.cpu_ms;
   if (!options.train) json["arena_mib"] = static_cast<double>(figures.arena_bytes) / (1 << 20);
   if (options.profile) {
     nlohmann::ordered_json stages;
@@ -142,15 +146,22 @@ inline int run_model_bench(const ModelBench& options) {
     std::cout << json.dump() << "\n";
     return 0;
   }
-  std::cout << std::fixed << std::setprecision(2) << options.model << ", " << json["mode"].get<std::string>()
-            << ", float32, batch " << options.batch << ", " << options.threads << " threads, " << name_of(isa())
-            << " on " << cpu_name() << "\n"
-            << "  median      " << figures.timing.median_ms << " ms (" << figures.timing.runs << " runs; best "
-            << figures.timing.min_ms << ", 90th percentile " << figures.timing.p90_ms << ")\n"
-            << "  speed       " << figures.images_per_second << " images/s, " << figures.gflops << " GFLOP/s\n"
+  std::cout << std::fixed << std::setprecision(2) << options.model << ", "
+            << json["mode"].get<std::string>() << ", float32, batch " << options.batch << ", "
+            << options.threads << " threads, " << name_of(isa()) << " on " << cpu_name() << "\n"
+            << "  median      " << figures.timing.median_ms << " ms (" << figures.timing.runs
+            << " runs; best " << figures.timing.min_ms << ", 90th percentile "
+            << figures.timing.p90_ms << ")\n"
+            << (options.train
+                    ? ""
+                    : concat("  processor   ", std::llround(100 * figures.timing.cpu_ms) / 100.0,
+                             " ms of all threads\n"))
+            << "  speed       " << figures.images_per_second << " images/s, " << figures.gflops
+            << " GFLOP/s\n"
             << "  peak memory " << json["peak_rss_mib"].get<double>() << " MiB\n";
   if (!options.train)
-    std::cout << "  The last block computes only the class token's query, projection and MLP: nothing reads the\n"
+    std::cout << "  The last block computes only the class token's query, projection and MLP: "
+                 "nothing reads the\n"
                  "  other rows. GFLOP/s counts what is computed.\n";
   if (options.profile)
     for (int i = 0; i < infer::StageTimes::kStages; ++i)

@@ -15,7 +15,7 @@ namespace shiftadd::tools {
 #if defined(__x86_64__)
 // Independent chains: 4 cycles of latency times 2 units is 8; 16 leaves room.
 constexpr int kChains = 16, kYmmChains = 12;  // 16 ymm registers less two operands
-constexpr int64_t kPeakSteps = 20'000;  // under 0.1 ms: some sample runs undisturbed
+constexpr int64_t kPeakSteps = 20'000;        // under 0.1 ms: some sample runs undisturbed
 
 __attribute__((target("avx512f"))) inline float fma_chains_avx512(float seed) {
   __m512 sums[kChains];
@@ -41,7 +41,8 @@ __attribute__((target("avx2,fma"))) inline float fma_chains_avx2(float seed) {
   return _mm256_cvtss_f32(total);
 }
 
-/// Float multiply-adds at this moment, in GFLOP/s of one core: the best of many short runs. 0 without AVX2.
+/// Float multiply-adds at this moment, in GFLOP/s of one core: the best of many short runs. 0
+/// without AVX2.
 inline double peak_gflops(Isa isa) {
   if (isa == Isa::kGeneric) return 0;
   volatile float sink = 0, seed = 0.999f;
@@ -49,7 +50,8 @@ inline double peak_gflops(Isa isa) {
   const Timing timing = time_calls({.seconds = 0.5, .warm_up = 100, .max_runs = 100'000}, [&] {
     sink = wide ? fma_chains_avx512(seed) : fma_chains_avx2(seed);
   });
-  const double flops = 2.0 * static_cast<double>(kPeakSteps) * (wide ? 16 * kChains : 8 * kYmmChains);
+  const double flops =
+      2.0 * static_cast<double>(kPeakSteps) * (wide ? 16 * kChains : 8 * kYmmChains);
   return flops / (timing.min_ms * 1e6);
 }
 #else

@@ -1,5 +1,8 @@
-// Honest timing: warm-up, many repetitions, median and 90th percentile; and the figures of the machine.
+// Honest timing: warm-up, many repetitions, median and 90th percentile; and the figures of the
+// machine.
 #pragma once
+
+#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,19 +15,30 @@ namespace shiftadd::tools {
 
 struct Timing {
   double median_ms = 0, p90_ms = 0, min_ms = 0;
+  double cpu_ms = 0;  // median processor time of all threads, where time_calls took the samples
   int64_t runs = 0;
 };
 
-/// Of any number of samples >= 1; the 90th percentile is the smallest value that 90 % do not exceed.
+inline double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+/// Of any number of samples >= 1; the 90th percentile is the smallest value that 90 % do not
+/// exceed.
 inline Timing summarise(std::vector<double> ms) {
   std::sort(ms.begin(), ms.end());
   const std::size_t n = ms.size();
-  const double median = n % 2 ? ms[n / 2] : (ms[n / 2 - 1] + ms[n / 2]) / 2;
-  return {median, ms[(9 * n + 9) / 10 - 1], ms.front(), static_cast<int64_t>(n)};
+  return {.median_ms = median_of(ms),
+          .p90_ms = ms[(9 * n + 9) / 10 - 1],
+          .min_ms = ms.front(),
+          .runs = static_cast<int64_t>(n)};
 }
 
 struct TimingPlan {
-  double seconds = 2;  // sampling goes on for this long, but no less than min_runs, no more than max_runs
+  double seconds =
+      2;  // sampling goes on for this long, but no less than min_runs, no more than max_runs
   int64_t warm_up = 3, min_runs = 10, max_runs = 2000;
 };
 
@@ -32,19 +46,31 @@ struct TimingPlan {
 template <class Body>
 Timing time_calls(const TimingPlan& plan, Body&& body) {
   using Clock = std::chrono::steady_clock;
-  const auto milliseconds = [](Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
+  const auto milliseconds = [](Clock::duration d) {
+    return std::chrono::duration<double, std::milli>(d).count();
+  };
   for (int64_t i = 0; i < plan.warm_up; ++i) body();
-  std::vector<double> samples;
+  const auto cpu_now = [] {  // on a busy machine this is nearer to the truth than the wall
+    timespec now{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
+  };
+  std::vector<double> samples, cpu;
   const auto begin = Clock::now();
   while (static_cast<int64_t>(samples.size()) < plan.max_runs) {
+    const double cpu_start = cpu_now();
     const auto start = Clock::now();
     body();
     const auto end = Clock::now();
+    cpu.push_back(cpu_now() - cpu_start);
     samples.push_back(milliseconds(end - start));
-    if (static_cast<int64_t>(samples.size()) >= plan.min_runs && milliseconds(end - begin) > 1e3 * plan.seconds)
+    if (static_cast<int64_t>(samples.size()) >= plan.min_runs &&
+        milliseconds(end - begin) > 1e3 * plan.seconds)
       break;
   }
-  return summarise(std::move(samples));
+  Timing timing = summarise(std::move(samples));
+  timing.cpu_ms = median_of(std::move(cpu));
+  return timing;
 }
 
 inline std::string cpu_name() {

@@ -1,4 +1,5 @@
-// How far a long run of shiftadd-infer is: a bar on a terminal, a plain line now and then elsewhere.
+// How far a long run of shiftadd-infer is: a bar on a terminal, a plain line now and then
+// elsewhere.
 #pragma once
 
 #include <unistd.h>
@@ -13,13 +14,15 @@ namespace shiftadd::tools {
 
 class InferProgress {
  public:
-  InferProgress(int64_t total, bool wanted) : total_(total), wanted_(wanted), terminal_(isatty(2)) {}
+  InferProgress(int64_t total, bool wanted)
+      : total_(total), wanted_(wanted), terminal_(isatty(2)) {}
   ~InferProgress() { clear(); }
 
   void update(int64_t done) {
     if (!wanted_) return;
     const auto now = Clock::now();
-    const auto pause = terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10'000);
+    const auto pause =
+        terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(10'000);
     if (now - shown_ < pause) return;
     shown_ = now;
     const double seconds = std::chrono::duration<double>(now - start_).count();

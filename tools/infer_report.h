@@ -1,4 +1,5 @@
-// What shiftadd-infer prints: predictions and evaluations as tables for people or JSON for programs.
+// What shiftadd-infer prints: predictions and evaluations as tables for people or JSON for
+// programs.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +14,8 @@
 namespace shiftadd::tools {
 
 /// The names to print: the model's, or its indices.
-inline std::vector<std::string> printed_names(const std::vector<std::string>& names, int64_t classes) {
+inline std::vector<std::string> printed_names(const std::vector<std::string>& names,
+                                              int64_t classes) {
   if (!names.empty()) return names;
   std::vector<std::string> numbers;
   for (int64_t i = 0; i < classes; ++i) numbers.push_back(std::to_string(i));
@@ -37,7 +39,9 @@ class PredictionWriter {
     if (json_) {
       nlohmann::ordered_json top = nlohmann::ordered_json::array();
       for (const infer::Prediction& each : best)
-        top.push_back({{"class", names_[each.index]}, {"index", each.index}, {"probability", each.probability}});
+        top.push_back({{"class", names_[each.index]},
+                       {"index", each.index},
+                       {"probability", each.probability}});
       object({{"image", image}, {"top", top}});
       return;
     }
@@ -78,19 +82,30 @@ struct EvaluationFigures {
 };
 
 inline void print_evaluation(std::ostream& out, const infer::Evaluation& evaluation,
-                             const std::vector<std::string>& names, const EvaluationFigures& figures, bool json) {
+                             const std::vector<std::string>& names,
+                             const EvaluationFigures& figures, bool json) {
   const double speed = static_cast<double>(evaluation.images()) / std::max(figures.seconds, 1e-9);
-  const auto percent = [](int64_t part, int64_t whole) { return infer::Evaluation::percent(part, whole); };
+  const auto percent = [](int64_t part, int64_t whole) {
+    return infer::Evaluation::percent(part, whole);
+  };
   if (json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < names.size(); ++i) {
       const auto& each = evaluation.per_class()[i];
-      rows.push_back({{"class", names[i]}, {"images", each.images}, {"top1", percent(each.top1, each.images)},
+      rows.push_back({{"class", names[i]},
+                      {"images", each.images},
+                      {"top1", percent(each.top1, each.images)},
                       {"top5", percent(each.top5, each.images)}});
     }
-    out << to_line({{"set", figures.set}, {"images", evaluation.images()}, {"broken", figures.broken},
-                    {"top1", evaluation.top1()}, {"top5", evaluation.top5()}, {"loss", evaluation.loss()},
-                    {"images_per_second", speed}, {"seconds", figures.seconds}, {"threads", figures.threads},
+    out << to_line({{"set", figures.set},
+                    {"images", evaluation.images()},
+                    {"broken", figures.broken},
+                    {"top1", evaluation.top1()},
+                    {"top5", evaluation.top5()},
+                    {"loss", evaluation.loss()},
+                    {"images_per_second", speed},
+                    {"seconds", figures.seconds},
+                    {"threads", figures.threads},
                     {"per_class", rows}})
         << "\n";
     return;
@@ -99,16 +114,20 @@ inline void print_evaluation(std::ostream& out, const infer::Evaluation& evaluat
       << "top-1    " << evaluation.top1() << " %\n"
       << "top-5    " << evaluation.top5() << " %\n"
       << "loss     " << std::setprecision(4) << evaluation.loss() << "\n"
-      << "speed    " << std::setprecision(1) << speed << " images/s (" << figures.threads << " threads)\n\n";
+      << "speed    " << std::setprecision(1) << speed << " images/s (" << figures.threads
+      << " threads)\n\n";
   std::size_t width = 5;
   for (const std::string& name : names) width = std::max(width, name.size());
   const int column = static_cast<int>(width);
-  out << std::left << std::setw(column) << "class" << std::right << std::setw(10) << "images" << std::setw(12)
-      << "top-1" << std::setw(12) << "top-5" << "\n" << std::setprecision(2);
+  out << std::left << std::setw(column) << "class" << std::right << std::setw(10) << "images"
+      << std::setw(12) << "top-1" << std::setw(12) << "top-5"
+      << "\n"
+      << std::setprecision(2);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto& each = evaluation.per_class()[i];
-    out << std::left << std::setw(column) << names[i] << std::right << std::setw(10) << each.images << std::setw(10)
-        << percent(each.top1, each.images) << " %" << std::setw(10) << percent(each.top5, each.images) << " %\n";
+    out << std::left << std::setw(column) << names[i] << std::right << std::setw(10) << each.images
+        << std::setw(10) << percent(each.top1, each.images) << " %" << std::setw(10)
+        << percent(each.top5, each.images) << " %\n";
   }
 }
 

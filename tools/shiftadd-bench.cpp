@@ -8,48 +8,69 @@ namespace shiftadd::tools {
 namespace {
 
 int run(int argc, char** argv) {
-  CLI::App app("Measures speed and memory: warmed up, many repetitions, median and 90th percentile.",
-               "shiftadd-bench");
+  CLI::App app(
+      "Measures speed and memory: warmed up, many repetitions, median and 90th percentile.",
+      "shiftadd-bench");
   app.require_subcommand(1);
 
   ModelBench model;
-  CLI::App* model_command = app.add_subcommand("model", "The forward pass or the training step of a network");
-  model_command->add_option("model", model.model, "An architecture's name, its JSON (random weights), or a model file")
-      ->required()->option_text("NAME|SPEC.json|MODEL");
+  CLI::App* model_command =
+      app.add_subcommand("model", "The forward pass or the training step of a network");
+  model_command
+      ->add_option("model", model.model,
+                   "An architecture's name, its JSON (random weights), or a model file")
+      ->required()
+      ->option_text("NAME|SPEC.json|MODEL");
   model_command->add_option("--batch", model.batch, "Images a batch [1]")
-      ->check(CLI::Range(int64_t{1}, int64_t{65'536}))->option_text("N");
+      ->check(CLI::Range(int64_t{1}, int64_t{65'536}))
+      ->option_text("N");
   model_command->add_option("--threads", model.threads, "Threads [all cores]")
-      ->check(CLI::Range(1, 1024))->option_text("N");
-  model_command->add_flag("--train", model.train, "Time training steps: forward, backward and AdamW");
+      ->check(CLI::Range(1, 1024))
+      ->option_text("N");
+  model_command->add_flag("--train", model.train,
+                          "Time training steps: forward, backward and AdamW");
   model_command->add_option("--precision", model.precision, "Arithmetic: fp32")
-      ->check(CLI::IsMember({"fp32"}))->option_text("fp32");
-  model_command->add_flag("--profile", model.profile, "Show the time of each part of the forward pass (1 thread)");
+      ->check(CLI::IsMember({"fp32"}))
+      ->option_text("fp32");
+  model_command->add_flag("--profile", model.profile,
+                          "Show the time of each part of the forward pass (1 thread)");
   model_command->add_option("--seconds", model.seconds, "How long to sample [3]")
-      ->check(CLI::Range(0.0, 3600.0))->option_text("S");
+      ->check(CLI::Range(0.0, 3600.0))
+      ->option_text("S");
   model_command->add_flag("--json", model.json, "Print one JSON object");
 
   DataBench data;
-  CLI::App* data_command = app.add_subcommand("data", "Decode, resize, crop and normalise the images of a folder");
-  data_command->add_option("folder", data.folder, "A folder of images")->required()->option_text("DIR");
+  CLI::App* data_command =
+      app.add_subcommand("data", "Decode, resize, crop and normalise the images of a folder");
+  data_command->add_option("folder", data.folder, "A folder of images")
+      ->required()
+      ->option_text("DIR");
   data_command->add_option("--resize", data.preprocess.resize, "Shorter side [256]")
-      ->check(CLI::Range(int64_t{1}, int64_t{10'000}))->option_text("N");
+      ->check(CLI::Range(int64_t{1}, int64_t{10'000}))
+      ->option_text("N");
   data_command->add_option("--crop", data.preprocess.crop, "Crop [224]")
-      ->check(CLI::Range(int64_t{1}, int64_t{10'000}))->option_text("N");
-  data_command->add_option("--seconds", data.seconds, "How long to sample, at least three passes [5]")
-      ->check(CLI::Range(0.0, 3600.0))->option_text("S");
+      ->check(CLI::Range(int64_t{1}, int64_t{10'000}))
+      ->option_text("N");
+  data_command
+      ->add_option("--seconds", data.seconds, "How long to sample, at least three passes [5]")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->option_text("S");
   data_command->add_flag("--json", data.json, "Print one JSON object");
 
   GemmBench gemm;
-  CLI::App* gemm_command = app.add_subcommand("gemm", "Matrix products at DeiT-T's shapes against Eigen and the peak");
+  CLI::App* gemm_command =
+      app.add_subcommand("gemm", "Matrix products at DeiT-T's shapes against Eigen and the peak");
   gemm_command->add_option("--seconds", gemm.seconds, "How long to sample each product [0.5]")
-      ->check(CLI::Range(0.0, 3600.0))->option_text("S");
+      ->check(CLI::Range(0.0, 3600.0))
+      ->option_text("S");
   gemm_command->add_flag("--json", gemm.json, "Print one JSON object");
 
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
   return run_program("shiftadd-bench", [&] {
     if (model_command->parsed()) {
       if (model.profile && (model.train || model.threads != 1))
-        throw user_error("--profile times the forward pass of one thread: give --threads 1 and no --train");
+        throw user_error(
+            "--profile times the forward pass of one thread: give --threads 1 and no --train");
       return run_model_bench(model);
     }
     return data_command->parsed() ? run_data_bench(data) : run_gemm_bench(gemm);

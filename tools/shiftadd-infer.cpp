@@ -1,6 +1,6 @@
 // shiftadd-infer: classifies images with a model file, or evaluates it on a labelled set.
-#include <csignal>
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -44,7 +44,9 @@ struct Options {
 // Rows of float32 collected for --dump.
 class Rows {
  public:
-  void add(const float* values, int64_t count) { values_.insert(values_.end(), values, values + count); }
+  void add(const float* values, int64_t count) {
+    values_.insert(values_.end(), values, values + count);
+  }
   Tensor tensor(Shape row) const {
     const int64_t width = element_count(row);
     row.insert(row.begin(), static_cast<int64_t>(values_.size()) / width);
@@ -59,15 +61,16 @@ infer::Session open_model(const Options& options) {
   infer::Session session(load_model(options.model));
   const ModelSpec& spec = session.spec();
   if (spec.in_channels != 3)
-    throw user_error(options.model, ": the model takes ", spec.in_channels, " channels: images have 3");
+    throw user_error(options.model, ": the model takes ", spec.in_channels,
+                     " channels: images have 3");
   if (session.preprocess().crop != spec.image_size)
     throw user_error(options.model, ": preprocessing crops to ", session.preprocess().crop,
                      ", but the model takes ", spec.image_size, " pixels");
   return session;
 }
 
-// Runs all images of `source` through the session. Calls row(item, pixels, logits) for each image in order,
-// and broken(item, reason) for each that cannot be read. Returns how many were broken.
+// Runs all images of `source` through the session. Calls row(item, pixels, logits) for each image
+// in order, and broken(item, reason) for each that cannot be read. Returns how many were broken.
 template <class Row, class Broken>
 int64_t run_all(infer::Session& session, const infer::ImageSource& source, const Options& options,
                 InferProgress& progress, Row row, Broken broken) {
@@ -88,7 +91,8 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source, const
       std::cerr << "shiftadd-infer: error: " << each.reason << std::endl;
       broken(each.item, each.reason);
     }
-    for (int64_t i = 0; i < rows; ++i) row(batch->items[i], pixels + i * values, logits.data() + i * classes);
+    for (int64_t i = 0; i < rows; ++i)
+      row(batch->items[i], pixels + i * values, logits.data() + i * classes);
     broken_count += static_cast<int64_t>(batch->broken.size());
     done += rows + static_cast<int64_t>(batch->broken.size());
     progress.update(done);
@@ -120,7 +124,8 @@ int classify(const Options& options) {
   const ModelSpec& spec = session.spec();
   PredictionWriter writer(std::cout, printed_names(session.classes(), spec.classes), options.json);
   // On a terminal the predictions themselves show how far it is.
-  InferProgress progress(static_cast<int64_t>(paths.size()), paths.size() > 1 && !isatty(STDOUT_FILENO));
+  InferProgress progress(static_cast<int64_t>(paths.size()),
+                         paths.size() > 1 && !isatty(STDOUT_FILENO));
   Rows inputs, logits;
   std::vector<std::string> names;
   const Shape image_shape = {3, spec.image_size, spec.image_size};
@@ -136,7 +141,8 @@ int classify(const Options& options) {
       [&](int64_t item, const std::string& reason) { writer.broken(paths[item], reason); });
   writer.finish();
   if (!options.dump.empty() && !interrupted)
-    write_dump(options, names, {{"input", inputs.tensor(image_shape)}, {"logits", logits.tensor({spec.classes})}});
+    write_dump(options, names,
+               {{"input", inputs.tensor(image_shape)}, {"logits", logits.tensor({spec.classes})}});
   return finish(broken);
 }
 
@@ -146,7 +152,8 @@ int evaluate(const Options& options) {
   const int64_t classes = session.spec().classes;
   const std::vector<int64_t> indices =
       infer::match_classes(session.classes(), classes, set.classes(), options.eval);
-  const std::vector<std::string> names = session.classes().empty() ? set.classes() : session.classes();
+  const std::vector<std::string> names =
+      session.classes().empty() ? set.classes() : session.classes();
   const infer::ImageSource source = {set.size(), [&](int64_t item) { return set.name(item); },
                                      [&](int64_t item) { return set.read(item); }};
   InferProgress progress(set.size(), true);
@@ -166,54 +173,67 @@ int evaluate(const Options& options) {
         dumped.push_back(set.name(item));
       },
       [](int64_t, const std::string&) {});
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (interrupted) return finish(broken);
   if (!options.confusion.empty()) write_file(options.confusion, evaluation.confusion_csv(names));
   if (!options.dump.empty())
     write_dump(options, dumped,
                {{"logits", logits.tensor({classes})},
                 {"labels", Tensor::from(labels, {static_cast<int64_t>(labels.size())})}});
-  print_evaluation(std::cout, evaluation, names, {options.eval, broken, options.threads, seconds}, options.json);
+  print_evaluation(std::cout, evaluation, names, {options.eval, broken, options.threads, seconds},
+                   options.json);
   return finish(broken);
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Classifies images with a model file, or evaluates it on a labelled set.\n"
-               "Exit status: 0, 2 when an image or an argument was bad, 1 after a failure, 130 after Ctrl-C.",
-               "shiftadd-infer");
+  CLI::App app(
+      "Classifies images with a model file, or evaluates it on a labelled set.\n"
+      "Exit status: 0, 2 when an image or an argument was bad, 1 after a failure, 130 after "
+      "Ctrl-C.",
+      "shiftadd-infer");
   Options options;
   app.add_option("model", options.model, "A model file of shiftadd-train or shiftadd-convert")
-      ->required()->option_text("MODEL");
-  app.add_option("images", options.images,
-                 "Images, folders (searched for images), or - for a list on standard input, one a line")
+      ->required()
+      ->option_text("MODEL");
+  app.add_option(
+         "images", options.images,
+         "Images, folders (searched for images), or - for a list on standard input, one a line")
       ->option_text("[IMAGE|DIR|-]...");
-  app.add_option("--eval", options.eval, "Evaluate on a folder of class folders, or such a tree in a .tar")
+  app.add_option("--eval", options.eval,
+                 "Evaluate on a folder of class folders, or such a tree in a .tar")
       ->option_text("DIR|TAR");
   app.add_option("--top-k", options.top_k, "How many classes to print for an image [5]")
-      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))->option_text("N");
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))
+      ->option_text("N");
   app.add_flag("--json", options.json,
                "Print JSON: an array with one object an image, or one object for --eval");
   app.add_option("--threads", options.threads, "Threads that compute [all cores]")
-      ->check(CLI::Range(1, 1024))->option_text("N");
+      ->check(CLI::Range(1, 1024))
+      ->option_text("N");
   app.add_option("--workers", options.workers, "Threads that decode images [as many as --threads]")
-      ->check(CLI::Range(1, 1024))->option_text("N");
+      ->check(CLI::Range(1, 1024))
+      ->option_text("N");
   app.add_option("--batch", options.batch, "Images a batch; changes no result [32]")
-      ->check(CLI::Range(int64_t{1}, int64_t{65'536}))->option_text("N");
+      ->check(CLI::Range(int64_t{1}, int64_t{65'536}))
+      ->option_text("N");
   app.add_option("--confusion", options.confusion, "With --eval: write the confusion matrix as CSV")
       ->option_text("FILE.csv");
   app.add_option("--dump", options.dump,
                  "Write tensors: input and logits of the images; with --eval logits and labels")
       ->option_text("FILE.safetensors");
   app.add_option("--device", options.device, "Where to compute: cpu, cuda or auto [auto]")
-      ->check(CLI::IsMember({"cpu", "cuda", "auto"}))->option_text("cpu|cuda|auto");
+      ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
+      ->option_text("cpu|cuda|auto");
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
 
   return run_program("shiftadd-infer", [&] {
     if (options.device == "cuda")
       throw failure("--device cuda: CUDA is not built into this version; use --device cpu");
     if (options.eval.empty() == options.images.empty())
-      throw user_error(options.eval.empty() ? "nothing to do: name an image, a folder or -, or give --eval"
-                                            : "--eval takes its images from the set: name no other images");
+      throw user_error(options.eval.empty()
+                           ? "nothing to do: name an image, a folder or -, or give --eval"
+                           : "--eval takes its images from the set: name no other images");
     if (!options.confusion.empty() && options.eval.empty())
       throw user_error("--confusion needs --eval: only a labelled set has a confusion matrix");
     set_num_threads(options.threads);

@@ -25,15 +25,16 @@ void check_figures(const ProcessResult& result) {
 
 TEST_CASE("a network by name, by JSON and from a file") {
   const test::InferFolder folder;
-  check_figures(bench({"model", "vit_micro", "--batch", "3", "--threads", "2", "--precision", "fp32", "--seconds", "0.05",
-                       "--json"}));
+  check_figures(bench({"model", "vit_micro", "--batch", "3", "--threads", "2", "--precision",
+                       "fp32", "--seconds", "0.05", "--json"}));
   test::write_text(folder / "spec.json", R"({"base": "vit_micro", "depth": 3})");
   check_figures(bench({"model", folder / "spec.json", "--seconds", "0.05", "--json"}));
   check_figures(bench({"model", folder.model_path(), "--seconds", "0.05", "--json"}));
 }
 
 TEST_CASE("a training step") {
-  check_figures(bench({"model", "vit_micro", "--train", "--batch", "2", "--seconds", "0.05", "--json"}));
+  check_figures(
+      bench({"model", "vit_micro", "--train", "--batch", "2", "--seconds", "0.05", "--json"}));
 }
 
 TEST_CASE("the stages of a forward pass") {
@@ -61,13 +62,18 @@ TEST_CASE("the input pipeline") {
 TEST_CASE("the matrix products") {
   const ProcessResult result = bench({"gemm", "--seconds", "0.001", "--json"});
   REQUIRE_MESSAGE(result.status == 0, result.err);
-  for (const json& shape : json::parse(result.out)["shapes"]) CHECK(shape["packed_gflops"].get<double>() > 0);
+  for (const json& shape : json::parse(result.out)["shapes"])
+    CHECK(shape["packed_gflops"].get<double>() > 0);
 }
 
 TEST_CASE("wrong command lines are the user's mistake") {
-  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {}, {"model"}, {"model", "vit_mikro"}, {"model", "vit_micro", "--precision", "fp3"},
-           {"model", "vit_micro", "--batch", "0"}, {"nonsense"}}) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {"model"},
+                                             {"model", "vit_mikro"},
+                                             {"model", "vit_micro", "--precision", "fp3"},
+                                             {"model", "vit_micro", "--batch", "0"},
+                                             {"nonsense"}}) {
     const ProcessResult result = bench(arguments);
     CHECK(result.status == 2);
     CHECK_FALSE(result.err.empty());

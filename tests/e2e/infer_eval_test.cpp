@@ -1,4 +1,5 @@
-// shiftadd-infer --eval as a process: figures, files, classes that do not fit, stored logits of a real network.
+// shiftadd-infer --eval as a process: figures, files, classes that do not fit, stored logits of a
+// real network.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -15,15 +16,18 @@ using test::ProcessResult;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
 TEST_CASE("an evaluation's figures follow from its dumped logits") {
   const InferFolder folder;
   const std::string set = folder.labelled("val", test::micro_classes(), 3);
-  const ProcessResult result = folder.infer({"--eval", set, "--json", "--dump", folder / "dump.safetensors",
-                                             "--confusion", folder / "confusion.csv"});
+  const ProcessResult result =
+      folder.infer({"--eval", set, "--json", "--dump", folder / "dump.safetensors", "--confusion",
+                    folder / "confusion.csv"});
   CHECK_MESSAGE(result.status == 0, result.err);
   const json out = json::parse(result.out);
   CHECK(out["images"] == 21);
@@ -58,7 +62,8 @@ TEST_CASE("without --json an evaluation prints a table a class a line") {
   const std::string set = folder.labelled("val", test::micro_classes(), 1);
   const ProcessResult result = folder.infer({"--eval", set});
   CHECK_MESSAGE(result.status == 0, result.err);
-  for (const char* part : {"images", "top-1", "top-5", "loss", "ant ", "gnu "}) CHECK(contains(result.out, part));
+  for (const char* part : {"images", "top-1", "top-5", "loss", "ant ", "gnu "})
+    CHECK(contains(result.out, part));
 }
 
 TEST_CASE("broken images are named and left out of the figures") {
@@ -89,8 +94,10 @@ TEST_CASE("a model without class names is held to the number of classes") {
   const std::string unnamed = folder / "unnamed.safetensors";
   save_model(unnamed, test::random_model(named_spec("vit_micro"), 1));
   const std::string infer = test::program("shiftadd-infer");
-  CHECK(test::run({infer, unnamed, "--eval", folder.labelled("seven", test::micro_classes(), 1)}).status == 0);
-  const ProcessResult two = test::run({infer, unnamed, "--eval", folder.labelled("two", {"a", "b"}, 1)});
+  CHECK(test::run({infer, unnamed, "--eval", folder.labelled("seven", test::micro_classes(), 1)})
+            .status == 0);
+  const ProcessResult two =
+      test::run({infer, unnamed, "--eval", folder.labelled("two", {"a", "b"}, 1)});
   CHECK(two.status == 2);
   CHECK(contains(two.err, "7"));
   const ProcessResult image = test::run({infer, unnamed, folder.image("x.bmp", 9, 9, 1), "--json"});
@@ -118,15 +125,17 @@ TEST_CASE("the DeiT checkpoint of CIFAR-10 evaluates to its stored logits") {
       test::run({test::program("shiftadd-convert"), weights, "--arch", "vit_cifar", "--preprocess",
                  R"({"resize": 0, "crop": 32})", "--out", model});
   REQUIRE_MESSAGE(converted.status == 0, converted.err);
-  const ProcessResult result =
-      test::run({test::program("shiftadd-infer"), model, "--eval", test::shared_path("data/cifar10/val.tar"), "--json",
-                 "--dump", folder / "logits.safetensors"});
+  const ProcessResult result = test::run({test::program("shiftadd-infer"), model, "--eval",
+                                          test::shared_path("data/cifar10/val.tar"), "--json",
+                                          "--dump", folder / "logits.safetensors"});
   REQUIRE_MESSAGE(result.status == 0, result.err);
   const json out = json::parse(result.out);
-  const TensorFile stored = read_safetensors(test::shared_path("data/weights/deit_cifar10.val_logits.safetensors"));
+  const TensorFile stored =
+      read_safetensors(test::shared_path("data/weights/deit_cifar10.val_logits.safetensors"));
   const TensorFile ours = read_safetensors(folder / "logits.safetensors");
   CHECK(out["images"] == 5000);
-  // stb_image decodes up to 3 levels differently from libjpeg-turbo, with which the logits were made.
+  // stb_image decodes up to 3 levels differently from libjpeg-turbo, with which the logits were
+  // made.
   const bool exact = data::jpeg_decoder().starts_with("libjpeg");
   const Tensor a = ours.at("logits"), b = stored.at("logits");
   REQUIRE(a.shape() == b.shape());

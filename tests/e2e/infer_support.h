@@ -1,4 +1,5 @@
-// What the process tests of shiftadd-infer and shiftadd-bench share: a tiny model file and image folders.
+// What the process tests of shiftadd-infer and shiftadd-bench share: a tiny model file and image
+// folders.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -35,7 +36,8 @@ class InferFolder {
     return folder_ / name;
   }
   /// SET/CLASS/0.bmp .. for each class.
-  std::string labelled(const std::string& set, const std::vector<std::string>& classes, int per_class) const {
+  std::string labelled(const std::string& set, const std::vector<std::string>& classes,
+                       int per_class) const {
     for (std::size_t label = 0; label < classes.size(); ++label)
       for (int i = 0; i < per_class; ++i)
         image(set + "/" + classes[label] + "/" + std::to_string(i) + ".bmp", 40 + i, 50 - i,
@@ -44,7 +46,8 @@ class InferFolder {
   }
 
   /// shiftadd-infer model.safetensors ARGUMENTS...
-  ProcessResult infer(const std::vector<std::string>& arguments, const std::string& input = "") const {
+  ProcessResult infer(const std::vector<std::string>& arguments,
+                      const std::string& input = "") const {
     std::vector<std::string> command = {program("shiftadd-infer"), model_path()};
     command.insert(command.end(), arguments.begin(), arguments.end());
     return run(command, input, {}, folder_.path());

@@ -13,7 +13,9 @@ using test::ProcessResult;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -25,14 +27,16 @@ TEST_CASE("an image gives a table of the best classes") {
   CHECK(result.out.starts_with(image + "\n"));
   CHECK(std::count(result.out.begin(), result.out.end(), '\n') == 4);
   CHECK(contains(result.out, " %\n"));
-  const bool named = std::any_of(test::micro_classes().begin(), test::micro_classes().end(),
-                                 [&](const std::string& name) { return contains(result.out, "    1  " + name); });
+  const bool named =
+      std::any_of(test::micro_classes().begin(), test::micro_classes().end(),
+                  [&](const std::string& name) { return contains(result.out, "    1  " + name); });
   CHECK(named);
 }
 
 TEST_CASE("--json gives an array with an object an image; probabilities fall and add up") {
   const InferFolder folder;
-  const std::string a = folder.image("in/a.bmp", 64, 64, 1), b = folder.image("in/b.bmp", 200, 65, 2);
+  const std::string a = folder.image("in/a.bmp", 64, 64, 1),
+                    b = folder.image("in/b.bmp", 200, 65, 2);
   const ProcessResult result = folder.infer({folder / "in", "--json", "--top-k", "100"});
   CHECK_MESSAGE(result.status == 0, result.err);
   const json out = json::parse(result.out);
@@ -66,15 +70,18 @@ TEST_CASE("a list on standard input may have blank lines") {
 
 TEST_CASE("a broken image is named, the others are classified, the status is 2") {
   const InferFolder folder;
-  const std::string good = folder.image("good.bmp", 64, 64, 1), tiny = folder.image("tiny.bmp", 1, 1, 2);
+  const std::string good = folder.image("good.bmp", 64, 64, 1),
+                    tiny = folder.image("tiny.bmp", 1, 1, 2);
   test::write_text(folder / "text.jpg", "this is no photograph\n");
   test::write_text(folder / "empty.png", "");
-  const std::vector<std::string> images = {folder / "text.jpg", good, folder / "none.jpg", tiny, folder / "empty.png"};
+  const std::vector<std::string> images = {folder / "text.jpg", good, folder / "none.jpg", tiny,
+                                           folder / "empty.png"};
   std::vector<std::string> arguments = images;
   arguments.push_back("--json");
   const ProcessResult result = folder.infer(arguments);
   CHECK(result.status == 2);
-  for (const char* name : {"text.jpg", "none.jpg", "empty.png"}) CHECK_MESSAGE(contains(result.err, name), result.err);
+  for (const char* name : {"text.jpg", "none.jpg", "empty.png"})
+    CHECK_MESSAGE(contains(result.err, name), result.err);
   const json out = json::parse(result.out);
   int classified = 0;
   for (const json& each : out) classified += each.contains("top");
@@ -88,12 +95,15 @@ TEST_CASE("an image of one pixel is classified") {
   CHECK_MESSAGE(result.status == 0, result.err);
 }
 
-TEST_CASE("logits have the same bits for any --batch, --threads and --workers; the dump holds input and logits") {
+TEST_CASE(
+    "logits have the same bits for any --batch, --threads and --workers; the dump holds input and "
+    "logits") {
   const InferFolder folder;
   for (int i = 0; i < 9; ++i) folder.image("in/" + std::to_string(i) + ".bmp", 50 + 5 * i, 80, i);
   std::string first;
-  const std::vector<std::vector<std::string>> variants = {
-      {"--batch", "1", "--threads", "1"}, {"--batch", "4", "--threads", "2"}, {"--threads", "3", "--workers", "1"}};
+  const std::vector<std::vector<std::string>> variants = {{"--batch", "1", "--threads", "1"},
+                                                          {"--batch", "4", "--threads", "2"},
+                                                          {"--threads", "3", "--workers", "1"}};
   for (const auto& variant : variants) {
     std::vector<std::string> arguments = {folder / "in", "--dump", folder / "dump.safetensors"};
     arguments.insert(arguments.end(), variant.begin(), variant.end());
@@ -114,7 +124,8 @@ TEST_CASE("nothing is written beside the images or the model") {
   CHECK(folder.infer({image}).status == 0);
   CHECK(folder.infer({folder / "in"}).status == 0);
   int files = 0;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) files += entry.is_regular_file();
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path()))
+    files += entry.is_regular_file();
   CHECK(files == 2);  // the model and the image
 }
 
@@ -146,10 +157,16 @@ TEST_CASE("wrong command lines are the user's mistake") {
   const InferFolder folder;
   const std::string image = folder.image("a.bmp", 64, 64, 1);
   std::filesystem::create_directory(folder / "empty");
-  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {}, {image, "--top-k", "0"}, {image, "--batch", "-1"}, {image, "--threads", "zero"}, {image, "--nonsense"},
-           {image, "--eval", folder / "empty"}, {image, "--confusion", folder / "c.csv"}, {folder / "empty"},
-           {image, "--device", "tpu"}}) {
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {image, "--top-k", "0"},
+                                             {image, "--batch", "-1"},
+                                             {image, "--threads", "zero"},
+                                             {image, "--nonsense"},
+                                             {image, "--eval", folder / "empty"},
+                                             {image, "--confusion", folder / "c.csv"},
+                                             {folder / "empty"},
+                                             {image, "--device", "tpu"}}) {
     CAPTURE(arguments.size());
     const ProcessResult result = folder.infer(arguments);
     CHECK(result.status == 2);
@@ -183,7 +200,8 @@ TEST_CASE("Ctrl-C ends with 130") {
   for (int i = 0; i < 200'000; ++i) list += "big.bmp\n";
   folder.image("big.bmp", 700, 700, 1);
   const ProcessResult result =
-      test::run({"timeout", "--preserve-status", "-s", "INT", "1", test::program("shiftadd-infer"), folder.model_path(), "-"},
+      test::run({"timeout", "--preserve-status", "-s", "INT", "1", test::program("shiftadd-infer"),
+                 folder.model_path(), "-"},
                 list, {}, folder.path());
   CHECK(result.status == 130);
 }

@@ -42,7 +42,8 @@ TEST_CASE("an evaluation counts top-1, top-5, loss and confusions") {
   CHECK(evaluation.per_class()[2].top1 == 0);
   CHECK(evaluation.per_class()[2].top5 == 1);
   const std::string csv = evaluation.confusion_csv({"a", "b,c", "d", "e", "f", "g", "h\"i"});
-  CHECK(csv.starts_with("true,a,\"b,c\",d,e,f,g,\"h\"\"i\"\na,0,0,0,0,0,0,0\n\"b,c\",0,0,0,0,0,0,1\n"));
+  CHECK(csv.starts_with(
+      "true,a,\"b,c\",d,e,f,g,\"h\"\"i\"\na,0,0,0,0,0,0,0\n\"b,c\",0,0,0,0,0,0,1\n"));
 }
 
 TEST_CASE("logits that are not numbers are never right") {
@@ -67,12 +68,14 @@ TEST_CASE("classes are matched by name") {
 }
 
 TEST_CASE("other classes are an error that lists the differences") {
-  CHECK_THROWS_WITH_AS(match_classes({"cat", "dog"}, 2, {"cat", "wolf"}, "val"),
-                       "val: its classes are not the model's. Unknown to the model: wolf. Without a folder: dog.",
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      match_classes({"cat", "dog"}, 2, {"cat", "wolf"}, "val"),
+      "val: its classes are not the model's. Unknown to the model: wolf. Without a folder: dog.",
+      Error);
   CHECK_THROWS_WITH_AS(match_classes({"cat", "dog"}, 2, {"cat"}, "val"),
                        "val: its classes are not the model's. Without a folder: dog.", Error);
-  CHECK_THROWS_WITH_AS(match_classes({}, 3, {"cat", "dog"}, "val"),
-                       "val: 2 class folders, but the model has 3 classes (unnamed): expected one folder per class",
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      match_classes({}, 3, {"cat", "dog"}, "val"),
+      "val: 2 class folders, but the model has 3 classes (unnamed): expected one folder per class",
+      Error);
 }

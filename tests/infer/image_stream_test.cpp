@@ -25,9 +25,10 @@ ImageSource bitmaps(int64_t count, int64_t broken_every) {
   source.count = count;
   source.name = [](int64_t item) { return "item" + std::to_string(item); };
   source.read = [broken_every](int64_t item) {
-    const std::string text = broken_every && item % broken_every == 1
-                                 ? std::string("not an image")
-                                 : test::bitmap(12, 9 + static_cast<int>(item % 4), static_cast<int>(item));
+    const std::string text =
+        broken_every && item % broken_every == 1
+            ? std::string("not an image")
+            : test::bitmap(12, 9 + static_cast<int>(item % 4), static_cast<int>(item));
     return std::vector<uint8_t>(text.begin(), text.end());
   };
   return source;
@@ -86,7 +87,8 @@ TEST_CASE("workers stay at most three batches ahead of the engine") {
   const auto read = source.read;
   source.read = [&](int64_t item) {
     int64_t seen = largest;
-    while (item > seen && !largest.compare_exchange_weak(seen, item)) {}
+    while (item > seen && !largest.compare_exchange_weak(seen, item)) {
+    }
     return read(item);
   };
   ImageStream stream(source, small_preprocess(), 5, 3);
@@ -103,7 +105,8 @@ TEST_CASE("a failure of the machine reaches the caller") {
 TEST_CASE("a missing file is a broken image, not the end") {
   const test::TemporaryFolder folder;
   test::write_text(folder / "good.bmp", test::bitmap(9, 9, 1));
-  ImageStream stream(source_of_files({folder / "none.jpg", folder / "good.bmp"}), small_preprocess(), 2, 1);
+  ImageStream stream(source_of_files({folder / "none.jpg", folder / "good.bmp"}),
+                     small_preprocess(), 2, 1);
   const auto batch = stream.next();
   REQUIRE(batch.has_value());
   CHECK(batch->items == std::vector<int64_t>{1});

@@ -12,7 +12,8 @@ using infer::list_images;
 
 TEST_CASE("folders are walked in order; other files and hidden ones are left out") {
   const test::TemporaryFolder folder;
-  for (const char* name : {"b.jpg", "a/z.PNG", "a/.hidden.jpg", ".git/x.jpg", "notes.txt", "c.jpeg"})
+  for (const char* name :
+       {"b.jpg", "a/z.PNG", "a/.hidden.jpg", ".git/x.jpg", "notes.txt", "c.jpeg"})
     test::write_text(folder / name, "x");
   std::istringstream empty;
   CHECK(list_images({folder.path()}, empty) ==

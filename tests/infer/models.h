@@ -10,7 +10,8 @@
 
 namespace shiftadd::test {
 
-/// Lively weights: unit-gain matrices, norms near 1, and no zero biases, so that every parameter matters.
+/// Lively weights: unit-gain matrices, norms near 1, and no zero biases, so that every parameter
+/// matters.
 inline ModelFile random_model(const ModelSpec& spec, uint64_t seed) {
   ModelFile model;
   model.spec = spec;
@@ -22,9 +23,11 @@ inline ModelFile random_model(const ModelSpec& spec, uint64_t seed) {
     Random random(seed, stream++);
     const bool matrix = info.shape.size() > 1;
     const bool norm = info.name.find("norm") != std::string::npos && info.name.ends_with("weight");
-    const double fan = matrix ? static_cast<double>(value.numel()) / static_cast<double>(info.shape[0]) : 1;
+    const double fan =
+        matrix ? static_cast<double>(value.numel()) / static_cast<double>(info.shape[0]) : 1;
     const double scale = matrix ? 1 / std::sqrt(fan) : 0.2;
-    for (float& each : value.span<float>()) each = static_cast<float>(random.normal() * scale + (norm ? 1 : 0));
+    for (float& each : value.span<float>())
+      each = static_cast<float>(random.normal() * scale + (norm ? 1 : 0));
     model.weights.emplace_back(info.name, value);
   }
   return model;
@@ -37,14 +40,36 @@ inline Tensor random_images(const ModelSpec& spec, int64_t count, uint64_t seed)
   return images;
 }
 
-/// Networks whose sizes are no multiples of anything: one head, one block, one token beside the class's.
+/// Networks whose sizes are no multiples of anything: one head, one block, one token beside the
+/// class's.
 inline std::vector<ModelSpec> odd_specs() {
-  ModelSpec a{.name = "odd", .image_size = 35, .patch_size = 5, .in_channels = 3, .width = 51, .depth = 3,
-              .heads = 3, .mlp_hidden = 67, .classes = 11};
-  ModelSpec b{.name = "one patch", .image_size = 7, .patch_size = 7, .in_channels = 1, .width = 16, .depth = 1,
-              .heads = 1, .mlp_hidden = 1, .classes = 1};
-  ModelSpec c{.name = "wide heads", .image_size = 24, .patch_size = 4, .in_channels = 3, .width = 192, .depth = 2,
-              .heads = 3, .mlp_hidden = 96, .classes = 17};
+  ModelSpec a{.name = "odd",
+              .image_size = 35,
+              .patch_size = 5,
+              .in_channels = 3,
+              .width = 51,
+              .depth = 3,
+              .heads = 3,
+              .mlp_hidden = 67,
+              .classes = 11};
+  ModelSpec b{.name = "one patch",
+              .image_size = 7,
+              .patch_size = 7,
+              .in_channels = 1,
+              .width = 16,
+              .depth = 1,
+              .heads = 1,
+              .mlp_hidden = 1,
+              .classes = 1};
+  ModelSpec c{.name = "wide heads",
+              .image_size = 24,
+              .patch_size = 4,
+              .in_channels = 3,
+              .width = 192,
+              .depth = 2,
+              .heads = 3,
+              .mlp_hidden = 96,
+              .classes = 17};
   return {a, b, c};
 }
 

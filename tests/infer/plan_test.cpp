@@ -16,7 +16,8 @@ void check_disjoint(const std::vector<BufferRequest>& requests, const MemoryPlan
     CHECK(plan.offsets[a] >= 0);
     CHECK(plan.offsets[a] + requests[a].floats <= plan.floats);
     for (std::size_t b = 0; b < a; ++b) {
-      const bool alive_together = requests[a].first <= requests[b].last && requests[b].first <= requests[a].last;
+      const bool alive_together =
+          requests[a].first <= requests[b].last && requests[b].first <= requests[a].last;
       const bool apart = plan.offsets[a] + requests[a].floats <= plan.offsets[b] ||
                          plan.offsets[b] + requests[b].floats <= plan.offsets[a];
       CHECK((!alive_together || apart));

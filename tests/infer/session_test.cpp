@@ -86,12 +86,14 @@ TEST_CASE("no memory is taken after the first call") {
     Session session(test::random_model(spec, 3));
     const Tensor images = test::random_images(spec, 20, 4);
     Tensor logits({20, spec.classes});
-    // Which thread computes which group is chance: the first calls let each thread take its scratch.
+    // Which thread computes which group is chance: the first calls let each thread take its
+    // scratch.
     for (int i = 0; i < 20; ++i) session.run(images.data<float>(), 20, logits.data<float>());
     constexpr int64_t kBatches[] = {20, 1, 7};
     const int64_t tensors = memory_stats().allocations;
     const int64_t blocks = heap_blocks;
-    for (const int64_t batch : kBatches) session.run(images.data<float>(), batch, logits.data<float>());
+    for (const int64_t batch : kBatches)
+      session.run(images.data<float>(), batch, logits.data<float>());
     const int64_t tensors_after = memory_stats().allocations, blocks_after = heap_blocks;
     CHECK(tensors_after == tensors);
     CHECK(blocks_after == blocks);
