@@ -102,8 +102,18 @@ void write_report(const Options& options, const WeightsFile& weights, const Mode
                                  {"output", options.out},
                                  {"to", options.to}};
   json.update(report_json(conversion));
-  // Names in a checkpoint need not be UTF-8.
-  write_file(options.report, json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  const auto line = [](const nlohmann::ordered_json& value) {  // names in a checkpoint need not be UTF-8
+    return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  };
+  std::string text = "{";  // one line an entry and a tensor: people read it, too
+  for (const auto& [key, value] : json.items()) {
+    text += concat(text == "{" ? "\n  " : ",\n  ", line(key), ": ", key == "tensors" ? "[" : line(value));
+    if (key != "tensors") continue;
+    const char* separator = "\n    ";
+    for (const auto& row : value) text += separator + line(row), separator = ",\n    ";
+    text += "\n  ]";
+  }
+  write_file(options.report, text + "\n}\n");
 }
 
 void check(const Options& options, const ModelFile& model, const Conversion& conversion) {
