@@ -228,7 +228,7 @@ TEST_CASE("train config: every shipped config loads and prints back to itself") 
     CHECK(load_spec(entry.path().string()).name == entry.path().stem().string());
   const TrainConfig tuned = load_train_config(config_path("cifar10_finetune_visiontriad.json"));
   CHECK(tuned.model == load_spec(config_path("models/vit_cifar_visiontriad.json")));
-  CHECK(tuned.train.batch == 128);  // from cifar10_vit.json
+  CHECK(tuned.train.clip_norm == 1);  // from cifar10_vit.json
   const TrainConfig scratch = load_train_config(config_path("cifar10_vit.json"));
   CHECK(scratch.model == load_spec(config_path("models/vit_cifar.json")));
   CHECK(scratch.model == named_spec("vit_cifar"));
