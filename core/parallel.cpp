@@ -1,5 +1,5 @@
-// Workers spin for a few tens of microseconds and then sleep: a barrier that spins for ever collapses on
-// a shared machine, one that sleeps at once costs more than a small kernel.
+// Workers spin for a few tens of microseconds and then sleep: a barrier that spins for ever
+// collapses on a shared machine, one that sleeps at once costs more than a small kernel.
 #include "core/parallel.h"
 
 #include <sched.h>
@@ -39,8 +39,8 @@ bool spin_until(Ready ready) {
 
 thread_local bool inside_pool = false;
 
-// A job is open while items may be left. A worker joins an open job, the caller closes it and then waits
-// only for the workers that joined: one that is still waking up delays nobody.
+// A job is open while items may be left. A worker joins an open job, the caller closes it and then
+// waits only for the workers that joined: one that is still waking up delays nobody.
 class Pool {
  public:
   ~Pool() { stop_workers(); }
@@ -77,8 +77,8 @@ class Pool {
   static constexpr uint64_t kOneWorker = 1, kWorkers = 0xffff, kOpen = 0x10000, kOneJob = 0x20000;
 
   void open() {
-    // Nobody changes the gate between jobs. Sequentially consistent, like the count of sleepers: either
-    // a worker that is about to sleep sees this job, or this thread sees the sleeper.
+    // Nobody changes the gate between jobs. Sequentially consistent, like the count of sleepers:
+    // either a worker that is about to sleep sees this job, or this thread sees the sleeper.
     gate_.store((gate_.load(std::memory_order_relaxed) & ~(kOpen | kWorkers)) + (kOneJob | kOpen));
     if (sleepers_.load() == 0) return;
     { std::lock_guard lock(mutex_); }  // a sleeper between its check and its wait comes to wait
@@ -97,7 +97,8 @@ class Pool {
   bool join(uint64_t& seen) {
     uint64_t gate = gate_.load();
     while ((gate & kOpen) && gate / kOneJob != seen) {
-      if (!gate_.compare_exchange_weak(gate, gate + kOneWorker, std::memory_order_acq_rel)) continue;
+      if (!gate_.compare_exchange_weak(gate, gate + kOneWorker, std::memory_order_acq_rel))
+        continue;
       seen = gate / kOneJob;
       return true;
     }
@@ -113,7 +114,8 @@ class Pool {
 
   void work() {
     try {
-      for (int64_t item; (item = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) (*body_)(item);
+      for (int64_t item; (item = next_.fetch_add(1, std::memory_order_relaxed)) < count_;)
+        (*body_)(item);
     } catch (...) {
       std::lock_guard lock(mutex_);
       if (!error_) error_ = std::current_exception();
@@ -122,7 +124,8 @@ class Pool {
   }
 
   void start_workers() {
-    while (static_cast<int>(workers_.size()) < threads() - 1) workers_.emplace_back([this] { serve(); });
+    while (static_cast<int>(workers_.size()) < threads() - 1)
+      workers_.emplace_back([this] { serve(); });
   }
 
   void stop_workers() {
@@ -189,9 +192,8 @@ void parallel_for(int64_t count, FunctionRef<void(int64_t)> body) { pool().run(c
 
 void parallel_chunks(int64_t n, int64_t grain, FunctionRef<void(int64_t, int64_t)> body) {
   const int64_t chunks = (n + grain - 1) / grain;
-  parallel_for(chunks, [&](int64_t chunk) {
-    body(chunk * grain, std::min(n, (chunk + 1) * grain));
-  });
+  parallel_for(chunks,
+               [&](int64_t chunk) { body(chunk * grain, std::min(n, (chunk + 1) * grain)); });
 }
 
 }  // namespace shiftadd

@@ -1,7 +1,7 @@
 // Convolution as a matrix product over patches (im2col).
 //
-// A patch is a row of C*kh*kw numbers, one row per output pixel. Images are taken in groups whose patches
-// fit a scratch of a few MiB; groups are cut by shape alone.
+// A patch is a row of C*kh*kw numbers, one row per output pixel. Images are taken in groups whose
+// patches fit a scratch of a few MiB; groups are cut by shape alone.
 #include <algorithm>
 
 #include "core/cpu/gemm.h"
@@ -19,7 +19,8 @@ struct Patches {
         pixels(s.out_height() * s.out_width()),
         size(s.in_channels * s.kernel_h * s.kernel_w),
         image(s.in_channels * s.height * s.width),
-        group(std::clamp<int64_t>(kPatchFloats / std::max<int64_t>(1, pixels * size), 1, s.batch)) {}
+        group(std::clamp<int64_t>(kPatchFloats / std::max<int64_t>(1, pixels * size), 1, s.batch)) {
+  }
 
   // The taps of column `ow` that lie inside the image: [begin, end) of 0 .. kernel_w.
   int64_t first_tap(int64_t ow) const { return std::max<int64_t>(0, s.padding - ow * s.stride); }
@@ -27,7 +28,8 @@ struct Patches {
     return std::min(s.kernel_w, s.width + s.padding - ow * s.stride);
   }
 
-  // Calls body(pixel, offset in the patch, offset in the image or -1, taps, first tap) for each kernel row.
+  // Calls body(pixel, offset in the patch, offset in the image or -1, taps, first tap) for each
+  // kernel row.
   template <class Body>
   void for_each_kernel_row(int64_t oh, Body body) const {
     for (int64_t c = 0; c < s.in_channels; ++c)
@@ -37,7 +39,8 @@ struct Patches {
         for (int64_t ow = 0; ow < s.out_width(); ++ow) {
           const int64_t first = first_tap(ow), taps = inside ? last_tap(ow) - first : 0;
           const int64_t at = (c * s.height + h) * s.width + ow * s.stride - s.padding + first;
-          body(oh * s.out_width() + ow, (c * s.kernel_h + i) * s.kernel_w, at, std::max<int64_t>(0, taps), first);
+          body(oh * s.out_width() + ow, (c * s.kernel_h + i) * s.kernel_w, at,
+               std::max<int64_t>(0, taps), first);
         }
       }
   }
@@ -47,12 +50,12 @@ struct Patches {
     parallel_for(images * s.out_height(), [&](int64_t task) {
       const int64_t b = task / s.out_height();
       const float* from = x + b * image;
-      for_each_kernel_row(task % s.out_height(), [&](int64_t pixel, int64_t tap, int64_t at, int64_t taps,
-                                                     int64_t first) {
-        float* out = patches + (b * pixels + pixel) * size + tap;
-        if (taps < s.kernel_w) std::fill_n(out, s.kernel_w, 0.f);
-        std::copy_n(from + at, taps, out + first);
-      });
+      for_each_kernel_row(task % s.out_height(),
+                          [&](int64_t pixel, int64_t tap, int64_t at, int64_t taps, int64_t first) {
+                            float* out = patches + (b * pixels + pixel) * size + tap;
+                            if (taps < s.kernel_w) std::fill_n(out, s.kernel_w, 0.f);
+                            std::copy_n(from + at, taps, out + first);
+                          });
     });
   }
 
@@ -62,10 +65,11 @@ struct Patches {
       float* to = dx + b * image;
       std::fill_n(to, image, 0.f);
       for (int64_t oh = 0; oh < s.out_height(); ++oh)
-        for_each_kernel_row(oh, [&](int64_t pixel, int64_t tap, int64_t at, int64_t taps, int64_t first) {
-          const float* in = patches + (b * pixels + pixel) * size + tap + first;
-          for (int64_t j = 0; j < taps; ++j) to[at + j] += in[j];
-        });
+        for_each_kernel_row(
+            oh, [&](int64_t pixel, int64_t tap, int64_t at, int64_t taps, int64_t first) {
+              const float* in = patches + (b * pixels + pixel) * size + tap + first;
+              for (int64_t j = 0; j < taps; ++j) to[at + j] += in[j];
+            });
     });
   }
 

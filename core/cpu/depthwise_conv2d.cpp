@@ -21,13 +21,16 @@ struct Plane {
     return s.tokens ? b * pixels() * s.out_channels + c : (b * s.out_channels + c) * pixels();
   }
   // Outputs [first, last) along an axis whose input under tap i lies inside [0, size).
-  int64_t first(int64_t i) const { return std::max<int64_t>(0, (s.padding - i + s.stride - 1) / s.stride); }
+  int64_t first(int64_t i) const {
+    return std::max<int64_t>(0, (s.padding - i + s.stride - 1) / s.stride);
+  }
   int64_t last(int64_t i, int64_t size, int64_t outputs) const {
     const int64_t end = size + s.padding - i;  // oh * stride < end
     return end <= 0 ? 0 : std::min(outputs, (end + s.stride - 1) / s.stride);
   }
 
-  // body(weight index, y index, x index, count): count outputs, step() apart, under inputs stride apart.
+  // body(weight index, y index, x index, count): count outputs, step() apart, under inputs stride
+  // apart.
   template <class Body>
   void for_each_run(Body body) const {
     for (int64_t i = 0; i < s.kernel_h; ++i)
@@ -36,7 +39,8 @@ struct Plane {
         if (count <= 0) continue;
         for (int64_t oh = first(i); oh < last(i, s.height, s.out_height()); ++oh)
           body(weight() + i * s.kernel_w + j, y() + (oh * s.out_width() + ow) * step(),
-               x() + (oh * s.stride - s.padding + i) * s.width + ow * s.stride - s.padding + j, count);
+               x() + (oh * s.stride - s.padding + i) * s.width + ow * s.stride - s.padding + j,
+               count);
       }
   }
 };

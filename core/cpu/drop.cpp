@@ -33,7 +33,8 @@ void drop(const DropArgs<float>& args) {
   parallel_for((args.n + args.group - 1) / args.group, [&](int64_t group) {
     const int64_t begin = group * args.group, end = std::min(args.n, begin + args.group);
     if (random.uniform(group) < args.keep)
-      std::transform(args.x + begin, args.x + end, args.y + begin, [=](float x) { return x * factor; });
+      std::transform(args.x + begin, args.x + end, args.y + begin,
+                     [=](float x) { return x * factor; });
     else
       std::fill(args.y + begin, args.y + end, 0.f);
   });

@@ -23,8 +23,8 @@ const GemmFunctions& gemm_functions_generic();
 const GemmFunctions& gemm_functions_avx2();
 const GemmFunctions& gemm_functions_avx512();
 
-/// Scratch of at least `floats` floats, 64-byte aligned, owned by the calling thread and kept for its next
-/// call with the same slot: kernels allocate nothing once warm. Contents are undefined.
+/// Scratch of at least `floats` floats, 64-byte aligned, owned by the calling thread and kept for
+/// its next call with the same slot: kernels allocate nothing once warm. Contents are undefined.
 enum class Scratch { kPackA, kPackB, kTile, kAttention, kRows, kColumns, kCount };
 float* scratch(Scratch slot, int64_t floats);
 

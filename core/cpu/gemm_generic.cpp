@@ -1,7 +1,8 @@
 // The matrix products on any CPU: Eigen, one tile of fixed size at a time.
 //
-// Eigen's edge kernels add in another order than its full ones, so operands are copied into tiles padded
-// with zeros: every element then takes the same path, and its bits depend on its operands alone.
+// Eigen's edge kernels add in another order than its full ones, so operands are copied into tiles
+// padded with zeros: every element then takes the same path, and its bits depend on its operands
+// alone.
 #include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
@@ -27,7 +28,8 @@ void pack_tile(const float* x, int64_t row, int64_t step, int64_t rows, int64_t 
 
 float finish(float x, const GemmArgs<float>& g, int64_t i, int64_t j) {
   if (g.bias) x += g.bias[j];
-  if (g.activation == Activation::kGelu) x = x / 2 * (1 + std::erf(x * std::numbers::sqrt2_v<float> / 2));
+  if (g.activation == Activation::kGelu)
+    x = x / 2 * (1 + std::erf(x * std::numbers::sqrt2_v<float> / 2));
   return g.residual ? x + g.residual[i * g.ldr + j] : x;
 }
 

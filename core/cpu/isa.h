@@ -5,8 +5,8 @@ namespace shiftadd {
 
 enum class Isa { kGeneric, kAvx2, kAvx512 };
 
-/// The best one CPUID offers, lowered by SHIFTADD_ISA=generic|avx2|avx512; decided once. Asking for more
-/// than the CPU has throws Error (user).
+/// The best one CPUID offers, lowered by SHIFTADD_ISA=generic|avx2|avx512; decided once. Asking for
+/// more than the CPU has throws Error (user).
 Isa isa();
 bool supported(Isa isa);  // by this CPU, whatever SHIFTADD_ISA says
 const char* name_of(Isa isa);

@@ -13,8 +13,10 @@ void set_kernels_avx512(KernelTable<float>& table);
 void drop(const DropArgs<float>& args);
 
 /// Convolutions by matrix products of one instruction set.
-template <Isa isa> void conv2d(const Conv2dArgs<float>& args);
-template <Isa isa> void conv2d_backward(const Conv2dBackwardArgs<float>& args);
+template <Isa isa>
+void conv2d(const Conv2dArgs<float>& args);
+template <Isa isa>
+void conv2d_backward(const Conv2dBackwardArgs<float>& args);
 
 void depthwise_conv2d(const DepthwiseConv2dArgs<float>& args);
 void depthwise_conv2d_backward(const DepthwiseConv2dBackwardArgs<float>& args);

@@ -5,7 +5,6 @@
 
 namespace shiftadd {
 
-
 const GemmFunctions& gemm_functions(Isa isa) {
 #if defined(__x86_64__)
   if (isa == Isa::kAvx512) return gemm_functions_avx512();
@@ -22,8 +21,9 @@ PackedMatrix::PackedMatrix(const float* weight, int64_t n, int64_t k, int64_t ld
   functions.pack(weight, ldw ? ldw : k, n, k, storage_.data<float>());
 }
 
-void gemm_packed(const float* a, int64_t lda, int64_t m, const PackedMatrix& b, float* c, int64_t ldc,
-                 const float* bias, Activation act, const float* residual, int64_t ldr) {
+void gemm_packed(const float* a, int64_t lda, int64_t m, const PackedMatrix& b, float* c,
+                 int64_t ldc, const float* bias, Activation act, const float* residual,
+                 int64_t ldr) {
   GemmArgs<float> args{};
   args.m = m;
   args.n = b.n();

@@ -15,7 +15,8 @@ class PackedMatrix {
  public:
   PackedMatrix() = default;
   /// weight: (n, k) with leading dimension ldw (0: k). Reads it during the call only.
-  PackedMatrix(const float* weight, int64_t n, int64_t k, int64_t ldw = 0, Isa isa = shiftadd::isa());
+  PackedMatrix(const float* weight, int64_t n, int64_t k, int64_t ldw = 0,
+               Isa isa = shiftadd::isa());
 
   int64_t n() const { return n_; }
   int64_t k() const { return k_; }
@@ -28,11 +29,12 @@ class PackedMatrix {
   Isa isa_ = Isa::kGeneric;
 };
 
-/// c[m, n] = act(a[m, k] weight^T + bias[n]) + residual[m, n]; bias and residual may be null, residual may
-/// equal c. Allocates nothing after a thread's first call; threads through parallel_for. The bits equal
-/// those of cpu_kernels(b.isa()).gemm with transpose_b, and do not depend on m or threads.
-void gemm_packed(const float* a, int64_t lda, int64_t m, const PackedMatrix& b, float* c, int64_t ldc,
-                 const float* bias = nullptr, Activation act = Activation::kNone,
+/// c[m, n] = act(a[m, k] weight^T + bias[n]) + residual[m, n]; bias and residual may be null,
+/// residual may equal c. Allocates nothing after a thread's first call; threads through
+/// parallel_for. The bits equal those of cpu_kernels(b.isa()).gemm with transpose_b, and do not
+/// depend on m or threads.
+void gemm_packed(const float* a, int64_t lda, int64_t m, const PackedMatrix& b, float* c,
+                 int64_t ldc, const float* bias = nullptr, Activation act = Activation::kNone,
                  const float* residual = nullptr, int64_t ldr = 0);
 
 }  // namespace shiftadd

@@ -6,7 +6,8 @@
 namespace shiftadd {
 namespace {
 
-// Kernels without a fast version (the losses, a few thousand numbers a step) stay the reference ones.
+// Kernels without a fast version (the losses, a few thousand numbers a step) stay the reference
+// ones.
 template <Isa isa>
 KernelTable<float> make() {
   KernelTable<float> table = reference_kernels<float>();

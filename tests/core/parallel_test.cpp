@@ -39,7 +39,8 @@ TEST_CASE("parallel_for publishes what items wrote, job after job") {
   std::vector<int64_t> values(64, 0);  // plain memory: a race would show under the thread sanitizer
   for (int64_t job = 1; job <= 2000; ++job) {
     parallel_for(64, [&](int64_t item) { values[item] += job; });
-    if (job % 500 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // workers fall asleep
+    if (job % 500 == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // workers fall asleep
   }
   for (int64_t value : values) CHECK(value == 2000 * 2001 / 2);
 }
@@ -48,7 +49,9 @@ TEST_CASE("parallel_chunks cuts by n and grain alone") {
   for (int threads : {1, 3}) {
     Threads set(threads);
     std::vector<int64_t> end_of(10, -1);
-    parallel_chunks(37, 10, [&](int64_t begin, int64_t end) { end_of[begin / 10] = begin % 10 == 0 ? end : -2; });
+    parallel_chunks(37, 10, [&](int64_t begin, int64_t end) {
+      end_of[begin / 10] = begin % 10 == 0 ? end : -2;
+    });
     CHECK(end_of == std::vector<int64_t>{10, 20, 30, 37, -1, -1, -1, -1, -1, -1});
     parallel_chunks(0, 10, [](int64_t, int64_t) { FAIL("nothing to do"); });
   }
@@ -58,9 +61,10 @@ TEST_CASE("parallel_for rethrows an exception, and works again afterwards") {
   for (int threads : {1, 2, 4}) {
     Threads set(threads);
     for (int64_t bad : {0, 50, 99})
-      CHECK_THROWS_WITH_AS(parallel_for(100, [&](int64_t item) {
-                             if (item == bad) throw std::runtime_error("item is bad");
-                           }),
+      CHECK_THROWS_WITH_AS(parallel_for(100,
+                                        [&](int64_t item) {
+                                          if (item == bad) throw std::runtime_error("item is bad");
+                                        }),
                            "item is bad", std::runtime_error);
     std::atomic<int> all = 0;
     parallel_for(100, [&](int64_t) { all.fetch_add(1); });

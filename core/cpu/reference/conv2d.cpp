@@ -6,10 +6,11 @@
 namespace shiftadd::reference {
 namespace {
 
-// Calls body(x index, weight index) for each tap of output (b, o, oh, ow) that lies inside the image.
+// Calls body(x index, weight index) for each tap of output (b, o, oh, ow) that lies inside the
+// image.
 template <class Body>
-void for_each_tap(const Conv2dShape& s, bool depthwise, int64_t b, int64_t o, int64_t oh, int64_t ow,
-                  Body body) {
+void for_each_tap(const Conv2dShape& s, bool depthwise, int64_t b, int64_t o, int64_t oh,
+                  int64_t ow, Body body) {
   const int64_t channels = depthwise ? 1 : s.in_channels;
   for (int64_t c = 0; c < channels; ++c)
     for (int64_t i = 0; i < s.kernel_h; ++i)
@@ -31,8 +32,9 @@ void for_each_output(const Conv2dShape& s, Body body) {
       for (int64_t oh = 0; oh < height; ++oh)
         for (int64_t ow = 0; ow < width; ++ow) {
           const int64_t pixel = oh * width + ow, pixels = height * width;
-          body(b, o, oh, ow, s.tokens ? (b * pixels + pixel) * s.out_channels + o
-                                      : (b * s.out_channels + o) * pixels + pixel);
+          body(b, o, oh, ow,
+               s.tokens ? (b * pixels + pixel) * s.out_channels + o
+                        : (b * s.out_channels + o) * pixels + pixel);
         }
 }
 
@@ -64,13 +66,21 @@ void backward(const Conv2dBackwardArgs<T>& args, bool depthwise) {
 }  // namespace
 
 template <class T>
-void conv2d(const Conv2dArgs<T>& args) { forward(args, false); }
+void conv2d(const Conv2dArgs<T>& args) {
+  forward(args, false);
+}
 template <class T>
-void conv2d_backward(const Conv2dBackwardArgs<T>& args) { backward(args, false); }
+void conv2d_backward(const Conv2dBackwardArgs<T>& args) {
+  backward(args, false);
+}
 template <class T>
-void depthwise_conv2d(const DepthwiseConv2dArgs<T>& args) { forward(args, true); }
+void depthwise_conv2d(const DepthwiseConv2dArgs<T>& args) {
+  forward(args, true);
+}
 template <class T>
-void depthwise_conv2d_backward(const DepthwiseConv2dBackwardArgs<T>& args) { backward(args, true); }
+void depthwise_conv2d_backward(const DepthwiseConv2dBackwardArgs<T>& args) {
+  backward(args, true);
+}
 
 template void conv2d(const Conv2dArgs<float>&);
 template void conv2d(const Conv2dArgs<double>&);

@@ -16,8 +16,8 @@ void adamw(const AdamWArgs<T>& args) {
     const double p = args.parameter[i] * (1 - args.lr * args.weight_decay);
     args.m[i] = static_cast<T>(m);
     args.v[i] = static_cast<T>(v);
-    args.parameter[i] = static_cast<T>(
-        p - args.lr * (m / correction1) / (std::sqrt(v / correction2) + args.eps));
+    args.parameter[i] =
+        static_cast<T>(p - args.lr * (m / correction1) / (std::sqrt(v / correction2) + args.eps));
   }
 }
 

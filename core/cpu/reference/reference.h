@@ -5,29 +5,53 @@
 
 namespace shiftadd::reference {
 
-template <class T> void gemm(const GemmArgs<T>& args);
-template <class T> void column_sum(const ColumnSumArgs<T>& args);
-template <class T> void layer_norm(const LayerNormArgs<T>& args);
-template <class T> void layer_norm_backward(const LayerNormBackwardArgs<T>& args);
-template <class T> void gelu(const UnaryArgs<T>& args);
-template <class T> void gelu_backward(const UnaryBackwardArgs<T>& args);
-template <class T> void softmax(const SoftmaxArgs<T>& args);
-template <class T> void softmax_backward(const SoftmaxBackwardArgs<T>& args);
-template <class T> void attention(const AttentionArgs<T>& args);
-template <class T> void attention_backward(const AttentionBackwardArgs<T>& args);
-template <class T> void conv2d(const Conv2dArgs<T>& args);
-template <class T> void conv2d_backward(const Conv2dBackwardArgs<T>& args);
-template <class T> void depthwise_conv2d(const DepthwiseConv2dArgs<T>& args);
-template <class T> void depthwise_conv2d_backward(const DepthwiseConv2dBackwardArgs<T>& args);
-template <class T> void cross_entropy(const CrossEntropyArgs<T>& args);
-template <class T> void distill(const DistillArgs<T>& args);
-template <class T> void add(const BinaryArgs<T>& args);
-template <class T> void multiply(const BinaryArgs<T>& args);
-template <class T> void add_broadcast(const AddBroadcastArgs<T>& args);
-template <class T> void scale(const ScaleArgs<T>& args);
-template <class T> void sum(const SumArgs<T>& args);
-template <class T> void drop(const DropArgs<T>& args);
-template <class T> void adamw(const AdamWArgs<T>& args);
-template <class T> void sgd(const SgdArgs<T>& args);
+template <class T>
+void gemm(const GemmArgs<T>& args);
+template <class T>
+void column_sum(const ColumnSumArgs<T>& args);
+template <class T>
+void layer_norm(const LayerNormArgs<T>& args);
+template <class T>
+void layer_norm_backward(const LayerNormBackwardArgs<T>& args);
+template <class T>
+void gelu(const UnaryArgs<T>& args);
+template <class T>
+void gelu_backward(const UnaryBackwardArgs<T>& args);
+template <class T>
+void softmax(const SoftmaxArgs<T>& args);
+template <class T>
+void softmax_backward(const SoftmaxBackwardArgs<T>& args);
+template <class T>
+void attention(const AttentionArgs<T>& args);
+template <class T>
+void attention_backward(const AttentionBackwardArgs<T>& args);
+template <class T>
+void conv2d(const Conv2dArgs<T>& args);
+template <class T>
+void conv2d_backward(const Conv2dBackwardArgs<T>& args);
+template <class T>
+void depthwise_conv2d(const DepthwiseConv2dArgs<T>& args);
+template <class T>
+void depthwise_conv2d_backward(const DepthwiseConv2dBackwardArgs<T>& args);
+template <class T>
+void cross_entropy(const CrossEntropyArgs<T>& args);
+template <class T>
+void distill(const DistillArgs<T>& args);
+template <class T>
+void add(const BinaryArgs<T>& args);
+template <class T>
+void multiply(const BinaryArgs<T>& args);
+template <class T>
+void add_broadcast(const AddBroadcastArgs<T>& args);
+template <class T>
+void scale(const ScaleArgs<T>& args);
+template <class T>
+void sum(const SumArgs<T>& args);
+template <class T>
+void drop(const DropArgs<T>& args);
+template <class T>
+void adamw(const AdamWArgs<T>& args);
+template <class T>
+void sgd(const SgdArgs<T>& args);
 
 }  // namespace shiftadd::reference

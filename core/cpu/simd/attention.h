@@ -1,6 +1,7 @@
 // Softmax attention, one (image, head) at a time on one thread, scores in that thread's scratch.
 //
-// Backward needs no stored scores: p = exp(scale q.k - log_sum_exp) (Dao et al. 2022, FlashAttention).
+// Backward needs no stored scores: p = exp(scale q.k - log_sum_exp) (Dao et al. 2022,
+// FlashAttention).
 #pragma once
 
 #include "core/cpu/gemm.h"
@@ -12,8 +13,8 @@ namespace shiftadd {
 namespace {
 
 constexpr int64_t panels_of(int64_t n) { return (n + kTileColumns - 1) / kTileColumns; }
-// Leading dimension of a row of n scores: whole vectors, and odd in cache lines, so that the rows of a
-// tile do not fall into the same sets.
+// Leading dimension of a row of n scores: whole vectors, and odd in cache lines, so that the rows
+// of a tile do not fall into the same sets.
 constexpr int64_t padded(int64_t n) { return ((n + 15) / 16 | 1) * 16; }
 
 // op(b) (k, n) in panels; see pack_panel.
@@ -48,7 +49,8 @@ void attention_kernel(const AttentionArgs<float>& args) {
   // Few heads (one image): cut the queries too, into at most four blocks of at least 32.
   const int64_t heads = s.batch * s.heads;
   const int64_t cuts = heads >= 16 || s.queries < 64 ? 1 : s.queries < 128 ? 2 : 4;
-  const int64_t keys_size = panels_of(s.keys) * kTileColumns * d, values_size = panels_of(d) * kTileColumns * s.keys;
+  const int64_t keys_size = panels_of(s.keys) * kTileColumns * d,
+                values_size = panels_of(d) * kTileColumns * s.keys;
   parallel_for(heads * cuts, [&](int64_t task) {
     const int64_t b = task / cuts / s.heads, h = task / cuts % s.heads, cut = task % cuts;
     float* keys = scratch(Scratch::kAttention, keys_size + values_size + kTileRows * ldp);
@@ -59,8 +61,8 @@ void attention_kernel(const AttentionArgs<float>& args) {
     pack_all(args.v + first, s.k_row, false, s.keys, d, values);
     const float scale = static_cast<float>(args.scale);
     for_row_tiles(s.queries * cut / cuts, s.queries * (cut + 1) / cuts, [&](int64_t i, int rows) {
-      multiply_rows(args.q + b * s.q_batch + i * s.q_row + h * s.q_head, s.q_row, rows, d, keys, s.keys, p,
-                    ldp);
+      multiply_rows(args.q + b * s.q_batch + i * s.q_row + h * s.q_head, s.q_row, rows, d, keys,
+                    s.keys, p, ldp);
       float sum[kTileRows];
       for (int r = 0; r < rows; ++r) {
         float largest;
@@ -77,8 +79,9 @@ void attention_kernel(const AttentionArgs<float>& args) {
 }
 
 // c (m, n) = x^T b for x (k, m) with leading dimension ldx, b packed.
-SHIFTADD_INLINE void multiply_transposed(const float* x, int64_t ldx, int64_t k, int64_t m, const float* b,
-                                         int64_t n, float* panel, float* c, int64_t ldc) {
+SHIFTADD_INLINE void multiply_transposed(const float* x, int64_t ldx, int64_t k, int64_t m,
+                                         const float* b, int64_t n, float* panel, float* c,
+                                         int64_t ldc) {
   for_row_tiles(0, m, [&](int64_t i, int rows) {
     pack_columns(x + i, ldx, k, rows, panel);
     multiply_rows(panel, 0, rows, k, b, n, c + i * ldc, ldc);
@@ -88,7 +91,7 @@ SHIFTADD_INLINE void multiply_transposed(const float* x, int64_t ldx, int64_t k,
 void attention_backward_kernel(const AttentionBackwardArgs<float>& args) {
   const AttentionShape& s = args.shape;
   const int64_t d = s.head_dim, ldp = padded(s.keys), n = s.queries, m = s.keys;
-  const int64_t across = panels_of(m) * kTileColumns * d;  // packed k^T or v^T
+  const int64_t across = panels_of(m) * kTileColumns * d;              // packed k^T or v^T
   const int64_t down = panels_of(d) * kTileColumns * (m > n ? m : n);  // packed k, q or dout
   parallel_for(s.batch * s.heads, [&](int64_t task) {
     const int64_t b = task / s.heads, h = task % s.heads;
@@ -108,18 +111,21 @@ void attention_backward_kernel(const AttentionBackwardArgs<float>& args) {
       multiply_rows(args.q + at_q + i * s.q_row, s.q_row, rows, d, keys, m, p + i * ldp, ldp);
       multiply_rows(args.dout + at_o + i * s.o_row, s.o_row, rows, d, values, m, ds + i * ldp, ldp);
       for (int64_t row = i; row < i + rows; ++row) {
-        const float *out = args.out + at_o + row * s.o_row, *dout = args.dout + at_o + row * s.o_row;
+        const float *out = args.out + at_o + row * s.o_row,
+                    *dout = args.dout + at_o + row * s.o_row;
         // sum over keys of p dp
-        const Vec mean = set1(sum_terms(d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-          return load(out + j, lanes) * load(dout + j, lanes);
-        }));
+        const Vec mean = set1(sum_terms(
+            d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+              return load(out + j, lanes) * load(dout + j, lanes);
+            }));
         const Vec log_sum_exp = set1(args.log_sum_exp[task * n + row]);
         float *p_row = p + row * ldp, *ds_row = ds + row * ldp;
-        for_vectors(0, m, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-          const Vec e = exp(load(p_row + j, lanes) * scale - log_sum_exp);
-          store(p_row + j, e, lanes);
-          store(ds_row + j, e * (load(ds_row + j, lanes) - mean) * scale, lanes);
-        });
+        for_vectors(
+            0, m, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+              const Vec e = exp(load(p_row + j, lanes) * scale - log_sum_exp);
+              store(p_row + j, e, lanes);
+              store(ds_row + j, e * (load(ds_row + j, lanes) - mean) * scale, lanes);
+            });
       }
       multiply_rows(ds + i * ldp, ldp, rows, m, tall, d, args.dq + at_q + i * s.q_row, s.q_row);
     });

@@ -18,27 +18,32 @@ SHIFTADD_INLINE void map(int64_t n, Body body) {
 }
 
 void gelu_kernel(const UnaryArgs<float>& args) {
-  map(args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    store(args.y + i, gelu(load(args.x + i, lanes)), lanes);
-  });
+  map(
+      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        store(args.y + i, gelu(load(args.x + i, lanes)), lanes);
+      });
 }
 
 void gelu_backward_kernel(const UnaryBackwardArgs<float>& args) {
-  map(args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    store(args.dx + i, load(args.dy + i, lanes) * gelu_derivative(load(args.x + i, lanes)), lanes);
-  });
+  map(
+      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        store(args.dx + i, load(args.dy + i, lanes) * gelu_derivative(load(args.x + i, lanes)),
+              lanes);
+      });
 }
 
 void add_kernel(const BinaryArgs<float>& args) {
-  map(args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    store(args.out + i, load(args.a + i, lanes) + load(args.b + i, lanes), lanes);
-  });
+  map(
+      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        store(args.out + i, load(args.a + i, lanes) + load(args.b + i, lanes), lanes);
+      });
 }
 
 void multiply_kernel(const BinaryArgs<float>& args) {
-  map(args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    store(args.out + i, load(args.a + i, lanes) * load(args.b + i, lanes), lanes);
-  });
+  map(
+      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        store(args.out + i, load(args.a + i, lanes) * load(args.b + i, lanes), lanes);
+      });
 }
 
 void add_broadcast_kernel(const AddBroadcastArgs<float>& args) {
@@ -47,9 +52,10 @@ void add_broadcast_kernel(const AddBroadcastArgs<float>& args) {
       const int64_t at = begin % args.period, run = args.period - at;
       const int64_t stop = end - begin < run ? end : begin + run;
       const float* b = args.b + at - begin;
-      for_vectors(begin, stop, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        store(args.out + i, load(args.a + i, lanes) + load(b + i, lanes), lanes);
-      });
+      for_vectors(
+          begin, stop, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+            store(args.out + i, load(args.a + i, lanes) + load(b + i, lanes), lanes);
+          });
       begin = stop;
     }
   });
@@ -58,13 +64,15 @@ void add_broadcast_kernel(const AddBroadcastArgs<float>& args) {
 void scale_kernel(const ScaleArgs<float>& args) {
   const Vec alpha = set1(static_cast<float>(args.alpha));
   if (args.accumulate)
-    map(args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      store(args.y + i, fma(alpha, load(args.x + i, lanes), load(args.y + i, lanes)), lanes);
-    });
+    map(
+        args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+          store(args.y + i, fma(alpha, load(args.x + i, lanes), load(args.y + i, lanes)), lanes);
+        });
   else
-    map(args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-      store(args.y + i, alpha * load(args.x + i, lanes), lanes);
-    });
+    map(
+        args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+          store(args.y + i, alpha * load(args.x + i, lanes), lanes);
+        });
 }
 
 // Four chains of four doubles, whatever the vector width.
@@ -91,37 +99,44 @@ void sum_kernel(const SumArgs<float>& args) {
 }
 
 void adamw_kernel(const AdamWArgs<float>& args) {
-  const Vec beta1 = set1(static_cast<float>(args.beta1)), beta2 = set1(static_cast<float>(args.beta2));
+  const Vec beta1 = set1(static_cast<float>(args.beta1)),
+            beta2 = set1(static_cast<float>(args.beta2));
   const Vec rest1 = set1(static_cast<float>(1 - args.beta1));
   const Vec rest2 = set1(static_cast<float>(1 - args.beta2));
   const Vec gradient_scale = set1(static_cast<float>(args.gradient_scale));
   const Vec decay = set1(static_cast<float>(1 - args.lr * args.weight_decay));
   const double step = static_cast<double>(args.step);
   const Vec rate = set1(static_cast<float>(args.lr / (1 - __builtin_pow(args.beta1, step))));
-  const Vec unbias = set1(static_cast<float>(1 / __builtin_sqrt(1 - __builtin_pow(args.beta2, step))));
+  const Vec unbias =
+      set1(static_cast<float>(1 / __builtin_sqrt(1 - __builtin_pow(args.beta2, step))));
   const Vec eps = set1(static_cast<float>(args.eps));
-  map(args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    const Vec g = load(args.gradient + i, lanes) * gradient_scale;
-    const Vec m = fma(beta1, load(args.m + i, lanes), rest1 * g);
-    const Vec v = fma(beta2, load(args.v + i, lanes), rest2 * g * g);
-    const Vec update = m / fma(sqrt(v), unbias, eps);
-    store(args.m + i, m, lanes);
-    store(args.v + i, v, lanes);
-    store(args.parameter + i, fnma(rate, update, load(args.parameter + i, lanes) * decay), lanes);
-  });
+  map(
+      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        const Vec g = load(args.gradient + i, lanes) * gradient_scale;
+        const Vec m = fma(beta1, load(args.m + i, lanes), rest1 * g);
+        const Vec v = fma(beta2, load(args.v + i, lanes), rest2 * g * g);
+        const Vec update = m / fma(sqrt(v), unbias, eps);
+        store(args.m + i, m, lanes);
+        store(args.v + i, v, lanes);
+        store(args.parameter + i, fnma(rate, update, load(args.parameter + i, lanes) * decay),
+              lanes);
+      });
 }
 
 void sgd_kernel(const SgdArgs<float>& args) {
-  const Vec lr = set1(static_cast<float>(args.lr)), momentum = set1(static_cast<float>(args.momentum));
+  const Vec lr = set1(static_cast<float>(args.lr)),
+            momentum = set1(static_cast<float>(args.momentum));
   const Vec decay = set1(static_cast<float>(args.weight_decay));
   const Vec gradient_scale = set1(static_cast<float>(args.gradient_scale));
-  map(args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-    const Vec p = load(args.parameter + i, lanes);
-    const Vec g = fma(decay, p, load(args.gradient + i, lanes) * gradient_scale);
-    const Vec buffer = fma(momentum, load(args.buffer + i, lanes), g);
-    store(args.buffer + i, buffer, lanes);
-    store(args.parameter + i, fnma(lr, args.nesterov ? fma(momentum, buffer, g) : buffer, p), lanes);
-  });
+  map(
+      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        const Vec p = load(args.parameter + i, lanes);
+        const Vec g = fma(decay, p, load(args.gradient + i, lanes) * gradient_scale);
+        const Vec buffer = fma(momentum, load(args.buffer + i, lanes), g);
+        store(args.buffer + i, buffer, lanes);
+        store(args.parameter + i, fnma(lr, args.nesterov ? fma(momentum, buffer, g) : buffer, p),
+              lanes);
+      });
 }
 
 }  // namespace

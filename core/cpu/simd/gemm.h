@@ -1,8 +1,8 @@
 // The matrix product: operands packed in panels, tiles handed out to threads.
 //
-// Each tile runs over the whole of k, so an element is one chain of FMAs. Only when c is accumulated into
-// is k cut, at multiples of kDepth: a tall k (the gradient of a weight sums over all tokens) is packed a
-// cache-sized slab at a time, and each slab's sum is added to c.
+// Each tile runs over the whole of k, so an element is one chain of FMAs. Only when c is
+// accumulated into is k cut, at multiples of kDepth: a tall k (the gradient of a weight sums over
+// all tokens) is packed a cache-sized slab at a time, and each slab's sum is added to c.
 #pragma once
 
 #include "core/cpu/gemm.h"
@@ -33,16 +33,16 @@ SHIFTADD_INLINE int valid_columns(int64_t n, int64_t panel) {
   return static_cast<int>(left < kTileColumns ? left : kTileColumns);
 }
 
-// Panels [begin, end) of b, over k rows from row `from`. Rows are walked a few at a time over all the
-// panels, so that each cache line and page of b is visited once.
+// Panels [begin, end) of b, over k rows from row `from`. Rows are walked a few at a time over all
+// the panels, so that each cache line and page of b is visited once.
 void pack_panels(const GemmArgs<float>& g, int64_t from, int64_t k, int64_t begin, int64_t end,
                  float* packed) {
   for (int64_t p = 0; p < k; p += kPackRows)
     for (int64_t j = begin; j < end; ++j) {
       const float* b = g.transpose_b ? g.b + j * kTileColumns * g.ldb + from + p
                                      : g.b + (from + p) * g.ldb + j * kTileColumns;
-      pack_panel(b, g.ldb, g.transpose_b, k - p < kPackRows ? k - p : kPackRows, valid_columns(g.n, j),
-                 packed + (j * k + p) * kTileColumns);
+      pack_panel(b, g.ldb, g.transpose_b, k - p < kPackRows ? k - p : kPackRows,
+                 valid_columns(g.n, j), packed + (j * k + p) * kTileColumns);
     }
 }
 
@@ -67,15 +67,17 @@ struct Slab {
     out.activation = g.activation;
     out.residual = g.residual ? g.residual + i * g.ldr + j : nullptr;
     out.ldr = g.ldr;
-    run_tile(rows, packed_a, k, packed_a ? a + ti * kTileRows * k : a + i * g.lda, g.lda, packed_b + j * k, out);
+    run_tile(rows, packed_a, k, packed_a ? a + ti * kTileRows * k : a + i * g.lda, g.lda,
+             packed_b + j * k, out);
   }
 
   // Row panels [begin, end) of a transposed a.
   void pack_rows(int64_t from, int64_t begin, int64_t end, float* packed) const {
     for (int64_t p = 0; p < k; p += kPackRows)
       for (int64_t t = begin; t < end; ++t)
-        pack_columns(g.a + (from + p) * g.lda + row(t), g.lda, k - p < kPackRows ? k - p : kPackRows,
-                     static_cast<int>(row(t + 1) - row(t)), packed + (t * k + p) * kTileRows);
+        pack_columns(g.a + (from + p) * g.lda + row(t), g.lda,
+                     k - p < kPackRows ? k - p : kPackRows, static_cast<int>(row(t + 1) - row(t)),
+                     packed + (t * k + p) * kTileRows);
   }
 
   // Tasks are blocks of tiles, cut by shape alone.
@@ -83,7 +85,9 @@ struct Slab {
     const int64_t row_blocks = ceil_div(g.m, kTaskRows);
     const int64_t work = g.m * g.n * k / row_blocks;
     int64_t column_blocks = work / kTaskWork;
-    column_blocks = column_blocks < 1 ? 1 : column_blocks > column_tiles ? column_tiles : column_blocks;
+    column_blocks = column_blocks < 1              ? 1
+                    : column_blocks > column_tiles ? column_tiles
+                                                   : column_blocks;
     // With many blocks of rows, whole rows of c are the better task: a is then read once.
     if (row_blocks >= 16) column_blocks = 1;
     parallel_for(row_blocks * column_blocks, [&](int64_t task) {
@@ -102,7 +106,8 @@ void gemm(const GemmArgs<float>& g) {
   const int64_t slabs = g.accumulate && g.k > kDepth ? ceil_div(g.k, kDepth) : 1;
   const int64_t depth = slabs > 1 ? kDepth : g.k;
   float* packed_b = scratch(Scratch::kPackB, column_tiles * kTileColumns * depth);
-  float* packed_a = g.transpose_a ? scratch(Scratch::kPackA, row_tiles * kTileRows * depth) : nullptr;
+  float* packed_a =
+      g.transpose_a ? scratch(Scratch::kPackA, row_tiles * kTileRows * depth) : nullptr;
   for (int64_t s = 0; s < slabs; ++s) {
     const int64_t from = s * depth, k = g.k - from < depth ? g.k - from : depth;
     const Slab slab = {g, k, packed_a ? packed_a : g.a + from, packed_b, g.transpose_a};

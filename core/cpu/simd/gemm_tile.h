@@ -1,9 +1,9 @@
 // The micro-kernel of the matrix product: one tile of C in registers, and what packs its operands.
 //
-// AVX-512: 14 x 32. 28 accumulators + 2 vectors of B + 1 broadcast of A fill 31 of 32 registers; per step
-// of k it issues 28 FMAs for 16 loads, so that neither loads nor latency (28 chains) bind. AVX2: 6 x 16,
-// 12 + 2 + 1 of 16. A row count below the full height has its own instance: M = 197 is cut into tiles of
-// 13 and 14 rows instead of 14 fourteens and a one.
+// AVX-512: 14 x 32. 28 accumulators + 2 vectors of B + 1 broadcast of A fill 31 of 32 registers;
+// per step of k it issues 28 FMAs for 16 loads, so that neither loads nor latency (28 chains) bind.
+// AVX2: 6 x 16, 12 + 2 + 1 of 16. A row count below the full height has its own instance: M = 197
+// is cut into tiles of 13 and 14 rows instead of 14 fourteens and a one.
 #pragma once
 
 #include <utility>
@@ -38,20 +38,21 @@ SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out) 
   for (int r = 0; r < rows; ++r, sum += kTileColumns) {
     float* c = out.c + r * out.ldc;
     const float* residual = out.residual ? out.residual + r * out.ldr : nullptr;
-    for_vectors(0, out.columns, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-      Vec x = load(sum + j);
-      if (out.accumulate) x = x + load(c + j, lanes);
-      if (out.bias) x = x + load(out.bias + j, lanes);
-      if (out.activation == Activation::kGelu) x = gelu(x);
-      if (residual) x = x + load(residual + j, lanes);
-      store(c + j, x, lanes);
-    });
+    for_vectors(
+        0, out.columns, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+          Vec x = load(sum + j);
+          if (out.accumulate) x = x + load(c + j, lanes);
+          if (out.bias) x = x + load(out.bias + j, lanes);
+          if (out.activation == Activation::kGelu) x = gelu(x);
+          if (residual) x = x + load(residual + j, lanes);
+          store(c + j, x, lanes);
+        });
   }
 }
 
-// a: element (r, p) at a[r * lda + p], or, packed, at a[p * kTileRows + r]. b: packed, b[p * kTileColumns + j].
-// Each element is one chain of FMAs over p from zero: its bits are the same in every instance. kVectors 1
-// leaves out the second half of a panel that has at most kWidth columns.
+// a: element (r, p) at a[r * lda + p], or, packed, at a[p * kTileRows + r]. b: packed, b[p *
+// kTileColumns + j]. Each element is one chain of FMAs over p from zero: its bits are the same in
+// every instance. kVectors 1 leaves out the second half of a panel that has at most kWidth columns.
 template <int kRows, int kVectors, bool kPackedA>
 void tile(int64_t k, const float* a, int64_t lda, const float* b, float* out) {
   Vec sum[kRows][kVectors];
@@ -59,7 +60,8 @@ void tile(int64_t k, const float* a, int64_t lda, const float* b, float* out) {
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) sum[r][v] = zero();
-  // Three rows share a pointer: p, p + lda and p + 2 lda are addressing modes, 14 pointers are spills.
+  // Three rows share a pointer: p, p + lda and p + 2 lda are addressing modes, 14 pointers are
+  // spills.
   constexpr int kGroups = (kRows + 2) / 3;
   const float* row[kGroups];
 #pragma GCC unroll 5
@@ -101,8 +103,8 @@ struct TileTable {
 constexpr TileTable kTiles;
 
 /// The tile of `rows` rows, 1 .. kTileRows, at the operands described at tile().
-inline void run_tile(int rows, bool packed_a, int64_t k, const float* a, int64_t lda, const float* b,
-                              const TileOut& out) {
+inline void run_tile(int rows, bool packed_a, int64_t k, const float* a, int64_t lda,
+                     const float* b, const TileOut& out) {
   alignas(64) float sum[kTileRows * kTileColumns];
   kTiles.of[out.columns > kWidth][packed_a][rows](k, a, lda, b, sum);
   write_tile(sum, rows, out);
@@ -132,9 +134,10 @@ SHIFTADD_INLINE void transpose8(const float* in, int64_t ldi, float* out, int64_
   }
 }
 
-/// One panel of B, k x kTileColumns, columns beyond `columns` zero. b: (k, n) rows, or (n, k) when transposed.
-SHIFTADD_INLINE void pack_panel(const float* b, int64_t ldb, bool transposed, int64_t k, int columns,
-                                float* panel) {
+/// One panel of B, k x kTileColumns, columns beyond `columns` zero. b: (k, n) rows, or (n, k) when
+/// transposed.
+SHIFTADD_INLINE void pack_panel(const float* b, int64_t ldb, bool transposed, int64_t k,
+                                int columns, float* panel) {
   if (!transposed) {
     const int n0 = columns < kWidth ? columns : kWidth, n1 = columns - n0;
     for (int64_t p = 0; p < k; ++p, b += ldb, panel += kTileColumns) {

@@ -1,8 +1,8 @@
 // One SIMD vocabulary for AVX2 and AVX-512: included by *_avx2.cpp and *_avx512.cpp only.
 //
-// Everything in core/cpu/simd has internal linkage, on purpose: each includer compiles its own copy for
-// its own instruction set, and the linker must never pick one for the other. For the same reason these
-// headers call no function template of the standard library.
+// Everything in core/cpu/simd has internal linkage, on purpose: each includer compiles its own copy
+// for its own instruction set, and the linker must never pick one for the other. For the same
+// reason these headers call no function template of the standard library.
 #pragma once
 
 // g++ 12 takes _mm512_undefined_ps() for an uninitialised variable (GCC bug 105593).
@@ -21,7 +21,7 @@ namespace {
 
 #if defined(__AVX512F__)
 
-using Vec = __m512;    // + - * / work as operators
+using Vec = __m512;  // + - * / work as operators
 using VecI = __m512i;
 constexpr int kWidth = 16;
 
@@ -42,7 +42,9 @@ SHIFTADD_INLINE Vec round(Vec a) {
   return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 /// a with the sign of b; a >= 0.
-SHIFTADD_INLINE Vec with_sign(Vec a, Vec b) { return _mm512_or_ps(a, _mm512_and_ps(b, set1(-0.f))); }
+SHIFTADD_INLINE Vec with_sign(Vec a, Vec b) {
+  return _mm512_or_ps(a, _mm512_and_ps(b, set1(-0.f)));
+}
 /// 2^n for an integral n in [-126, 127].
 SHIFTADD_INLINE Vec power_of_two(Vec n) {
   return _mm512_castsi512_ps(
@@ -82,7 +84,9 @@ SHIFTADD_INLINE Vec sqrt(Vec a) { return _mm256_sqrt_ps(a); }
 SHIFTADD_INLINE Vec round(Vec a) {
   return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-SHIFTADD_INLINE Vec with_sign(Vec a, Vec b) { return _mm256_or_ps(a, _mm256_and_ps(b, set1(-0.f))); }
+SHIFTADD_INLINE Vec with_sign(Vec a, Vec b) {
+  return _mm256_or_ps(a, _mm256_and_ps(b, set1(-0.f)));
+}
 SHIFTADD_INLINE Vec power_of_two(Vec n) {
   return _mm256_castsi256_ps(
       _mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
@@ -102,7 +106,8 @@ SHIFTADD_INLINE Vec load(const float* p, Full) { return load(p); }
 SHIFTADD_INLINE void store(float* p, Vec x, Full) { store(p, x); }
 SHIFTADD_INLINE Vec keep_first(Vec x, Full, Vec) { return x; }
 
-/// body(i, lanes) for i = begin, begin + kWidth, ... below end; lanes is Full{} or, in the tail, an int.
+/// body(i, lanes) for i = begin, begin + kWidth, ... below end; lanes is Full{} or, in the tail, an
+/// int.
 template <class Body>
 SHIFTADD_INLINE void for_vectors(int64_t begin, int64_t end, Body body) {
   int64_t i = begin;
