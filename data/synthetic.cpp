@@ -71,7 +71,8 @@ Image synthetic_image(int64_t size, int64_t label, int64_t index, uint64_t seed)
   const std::size_t behind = scratches.size() / 2;  // these lie under the figure
   const double noise = random.uniform(2, 10);
 
-  const auto color_at = [&](double x, double y) {
+  // clang 14 cannot capture structured bindings without an initialiser
+  const auto color_at = [&, &inside = inside, &outside = outside](double x, double y) {
     const Color* color = &outside;
     for (std::size_t i = 0; i < behind; ++i)
       if (scratches[i].covers(x, y)) color = &scratches[i].color;
