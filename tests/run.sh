@@ -18,8 +18,9 @@ cmake --preset asan -DSHIFTADD_SANITIZE=address,undefined >/dev/null
 cmake --build --preset asan --target $(printf 'test_%s ' $units)
 ctest --test-dir build/asan --output-on-failure --no-tests=error -R "^($(echo $units | tr ' ' '|'))\$"
 
-say "threads under ThreadSanitizer"
+say "thread pool and loader under ThreadSanitizer"
 cmake --preset tsan >/dev/null
 cmake --build --preset tsan --target test_core test_data
-ctest --test-dir build/tsan --output-on-failure --no-tests=error -R '^(core|data)$'
+build/tsan/bin/test_core --source-file='*parallel_test*'
+build/tsan/bin/test_data --source-file='*loader_test*'
 say "done"

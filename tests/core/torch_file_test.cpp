@@ -83,7 +83,8 @@ TEST_CASE("storages of every dtype") {
       {"BoolStorage", DType::kU8, test::bytes_of<uint8_t>({1, 2})}};
   for (const auto& [type, dtype, data] : cases) {
     const std::string pickle = PickleBytes().dict().text("w").tensor("0", 2, {2}, {1}, 0, type).set().stop();
-    const TorchFile file = parse(test::torch_zip(pickle, {data}));
+    const std::string bytes = test::torch_zip(pickle, {data});  // the tensors are views of it
+    const TorchFile file = parse(bytes);
     const Tensor& tensor = file.tensors.at(0).second;
     CHECK(tensor.dtype() == dtype);
     CHECK(values(tensor.to(DType::kF64).to(DType::kF32)) == std::vector<float>{1, 2});
@@ -105,7 +106,8 @@ TEST_CASE("wrappers, nested dicts, lists, parameters, shared storages, classes a
   p.text("d").global("torch._utils", "_rebuild_parameter").raw("(").tensor("0", 6, {1}, {1}, 3).raw("\x88")
       .global("collections", "OrderedDict").raw(")RtR").set();
   p.dict().text("_metadata").number(1).set().raw("b").set();
-  const TorchFile file = parse(test::torch_zip(p.stop(), {kSixBytes}));
+  const std::string bytes = test::torch_zip(p.stop(), {kSixBytes});
+  const TorchFile file = parse(bytes);
   CHECK(file.wrapper == "state_dict");
   CHECK(file.outside == std::vector<std::string>{"step"});
   CHECK(file.placeholders == std::vector<std::string>{"argparse.Namespace"});
@@ -118,7 +120,7 @@ TEST_CASE("wrappers, nested dicts, lists, parameters, shared storages, classes a
   CHECK(values(file.tensors[1].second) == std::vector<float>{1, 2});
   CHECK(values(file.tensors[3].second) == std::vector<float>{3});
 
-  const TorchFile chosen = parse(test::torch_zip(p.stop(), {kSixBytes}), "state_dict.b");
+  const TorchFile chosen = parse(bytes, "state_dict.b");
   CHECK(chosen.tensors[0].first == "c.0");
   CHECK(refusal(test::torch_zip(p.stop(), {kSixBytes}), "state_dict.x").find("'x'") != std::string::npos);
 }
