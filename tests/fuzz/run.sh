@@ -32,7 +32,13 @@ for target in "${targets[@]}"; do
   if [ -z "$(ls -A "$corpus")" ]; then printf 'seed' > "$corpus/seed"; fi
   echo "== $target: $runs runs, $(ls "$corpus" | wc -l) inputs to start from"
   # The limits catch allocations that no input justifies.
-  "$build/bin/fuzz_$target" -runs="$runs" -max_len=16384 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20 \
-    -print_final_stats=1 -artifact_prefix="$build/corpus/$target-" "$corpus" 2>&1 | tail -n 12
+  log="$build/corpus/$target.log"
+  if ! "$build/bin/fuzz_$target" -runs="$runs" -max_len=16384 -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=20 \
+      -print_final_stats=1 -artifact_prefix="$build/corpus/$target-" "$corpus" >"$log" 2>&1; then
+    tail -n 60 "$log"
+    echo "== $target FAILED: the input is kept as $build/corpus/$target-*, the whole output in $log" >&2
+    exit 1
+  fi
+  grep -E '^Done|number_of_executed|peak_rss' "$log"
 done
 echo "== no reports"
