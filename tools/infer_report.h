@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "infer/evaluation.h"
+#include "core/evaluation.h"
+#include "infer/predictions.h"
 
 namespace shiftadd::tools {
 
@@ -81,21 +82,18 @@ struct EvaluationFigures {
   double seconds;
 };
 
-inline void print_evaluation(std::ostream& out, const infer::Evaluation& evaluation,
+inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
                              const std::vector<std::string>& names,
                              const EvaluationFigures& figures, bool json) {
   const double speed = static_cast<double>(evaluation.images()) / std::max(figures.seconds, 1e-9);
-  const auto percent = [](int64_t part, int64_t whole) {
-    return infer::Evaluation::percent(part, whole);
-  };
   if (json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < names.size(); ++i) {
       const auto& each = evaluation.per_class()[i];
       rows.push_back({{"class", names[i]},
                       {"images", each.images},
-                      {"top1", percent(each.top1, each.images)},
-                      {"top5", percent(each.top5, each.images)}});
+                      {"top1", Evaluation::percent(each.top1, each.images)},
+                      {"top5", Evaluation::percent(each.top5, each.images)}});
     }
     out << to_line({{"set", figures.set},
                     {"images", evaluation.images()},
@@ -126,8 +124,8 @@ inline void print_evaluation(std::ostream& out, const infer::Evaluation& evaluat
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto& each = evaluation.per_class()[i];
     out << std::left << std::setw(column) << names[i] << std::right << std::setw(10) << each.images
-        << std::setw(10) << percent(each.top1, each.images) << " %" << std::setw(10)
-        << percent(each.top5, each.images) << " %\n";
+        << std::setw(10) << Evaluation::percent(each.top1, each.images) << " %" << std::setw(10)
+        << Evaluation::percent(each.top5, each.images) << " %\n";
   }
 }
 

@@ -6,13 +6,14 @@
 #include <string>
 #include <vector>
 
+#include "core/evaluation.h"
 #include "core/io/files.h"
 #include "core/io/safetensors.h"
 #include "core/parallel.h"
 #include "data/dataset.h"
-#include "infer/evaluation.h"
 #include "infer/image_stream.h"
 #include "infer/inputs.h"
+#include "infer/predictions.h"
 #include "infer/session.h"
 #include "tools/infer_progress.h"
 #include "tools/infer_report.h"
@@ -157,7 +158,7 @@ int evaluate(const Options& options) {
   const infer::ImageSource source = {set.size(), [&](int64_t item) { return set.name(item); },
                                      [&](int64_t item) { return set.read(item); }};
   InferProgress progress(set.size(), true);
-  infer::Evaluation evaluation(classes);
+  Evaluation evaluation(classes);
   Rows logits;
   std::vector<int64_t> labels;
   std::vector<std::string> dumped;

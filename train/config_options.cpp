@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cstdlib>
 
 namespace shiftadd::train {
 namespace {
@@ -34,15 +32,10 @@ void choice(ConfigVisitor& v, const char* key, Enum& value, const std::vector<st
   value = static_cast<Enum>(std::find(words.begin(), words.end(), word) - words.begin());
 }
 
-/// Through the shortest decimal: 0.485f is shown as 0.485, and read back to the same bits.
 void channels(ConfigVisitor& v, const char* key, std::array<float, 3>& value, const Range& range,
               const char* about) {
   std::vector<double> wide;
-  for (float channel : value) {
-    char text[32];
-    *std::to_chars(text, text + sizeof text - 1, channel).ptr = '\0';
-    wide.push_back(std::strtod(text, nullptr));
-  }
+  for (float channel : value) wide.push_back(shortest_decimal(channel));
   v.tuple(key, wide, range, about);
   for (std::size_t i = 0; i < value.size(); ++i) value[i] = static_cast<float>(wide[i]);
 }

@@ -314,7 +314,7 @@ std::optional<Evaluation> Run::validate() {
   const EmaScope averaged(ema_.get());
   std::optional<Evaluation> evaluation = evaluate(*model_, val_loader_, stop_);
   if (evaluation)
-    write_file(path("per_class.csv"), per_class_csv(*evaluation, data_.val.classes()));
+    write_file(path("per_class.csv"), evaluation->per_class_csv(data_.val.classes()));
   return evaluation;
 }
 

@@ -2,7 +2,9 @@
 #include "core/model/preprocess.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -24,11 +26,16 @@ void read_channels(const nlohmann::json& json, const char* key, std::array<float
 
 }  // namespace
 
+double shortest_decimal(float value) {
+  char text[32];
+  *std::to_chars(text, text + sizeof text - 1, value).ptr = '\0';
+  return std::strtod(text, nullptr);
+}
+
 nlohmann::json to_json(const Preprocess& p) {
-  // float -> shortest decimal: 0.485f is written 0.485, and read back to the same bits.
   const auto channels = [](const std::array<float, 3>& values) {
     nlohmann::json list = nlohmann::json::array();
-    for (float value : values) list.push_back(std::stod(nlohmann::json(value).dump()));
+    for (float value : values) list.push_back(shortest_decimal(value));
     return list;
   };
   return {{"resize", p.resize},

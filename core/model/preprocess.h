@@ -10,8 +10,8 @@ namespace shiftadd {
 
 enum class Interpolation : uint8_t { kBilinear, kBicubic };
 
-/// Shorter side to `resize` (0: no resize, the image must have size crop x crop or larger), centre crop of
-/// `crop`, RGB / 255, minus mean, divided by std.
+/// Shorter side to `resize` (0: no resize), centre crop of `crop` (black around a smaller image),
+/// RGB / 255, minus mean, divided by std.
 struct Preprocess {
   int64_t resize = 256, crop = 224;
   Interpolation interpolation = Interpolation::kBicubic;
@@ -20,6 +20,10 @@ struct Preprocess {
 
   bool operator==(const Preprocess&) const = default;
 };
+
+/// The double whose shortest decimal is the float's: 0.485f gives 0.485 (not 0.48500001...), for
+/// text that reads back to the same bits.
+double shortest_decimal(float value);
 
 nlohmann::json to_json(const Preprocess& preprocess);
 Preprocess preprocess_from_json(const nlohmann::json& json);  // throws Error naming the key

@@ -62,6 +62,7 @@ TEST_CASE("preprocessing survives its JSON form and names bad keys") {
   p.interpolation = Interpolation::kBilinear;
   p.mean = {0.5f, 0.1f, 0.485f};
   CHECK(preprocess_from_json(to_json(p)) == p);
+  CHECK(to_json(p).at("mean").dump() == "[0.5,0.1,0.485]");
   CHECK_THROWS_AS(preprocess_from_json(json::parse(R"({"crop": 0})")), Error);
   CHECK_THROWS_AS(preprocess_from_json(json::parse(R"({"std": [1, 1, 0]})")), Error);
   CHECK_THROWS_AS(preprocess_from_json(json::parse(R"({"mean": [1, 1]})")), Error);

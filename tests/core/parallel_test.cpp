@@ -1,8 +1,6 @@
 // The thread pool: every item once, exceptions, nesting, concurrent callers, any number of threads.
 #include "core/parallel.h"
 
-#include <doctest/doctest.h>
-
 #include <atomic>
 #include <chrono>
 #include <numeric>
@@ -10,17 +8,12 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/support.h"
+
 namespace shiftadd {
 namespace {
 
-class Threads {
- public:
-  explicit Threads(int threads) : before_(num_threads()) { set_num_threads(threads); }
-  ~Threads() { set_num_threads(before_); }
-
- private:
-  int before_;
-};
+using test::Threads;
 
 TEST_CASE("parallel_for runs each item once, with any number of threads") {
   for (int threads : {1, 2, 3, 4}) {

@@ -7,10 +7,12 @@
 #include "core/error.h"
 #include "data/color.h"
 #include "data/rand_augment.h"
+#include "tests/data/images.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
 using namespace shiftadd::data;
+using test::noise;
 
 namespace {
 
@@ -34,16 +36,6 @@ std::vector<uint8_t> after(const std::vector<uint8_t>& values, Operation operati
   Image image = row_of(values);
   operation(image);
   return reds(image);
-}
-
-Image noise(int64_t width, int64_t height) {
-  Random random(3, 0);
-  Image image;
-  image.width = width;
-  image.height = height;
-  image.pixels.resize(width * height * 3);
-  for (uint8_t& v : image.pixels) v = static_cast<uint8_t>(random.below(256));
-  return image;
 }
 
 using Bytes = std::vector<uint8_t>;

@@ -84,10 +84,9 @@ std::string error_of(Action action) {
   return "";
 }
 
-inline bool contains(const std::string& text, const std::string& part) {
-  const bool found = text.find(part) != std::string::npos;
+inline void check_contains(const std::string& text, const std::string& part) {
+  const bool found = contains(text, part);
   CHECK_MESSAGE(found, "'" << text << "' does not contain '" << part << "'");
-  return found;
 }
 
 }  // namespace shiftadd::test

@@ -52,25 +52,25 @@ TEST_CASE("dataset: links to folders are followed, but not in circles") {
   fs::create_directory_symlink(folder / "elsewhere", folder / "set/a");
   CHECK(names(ImageFolder::open(folder / "set")) == std::vector<std::string>{"a/1.png", "b/1.png"});
   fs::create_symlink("nowhere.png", folder / "set/b/2.png");
-  contains(open_error(folder / "set"), "2.png: not a file");
+  check_contains(open_error(folder / "set"), "2.png: not a file");
   fs::remove(folder / "set/b/2.png");
   fs::create_directory_symlink("..", folder / "set/b/up");
-  contains(open_error(folder / "set"), "a link back to a folder that contains it");
+  check_contains(open_error(folder / "set"), "a link back to a folder that contains it");
 }
 
 TEST_CASE("dataset: bad folders give clear errors") {
   const TemporaryFolder folder;
-  contains(open_error(folder / "none"), "none: no such file or folder");
-  contains(open_error(folder.path()), "empty: no class folders");
+  check_contains(open_error(folder / "none"), "none: no such file or folder");
+  check_contains(open_error(folder.path()), "empty: no class folders");
   write_text(folder / "1.png", "x");
-  contains(open_error(folder.path()), "1 images but no class folders: expected CLASS/image.jpg");
+  check_contains(open_error(folder.path()), "1 images but no class folders: expected CLASS/image.jpg");
   write_text(folder / "cat/1.png", "x");
   write_text(folder / "dog/readme.txt", "x");
   fs::create_directories(folder / "ant/inner");
   const std::string error = open_error(folder.path());
-  contains(error, "class folders without images: 'ant', 'dog'");
+  check_contains(error, "class folders without images: 'ant', 'dog'");
   CHECK(error.find("'cat'") == std::string::npos);
-  contains(open_error(folder / "1.png"), "1.png: not a tar archive");
+  check_contains(open_error(folder / "1.png"), "1.png: not a tar archive");
 }
 
 TEST_CASE("dataset: a tar gives what the folder gives") {
@@ -110,15 +110,15 @@ TEST_CASE("dataset: tar specials") {
   CHECK(bytes(set, 0) == "newer");
   write_text(path, tar_member("cat/1.png", "x") + tar_member("dog/", "", '5') + tar_member("eel/note.txt", "") +
                        tar_member("eel/", "", '5') + tar_end());
-  contains(open_error(path), "class folders without images: 'dog', 'eel'");
+  check_contains(open_error(path), "class folders without images: 'dog', 'eel'");
   write_text(path, tar_member("cat/1.png", "x") + tar_member("cat/2.png", "", '2', "1.png") + tar_end());
-  contains(open_error(path), "'cat/2.png' is a symbolic link");
+  check_contains(open_error(path), "'cat/2.png' is a symbolic link");
   write_text(path, tar_end());
-  contains(open_error(path), "empty: no class folders");
+  check_contains(open_error(path), "empty: no class folders");
   write_text(path, tar_member("1.png", "x") + tar_end());
-  contains(open_error(path), "1 images but no class folders");
+  check_contains(open_error(path), "1 images but no class folders");
   write_text(path, tar_member("cat/1.png", "xyz"));
-  contains(open_error(path), "truncated");
+  check_contains(open_error(path), "truncated");
 }
 
 TEST_CASE("dataset: a read-only place for the tar needs no cache") {
@@ -173,7 +173,7 @@ TEST_CASE("dataset: split by seed, class by class") {
   CHECK(names(split(all, 0.25, 3).second) == names(val));
   CHECK(names(split(all, 0.25, 4).second) != names(val));
   CHECK(split(all, 0.99, 3).first.size() == 3);  // one of each class stays
-  for (double bad : {0.0, 1.0, -0.5, 2.0}) contains(error_of([&] { split(all, bad, 0); }), "expected a number between 0 and 1");
+  for (double bad : {0.0, 1.0, -0.5, 2.0}) check_contains(error_of([&] { split(all, bad, 0); }), "expected a number between 0 and 1");
 }
 
 TEST_CASE("dataset: train and val must have the same classes") {
@@ -183,8 +183,8 @@ TEST_CASE("dataset: train and val must have the same classes") {
   const ImageFolder train = ImageFolder::open(folder / "train"), val = ImageFolder::open(folder / "val");
   require_same_classes(train, train);
   const std::string error = error_of([&] { require_same_classes(train, val); });
-  contains(error, "only in train: 'ant'");
-  contains(error, "only in val: 'dog', 'eel'");
+  check_contains(error, "only in train: 'ant'");
+  check_contains(error, "only in val: 'dog', 'eel'");
 }
 
 TEST_CASE("dataset: CIFAR-10 as a tar and as folders") {

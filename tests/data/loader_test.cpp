@@ -129,8 +129,8 @@ TEST_CASE("loader: an epoch resumed at any batch goes on as it would have") {
     CHECK(std::equal(rest.targets.begin(), rest.targets.end(), whole.targets.begin() + first * 4 * 3));
     CHECK(rest.images.size() == whole.images.size() - first * 4 * 3 * 64);
   }
-  contains(error_of([&] { loader.start(2, 5); }), "batch 5");
-  contains(error_of([&] { loader.start(2, -1); }), "batch -1");
+  check_contains(error_of([&] { loader.start(2, 5); }), "batch 5");
+  check_contains(error_of([&] { loader.start(2, -1); }), "batch -1");
 }
 
 TEST_CASE("loader: repeated augmentation shows an image in different versions") {
@@ -170,7 +170,7 @@ TEST_CASE("loader: a broken image under the policy fail surfaces when its batch 
     CHECK(loader.next()->samples.front() == 0);
     CHECK(loader.next()->samples.front() == 4);
     for (int again = 0; again < 2; ++again)
-      contains(error_of([&] { loader.next(); }), set.folder / "b/03.bmp: ");
+      check_contains(error_of([&] { loader.next(); }), set.folder / "b/03.bmp: ");
     loader.start(0, 3);  // the loader is still good
     CHECK(loader.next()->samples.front() == 12);
   }
@@ -206,8 +206,8 @@ TEST_CASE("loader: skipped images are named and counted once and change nothing 
     CHECK(loader.broken_count() == 2);
     REQUIRE(warnings.size() == 2);
     const std::string both = warnings[0] + warnings[1];
-    contains(both, set.folder / "a/01.bmp");
-    contains(both, set.folder / "c/05.bmp");
+    check_contains(both, set.folder / "a/01.bmp");
+    check_contains(both, set.folder / "c/05.bmp");
   }
 }
 
@@ -231,7 +231,7 @@ TEST_CASE("loader: quarantine appends each name once, over several runs") {
   write_text(out / "list.txt", "an older name\n");
   LoaderOptions options = options_for(false);
   options.broken = BrokenPolicy::kQuarantine;
-  contains(error_of([&] { Loader(set.open(), options); }), "quarantine");
+  check_contains(error_of([&] { Loader(set.open(), options); }), "quarantine");
   options.quarantine_file = out / "list.txt";
   for (int run = 0; run < 2; ++run) {
     Loader loader(set.open(), options);
@@ -288,13 +288,13 @@ TEST_CASE("loader: options out of range") {
     change(options);
     return error_of([&] { Loader(set.open(), options); });
   };
-  contains(error([](LoaderOptions& o) { o.batch = 0; }), "batch is 0");
-  contains(error([](LoaderOptions& o) { o.batch = 19; }), "18 training images do not fill one batch of 19");
-  contains(error([](LoaderOptions& o) { o.workers = -1; }), "workers is -1");
-  contains(error([](LoaderOptions& o) { o.prefetch = 0; }), "prefetch is 0");
-  contains(error([](LoaderOptions& o) { o.repeated_augmentation = 0; }), "repeated_augmentation is 0");
-  contains(error([](LoaderOptions& o) { o.label_smoothing = 1; }), "label_smoothing is 1");
-  contains(error([](LoaderOptions& o) { o.augment.rand_augment = "nonsense"; }), "rand_augment");
+  check_contains(error([](LoaderOptions& o) { o.batch = 0; }), "batch is 0");
+  check_contains(error([](LoaderOptions& o) { o.batch = 19; }), "18 training images do not fill one batch of 19");
+  check_contains(error([](LoaderOptions& o) { o.workers = -1; }), "workers is -1");
+  check_contains(error([](LoaderOptions& o) { o.prefetch = 0; }), "prefetch is 0");
+  check_contains(error([](LoaderOptions& o) { o.repeated_augmentation = 0; }), "repeated_augmentation is 0");
+  check_contains(error([](LoaderOptions& o) { o.label_smoothing = 1; }), "label_smoothing is 1");
+  check_contains(error([](LoaderOptions& o) { o.augment.rand_augment = "nonsense"; }), "rand_augment");
 }
 
 }  // namespace

@@ -5,22 +5,14 @@
 
 #include "core/random.h"
 #include "data/resize.h"
+#include "tests/data/images.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
 using namespace shiftadd::data;
+using test::noise;
 
 namespace {
-
-Image noise(int64_t width, int64_t height) {
-  Random random(3, 0);
-  Image image;
-  image.width = width;
-  image.height = height;
-  image.pixels.resize(width * height * 3);
-  for (uint8_t& v : image.pixels) v = static_cast<uint8_t>(random.below(256));
-  return image;
-}
 
 // Identity normalisation times 255: outputs are the bytes.
 Preprocess bytes_out(int64_t resize, int64_t crop) {

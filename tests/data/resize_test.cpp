@@ -8,10 +8,12 @@
 #include "core/cpu/isa.h"
 #include "core/random.h"
 #include "data/resize_kernels.h"
+#include "tests/data/images.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
 using namespace shiftadd::data;
+using test::noise;
 
 namespace {
 
@@ -21,16 +23,6 @@ Image from_tensor(const Tensor& tensor) {
   image.width = tensor.dim(1);
   const auto pixels = tensor.span<uint8_t>();
   image.pixels.assign(pixels.begin(), pixels.end());
-  return image;
-}
-
-Image noise(int64_t width, int64_t height, uint64_t seed = 1) {
-  Random random(seed, 0);
-  Image image;
-  image.width = width;
-  image.height = height;
-  image.pixels.resize(width * height * 3);
-  for (uint8_t& v : image.pixels) v = static_cast<uint8_t>(random.below(256));
   return image;
 }
 

@@ -35,10 +35,10 @@ TEST_CASE("synthetic: an image is a function of size, class, index and seed") {
     CHECK(pixels != draw(size, 3, 5, 2));
   }
   const auto count = static_cast<int64_t>(classes.size());
-  contains(error_of([&] { draw(7, 0, 0, 0); }), "size is 7");
-  contains(error_of([&] { draw(32, count, 0, 0); }), "label is " + std::to_string(count));
-  contains(error_of([&] { draw(32, -1, 0, 0); }), "label is -1");
-  contains(error_of([&] { draw(32, 0, -1, 0); }), "index is -1");
+  check_contains(error_of([&] { draw(7, 0, 0, 0); }), "size is 7");
+  check_contains(error_of([&] { draw(32, count, 0, 0); }), "label is " + std::to_string(count));
+  check_contains(error_of([&] { draw(32, -1, 0, 0); }), "label is -1");
+  check_contains(error_of([&] { draw(32, 0, -1, 0); }), "index is -1");
 }
 
 TEST_CASE("synthetic: the nearest mean colour does not tell the classes") {
@@ -150,12 +150,12 @@ TEST_CASE("synthetic: written once, drawn anew when options differ or a run was 
 TEST_CASE("synthetic: a folder that holds something else is left alone") {
   const TemporaryFolder folder;
   write_text(folder / "train/cat/1.jpg", "mine");
-  contains(error_of([&] { write_synthetic(folder.path(), {8, 1, 1, 0, false}); }), "neither empty nor a synthetic set");
+  check_contains(error_of([&] { write_synthetic(folder.path(), {8, 1, 1, 0, false}); }), "neither empty nor a synthetic set");
   write_text(folder / "synthetic.txt", "my notes");
-  contains(error_of([&] { write_synthetic(folder.path(), {8, 1, 1, 0, false}); }), "not the stamp of a synthetic set");
+  check_contains(error_of([&] { write_synthetic(folder.path(), {8, 1, 1, 0, false}); }), "not the stamp of a synthetic set");
   CHECK(read_text(folder / "train/cat/1.jpg") == "mine");
-  contains(error_of([&] { write_synthetic(folder / "new", {8, 0, 1, 0, false}); }), "train_per_class is 0");
-  contains(error_of([&] { write_synthetic(folder / "new", {4, 1, 1, 0, false}); }), "size is 4");
+  check_contains(error_of([&] { write_synthetic(folder / "new", {8, 0, 1, 0, false}); }), "train_per_class is 0");
+  check_contains(error_of([&] { write_synthetic(folder / "new", {4, 1, 1, 0, false}); }), "size is 4");
   CHECK(!fs::exists(folder / "new"));
 }
 

@@ -12,15 +12,8 @@
 using namespace shiftadd;
 using nlohmann::json;
 using test::InferFolder;
+using test::contains;
 using test::ProcessResult;
-
-namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
 
 TEST_CASE("an evaluation's figures follow from its dumped logits") {
   const InferFolder folder;

@@ -9,15 +9,8 @@
 using namespace shiftadd;
 using nlohmann::json;
 using test::InferFolder;
+using test::contains;
 using test::ProcessResult;
-
-namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
 
 TEST_CASE("an image gives a table of the best classes") {
   const InferFolder folder;

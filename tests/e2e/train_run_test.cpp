@@ -14,15 +14,12 @@
 #include "tests/e2e/train_support.h"
 
 using namespace shiftadd;
+using test::contains;
 using test::ProcessResult;
 using test::TrainFolder;
 namespace fs = std::filesystem;
 
 namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 void check_refused(const ProcessResult& result, const std::string& reason) {
   CHECK_MESSAGE(result.status == 2, result.err);

@@ -2,8 +2,6 @@
 // machine, and bit for bit with 1 and 2 threads.
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -14,6 +12,7 @@
 #include "core/kernels.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "tests/support/support.h"
 
 namespace shiftadd::test {
 
@@ -58,16 +57,6 @@ inline std::vector<Isa> isas() {
     if (supported(isa)) out.push_back(isa);
   return out;
 }
-
-/// Restores the number of threads.
-class Threads {
- public:
-  explicit Threads(int threads) : before_(num_threads()) { set_num_threads(threads); }
-  ~Threads() { set_num_threads(before_); }
-
- private:
-  int before_;
-};
 
 /// `run` calls one kernel of the table it is given and returns all that the kernel wrote.
 inline void check_kernel(const std::string& what, double tolerance,

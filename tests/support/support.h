@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/io/safetensors.h"
+#include "core/parallel.h"
 
 namespace shiftadd::test {
 
@@ -47,6 +48,20 @@ struct ProcessResult {
 /// Runs a program without a shell; extra environment is added; input goes to its standard input.
 ProcessResult run(const std::vector<std::string>& command, const std::string& input = "",
                   const std::map<std::string, std::string>& environment = {}, const std::string& folder = "");
+
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// So many threads inside its scope.
+class Threads {
+ public:
+  explicit Threads(int threads) : before_(num_threads()) { set_num_threads(threads); }
+  ~Threads() { set_num_threads(before_); }
+
+ private:
+  int before_;
+};
 
 /// Writes text to a file (for configs and broken inputs).
 void write_text(const std::string& path, const std::string& text);

@@ -6,25 +6,14 @@
 
 #include "core/model/model_file.h"
 #include "tests/support/support.h"
+#include "tests/train/tiny_spec.h"
 #include "train/checkpoint.h"
 
 using namespace shiftadd;
 using namespace shiftadd::train;
+using test::tiny_spec;
 
 namespace {
-
-ModelSpec tiny_spec() {
-  return {.name = "tiny",
-          .image_size = 8,
-          .patch_size = 4,
-          .in_channels = 3,
-          .width = 12,
-          .depth = 2,
-          .heads = 3,
-          .mlp_hidden = 17,
-          .classes = 3,
-          .norm_eps = 1e-6};
-}
 
 const std::vector<std::string> kClasses = {"a", "b", "c"};
 

@@ -1,29 +1,17 @@
-// See evaluation.h.
-#include "infer/evaluation.h"
+// See predictions.h.
+#include "infer/predictions.h"
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <set>
 
 #include "core/error.h"
+#include "core/evaluation.h"
 
 namespace shiftadd::infer {
 namespace {
-
-double log_sum_exp(const float* logits, int64_t classes) {
-  const double largest = *std::max_element(logits, logits + classes);
-  double sum = 0;
-  for (int64_t i = 0; i < classes; ++i) sum += std::exp(logits[i] - largest);
-  return largest + std::log(sum);
-}
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
 
 // At most a handful of names, then how many more.
 std::string listed(const std::vector<std::string>& names) {
@@ -48,40 +36,6 @@ std::vector<Prediction> top_k(const float* logits, int64_t classes, int64_t k) {
   std::vector<Prediction> result;
   for (int64_t i = 0; i < k; ++i) result.push_back({order[i], std::exp(logits[order[i]] - total)});
   return result;
-}
-
-Evaluation::Evaluation(int64_t classes) : per_class_(classes) {}
-
-void Evaluation::add(const float* logits, int64_t label) {
-  const int64_t classes = static_cast<int64_t>(per_class_.size());
-  int64_t rank = 0, predicted = 0;  // rank: classes that come before the label
-  for (int64_t i = 0; i < classes; ++i) {
-    if (logits[i] > logits[label] || (logits[i] == logits[label] && i < label)) ++rank;
-    if (logits[i] > logits[predicted]) predicted = i;
-  }
-  if (std::isnan(logits[label])) rank = classes;
-  ClassResult& result = per_class_[label];
-  ++images_, ++result.images;
-  if (rank == 0) ++top1_, ++result.top1;
-  if (rank < std::min<int64_t>(5, classes)) ++top5_, ++result.top5;
-  loss_ += log_sum_exp(logits, classes) - logits[label];
-  ++confusion_[{label, predicted}];
-}
-
-std::string Evaluation::confusion_csv(const std::vector<std::string>& names) const {
-  const int64_t classes = static_cast<int64_t>(per_class_.size());
-  std::string text = "true";
-  for (const std::string& name : names) text += "," + csv_field(name);
-  text += "\n";
-  for (int64_t row = 0; row < classes; ++row) {
-    text += csv_field(names[row]);
-    for (int64_t column = 0; column < classes; ++column) {
-      const auto found = confusion_.find({row, column});
-      text += "," + std::to_string(found == confusion_.end() ? 0 : found->second);
-    }
-    text += "\n";
-  }
-  return text;
 }
 
 std::vector<int64_t> match_classes(const std::vector<std::string>& model_names,

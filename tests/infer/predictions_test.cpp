@@ -1,8 +1,7 @@
-// Top-k, the figures of a labelled set, and the check of its classes.
-#include "infer/evaluation.h"
+// Top-k, and the check of a labelled set's classes.
+#include "infer/predictions.h"
 
 #include <cmath>
-#include <limits>
 
 #include "tests/support/support.h"
 
@@ -24,41 +23,6 @@ TEST_CASE("top_k gives probabilities, best first, lower index first among equals
 TEST_CASE("top_k survives large logits") {
   const std::vector<float> logits = {10000, 9999};
   CHECK(top_k(logits.data(), 2, 1)[0].probability == doctest::Approx(1 / (1 + std::exp(-1.0))));
-}
-
-TEST_CASE("an evaluation counts top-1, top-5, loss and confusions") {
-  Evaluation evaluation(7);
-  const std::vector<float> rising = {0, 1, 2, 3, 4, 5, 6};
-  evaluation.add(rising.data(), 6);  // right
-  evaluation.add(rising.data(), 2);  // fifth
-  evaluation.add(rising.data(), 1);  // sixth
-  CHECK(evaluation.images() == 3);
-  CHECK(evaluation.top1() == doctest::Approx(100.0 / 3));
-  CHECK(evaluation.top5() == doctest::Approx(200.0 / 3));
-  double sum = 0;
-  for (const float each : rising) sum += std::exp(each);
-  CHECK(evaluation.loss() == doctest::Approx(std::log(sum) - (6 + 2 + 1) / 3.0));
-  CHECK(evaluation.per_class()[2].images == 1);
-  CHECK(evaluation.per_class()[2].top1 == 0);
-  CHECK(evaluation.per_class()[2].top5 == 1);
-  const std::string csv = evaluation.confusion_csv({"a", "b,c", "d", "e", "f", "g", "h\"i"});
-  CHECK(csv.starts_with(
-      "true,a,\"b,c\",d,e,f,g,\"h\"\"i\"\na,0,0,0,0,0,0,0\n\"b,c\",0,0,0,0,0,0,1\n"));
-}
-
-TEST_CASE("logits that are not numbers are never right") {
-  Evaluation evaluation(2);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  const std::vector<float> logits = {nan, nan};
-  evaluation.add(logits.data(), 0);
-  CHECK(evaluation.top1() == 0);
-  CHECK(evaluation.top5() == 0);
-}
-
-TEST_CASE("an empty evaluation divides nothing by zero") {
-  const Evaluation evaluation(3);
-  CHECK(evaluation.top1() == 0);
-  CHECK(evaluation.loss() == 0);
 }
 
 TEST_CASE("classes are matched by name") {

@@ -1,0 +1,20 @@
+// Random images for tests of the data room.
+#pragma once
+
+#include "core/random.h"
+#include "data/image.h"
+
+namespace shiftadd::test {
+
+/// Bytes from 1 to 255: never black, so that padding shows.
+inline data::Image noise(int64_t width, int64_t height) {
+  Random random(3, 0);
+  data::Image image;
+  image.width = width;
+  image.height = height;
+  image.pixels.resize(width * height * 3);
+  for (uint8_t& v : image.pixels) v = static_cast<uint8_t>(1 + random.below(255));
+  return image;
+}
+
+}  // namespace shiftadd::test
