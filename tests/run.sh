@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything a change must pass: builds, runs all tests, then core and data (readers, decoders) again under the address,
-# undefined-behaviour and thread sanitizers. Installs missing Debian packages first.
+# Everything a change must pass: builds, runs all tests, then the unit tests again under the address and
+# undefined-behaviour sanitizers, pool and loader under the thread sanitizer. Installs missing Debian packages first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash cmake/install-packages.sh $(cat cmake/build-packages.txt) doctest-dev
@@ -12,8 +12,8 @@ cmake --build --preset release
 say "tests"
 ctest --test-dir build/release --output-on-failure --no-tests=error
 
-say "core and data under AddressSanitizer and UndefinedBehaviorSanitizer"
-units="core data"
+say "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+units="core data autograd layers infer train ops"
 cmake --preset asan -DSHIFTADD_SANITIZE=address,undefined >/dev/null
 cmake --build --preset asan --target $(printf 'test_%s ' $units)
 ctest --test-dir build/asan --output-on-failure --no-tests=error -R "^($(echo $units | tr ' ' '|'))\$"
