@@ -46,9 +46,11 @@ SHIFTADD_INLINE void for_row_tiles(int64_t begin, int64_t end, Body body) {
 void attention_kernel(const AttentionArgs<float>& args) {
   const AttentionShape& s = args.shape;
   const int64_t d = s.head_dim, ldp = padded(s.keys);
-  // Few heads (one image): cut the queries too, into at most four blocks of at least 32.
+  // Fewer heads than keep the threads busy: cut the queries too, although each cut packs the keys
+  // and values again. Results do not depend on the cuts.
   const int64_t heads = s.batch * s.heads;
-  const int64_t cuts = heads >= 16 || s.queries < 64 ? 1 : s.queries < 128 ? 2 : 4;
+  int64_t cuts = 1;
+  while (heads * cuts < 2 * num_threads() && s.queries >= 64 * cuts) cuts *= 2;
   const int64_t keys_size = panels_of(s.keys) * kTileColumns * d,
                 values_size = panels_of(d) * kTileColumns * s.keys;
   parallel_for(heads * cuts, [&](int64_t task) {
