@@ -12,8 +12,8 @@ namespace shiftadd {
 using Shape = std::vector<int64_t>;
 std::ostream& operator<<(std::ostream& out, const Shape& shape);  // (2, 3, 5)
 
-/// Its kind decides a program's exit status: a user's mistake (bad file, key, shape, argument) is 2,
-/// a failure of the machine or of the program (disk full, no memory) is 1.
+/// Its kind decides a program's exit status: a user's mistake (bad file, key, shape, argument) is
+/// 2, a failure of the machine or of the program (disk full, no memory) is 1.
 class Error : public std::runtime_error {
  public:
   enum class Kind { kUser, kFailure };

@@ -1,10 +1,10 @@
-// The kernel table: one plain Args struct and one function pointer per kernel. Ops validate, kernels
-// trust: pointers are valid, sizes agree, nothing overlaps unless a comment allows it.
+// The kernel table: one plain Args struct and one function pointer per kernel. Ops validate,
+// kernels trust: pointers are valid, sizes agree, nothing overlaps unless a comment allows it.
 //
 // Conventions: matrices are row-major; "rows" counts vectors along the last axis; a kernel threads
-// itself through core/parallel.h with a partition fixed by shape alone. Gradients of activations are
-// ASSIGNED; gradients of parameters (weight, bias, gamma, beta) are ACCUMULATED. A null pointer where a
-// comment says "or null" leaves that part out.
+// itself through core/parallel.h with a partition fixed by shape alone. Gradients of activations
+// are ASSIGNED; gradients of parameters (weight, bias, gamma, beta) are ACCUMULATED. A null pointer
+// where a comment says "or null" leaves that part out.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +15,11 @@ namespace shiftadd {
 
 enum class Activation : uint8_t { kNone, kGelu };  // gelu: x/2 (1 + erf(x / sqrt 2))
 
-/// c[m,n] = act(op(a)[m,k] op(b)[k,n] + bias[n]) + residual[m,n], or c += op(a) op(b) when accumulate
-/// (then bias, activation and residual are unused). op transposes when its flag is set: a is stored
-/// (m,k) with leading dimension lda, or (k,m) when transpose_a; b is stored (k,n), or (n,k) when
-/// transpose_b. residual may equal c. An element's bits depend on k and its operands alone, never on m, n,
-/// its position, or threads.
+/// c[m,n] = act(op(a)[m,k] op(b)[k,n] + bias[n]) + residual[m,n], or c += op(a) op(b) when
+/// accumulate (then bias, activation and residual are unused). op transposes when its flag is set:
+/// a is stored (m,k) with leading dimension lda, or (k,m) when transpose_a; b is stored (k,n), or
+/// (n,k) when transpose_b. residual may equal c. An element's bits depend on k and its operands
+/// alone, never on m, n, its position, or threads.
 template <class T>
 struct GemmArgs {
   int64_t m, n, k;
@@ -46,7 +46,8 @@ struct ColumnSumArgs {
   T* out;
 };
 
-/// y = (x - mean) * rstd * gamma + beta over the last axis; biased variance, rstd = 1/sqrt(var + eps).
+/// y = (x - mean) * rstd * gamma + beta over the last axis; biased variance, rstd = 1/sqrt(var +
+/// eps).
 template <class T>
 struct LayerNormArgs {
   int64_t rows, columns;
@@ -92,9 +93,9 @@ struct SoftmaxBackwardArgs {
   T* dx;
 };
 
-/// out = softmax(q k^T scale) v for each image and head, the N x M scores never kept beyond one head.
-/// Strides in elements: element (b, n, h, j) of q is q[b*q_batch + n*q_row + h*q_head + j]; likewise k, v, out.
-/// So a fused qkv tensor (B, N, 3, H, d) is read in place. scale > 0.
+/// out = softmax(q k^T scale) v for each image and head, the N x M scores never kept beyond one
+/// head. Strides in elements: element (b, n, h, j) of q is q[b*q_batch + n*q_row + h*q_head + j];
+/// likewise k, v, out. So a fused qkv tensor (B, N, 3, H, d) is read in place. scale > 0.
 struct AttentionShape {
   int64_t batch, heads, queries, keys, head_dim;
   int64_t q_batch, q_row, q_head;
@@ -135,7 +136,7 @@ template <class T>
 struct Conv2dBackwardArgs {
   Conv2dShape shape;
   const T *x, *weight, *dy;
-  T* dx;              // assigned, or null
+  T* dx;               // assigned, or null
   T *dweight, *dbias;  // accumulated; dbias or null
 };
 
@@ -145,8 +146,8 @@ using DepthwiseConv2dArgs = Conv2dArgs<T>;
 template <class T>
 using DepthwiseConv2dBackwardArgs = Conv2dBackwardArgs<T>;
 
-/// Mean over rows of -sum_c target log_softmax(logits); rows weighted by weight (or null: 1), divided by
-/// the sum of the weights.
+/// Mean over rows of -sum_c target log_softmax(logits); rows weighted by weight (or null: 1),
+/// divided by the sum of the weights.
 template <class T>
 struct CrossEntropyArgs {
   int64_t rows, classes;
@@ -154,8 +155,8 @@ struct CrossEntropyArgs {
   T* loss;     // one number
   T* dlogits;  // gradient of the loss, or null
 };
-/// tau^2 sum over rows and classes of softmax(teacher/tau) (log_softmax(teacher/tau) - log_softmax(logits/tau)),
-/// divided by rows * classes (the golden value's convention).
+/// tau^2 sum over rows and classes of softmax(teacher/tau) (log_softmax(teacher/tau) -
+/// log_softmax(logits/tau)), divided by rows * classes (the golden value's convention).
 template <class T>
 struct DistillArgs {
   int64_t rows, classes;
@@ -194,9 +195,9 @@ struct SumArgs {
   double* out;
 };
 
-/// Kept with probability keep and divided by it, else 0. Element i belongs to group i / group: one draw
-/// per group (group 1: dropout; group = elements of an image: drop path). Philox stream (seed, stream).
-/// Linear: backward is the same call on dy. y may equal x.
+/// Kept with probability keep and divided by it, else 0. Element i belongs to group i / group: one
+/// draw per group (group 1: dropout; group = elements of an image: drop path). Philox stream (seed,
+/// stream). Linear: backward is the same call on dy. y may equal x.
 template <class T>
 struct DropArgs {
   int64_t n, group;
@@ -206,8 +207,8 @@ struct DropArgs {
   T* y;
 };
 
-/// One AdamW step (Loshchilov and Hutter 2019), decoupled decay: p -= lr*decay*p; then Adam with bias
-/// correction for `step` (1-based). gradient_scale multiplies the gradient first (clipping).
+/// One AdamW step (Loshchilov and Hutter 2019), decoupled decay: p -= lr*decay*p; then Adam with
+/// bias correction for `step` (1-based). gradient_scale multiplies the gradient first (clipping).
 template <class T>
 struct AdamWArgs {
   int64_t n;
@@ -216,7 +217,8 @@ struct AdamWArgs {
   const T* gradient;
   T *parameter, *m, *v;
 };
-/// buffer = momentum*buffer + (g*gradient_scale + decay*p); p -= lr*(nesterov ? g + momentum*buffer : buffer).
+/// buffer = momentum*buffer + (g*gradient_scale + decay*p); p -= lr*(nesterov ? g + momentum*buffer
+/// : buffer).
 template <class T>
 struct SgdArgs {
   int64_t n;
@@ -255,15 +257,15 @@ struct KernelTable {
   void (*sgd)(const SgdArgs<T>&);
 };
 
-/// The plain, readable definition of each kernel, for float and double: the oracle of the fast ones and
-/// the arithmetic of gradient checks.
+/// The plain, readable definition of each kernel, for float and double: the oracle of the fast ones
+/// and the arithmetic of gradient checks.
 template <class T>
 const KernelTable<T>& reference_kernels();
 extern template const KernelTable<float>& reference_kernels<float>();
 extern template const KernelTable<double>& reference_kernels<double>();
 
-/// The fastest kernels this CPU runs, chosen once by core/cpu/isa.h (SHIFTADD_ISA=generic|avx2|avx512
-/// lowers the choice).
+/// The fastest kernels this CPU runs, chosen once by core/cpu/isa.h
+/// (SHIFTADD_ISA=generic|avx2|avx512 lowers the choice).
 const KernelTable<float>& cpu_kernels();
 /// Those of one instruction set; throws Error (user) when this CPU has it not.
 const KernelTable<float>& cpu_kernels(Isa isa);
@@ -272,8 +274,12 @@ const KernelTable<float>& cpu_kernels(Isa isa);
 template <class T>
 const KernelTable<T>& kernels();
 template <>
-inline const KernelTable<float>& kernels<float>() { return cpu_kernels(); }
+inline const KernelTable<float>& kernels<float>() {
+  return cpu_kernels();
+}
 template <>
-inline const KernelTable<double>& kernels<double>() { return reference_kernels<double>(); }
+inline const KernelTable<double>& kernels<double>() {
+  return reference_kernels<double>();
+}
 
 }  // namespace shiftadd

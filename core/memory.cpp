@@ -23,7 +23,8 @@
 namespace shiftadd {
 namespace {
 
-[[maybe_unused]] constexpr std::size_t kReserve = std::size_t{1} << 40;  // addresses only; pages come on first touch
+[[maybe_unused]] constexpr std::size_t kReserve =
+    std::size_t{1} << 40;  // addresses only; pages come on first touch
 [[maybe_unused]] constexpr std::size_t kSmallestReserve = std::size_t{1} << 32;
 
 std::size_t round_up(std::size_t bytes) {
@@ -34,10 +35,11 @@ class Arena {
  public:
   Arena() {
 #ifndef SHIFTADD_PLAIN_MALLOC
-    // A limit on address space (ulimit -v) may refuse the large range: ask for less, then do without.
+    // A limit on address space (ulimit -v) may refuse the large range: ask for less, then do
+    // without.
     for (std::size_t size = kReserve; size >= kSmallestReserve; size /= 4) {
-      void* range =
-          mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      void* range = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
       if (range == MAP_FAILED) continue;
       madvise(range, size, MADV_HUGEPAGE);
       base_ = static_cast<char*>(range);
@@ -54,7 +56,8 @@ class Arena {
     void* block = take(size);
     if (!block) {
       block = std::aligned_alloc(kAlignment, size);
-      if (!block) throw failure("out of memory: ", bytes, " bytes asked, ", stats_.in_use, " in use");
+      if (!block)
+        throw failure("out of memory: ", bytes, " bytes asked, ", stats_.in_use, " in use");
     }
     stats_.in_use += size;
     stats_.peak = std::max(stats_.peak, stats_.in_use);

@@ -1,4 +1,5 @@
-// The arena behind every tensor: one reserved address range, first fit, coalescing, with peak counters.
+// The arena behind every tensor: one reserved address range, first fit, coalescing, with peak
+// counters.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +9,9 @@ namespace shiftadd {
 
 inline constexpr std::size_t kAlignment = 64;  // one cache line, one zmm register
 
-/// bytes >= 0; the block is 64-byte aligned and uninitialised. Freed blocks stay mapped and are used
-/// again lowest address first, so that a training step faults no page after the first.
-/// Throws Error (failure) when memory runs out. Thread-safe.
+/// bytes >= 0; the block is 64-byte aligned and uninitialised. Freed blocks stay mapped and are
+/// used again lowest address first, so that a training step faults no page after the first. Throws
+/// Error (failure) when memory runs out. Thread-safe.
 void* allocate(std::size_t bytes);
 void deallocate(void* block, std::size_t bytes) noexcept;
 

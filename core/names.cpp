@@ -26,13 +26,15 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates) {
-  constexpr std::size_t kLongest = 256;  // a longer "name" is no typing mistake; the search is quadratic
+  constexpr std::size_t kLongest =
+      256;  // a longer "name" is no typing mistake; the search is quadratic
   if (name.empty() || name.size() > kLongest) return "";
   // Fewer edits than letters: otherwise "ab" would be near "xy".
   std::size_t best = std::min(std::max<std::size_t>(2, name.size() / 3), name.size() - 1) + 1;
   std::string nearest;
   for (const std::string& candidate : candidates) {
-    if (std::max(candidate.size(), name.size()) - std::min(candidate.size(), name.size()) >= best) continue;
+    if (std::max(candidate.size(), name.size()) - std::min(candidate.size(), name.size()) >= best)
+      continue;
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best) best = distance, nearest = candidate;
   }

@@ -18,13 +18,17 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape) {
 std::size_t size_of(DType dtype) {
   switch (dtype) {
     case DType::kF64:
-    case DType::kI64: return 8;
+    case DType::kI64:
+      return 8;
     case DType::kF32:
-    case DType::kI32: return 4;
+    case DType::kI32:
+      return 4;
     case DType::kBF16:
-    case DType::kF16: return 2;
+    case DType::kF16:
+      return 2;
     case DType::kI8:
-    case DType::kU8: return 1;
+    case DType::kU8:
+      return 1;
   }
   return 0;
 }
@@ -82,9 +86,8 @@ Tensor::Tensor(Shape shape, DType dtype)
     : shape_(std::move(shape)), numel_(element_count(shape_)), dtype_(dtype) {
   const std::size_t size = bytes();
   data_ = allocate(size);
-  owner_ = std::shared_ptr<const void>(data_, [size](const void* block) {
-    deallocate(const_cast<void*>(block), size);
-  });
+  owner_ = std::shared_ptr<const void>(
+      data_, [size](const void* block) { deallocate(const_cast<void*>(block), size); });
 }
 
 Tensor Tensor::zeros(Shape shape, DType dtype) {
@@ -112,12 +115,15 @@ Tensor Tensor::wrap(std::shared_ptr<const void> owner, const void* data, Shape s
 Tensor Tensor::reshape(Shape shape) const {
   int64_t known = 1, unknown = -1;
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == -1 && unknown < 0) unknown = static_cast<int64_t>(i);
-    else known *= shape[i];
+    if (shape[i] == -1 && unknown < 0)
+      unknown = static_cast<int64_t>(i);
+    else
+      known *= shape[i];
   }
   if (unknown >= 0 && known > 0) shape[unknown] = numel_ / known;
   if (element_count(shape) != numel_)
-    throw user_error("[reshape] ", shape_, " has ", numel_, " elements, ", shape, " asks for another number");
+    throw user_error("[reshape] ", shape_, " has ", numel_, " elements, ", shape,
+                     " asks for another number");
   Tensor view = *this;
   view.shape_ = std::move(shape);
   return view;
@@ -142,7 +148,8 @@ Tensor Tensor::clone() const {
 
 void Tensor::copy_from(const Tensor& source) const {
   if (source.shape_ != shape_ || source.dtype_ != dtype_)
-    throw user_error("[copy] source is ", source.dtype_, source.shape_, ", target is ", dtype_, shape_);
+    throw user_error("[copy] source is ", source.dtype_, source.shape_, ", target is ", dtype_,
+                     shape_);
   std::memcpy(data_, source.data_, bytes());
 }
 
@@ -152,21 +159,35 @@ namespace {
 template <class Body>
 void visit(const Tensor& tensor, Body body) {
   switch (tensor.dtype()) {
-    case DType::kF32: return body(tensor.data<float>());
-    case DType::kF64: return body(tensor.data<double>());
-    case DType::kBF16: return body(tensor.data<BFloat16>());
-    case DType::kF16: return body(tensor.data<Float16>());
-    case DType::kI64: return body(tensor.data<int64_t>());
-    case DType::kI32: return body(tensor.data<int32_t>());
-    case DType::kI8: return body(tensor.data<int8_t>());
-    case DType::kU8: return body(tensor.data<uint8_t>());
+    case DType::kF32:
+      return body(tensor.data<float>());
+    case DType::kF64:
+      return body(tensor.data<double>());
+    case DType::kBF16:
+      return body(tensor.data<BFloat16>());
+    case DType::kF16:
+      return body(tensor.data<Float16>());
+    case DType::kI64:
+      return body(tensor.data<int64_t>());
+    case DType::kI32:
+      return body(tensor.data<int32_t>());
+    case DType::kI8:
+      return body(tensor.data<int8_t>());
+    case DType::kU8:
+      return body(tensor.data<uint8_t>());
   }
 }
 
-template <class T> double widen(T value) { return static_cast<double>(value); }
+template <class T>
+double widen(T value) {
+  return static_cast<double>(value);
+}
 double widen(BFloat16 value) { return to_float(value); }
 double widen(Float16 value) { return to_float(value); }
-template <class T> void narrow(double value, T& out) { out = static_cast<T>(value); }
+template <class T>
+void narrow(double value, T& out) {
+  out = static_cast<T>(value);
+}
 void narrow(double value, BFloat16& out) { out = to_bfloat16(static_cast<float>(value)); }
 void narrow(double value, Float16& out) { out = to_float16(static_cast<float>(value)); }
 

@@ -20,22 +20,51 @@ std::ostream& operator<<(std::ostream& out, DType dtype);
 enum class Device : uint8_t { kCpu, kCuda };
 
 /// Storage formats of two bytes; arithmetic happens in float.
-struct BFloat16 { uint16_t bits; };
-struct Float16 { uint16_t bits; };
+struct BFloat16 {
+  uint16_t bits;
+};
+struct Float16 {
+  uint16_t bits;
+};
 float to_float(BFloat16 value);
 float to_float(Float16 value);
 BFloat16 to_bfloat16(float value);  // rounds half to even, keeps NaN
 Float16 to_float16(float value);    // rounds half to even, overflow becomes infinity
 
-template <class T> struct DTypeOf;
-template <> struct DTypeOf<float> { static constexpr DType value = DType::kF32; };
-template <> struct DTypeOf<double> { static constexpr DType value = DType::kF64; };
-template <> struct DTypeOf<BFloat16> { static constexpr DType value = DType::kBF16; };
-template <> struct DTypeOf<Float16> { static constexpr DType value = DType::kF16; };
-template <> struct DTypeOf<int64_t> { static constexpr DType value = DType::kI64; };
-template <> struct DTypeOf<int32_t> { static constexpr DType value = DType::kI32; };
-template <> struct DTypeOf<int8_t> { static constexpr DType value = DType::kI8; };
-template <> struct DTypeOf<uint8_t> { static constexpr DType value = DType::kU8; };
+template <class T>
+struct DTypeOf;
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::kF32;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::kF64;
+};
+template <>
+struct DTypeOf<BFloat16> {
+  static constexpr DType value = DType::kBF16;
+};
+template <>
+struct DTypeOf<Float16> {
+  static constexpr DType value = DType::kF16;
+};
+template <>
+struct DTypeOf<int64_t> {
+  static constexpr DType value = DType::kI64;
+};
+template <>
+struct DTypeOf<int32_t> {
+  static constexpr DType value = DType::kI32;
+};
+template <>
+struct DTypeOf<int8_t> {
+  static constexpr DType value = DType::kI8;
+};
+template <>
+struct DTypeOf<uint8_t> {
+  static constexpr DType value = DType::kU8;
+};
 
 int64_t element_count(const Shape& shape);  // product; 1 for the empty shape
 
@@ -61,7 +90,8 @@ class Tensor {
   DType dtype() const { return dtype_; }
   Device device() const { return Device::kCpu; }
 
-  /// T must be the dtype (uint8_t for raw bytes of any dtype through raw()). Throws Error otherwise.
+  /// T must be the dtype (uint8_t for raw bytes of any dtype through raw()). Throws Error
+  /// otherwise.
   template <class T>
   T* data() const {
     check_dtype(DTypeOf<T>::value);
@@ -77,7 +107,8 @@ class Tensor {
   Tensor reshape(Shape shape) const;
   Tensor slice(int64_t begin, int64_t end) const;  // rows begin..end of the first axis
   Tensor clone() const;
-  Tensor to(DType dtype) const;  // the same handle when nothing changes; float<->float and int->float
+  Tensor to(
+      DType dtype) const;  // the same handle when nothing changes; float<->float and int->float
   void fill(double value) const;
   void copy_from(const Tensor& source) const;  // same shape and dtype
   bool shares_memory(const Tensor& other) const { return owner_ && owner_ == other.owner_; }

@@ -13,7 +13,8 @@
 namespace shiftadd::data {
 namespace {
 
-constexpr std::array<std::string_view, 4> kFormatNames = {"JPEG", "PNG", "BMP", "GIF"};  // by FileKind
+constexpr std::array<std::string_view, 4> kFormatNames = {"JPEG", "PNG", "BMP",
+                                                          "GIF"};  // by FileKind
 
 /// The format a name's extension promises.
 FileKind promised_kind(const std::string& name) {
@@ -25,10 +26,13 @@ FileKind promised_kind(const std::string& name) {
   return FileKind::kJpeg;
 }
 
-struct Samples { int channels = 3, bits = 8; };
+struct Samples {
+  int channels = 3, bits = 8;
+};
 
-/// What a pixel is made of, from the frame header (JPEG: ITU T.81, B.2.2) or IHDR (PNG, 11.2.2). The file has
-/// been decoded before: its header is known to be sound, but every read is checked all the same.
+/// What a pixel is made of, from the frame header (JPEG: ITU T.81, B.2.2) or IHDR (PNG, 11.2.2).
+/// The file has been decoded before: its header is known to be sound, but every read is checked all
+/// the same.
 Samples samples_of(std::span<const uint8_t> bytes, FileKind kind) {
   if (kind == FileKind::kPng && bytes.size() > 25) {
     constexpr int kGray = 0, kGrayAlpha = 4;
@@ -52,21 +56,26 @@ Samples samples_of(std::span<const uint8_t> bytes, FileKind kind) {
 }
 
 /// Remarks on a file that could be decoded, separated by ", "; empty for an ordinary one.
-std::string oddities(std::span<const uint8_t> bytes, const std::string& name, const std::string& full_name) {
+std::string oddities(std::span<const uint8_t> bytes, const std::string& name,
+                     const std::string& full_name) {
   const ImageHeader header = read_header(bytes, full_name, false);
   std::string text;
-  const auto remark = [&text](const std::string& what) { text += (text.empty() ? "" : ", ") + what; };
+  const auto remark = [&text](const std::string& what) {
+    text += (text.empty() ? "" : ", ") + what;
+  };
   const auto format_of = [](FileKind kind) { return kFormatNames[static_cast<int>(kind)]; };
   const std::string size = concat(header.width, "x", header.height);
   if (header.kind != promised_kind(name))
-    remark(concat("contents are ", format_of(header.kind), ", the name says ", format_of(promised_kind(name))));
+    remark(concat("contents are ", format_of(header.kind), ", the name says ",
+                  format_of(promised_kind(name))));
   if (header.width < kTinySide || header.height < kTinySide) remark("tiny (" + size + ")");
   if (header.width * header.height > kHugePixels) remark("huge (" + size + ")");
   const Samples samples = samples_of(bytes, header.kind);
   if (samples.channels == 1) remark("gray");
   if (samples.channels == 4) remark("CMYK");
   if (samples.bits > 8) remark(concat(samples.bits, " bits a sample"));
-  if (header.orientation != 1) remark(concat("turned by EXIF (orientation ", header.orientation, ")"));
+  if (header.orientation != 1)
+    remark(concat("turned by EXIF (orientation ", header.orientation, ")"));
   return text;
 }
 

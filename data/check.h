@@ -15,8 +15,9 @@ struct DataReport {
   std::vector<std::string> lines;           // "broken: PATH: reason" or "odd: PATH: remarks"
 };
 
-/// Reads and decodes everything, on all threads of the pool. Odd: a side under kTinySide pixels, more than kHugePixels,
-/// gray, CMYK, 16 bits a sample, turned by EXIF, or contents of another format than the extension says.
+/// Reads and decodes everything, on all threads of the pool. Odd: a side under kTinySide pixels,
+/// more than kHugePixels, gray, CMYK, 16 bits a sample, turned by EXIF, or contents of another
+/// format than the extension says.
 DataReport check_data(const ImageFolder& dataset);
 inline constexpr int64_t kTinySide = 8;
 inline constexpr int64_t kHugePixels = int64_t{1} << 26;

@@ -57,9 +57,11 @@ class Walker {
     struct stat status {};
     if (stat(folder.c_str(), &status) != 0) throw user_error(folder, ": cannot be read");
     const std::pair identity(status.st_dev, status.st_ino);
-    if (!open_.insert(identity).second) throw user_error(folder, ": a link back to a folder that contains it");
+    if (!open_.insert(identity).second)
+      throw user_error(folder, ": a link back to a folder that contains it");
     std::error_code error;
-    for (auto it = fs::directory_iterator(folder, error); !error && it != fs::directory_iterator(); it.increment(error)) {
+    for (auto it = fs::directory_iterator(folder, error); !error && it != fs::directory_iterator();
+         it.increment(error)) {
       const std::string leaf = it->path().filename().string();
       if (leaf.starts_with('.')) continue;
       const std::string name = below.empty() ? leaf : below + "/" + leaf;
@@ -68,7 +70,8 @@ class Walker {
         entries_.push_back({name, 0, 0, true});
         walk(name);
       } else if (has_image_extension(leaf)) {
-        if (!it->is_regular_file(ignored)) throw user_error(folder, "/", leaf, ": not a file (a dangling link?)");
+        if (!it->is_regular_file(ignored))
+          throw user_error(folder, "/", leaf, ": not a file (a dangling link?)");
         entries_.push_back({name, 0, static_cast<int64_t>(it->file_size(ignored)), false});
       }
     }
@@ -86,14 +89,16 @@ std::vector<Entry> tar_entries(const MappedFile& tar, const std::string& path) {
   for (TarMember& member : index_tar_cached(tar, path)) {
     if (has_hidden_part(member.name)) continue;
     if (member.kind == TarMember::Kind::kLink && has_image_extension(member.name))
-      throw user_error(path, ": '", member.name, "' is a symbolic link: pack the archive with tar --dereference");
+      throw user_error(path, ": '", member.name,
+                       "' is a symbolic link: pack the archive with tar --dereference");
     if (member.kind == TarMember::Kind::kLink) continue;
     const bool folder = member.kind == TarMember::Kind::kFolder;
     if (folder || has_image_extension(member.name))
       entries.push_back({std::move(member.name), member.offset, member.size, folder});
   }
   // The later of two members with one name counts, as when unpacked.
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const Entry& a, const Entry& b) { return a.name < b.name; });
   std::vector<Entry> kept;
   for (Entry& entry : entries) {
     if (!kept.empty() && kept.back().name == entry.name) kept.pop_back();
@@ -102,7 +107,8 @@ std::vector<Entry> tar_entries(const MappedFile& tar, const std::string& path) {
   return kept;
 }
 
-/// "train/" when everything lies in a folder "train" that holds folders and no images directly, else "".
+/// "train/" when everything lies in a folder "train" that holds folders and no images directly,
+/// else "".
 std::string common_top(const std::vector<Entry>& entries) {
   std::string top;
   bool holds_folders = false;
@@ -130,7 +136,8 @@ std::string list_of(const std::vector<std::string>& names) {
 
 }  // namespace
 
-ImageFolder::ImageFolder(std::string path, std::vector<std::string> classes, std::vector<Sample> samples, MappedFile tar)
+ImageFolder::ImageFolder(std::string path, std::vector<std::string> classes,
+                         std::vector<Sample> samples, MappedFile tar)
     : path_(std::move(path)),
       classes_(std::move(classes)),
       samples_(std::make_shared<const std::vector<Sample>>(std::move(samples))),
@@ -141,7 +148,9 @@ ImageFolder ImageFolder::open(const std::string& given) {
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  if (!fs::exists(status)) throw user_error(path, ": no such file or folder: expected class folders with images, or a tar of them");
+  if (!fs::exists(status))
+    throw user_error(
+        path, ": no such file or folder: expected class folders with images, or a tar of them");
   MappedFile tar;
   std::vector<Entry> entries;
   std::string top;
@@ -159,12 +168,16 @@ ImageFolder ImageFolder::open(const std::string& given) {
     if (entry.name.size() < top.size()) continue;  // the common folder itself
     entry.name.erase(0, top.size());
     const std::size_t slash = entry.name.find('/');
-    if (slash == std::string::npos && !entry.folder) ++loose;
-    else if (!entry.name.empty()) images_of[entry.name.substr(0, slash)] += !entry.folder;
+    if (slash == std::string::npos && !entry.folder)
+      ++loose;
+    else if (!entry.name.empty())
+      images_of[entry.name.substr(0, slash)] += !entry.folder;
   }
   if (images_of.empty())
-    throw user_error(path, loose ? concat(": ", loose, " images but no class folders") : ": empty: no class folders",
-                     ": expected CLASS/image.jpg below it");
+    throw user_error(
+        path,
+        loose ? concat(": ", loose, " images but no class folders") : ": empty: no class folders",
+        ": expected CLASS/image.jpg below it");
   std::vector<std::string> classes, empty;
   for (auto& [name, count] : images_of) {
     if (count == 0) empty.push_back(name);
@@ -172,8 +185,11 @@ ImageFolder ImageFolder::open(const std::string& given) {
     classes.push_back(name);
   }
   if (!empty.empty())
-    throw user_error(path, empty.size() == 1 ? ": class folder without images: " : ": class folders without images: ",
-                     list_of(empty), ": expected .jpg, .jpeg, .png, .bmp or .gif files; remove the folder or fill it");
+    throw user_error(
+        path,
+        empty.size() == 1 ? ": class folder without images: " : ": class folders without images: ",
+        list_of(empty),
+        ": expected .jpg, .jpeg, .png, .bmp or .gif files; remove the folder or fill it");
 
   std::vector<Sample> samples;
   for (Entry& entry : entries) {
@@ -182,8 +198,9 @@ ImageFolder ImageFolder::open(const std::string& given) {
     samples.push_back({std::move(entry.name), 0, entry.offset, entry.size});
     samples.back().label = images_of.at(samples.back().file.substr(0, slash));
   }
-  std::sort(samples.begin(), samples.end(),
-            [](const Sample& a, const Sample& b) { return std::tie(a.label, a.file) < std::tie(b.label, b.file); });
+  std::sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) {
+    return std::tie(a.label, a.file) < std::tie(b.label, b.file);
+  });
   return ImageFolder(path, std::move(classes), std::move(samples), std::move(tar));
 }
 
@@ -214,7 +231,8 @@ ImageFolder ImageFolder::subset(const std::vector<int64_t>& samples) const {
 
 std::pair<ImageFolder, ImageFolder> split(const ImageFolder& all, double fraction, uint64_t seed) {
   if (!(fraction > 0 && fraction < 1))
-    throw user_error("[split] fraction is ", fraction, ": expected a number between 0 and 1, both exclusive");
+    throw user_error("[split] fraction is ", fraction,
+                     ": expected a number between 0 and 1, both exclusive");
   constexpr uint64_t kSplitStream = 0x73706c6974;  // "split"
   std::vector<std::vector<int64_t>> of_class(all.classes().size());
   for (int64_t i = 0; i < all.size(); ++i) of_class[all.label(i)].push_back(i);
@@ -223,8 +241,10 @@ std::pair<ImageFolder, ImageFolder> split(const ImageFolder& all, double fractio
     const std::vector<int64_t>& members = of_class[label];
     const auto count = static_cast<int64_t>(members.size());
     if (count == 0) continue;
-    const int64_t wanted = std::min(std::max<int64_t>(std::llround(fraction * count), 1), count - 1);
-    const std::vector<int64_t> order = shuffled(count, Random(seed, stream_of(label, 0, kSplitStream)));
+    const int64_t wanted =
+        std::min(std::max<int64_t>(std::llround(fraction * count), 1), count - 1);
+    const std::vector<int64_t> order =
+        shuffled(count, Random(seed, stream_of(label, 0, kSplitStream)));
     for (int64_t i = 0; i < count; ++i) (i < wanted ? second : first).push_back(members[order[i]]);
   }
   std::sort(first.begin(), first.end());
@@ -234,13 +254,15 @@ std::pair<ImageFolder, ImageFolder> split(const ImageFolder& all, double fractio
 
 void require_same_classes(const ImageFolder& train, const ImageFolder& val) {
   if (train.classes() == val.classes()) return;
-  const auto missing = [](const std::vector<std::string>& from, const std::vector<std::string>& in) {
+  const auto missing = [](const std::vector<std::string>& from,
+                          const std::vector<std::string>& in) {
     std::vector<std::string> result;
     std::set_difference(from.begin(), from.end(), in.begin(), in.end(), std::back_inserter(result));
     return result;
   };
-  std::string text = concat("train (", train.path(), ", ", train.classes().size(), " classes) and val (", val.path(), ", ",
-                            val.classes().size(), " classes) do not have the same classes");
+  std::string text =
+      concat("train (", train.path(), ", ", train.classes().size(), " classes) and val (",
+             val.path(), ", ", val.classes().size(), " classes) do not have the same classes");
   if (const auto names = missing(train.classes(), val.classes()); !names.empty())
     text += "; only in train: " + list_of(names);
   if (const auto names = missing(val.classes(), train.classes()); !names.empty())

@@ -1,4 +1,5 @@
-// The pipeline: workers claim chunks of batches in order; the caller takes finished batches in order.
+// The pipeline: workers claim chunks of batches in order; the caller takes finished batches in
+// order.
 #include "data/loader.h"
 
 #include <algorithm>
@@ -22,30 +23,36 @@ namespace {
 
 constexpr uint64_t kMixStream = 0x6d6978;  // "mix"
 
-/// A batch on its way. Workers write different rows; the pipeline's mutex hands it from thread to thread.
+/// A batch on its way. Workers write different rows; the pipeline's mutex hands it from thread to
+/// thread.
 struct Slot {
-  Batch batch;                    // samples and buffers are set before work starts, the rest when it ends
-  int64_t rows = 0;               // before broken ones are left out
-  std::vector<std::string> broken;            // a reason per row, empty for good ones
-  std::vector<std::exception_ptr> failures;   // per row: what no policy may skip
-  int64_t unfinished = 0;         // rows
+  Batch batch;       // samples and buffers are set before work starts, the rest when it ends
+  int64_t rows = 0;  // before broken ones are left out
+  std::vector<std::string> broken;           // a reason per row, empty for good ones
+  std::vector<std::exception_ptr> failures;  // per row: what no policy may skip
+  int64_t unfinished = 0;                    // rows
   bool ready = false;
 };
 
-struct Claim { Slot* slot; int64_t begin, end; };
+struct Claim {
+  Slot* slot;
+  int64_t begin, end;
+};
 
 void check_options(const ImageFolder& dataset, const LoaderOptions& o) {
   if (o.batch < 1) throw user_error("[loader] batch is ", o.batch, ": expected 1 or more");
   if (o.workers < 0) throw user_error("[loader] workers is ", o.workers, ": expected 0 or more");
   if (o.prefetch < 1) throw user_error("[loader] prefetch is ", o.prefetch, ": expected 1 or more");
   if (o.repeated_augmentation < 1)
-    throw user_error("[loader] repeated_augmentation is ", o.repeated_augmentation, ": expected 1 or more");
+    throw user_error("[loader] repeated_augmentation is ", o.repeated_augmentation,
+                     ": expected 1 or more");
   if (!(o.label_smoothing >= 0 && o.label_smoothing < 1))
     throw user_error("[loader] label_smoothing is ", o.label_smoothing, ": expected 0 to below 1");
   if (o.broken == BrokenPolicy::kQuarantine && o.quarantine_file.empty())
     throw user_error("[loader] the policy quarantine needs a file to write the list to");
   if (o.training && dataset.size() < o.batch)
-    throw user_error(dataset.path(), ": ", dataset.size(), " training images do not fill one batch of ", o.batch,
+    throw user_error(dataset.path(), ": ", dataset.size(),
+                     " training images do not fill one batch of ", o.batch,
                      ": choose a smaller batch");
   if (o.training) validate(o.augment, "augment");
 }
@@ -62,9 +69,10 @@ struct Loader::Impl {
     const int64_t side = options.preprocess.crop;
     floats_per_image = 3 * side * side;
     classes = static_cast<int64_t>(dataset.classes().size());
-    batches = options.training ? dataset.size() / options.batch : (dataset.size() + options.batch - 1) / options.batch;
-    // Some chunks per worker, so that all of them help with the batch that is due; at most 16 rows, so that a change of
-    // epoch waits little; the lock is taken once a chunk.
+    batches = options.training ? dataset.size() / options.batch
+                               : (dataset.size() + options.batch - 1) / options.batch;
+    // Some chunks per worker, so that all of them help with the batch that is due; at most 16 rows,
+    // so that a change of epoch waits little; the lock is taken once a chunk.
     chunk = std::clamp<int64_t>(options.batch / (2 * std::max(options.workers, 1)), 1, 16);
     delivered = claimed = batches;  // nothing to do before start()
     for (int i = 0; i < options.workers; ++i) workers.emplace_back([this] { work(); });
@@ -82,7 +90,8 @@ struct Loader::Impl {
     Image decoded;
     const Image* image = cache.find(sample);
     if (!image) {
-      decoded = decode_image(dataset.read(sample), dataset.full_name(sample), options.preprocess.exif_orientation);
+      decoded = decode_image(dataset.read(sample), dataset.full_name(sample),
+                             options.preprocess.exif_orientation);
       image = cache.keep(sample, decoded);
     }
     if (!options.training) return preprocess_image(*image, options.preprocess, out);
@@ -100,7 +109,8 @@ struct Loader::Impl {
         const std::string name = dataset.full_name(slot.batch.samples[row]);
         std::string reason = error.what();
         if (!reason.starts_with(name)) reason = name + ": " + reason;
-        // Only an image can be broken; a failing disk or exhausted memory ends the run under every policy.
+        // Only an image can be broken; a failing disk or exhausted memory ends the run under every
+        // policy.
         if (error.kind() == Error::Kind::kFailure || options.broken == BrokenPolicy::kFail)
           slot.failures[row] = std::make_exception_ptr(Error(error.kind(), reason));
         else
@@ -142,7 +152,8 @@ struct Loader::Impl {
       if (slot.failures[row]) return;  // next() throws it
       if (!slot.broken[row].empty()) continue;
       if (kept != row)
-        std::memcpy(images + kept * floats_per_image, images + row * floats_per_image, floats_per_image * sizeof(float));
+        std::memcpy(images + kept * floats_per_image, images + row * floats_per_image,
+                    floats_per_image * sizeof(float));
       batch.labels.push_back(dataset.label(batch.samples[row]));
       ++kept;
     }
@@ -154,7 +165,8 @@ struct Loader::Impl {
     const double off = options.label_smoothing / static_cast<double>(classes);
     std::fill_n(targets, kept * classes, static_cast<float>(off));
     for (int64_t row = 0; row < kept; ++row)
-      targets[row * classes + batch.labels[row]] = static_cast<float>(1 - options.label_smoothing + off);
+      targets[row * classes + batch.labels[row]] =
+          static_cast<float>(1 - options.label_smoothing + off);
     if (options.mix.mixup_alpha > 0 || options.mix.cutmix_alpha > 0) {
       Random random(options.seed, stream_of(epoch, batch.index, kMixStream));
       const int64_t side = options.preprocess.crop;
@@ -206,8 +218,8 @@ struct Loader::Impl {
     }
   }
 
-  /// Waits until no worker touches a slot. From here on there is no work and next() has nothing to give, until
-  /// start(), or, `for_ever`, at all.
+  /// Waits until no worker touches a slot. From here on there is no work and next() has nothing to
+  /// give, until start(), or, `for_ever`, at all.
   void end_epoch(bool for_ever = false) {
     std::unique_lock lock(mutex);
     abandoned = true;
@@ -219,8 +231,8 @@ struct Loader::Impl {
 
   void start(int64_t new_epoch, int64_t first) {
     if (new_epoch < 0 || first < 0 || first > batches)
-      throw user_error("[loader] epoch ", new_epoch, ", batch ", first, ": an epoch of ", dataset.path(), " has ", batches,
-                       " batches");
+      throw user_error("[loader] epoch ", new_epoch, ", batch ", first, ": an epoch of ",
+                       dataset.path(), " has ", batches, " batches");
     end_epoch();
     epoch = new_epoch;
     if (options.training) {
@@ -230,7 +242,8 @@ struct Loader::Impl {
       std::iota(order.begin(), order.end(), int64_t{0});
     }
     for (Slot& slot : slots) slot.batch = {};  // gives its buffers back
-    for (int64_t i = first; i < std::min(batches, first + static_cast<int64_t>(slots.size())); ++i) prepare(i);
+    for (int64_t i = first; i < std::min(batches, first + static_cast<int64_t>(slots.size())); ++i)
+      prepare(i);
     const std::lock_guard lock(mutex);
     delivered = claimed = first;
     claimed_rows = 0;
@@ -300,8 +313,8 @@ struct Loader::Impl {
 
   std::mutex mutex;
   std::condition_variable work_changed, batch_changed;
-  std::vector<Slot> slots;     // batch b travels in slot b % slots
-  int64_t delivered = 0;       // batches the caller has taken; only the caller writes it
+  std::vector<Slot> slots;                // batch b travels in slot b % slots
+  int64_t delivered = 0;                  // batches the caller has taken; only the caller writes it
   int64_t claimed = 0, claimed_rows = 0;  // the next chunk to hand out
   int busy = 0;
   bool stopped = false;

@@ -17,19 +17,22 @@ enum class BrokenPolicy : uint8_t { kFail, kSkip, kQuarantine };
 
 struct LoaderOptions {
   int64_t batch = 128;
-  bool training = true;      // shuffled, augmented, last short batch dropped; else in order, all, evaluation preprocessing
-  int64_t repeated_augmentation = 1;  // each image this many times per epoch's order, order cut to the dataset's size (RASampler)
-  int workers = 1;           // decoding threads; 0: decode on the caller, inside next()
-  int64_t prefetch = 4;      // batches held ready
+  bool training = true;  // shuffled, augmented, last short batch dropped; else in order, all,
+                         // evaluation preprocessing
+  int64_t repeated_augmentation = 1;  // each image this many times per epoch's order, order cut to
+                                      // the dataset's size (RASampler)
+  int workers = 1;                    // decoding threads; 0: decode on the caller, inside next()
+  int64_t prefetch = 4;               // batches held ready
   uint64_t seed = 0;
   double label_smoothing = 0;
   AugmentOptions augment;
   MixOptions mix;
   Preprocess preprocess;
   BrokenPolicy broken = BrokenPolicy::kFail;
-  std::string quarantine_file;         // kQuarantine: paths appended here, one a line, each once
-  int64_t cache_bytes = 0;   // keep decoded images in memory up to this many bytes
-  std::function<void(const std::string&)> warn;  // receives a line per broken image, once each, inside next()
+  std::string quarantine_file;  // kQuarantine: paths appended here, one a line, each once
+  int64_t cache_bytes = 0;      // keep decoded images in memory up to this many bytes
+  std::function<void(const std::string&)>
+      warn;  // receives a line per broken image, once each, inside next()
 };
 
 struct Batch {
@@ -37,12 +40,13 @@ struct Batch {
   Tensor targets;                // (B, classes) float32: smoothed and mixed; training only
   std::vector<int64_t> labels;   // (B)
   std::vector<int64_t> samples;  // dataset indices (B)
-  int64_t index = 0;             // number of the batch in its epoch: resume with start(epoch, index + 1)
+  int64_t index = 0;  // number of the batch in its epoch: resume with start(epoch, index + 1)
 };
 
-/// The order of an epoch depends on (seed, epoch) only; augmentation on (seed, epoch, position in the epoch). A skipped
-/// image leaves the others' order and draws unchanged; a batch is then shorter, and left out when nothing remains of it.
-/// Batches do not depend on workers, prefetch or cache_bytes. One thread uses a Loader.
+/// The order of an epoch depends on (seed, epoch) only; augmentation on (seed, epoch, position in
+/// the epoch). A skipped image leaves the others' order and draws unchanged; a batch is then
+/// shorter, and left out when nothing remains of it. Batches do not depend on workers, prefetch or
+/// cache_bytes. One thread uses a Loader.
 class Loader {
  public:
   /// Throws Error (user) for an option out of range, or a training set smaller than one batch.
@@ -53,8 +57,9 @@ class Loader {
   int64_t batches() const;  // per epoch
   /// Begins an epoch at batch `first` (resume).
   void start(int64_t epoch, int64_t first = 0);
-  /// The next batch, or nothing at the epoch's end (and before any start). Throws a worker's Error when its batch is due,
-  /// again on each call until the next start. A batch's memory is used again once its tensors are released.
+  /// The next batch, or nothing at the epoch's end (and before any start). Throws a worker's Error
+  /// when its batch is due, again on each call until the next start. A batch's memory is used again
+  /// once its tensors are released.
   std::optional<Batch> next();
   /// Different broken images met so far in delivered batches.
   int64_t broken_count() const;

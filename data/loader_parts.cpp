@@ -20,7 +20,8 @@ void QuarantineList::add(const std::string& name) {
   errno = 0;
   std::ofstream out(path_, std::ios::app);
   out << name << '\n' << std::flush;
-  if (!out) throw failure(path_, ": cannot write the list of broken images: ", std::strerror(errno));
+  if (!out)
+    throw failure(path_, ": cannot write the list of broken images: ", std::strerror(errno));
 }
 
 }  // namespace shiftadd::data

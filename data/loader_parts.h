@@ -14,8 +14,8 @@
 
 namespace shiftadd::data {
 
-/// Decoded images by sample number, up to a number of bytes; nothing is ever thrown out, since a shuffled epoch uses each
-/// image equally often. Thread-safe without a lock.
+/// Decoded images by sample number, up to a number of bytes; nothing is ever thrown out, since a
+/// shuffled epoch uses each image equally often. Thread-safe without a lock.
 class ImageCache {
  public:
   ImageCache(int64_t samples, int64_t limit_bytes) : limit_(limit_bytes) {
@@ -39,7 +39,8 @@ class ImageCache {
     if (used_.fetch_add(bytes) + bytes <= limit_) {
       auto* kept = new Image(std::move(image));
       const Image* expected = nullptr;
-      if (images_[sample].compare_exchange_strong(expected, kept, std::memory_order_acq_rel)) return kept;
+      if (images_[sample].compare_exchange_strong(expected, kept, std::memory_order_acq_rel))
+        return kept;
       image = std::move(*kept);  // another thread was first
       delete kept;
     }
@@ -53,9 +54,12 @@ class ImageCache {
   std::vector<std::atomic<const Image*>> images_;
 };
 
-struct Buffers { Tensor images, targets; };
+struct Buffers {
+  Tensor images, targets;
+};
 
-/// Tensors of one batch each, handed out again when nobody else holds them: the same pages every time.
+/// Tensors of one batch each, handed out again when nobody else holds them: the same pages every
+/// time.
 class BufferPool {
  public:
   template <class Make>
@@ -70,7 +74,8 @@ class BufferPool {
   std::vector<Buffers> all_;
 };
 
-/// Appends names to a text file, one a line, each once, those already there included. No file: does nothing.
+/// Appends names to a text file, one a line, each once, those already there included. No file: does
+/// nothing.
 class QuarantineList {
  public:
   explicit QuarantineList(std::string path);

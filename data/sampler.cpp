@@ -14,7 +14,8 @@ std::vector<int64_t> shuffled(int64_t n, Random random) {
 }
 
 std::vector<int64_t> epoch_order(int64_t size, int64_t repeats, uint64_t seed, int64_t epoch) {
-  constexpr uint64_t kOrderStream = 0x6f72646572;  // "order": apart from the streams of augmentation
+  constexpr uint64_t kOrderStream =
+      0x6f72646572;  // "order": apart from the streams of augmentation
   std::vector<int64_t> order = shuffled(size, Random(seed, stream_of(epoch, 0, kOrderStream)));
   if (repeats > 1)  // in place from the back: entry i is read no later than it is overwritten
     for (int64_t i = size - 1; i >= 0; --i) order[i] = order[i / repeats];

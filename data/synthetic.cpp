@@ -23,8 +23,8 @@ Color random_color(Random& random) {
 }
 double luminance(const Color& c) { return 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2]; }
 
-/// Two colours that differ visibly, and in brightness. Both have the same distribution, so that neither says which is
-/// the figure.
+/// Two colours that differ visibly, and in brightness. Both have the same distribution, so that
+/// neither says which is the figure.
 std::pair<Color, Color> contrasting_colors(Random& random) {
   constexpr double kContrast = 70;
   for (;;) {
@@ -40,7 +40,8 @@ struct Scratch {
   explicit Scratch(Random& random) : color(random_color(random)) {
     x = random.uniform();
     y = random.uniform();
-    const double angle = random.uniform(0, 2 * std::numbers::pi), length = random.uniform(0.06, 0.2);
+    const double angle = random.uniform(0, 2 * std::numbers::pi),
+                 length = random.uniform(0.06, 0.2);
     along_x = length * std::cos(angle);
     along_y = length * std::sin(angle);
     half_width = random.uniform(0.012, 0.03);
@@ -57,8 +58,10 @@ struct Scratch {
 Image synthetic_image(int64_t size, int64_t label, int64_t index, uint64_t seed) {
   const auto classes = static_cast<int64_t>(synthetic_classes().size());
   if (size < kMinSyntheticSize || size > kMaxSyntheticSize)
-    throw user_error("[synthetic] size is ", size, ": expected ", kMinSyntheticSize, " to ", kMaxSyntheticSize);
-  if (label < 0 || label >= classes) throw user_error("[synthetic] label is ", label, ": expected 0 to ", classes - 1);
+    throw user_error("[synthetic] size is ", size, ": expected ", kMinSyntheticSize, " to ",
+                     kMaxSyntheticSize);
+  if (label < 0 || label >= classes)
+    throw user_error("[synthetic] label is ", label, ": expected 0 to ", classes - 1);
   if (index < 0) throw user_error("[synthetic] index is ", index, ": expected 0 or more");
 
   Random random(seed, stream_of(label, index, kDrawStream));
@@ -90,7 +93,8 @@ Image synthetic_image(int64_t size, int64_t label, int64_t index, uint64_t seed)
   const auto pixel_color = [&](int64_t px, int64_t py) {
     const Color* first = sample(px, py, 0);
     bool plain = true;
-    for (int sub : {kGrid - 1, kGrid * (kGrid / 2) + kGrid / 2, kGrid * (kGrid - 1), kGrid * kGrid - 1})
+    for (int sub :
+         {kGrid - 1, kGrid * (kGrid / 2) + kGrid / 2, kGrid * (kGrid - 1), kGrid * kGrid - 1})
       plain = plain && sample(px, py, sub) == first;
     if (plain) return *first;
     Color sum{};
@@ -106,8 +110,9 @@ Image synthetic_image(int64_t size, int64_t label, int64_t index, uint64_t seed)
   for (int64_t py = 0; py < size; ++py)
     for (int64_t px = 0; px < size; ++px) {
       const Color color = pixel_color(px, py);
-      const double light = light_x * ((static_cast<double>(px) + 0.5) / static_cast<double>(size) - 0.5) +
-                           light_y * ((static_cast<double>(py) + 0.5) / static_cast<double>(size) - 0.5);
+      const double light =
+          light_x * ((static_cast<double>(px) + 0.5) / static_cast<double>(size) - 0.5) +
+          light_y * ((static_cast<double>(py) + 0.5) / static_cast<double>(size) - 0.5);
       for (int c = 0; c < 3; ++c) {
         const int64_t at = (py * size + px) * 3 + c;
         const double value = color[c] + light + noise * noise_stream.normal(at);

@@ -11,9 +11,9 @@ namespace shiftadd::data {
 
 std::vector<std::string> synthetic_classes();  // 12, sorted
 inline constexpr int64_t kMinSyntheticSize = 8, kMaxSyntheticSize = 4096;
-/// Image `index` (0 or more) of class `label`, size x size pixels: random colours, position, size, rotation, clutter
-/// and noise, a pure function of the arguments. Figure and ground are drawn from the same distribution of colours in
-/// every class. Throws Error (user) for arguments out of range.
+/// Image `index` (0 or more) of class `label`, size x size pixels: random colours, position, size,
+/// rotation, clutter and noise, a pure function of the arguments. Figure and ground are drawn from
+/// the same distribution of colours in every class. Throws Error (user) for arguments out of range.
 Image synthetic_image(int64_t size, int64_t label, int64_t index, uint64_t seed);
 
 struct SyntheticOptions {
@@ -21,10 +21,11 @@ struct SyntheticOptions {
   uint64_t seed = 0;
   bool jpeg = false;  // else PNG
 };
-/// Writes FOLDER/train/CLASS/0000.png and FOLDER/val/...; skips the work when FOLDER already holds exactly this set
-/// (a stamp file, FOLDER/synthetic.txt, records the options), and draws it anew when the options differ or an
-/// earlier run was cut off. Validation images have other indices than any training image. Throws Error (user) when
-/// FOLDER holds something else, Error (failure) when writing fails.
+/// Writes FOLDER/train/CLASS/0000.png and FOLDER/val/...; skips the work when FOLDER already holds
+/// exactly this set (a stamp file, FOLDER/synthetic.txt, records the options), and draws it anew
+/// when the options differ or an earlier run was cut off. Validation images have other indices than
+/// any training image. Throws Error (user) when FOLDER holds something else, Error (failure) when
+/// writing fails.
 void write_synthetic(const std::string& folder, const SyntheticOptions& options);
 
 }  // namespace shiftadd::data

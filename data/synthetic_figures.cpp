@@ -32,7 +32,8 @@ bool in_ring(double u, double v, const Form& form) {
 
 bool in_square(double u, double v, const Form&) { return std::max(std::abs(u), std::abs(v)) < 0.9; }
 
-/// Equilateral, centred, one corner up (v grows downwards), corners at distance 1.15: three half planes at half that.
+/// Equilateral, centred, one corner up (v grows downwards), corners at distance 1.15: three half
+/// planes at half that.
 bool in_triangle(double u, double v, const Form&) {
   const double slope = std::numbers::sqrt3 / 2, inner = 1.15 / 2;
   return v < inner && slope * u - v / 2 < inner && -slope * u - v / 2 < inner;
@@ -47,9 +48,11 @@ bool in_cross(double u, double v, const Form& form) {
 /// Five points, one up: between a tip and the next notch the border is a straight line.
 bool in_star(double u, double v, const Form& form) {
   const double tip = 1.2, notch = 0.42 + 0.1 * form.detail, half = kTurn / 10;
-  const double angle = std::abs(fraction(std::atan2(u, -v) / (2 * half) + 0.5) - 0.5) * 2 * half;  // to the nearest tip
+  const double angle = std::abs(fraction(std::atan2(u, -v) / (2 * half) + 0.5) - 0.5) * 2 *
+                       half;  // to the nearest tip
   const double r = std::hypot(u, v);
-  // The line through (tip, 0) and notch at angle `half`: the point is inside where it lies on the centre's side.
+  // The line through (tip, 0) and notch at angle `half`: the point is inside where it lies on the
+  // centre's side.
   const double nx = notch * std::cos(half) - tip, ny = notch * std::sin(half);
   return nx * (r * std::sin(angle)) - ny * (r * std::cos(angle) - tip) > 0;
 }
@@ -120,7 +123,8 @@ Figure::Figure(int64_t label, Random& random) : label_(label) {
   cosine_ = std::cos(angle);
   sine_ = std::sin(angle);
   scale_ = random.uniform(form.scale_min, form.scale_max);
-  constexpr double kShift = 0.14;  // figures stay near the middle: a small network learns the set in minutes
+  constexpr double kShift =
+      0.14;  // figures stay near the middle: a small network learns the set in minutes
   center_x_ = random.uniform(0.5 - kShift, 0.5 + kShift);
   center_y_ = random.uniform(0.5 - kShift, 0.5 + kShift);
   phase_ = random.uniform();
@@ -130,7 +134,8 @@ Figure::Figure(int64_t label, Random& random) : label_(label) {
 
 bool Figure::covers(double x, double y) const {
   const double dx = (x - center_x_) / scale_, dy = (y - center_y_) / scale_;
-  return kForms[label_].covers(cosine_ * dx + sine_ * dy, cosine_ * dy - sine_ * dx, {detail_, phase_, handed_});
+  return kForms[label_].covers(cosine_ * dx + sine_ * dy, cosine_ * dy - sine_ * dx,
+                               {detail_, phase_, handed_});
 }
 
 }  // namespace shiftadd::data

@@ -17,9 +17,9 @@ class Figure {
  private:
   int64_t label_;
   double center_x_, center_y_, cosine_, sine_;
-  double scale_;            // a figure's radius, a texture's period, as a part of the image's side
-  double phase_, detail_;   // detail: thickness, duty, ... of the class, in [0, 1]
-  double handed_;           // +1 or -1: a spiral's sense
+  double scale_;           // a figure's radius, a texture's period, as a part of the image's side
+  double phase_, detail_;  // detail: thickness, duty, ... of the class, in [0, 1]
+  double handed_;          // +1 or -1: a spiral's sense
 };
 
 }  // namespace shiftadd::data

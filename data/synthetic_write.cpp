@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kStampName = "/synthetic.txt";
 constexpr std::string_view kStampStart = "shiftadd synthetic image set";
-constexpr int kDrawing = 2;                     // raised whenever the drawing changes
+constexpr int kDrawing = 2;                        // raised whenever the drawing changes
 constexpr int64_t kFirstValIndex = 1'000'000'000;  // beyond every training image
 constexpr int kJpegQuality = 92;
 
@@ -27,19 +27,22 @@ void write_image(const std::string& path, const std::vector<uint8_t>& bytes) {
   // Not through AtomicFile: thousands of fsyncs; the stamp says whether the whole set is there.
   errno = 0;
   std::ofstream out(path, std::ios::binary);
-  out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  out.write(reinterpret_cast<const char*>(bytes.data()),
+            static_cast<std::streamsize>(bytes.size()));
   out.close();
   if (!out) throw failure(path, ": cannot write: ", std::strerror(errno));
 }
 
-void write_part(const std::string& folder, const SyntheticOptions& options, int64_t per_class, int64_t first_index) {
+void write_part(const std::string& folder, const SyntheticOptions& options, int64_t per_class,
+                int64_t first_index) {
   const std::vector<std::string> classes = synthetic_classes();
   for (const std::string& name : classes) fs::create_directories(folder + "/" + name);
   parallel_for(static_cast<int64_t>(classes.size()) * per_class, [&](int64_t item) {
     const int64_t label = item / per_class, index = item % per_class;
     const Image image = synthetic_image(options.size, label, first_index + index, options.seed);
     char leaf[32];
-    std::snprintf(leaf, sizeof leaf, "/%04lld.%s", static_cast<long long>(index), options.jpeg ? "jpg" : "png");
+    std::snprintf(leaf, sizeof leaf, "/%04lld.%s", static_cast<long long>(index),
+                  options.jpeg ? "jpg" : "png");
     write_image(folder + "/" + classes[label] + leaf,
                 options.jpeg ? encode_jpeg(image, kJpegQuality) : encode_png(image));
   });
@@ -48,25 +51,30 @@ void write_part(const std::string& folder, const SyntheticOptions& options, int6
 }  // namespace
 
 void write_synthetic(const std::string& folder, const SyntheticOptions& options) {
-  if (options.train_per_class < 1 || options.val_per_class < 1 || options.train_per_class > kFirstValIndex)
-    throw user_error("[synthetic] train_per_class is ", options.train_per_class, ", val_per_class is ",
-                     options.val_per_class, ": expected 1 or more");
+  if (options.train_per_class < 1 || options.val_per_class < 1 ||
+      options.train_per_class > kFirstValIndex)
+    throw user_error("[synthetic] train_per_class is ", options.train_per_class,
+                     ", val_per_class is ", options.val_per_class, ": expected 1 or more");
   if (options.size < kMinSyntheticSize || options.size > kMaxSyntheticSize)
-    throw user_error("[synthetic] size is ", options.size, ": expected ", kMinSyntheticSize, " to ", kMaxSyntheticSize);
+    throw user_error("[synthetic] size is ", options.size, ": expected ", kMinSyntheticSize, " to ",
+                     kMaxSyntheticSize);
   const std::string complete =
-      concat(kStampStart, ", drawing ", kDrawing, "\nsize ", options.size, ", train ", options.train_per_class, ", val ",
-             options.val_per_class, " per class, seed ", options.seed, ", ", options.jpeg ? "jpeg" : "png", "\n");
+      concat(kStampStart, ", drawing ", kDrawing, "\nsize ", options.size, ", train ",
+             options.train_per_class, ", val ", options.val_per_class, " per class, seed ",
+             options.seed, ", ", options.jpeg ? "jpeg" : "png", "\n");
   const std::string stamp = folder + kStampName, train = folder + "/train", val = folder + "/val";
   try {
     if (fs::exists(stamp)) {
       const std::string found = read_text(stamp);
       if (found == complete && fs::is_directory(train) && fs::is_directory(val)) return;
       if (!found.starts_with(kStampStart))
-        throw user_error(stamp, ": not the stamp of a synthetic set: choose another folder for the images");
+        throw user_error(
+            stamp, ": not the stamp of a synthetic set: choose another folder for the images");
       fs::remove_all(train);
       fs::remove_all(val);
     } else if (fs::exists(folder) && !fs::is_empty(folder)) {
-      throw user_error(folder, ": neither empty nor a synthetic set: choose another folder for the images");
+      throw user_error(folder,
+                       ": neither empty nor a synthetic set: choose another folder for the images");
     }
     fs::create_directories(folder);
     write_file(stamp, concat(kStampStart, ", incomplete\n"));

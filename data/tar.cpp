@@ -14,24 +14,32 @@ namespace {
 
 constexpr std::size_t kBlock = 512;
 // A ustar header's fields: offset and length in bytes.
-struct Field { std::size_t offset, length; };
-constexpr Field kName{0, 100}, kSize{124, 12}, kChecksum{148, 8}, kLinkName{157, 100}, kMagic{257, 6},
-    kPrefix{345, 155};
+struct Field {
+  std::size_t offset, length;
+};
+constexpr Field kName{0, 100}, kSize{124, 12}, kChecksum{148, 8}, kLinkName{157, 100},
+    kMagic{257, 6}, kPrefix{345, 155};
 constexpr std::size_t kType = 156;
 
 void reject_compressed(std::span<const uint8_t> archive, const std::string& name) {
-  struct Magic { std::string_view bytes, format, command; };
+  struct Magic {
+    std::string_view bytes, format, command;
+  };
   using namespace std::string_view_literals;
   static constexpr Magic kMagics[] = {{"\x1f\x8b"sv, "gzip", "gunzip"},
                                       {"BZh"sv, "bzip2", "bunzip2"},
                                       {"\xfd"
-                                       "7zXZ\0"sv, "xz", "unxz"},
+                                       "7zXZ\0"sv,
+                                       "xz", "unxz"},
                                       {"\x28\xb5\x2f\xfd"sv, "zstd", "unzstd"}};
-  const std::string_view start(reinterpret_cast<const char*>(archive.data()), std::min<std::size_t>(archive.size(), 8));
+  const std::string_view start(reinterpret_cast<const char*>(archive.data()),
+                               std::min<std::size_t>(archive.size(), 8));
   for (const Magic& magic : kMagics)
     if (start.starts_with(magic.bytes))
-      throw user_error(name, ": compressed with ", magic.format, ": expected an uncompressed tar, which is read in "
-                       "place; unpack it once with ", magic.command);
+      throw user_error(name, ": compressed with ", magic.format,
+                       ": expected an uncompressed tar, which is read in "
+                       "place; unpack it once with ",
+                       magic.command);
 }
 
 /// "./a//b/" -> "a/b"
@@ -56,20 +64,24 @@ struct Extended {
 
 class Reader {
  public:
-  Reader(std::span<const uint8_t> archive, const std::string& name) : archive_(archive), name_(name) {}
+  Reader(std::span<const uint8_t> archive, const std::string& name)
+      : archive_(archive), name_(name) {}
 
   std::vector<TarMember> run() {
     reject_compressed(archive_, name_);
     if (archive_.empty()) throw user_error(name_, ": empty file: expected a tar archive");
-    while (read_header()) {}
+    while (read_header()) {
+    }
     resolve_hard_links();
     return std::move(members_);
   }
 
  private:
   [[noreturn]] void damaged(const std::string& reason) const {
-    if (header_at_ == 0 && members_.empty()) throw user_error(name_, ": not a tar archive (", reason, ")");
-    throw user_error(name_, ": damaged tar archive: ", reason, " in the header at byte ", header_at_);
+    if (header_at_ == 0 && members_.empty())
+      throw user_error(name_, ": not a tar archive (", reason, ")");
+    throw user_error(name_, ": damaged tar archive: ", reason, " in the header at byte ",
+                     header_at_);
   }
   [[noreturn]] void truncated(const std::string& what) const {
     throw user_error(name_, ": truncated tar archive of ", archive_.size(), " bytes: ", what);
@@ -130,7 +142,8 @@ class Reader {
       std::size_t length = 0;
       const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), length);
       const std::size_t digits = end - rest.data();
-      if (error != std::errc() || length > rest.size() || length < digits + 2 || *end != ' ' || rest[length - 1] != '\n')
+      if (error != std::errc() || length > rest.size() || length < digits + 2 || *end != ' ' ||
+          rest[length - 1] != '\n')
         damaged("malformed pax record");
       const std::string_view record = rest.substr(digits + 1, length - digits - 2);
       rest.remove_prefix(length);
@@ -142,7 +155,8 @@ class Reader {
       if (key == "size") {
         int64_t size = -1;
         const auto [last, bad] = std::from_chars(value.data(), value.data() + value.size(), size);
-        if (bad != std::errc() || last != value.data() + value.size() || size < 0) damaged("bad pax size");
+        if (bad != std::errc() || last != value.data() + value.size() || size < 0)
+          damaged("bad pax size");
         into.size = size;
       }
       if (key.starts_with("GNU.sparse")) damaged("sparse members are not supported");
@@ -197,7 +211,9 @@ class Reader {
     member.name = clean_path(raw);
     if (type == '3' || type == '4' || type == '6') return;  // devices and pipes have no contents
     if (type == '1') {
-      hard_links_.push_back({members_.size(), clean_path(one_.link.value_or(all_.link.value_or(std::string(text(kLinkName)))))});
+      hard_links_.push_back(
+          {members_.size(),
+           clean_path(one_.link.value_or(all_.link.value_or(std::string(text(kLinkName)))))});
     } else if (type == '2') {
       member.kind = TarMember::Kind::kLink;
     } else if (type == '5' || ((type == '\0' || type == '0') && raw.ends_with('/'))) {
@@ -208,8 +224,10 @@ class Reader {
       take_contents(member.size, member.name);
       if (type == 'V' || type == 'D') return;  // GNU volume label and directory dump
     }
-    if (!member.name.empty()) members_.push_back(std::move(member));
-    else if (type == '1') hard_links_.pop_back();
+    if (!member.name.empty())
+      members_.push_back(std::move(member));
+    else if (type == '1')
+      hard_links_.pop_back();
   }
 
   void resolve_hard_links() {
@@ -220,7 +238,8 @@ class Reader {
       for (; done < at; ++done) places[members_[done].name] = done;
       const auto found = places.find(target);
       if (found == places.end())
-        throw user_error(name_, ": '", members_[at].name, "' is a hard link to '", target, "', which does not come before it");
+        throw user_error(name_, ": '", members_[at].name, "' is a hard link to '", target,
+                         "', which does not come before it");
       const TarMember& source = members_[found->second];
       members_[at].offset = source.offset;
       members_[at].size = source.size;
@@ -234,7 +253,10 @@ class Reader {
   const uint8_t* header_ = nullptr;
   Extended one_, all_;
   std::vector<TarMember> members_;
-  struct HardLink { std::size_t member; std::string target; };
+  struct HardLink {
+    std::size_t member;
+    std::string target;
+  };
   std::vector<HardLink> hard_links_;
 };
 

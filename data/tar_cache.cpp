@@ -17,8 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The file: magic, archive's size and time, count, members (kind, offset, size, length of name, name),
-// SHA-256 in hex of all before it. Numbers in the machine's byte order: a cache does not travel.
+// The file: magic, archive's size and time, count, members (kind, offset, size, length of name,
+// name), SHA-256 in hex of all before it. Numbers in the machine's byte order: a cache does not
+// travel.
 constexpr std::string_view kMagic = "shiftadd tar index 1\n";
 constexpr std::size_t kDigest = 64;
 
@@ -81,7 +82,8 @@ std::string pack(const std::string& stamp, const std::vector<TarMember>& members
   return text + digest_of(text);
 }
 
-std::optional<std::vector<TarMember>> unpack(std::string_view text, const std::string& stamp, std::size_t archive_size) {
+std::optional<std::vector<TarMember>> unpack(std::string_view text, const std::string& stamp,
+                                             std::size_t archive_size) {
   const auto limit = static_cast<int64_t>(archive_size);
   if (text.size() < kDigest || !text.starts_with(stamp)) return std::nullopt;
   const std::string_view body = text.substr(0, text.size() - kDigest);
@@ -101,11 +103,12 @@ std::optional<std::vector<TarMember>> unpack(std::string_view text, const std::s
   return members;
 }
 
-/// Whether files may be put into the folder. Its permission bits are asked too: they do not bind root, but a folder
-/// without any write bit is meant to stay as it is.
+/// Whether files may be put into the folder. Its permission bits are asked too: they do not bind
+/// root, but a folder without any write bit is meant to stay as it is.
 bool is_writable(const std::string& folder) {
   struct stat status {};
-  return stat(folder.c_str(), &status) == 0 && (status.st_mode & 0222) && access(folder.c_str(), W_OK) == 0;
+  return stat(folder.c_str(), &status) == 0 && (status.st_mode & 0222) &&
+         access(folder.c_str(), W_OK) == 0;
 }
 
 /// Where the cache may lie, best first.
@@ -116,8 +119,10 @@ std::vector<std::string> places_for(const std::string& path) {
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   std::string folder;
-  if (cache && *cache == '/') folder = cache;  // the XDG specification ignores relative paths
-  else if (home && *home == '/') folder = std::string(home) + "/.cache";
+  if (cache && *cache == '/')
+    folder = cache;  // the XDG specification ignores relative paths
+  else if (home && *home == '/')
+    folder = std::string(home) + "/.cache";
   std::error_code error;
   const fs::path absolute = fs::canonical(path, error);
   if (!folder.empty() && !error)
@@ -147,7 +152,8 @@ std::vector<TarMember> index_tar_cached(const MappedFile& archive, const std::st
       fs::create_directories(fs::path(place).parent_path(), error);
       write_file(place, packed);
       break;
-    } catch (const Error&) {  // not writable: try the next place; without any, the next run walks the archive again
+    } catch (const Error&) {  // not writable: try the next place; without any, the next run walks
+                              // the archive again
     }
   }
   return members;

@@ -58,7 +58,8 @@ Preprocess merged_preprocess(const Preprocess& base, const std::string& option) 
   return preprocess_from_json(merged);
 }
 
-// Everything of the model but its weights: what the options say, else what the input holds, else defaults.
+// Everything of the model but its weights: what the options say, else what the input holds, else
+// defaults.
 ModelFile describe(const Options& options, const WeightsFile& weights) {
   ModelFile model;
   const bool is_ours = weights.metadata.contains("shiftadd.model");
@@ -74,18 +75,21 @@ ModelFile describe(const Options& options, const WeightsFile& weights) {
     if (!same_input) model.preprocess = default_preprocess(spec);
     model.spec = spec;
   } else if (!is_ours) {
-    throw user_error("--arch is required: ", options.input, " does not say its architecture. Known: ",
+    throw user_error("--arch is required: ", options.input,
+                     " does not say its architecture. Known: ",
                      CLI::detail::join(spec_names(), ", "), "; or a JSON file");
   }
-  if (!options.preprocess.empty()) model.preprocess = merged_preprocess(model.preprocess, options.preprocess);
+  if (!options.preprocess.empty())
+    model.preprocess = merged_preprocess(model.preprocess, options.preprocess);
   if (model.preprocess.crop != model.spec.image_size)
-    throw user_error("--preprocess: crop is ", model.preprocess.crop, ", the architecture '", model.spec.name,
-                     "' takes images of ", model.spec.image_size);
+    throw user_error("--preprocess: crop is ", model.preprocess.crop, ", the architecture '",
+                     model.spec.name, "' takes images of ", model.spec.image_size);
   if (!options.classes.empty()) model.classes = read_class_names(options.classes);
   const int64_t named = static_cast<int64_t>(model.classes.size());
   if (named && named != model.spec.classes)
     throw user_error(options.classes.empty() ? options.input : options.classes, ": ", named,
-                     " class names, the architecture '", model.spec.name, "' has ", model.spec.classes, " classes");
+                     " class names, the architecture '", model.spec.name, "' has ",
+                     model.spec.classes, " classes");
   return model;
 }
 
@@ -102,12 +106,14 @@ void write_report(const Options& options, const WeightsFile& weights, const Mode
                                  {"output", options.out},
                                  {"to", options.to}};
   json.update(report_json(conversion));
-  const auto line = [](const nlohmann::ordered_json& value) {  // names in a checkpoint need not be UTF-8
-    return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  };
+  const auto line =
+      [](const nlohmann::ordered_json& value) {  // names in a checkpoint need not be UTF-8
+        return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+      };
   std::string text = "{";  // one line an entry and a tensor: people read it, too
   for (const auto& [key, value] : json.items()) {
-    text += concat(text == "{" ? "\n  " : ",\n  ", line(key), ": ", key == "tensors" ? "[" : line(value));
+    text += concat(text == "{" ? "\n  " : ",\n  ", line(key), ": ",
+                   key == "tensors" ? "[" : line(value));
     if (key != "tensors") continue;
     const char* separator = "\n    ";
     for (const auto& row : value) text += separator + line(row), separator = ",\n    ";
@@ -122,10 +128,12 @@ void check(const Options& options, const ModelFile& model, const Conversion& con
   for (std::size_t i = 0; i < conversion.problems.size() && i < kMostProblemsShown; ++i)
     text += "\n  " + conversion.problems[i];
   if (conversion.problems.size() > kMostProblemsShown)
-    text += concat("\n  and ", conversion.problems.size() - kMostProblemsShown, " more (see the report)");
-  throw user_error(options.input, " does not fit the architecture '", model.spec.name, "' (width ", model.spec.width,
-                   ", depth ", model.spec.depth, ", patch ", model.spec.patch_size, ", ", model.spec.classes,
-                   " classes):", text, "\nChoose another --arch, or rename tensors with --mapping (see --help)");
+    text += concat("\n  and ", conversion.problems.size() - kMostProblemsShown,
+                   " more (see the report)");
+  throw user_error(options.input, " does not fit the architecture '", model.spec.name, "' (width ",
+                   model.spec.width, ", depth ", model.spec.depth, ", patch ",
+                   model.spec.patch_size, ", ", model.spec.classes, " classes):", text,
+                   "\nChoose another --arch, or rename tensors with --mapping (see --help)");
 }
 
 int convert(const Options& options) {
@@ -133,15 +141,18 @@ int convert(const Options& options) {
   ModelFile model = describe(options, weights);
   const NameMap map = options.mapping.empty() ? NameMap() : NameMap::load(options.mapping);
   const Conversion conversion = convert_weights(weights, model.spec, map);
-  if (!weights.wrapper.empty()) std::cerr << kName << ": reading the entry '" << weights.wrapper << "'\n";
+  if (!weights.wrapper.empty())
+    std::cerr << kName << ": reading the entry '" << weights.wrapper << "'\n";
   for (const std::string& global : weights.placeholders)
     std::cerr << kName << ": " << global << " is not data and was left out\n";
   std::cout << report_text(conversion) << std::flush;
   write_report(options, weights, model, conversion);
   check(options, model, conversion);
   model.weights = conversion.weights;
-  if (options.to == "ours") save_model(options.out, model);
-  else write_safetensors(options.out, {model.weights, {{"format", "pt"}}});
+  if (options.to == "ours")
+    save_model(options.out, model);
+  else
+    write_safetensors(options.out, {model.weights, {{"format", "pt"}}});
   std::cerr << kName << ": wrote " << options.out << "\n";
   return 0;
 }
@@ -152,16 +163,22 @@ int convert(const Options& options) {
 int main(int argc, char** argv) {
   using namespace shiftadd::tools;
   Options options;
-  CLI::App app("Converts checkpoints: PyTorch or safetensors in, a model file or timm names out.", kName);
+  CLI::App app("Converts checkpoints: PyTorch or safetensors in, a model file or timm names out.",
+               kName);
   app.footer(kFooter);
   app.add_option("IN", options.input, "checkpoint (.pth, .pt, .safetensors)")->required();
-  app.add_option("--arch", options.arch, "architecture: a known name or a JSON file; our own model files know theirs");
+  app.add_option("--arch", options.arch,
+                 "architecture: a known name or a JSON file; our own model files know theirs");
   app.add_option("--mapping", options.mapping, "JSON file with rename rules (below)");
-  app.add_option("--classes", options.classes, "class names: one a line, or a TSV with a column 'label'");
-  app.add_option("--preprocess", options.preprocess, "preprocessing: JSON file, or JSON text (below)");
-  app.add_option("--state-dict", options.state_dict, "entry of a PyTorch checkpoint to read, e.g. model_ema");
+  app.add_option("--classes", options.classes,
+                 "class names: one a line, or a TSV with a column 'label'");
+  app.add_option("--preprocess", options.preprocess,
+                 "preprocessing: JSON file, or JSON text (below)");
+  app.add_option("--state-dict", options.state_dict,
+                 "entry of a PyTorch checkpoint to read, e.g. model_ema");
   app.add_option("--out", options.out, "file to write (.safetensors)")->required();
-  app.add_option("--to", options.to, "what to write: ours, timm or deit (plain tensors under timm's names)")
+  app.add_option("--to", options.to,
+                 "what to write: ours, timm or deit (plain tensors under timm's names)")
       ->check(CLI::IsMember({"ours", "timm", "deit"}))
       ->capture_default_str();
   app.add_option("--report", options.report, "also write the report as JSON");

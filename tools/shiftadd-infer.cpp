@@ -10,12 +10,12 @@
 #include "core/io/files.h"
 #include "core/io/safetensors.h"
 #include "core/parallel.h"
+#include "core/progress.h"
 #include "data/dataset.h"
 #include "infer/image_stream.h"
 #include "infer/inputs.h"
 #include "infer/predictions.h"
 #include "infer/session.h"
-#include "tools/infer_progress.h"
 #include "tools/infer_report.h"
 #include "tools/program.h"
 
@@ -70,11 +70,44 @@ infer::Session open_model(const Options& options) {
   return session;
 }
 
+// How far a long run is, on stderr: a bar on a terminal, elsewhere a line every ten seconds.
+class RunProgress {
+ public:
+  RunProgress(int64_t total, bool wanted)
+      : display_([](std::string_view text) { std::cerr << text << std::flush; }, isatty(2)),
+        total_(total),
+        wanted_(wanted) {}
+  ~RunProgress() { display_.wipe(); }
+  void wipe() { display_.wipe(); }
+  void update(int64_t done) {
+    if (!wanted_) return;
+    const double now = seconds();
+    const double speed = static_cast<double>(done) / std::max(now, 1e-9);
+    const double left = static_cast<double>(total_ - done) / std::max(speed, 1e-9);
+    char text[120];
+    std::snprintf(text, sizeof text, " %lld/%lld %.1f img/s ETA ", static_cast<long long>(done),
+                  static_cast<long long>(total_), speed);
+    if (display_.terminal())
+      display_.draw(bar_text(done, total_) + text + duration_text(left), now, done == total_);
+    else if (now - line_at_ >= 10)
+      line_at_ = now, display_.line("images" + (text + duration_text(left)));
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  Progress display_;
+  int64_t total_;
+  bool wanted_;
+  Clock::time_point start_ = Clock::now();
+  double line_at_ = 0;
+};
+
 // Runs all images of `source` through the session. Calls row(item, pixels, logits) for each image
 // in order, and broken(item, reason) for each that cannot be read. Returns how many were broken.
 template <class Row, class Broken>
 int64_t run_all(infer::Session& session, const infer::ImageSource& source, const Options& options,
-                InferProgress& progress, Row row, Broken broken) {
+                RunProgress& progress, Row row, Broken broken) {
   const int workers = options.workers ? options.workers : options.threads;
   infer::ImageStream stream(source, session.preprocess(), options.batch, workers);
   const int64_t classes = session.spec().classes;
@@ -88,7 +121,7 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source, const
     session.run(pixels, rows, logits.data());
     const int64_t values = rows ? batch->images.numel() / rows : 0;
     for (const auto& each : batch->broken) {
-      progress.clear();
+      progress.wipe();
       std::cerr << "shiftadd-infer: error: " << each.reason << std::endl;
       broken(each.item, each.reason);
     }
@@ -98,7 +131,7 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source, const
     done += rows + static_cast<int64_t>(batch->broken.size());
     progress.update(done);
   }
-  progress.clear();
+  progress.wipe();
   return broken_count;
 }
 
@@ -125,8 +158,8 @@ int classify(const Options& options) {
   const ModelSpec& spec = session.spec();
   PredictionWriter writer(std::cout, printed_names(session.classes(), spec.classes), options.json);
   // On a terminal the predictions themselves show how far it is.
-  InferProgress progress(static_cast<int64_t>(paths.size()),
-                         paths.size() > 1 && !isatty(STDOUT_FILENO));
+  RunProgress progress(static_cast<int64_t>(paths.size()),
+                       paths.size() > 1 && !isatty(STDOUT_FILENO));
   Rows inputs, logits;
   std::vector<std::string> names;
   const Shape image_shape = {3, spec.image_size, spec.image_size};
@@ -157,7 +190,7 @@ int evaluate(const Options& options) {
       session.classes().empty() ? set.classes() : session.classes();
   const infer::ImageSource source = {set.size(), [&](int64_t item) { return set.name(item); },
                                      [&](int64_t item) { return set.read(item); }};
-  InferProgress progress(set.size(), true);
+  RunProgress progress(set.size(), true);
   Evaluation evaluation(classes);
   Rows logits;
   std::vector<int64_t> labels;

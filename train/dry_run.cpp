@@ -8,10 +8,10 @@
 
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "core/progress.h"
 #include "data/check.h"
 #include "data/synthetic.h"
 #include "train/network.h"
-#include "train/progress.h"
 #include "train/run_data.h"
 #include "train/training_step.h"
 

@@ -127,8 +127,9 @@ NamedTensors Optimizer::state() const {
 
 void Optimizer::load_state(const NamedTensors& saved, int64_t steps) {
   for (const auto& [name, tensor] : state()) {
-    const auto found = std::find_if(saved.begin(), saved.end(),
-                                    [&, &name = name](const auto& entry) { return entry.first == name; });
+    const auto found =
+        std::find_if(saved.begin(), saved.end(),
+                     [&, &name = name](const auto& entry) { return entry.first == name; });
     if (found == saved.end())
       throw user_error("[optimizer] the saved state has no '", name,
                        "': it belongs to another run");

@@ -9,10 +9,11 @@
 #include "core/cpu/isa.h"
 #include "core/io/files.h"
 #include "core/parallel.h"
+#include "core/progress.h"
 #include "core/random.h"
 #include "train/manifest.h"
 #include "train/network.h"
-#include "train/progress.h"
+#include "train/progress_text.h"
 #include "train/run_lock.h"
 #include "train/schedule.h"
 #include "train/training_step.h"
@@ -44,7 +45,7 @@ class Run {
         options_(options),
         stop_(stop),
         data_(open_data(config)),
-        progress_(options.print, options.terminal, config.log.every),
+        progress_(options.print, options.terminal),
         say_([this](const std::string& text) { progress_.line(text); }),
         model_(make_network(config, model_of(config, data_), data_.train.classes(),
                             !options.resume.empty(), say_)),
@@ -215,15 +216,20 @@ void Run::after_step(double loss, double lr, double norm, double images_per_seco
   int64_t left = steps_per_epoch_ * (config_.train.epochs - state_.epoch) - in_epoch;
   if (config_.train.max_steps > 0) left = std::min(left, config_.train.max_steps - state_.step);
   const double step_seconds = state_.seconds / static_cast<double>(state_.loss_count);
-  progress_.update({.epoch = state_.epoch + 1,
-                    .epochs = config_.train.epochs,
-                    .step = in_epoch,
-                    .steps_per_epoch = steps_per_epoch_,
-                    .loss = loss,
-                    .lr = lr,
-                    .images_per_second = static_cast<double>(state_.images) / state_.seconds,
-                    .seconds_left = static_cast<double>(left) * step_seconds},
-                   steady_seconds());
+  const TrainingProgress at = {
+      .epoch = state_.epoch + 1,
+      .epochs = config_.train.epochs,
+      .step = in_epoch,
+      .steps_per_epoch = steps_per_epoch_,
+      .loss = loss,
+      .lr = lr,
+      .images_per_second = static_cast<double>(state_.images) / state_.seconds,
+      .seconds_left = static_cast<double>(left) * step_seconds};
+  const bool last = in_epoch == steps_per_epoch_;
+  if (progress_.terminal())
+    progress_.draw(progress_text(at, true), steady_seconds(), last);
+  else if (last || in_epoch % std::max<int64_t>(config_.log.every, 1) == 0)
+    progress_.line(progress_text(at, false));
   if (state_.step % std::max<int64_t>(config_.log.every, 1) == 0)
     log_->write(StepRecord{.step = state_.step,
                            .epoch = state_.epoch,
@@ -313,8 +319,7 @@ bool Run::end_epoch() {
 std::optional<Evaluation> Run::validate() {
   const EmaScope averaged(ema_.get());
   std::optional<Evaluation> evaluation = evaluate(*model_, val_loader_, stop_);
-  if (evaluation)
-    write_file(path("per_class.csv"), evaluation->per_class_csv(data_.val.classes()));
+  if (evaluation) write_file(path("per_class.csv"), evaluation->per_class_csv(data_.val.classes()));
   return evaluation;
 }
 

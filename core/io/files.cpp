@@ -39,8 +39,8 @@ struct stat status_of(const Descriptor& file, const std::string& path) {
   return status;
 }
 
-// How many of `wanted` bytes the injected disk (SHIFTADD_FAIL_WRITE_AFTER) still takes. The count is of the
-// whole process and starts anew whenever the variable is absent.
+// How many of `wanted` bytes the injected disk (SHIFTADD_FAIL_WRITE_AFTER) still takes. The count
+// is of the whole process and starts anew whenever the variable is absent.
 std::size_t injected_room(std::size_t wanted) {
   static std::mutex mutex;
   static uint64_t written = 0;
@@ -72,10 +72,10 @@ MappedFile map_file(const std::string& path) {
   static constexpr uint8_t kNothing = 0;
   if (size == 0) return {std::shared_ptr<const void>(&kNothing, [](const void*) {}), &kNothing, 0};
   void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
-  if (data == MAP_FAILED) throw failure(path, ": cannot map ", size, " bytes: ", std::strerror(errno));
-  std::shared_ptr<const void> owner(data, [size](const void* start) {
-    munmap(const_cast<void*>(start), size);
-  });
+  if (data == MAP_FAILED)
+    throw failure(path, ": cannot map ", size, " bytes: ", std::strerror(errno));
+  std::shared_ptr<const void> owner(
+      data, [size](const void* start) { munmap(const_cast<void*>(start), size); });
   return {std::move(owner), static_cast<const uint8_t*>(data), size};
 }
 
@@ -138,8 +138,8 @@ void AtomicFile::commit() {
     unlink(temporary_.c_str());
     throw failure(path_, ": cannot finish: ", std::strerror(reason));
   }
-  // The new name survives a power cut only once the folder is on disk; some file systems cannot sync a
-  // folder, and the file itself is complete either way.
+  // The new name survives a power cut only once the folder is on disk; some file systems cannot
+  // sync a folder, and the file itself is complete either way.
   const Descriptor folder{open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (folder.number >= 0) (void)fsync(folder.number);
 }

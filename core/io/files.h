@@ -22,9 +22,10 @@ MappedFile map_file(const std::string& path);  // throws Error (user) if it cann
 std::vector<uint8_t> read_file(const std::string& path);
 std::string read_text(const std::string& path);
 
-/// Writes path.tmp-PID, fsyncs, renames over path, fsyncs the folder; on any error removes the temporary
-/// and throws Error (failure) with the system's reason. SHIFTADD_FAIL_WRITE_AFTER=BYTES in the environment
-/// makes writes fail with "no space left" after that many bytes in total (for tests).
+/// Writes path.tmp-PID, fsyncs, renames over path, fsyncs the folder; on any error removes the
+/// temporary and throws Error (failure) with the system's reason. SHIFTADD_FAIL_WRITE_AFTER=BYTES
+/// in the environment makes writes fail with "no space left" after that many bytes in total (for
+/// tests).
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);

@@ -1,5 +1,5 @@
-// A pickle machine that only builds data: it calls nothing, imports nothing, and refuses by name whatever
-// could run code.
+// A pickle machine that only builds data: it calls nothing, imports nothing, and refuses by name
+// whatever could run code.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,16 @@ namespace shiftadd {
 /// One Python object as inert data. Values live in their Pickle and may form cycles.
 struct PickleValue {
   enum class Kind : uint8_t {
-    kNone, kBool, kInt, kFloat,
-    kLong,        // an integer beyond 64 bits; text: little-endian two's complement, or digits
-    kString,      // text: UTF-8 (protocol 0-2 byte strings as they stand)
-    kBytes,       // text
-    kTuple, kList, kSet,
+    kNone,
+    kBool,
+    kInt,
+    kFloat,
+    kLong,    // an integer beyond 64 bits; text: little-endian two's complement, or digits
+    kString,  // text: UTF-8 (protocol 0-2 byte strings as they stand)
+    kBytes,   // text
+    kTuple,
+    kList,
+    kSet,
     kDict,        // items: key, value, key, value ... in order
     kGlobal,      // text: "module.name"
     kObject,      // items: what would be called, its arguments (a tuple); never called
@@ -41,14 +46,16 @@ class Pickle {
   Pickle(Pickle&&) = default;
   Pickle& operator=(Pickle&&) = default;
 
-  /// Runs the pickle that starts at `bytes`. Throws Error (user) naming `file` for a damaged stream, an
-  /// unsupported opcode, or a global that could run code.
+  /// Runs the pickle that starts at `bytes`. Throws Error (user) naming `file` for a damaged
+  /// stream, an unsupported opcode, or a global that could run code.
   static Pickle parse(const uint8_t* bytes, std::size_t size, const std::string& file);
 
   const PickleValue& root() const { return *root_; }
   std::size_t consumed() const { return consumed_; }  // bytes up to and with the STOP opcode
   const std::set<std::string>& globals() const { return globals_; }
-  const std::deque<PickleValue>& values() const { return values_; }  // all, in the order they were made
+  const std::deque<PickleValue>& values() const {
+    return values_;
+  }  // all, in the order they were made
 
  private:
   friend class PickleMachine;

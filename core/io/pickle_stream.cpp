@@ -56,7 +56,8 @@ std::string_view PickleStream::take_bytes(uint64_t count) {
 std::string_view PickleStream::take_line() {
   const void* end = at_ < size_ ? std::memchr(bytes_ + at_, '\n', size_ - at_) : nullptr;
   if (!end) throw error("the pickle is cut short");
-  const std::string_view line = take_bytes(static_cast<uint64_t>(static_cast<const uint8_t*>(end) - (bytes_ + at_)));
+  const std::string_view line =
+      take_bytes(static_cast<uint64_t>(static_cast<const uint8_t*>(end) - (bytes_ + at_)));
   ++at_;
   return line;
 }
@@ -66,7 +67,8 @@ int64_t PickleStream::to_integer(std::string_view digits) const {
   char* end = nullptr;
   errno = 0;
   const int64_t value = std::strtoll(text.c_str(), &end, 10);
-  if (errno || text.empty() || *end || digits.size() > 32) throw error("'", text, "' is not a 64-bit integer");
+  if (errno || text.empty() || *end || digits.size() > 32)
+    throw error("'", text, "' is not a 64-bit integer");
   return value;
 }
 

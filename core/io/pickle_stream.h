@@ -43,7 +43,8 @@ class PickleStream {
   const std::string& file_;
 };
 
-/// Decodes \n, \t, \r and \xNN of a protocol 0 byte string; any other escaped character stands for itself.
+/// Decodes \n, \t, \r and \xNN of a protocol 0 byte string; any other escaped character stands for
+/// itself.
 std::string unescape_string(std::string_view text);
 /// Decodes raw-unicode-escape (\uNNNN, \UNNNNNNNN, else Latin-1) into UTF-8.
 std::string unescape_unicode(std::string_view text);

@@ -29,9 +29,10 @@ struct DTypeName {
   const char* name;
   DType dtype;
 };
-constexpr DTypeName kDTypes[] = {{"F64", DType::kF64},   {"F32", DType::kF32}, {"F16", DType::kF16},
-                                 {"BF16", DType::kBF16}, {"I64", DType::kI64}, {"I32", DType::kI32},
-                                 {"I8", DType::kI8},     {"U8", DType::kU8},   {"BOOL", DType::kU8}};
+constexpr DTypeName kDTypes[] = {
+    {"F64", DType::kF64},   {"F32", DType::kF32}, {"F16", DType::kF16},
+    {"BF16", DType::kBF16}, {"I64", DType::kI64}, {"I32", DType::kI32},
+    {"I8", DType::kI8},     {"U8", DType::kU8},   {"BOOL", DType::kU8}};
 
 const char* name_in_file(DType dtype) {
   for (const DTypeName& entry : kDTypes)
@@ -45,8 +46,8 @@ struct Entry {
   bool has_dtype = false, has_shape = false, has_offsets = false;
 };
 
-// Reads the header event by event, so that a duplicate key, a deep nesting or an odd value is refused
-// where it stands and nothing but the entries is ever built.
+// Reads the header event by event, so that a duplicate key, a deep nesting or an odd value is
+// refused where it stands and nothing but the entries is ever built.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   std::vector<Entry> entries;
@@ -111,12 +112,14 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
                  : text == "shape"        ? &entry.has_shape
                  : text == "data_offsets" ? &entry.has_offsets
                                           : nullptr;
-    if (!seen) return fail("tensor '" + shown(entry.name) + "' has an unknown field '" + shown(text) + "'");
+    if (!seen)
+      return fail("tensor '" + shown(entry.name) + "' has an unknown field '" + shown(text) + "'");
     if (*seen) return fail("tensor '" + shown(entry.name) + "' gives '" + text + "' twice");
     return *seen = true;
   }
 
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception&) override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::json::exception&) override {
     return fail(concat("the header is not valid JSON (at byte ", position, " of it)"));
   }
 
@@ -132,8 +135,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (depth_ == 0) return fail("the header is " + what + ": expected an object");
     if (in_metadata_) return fail("__metadata__ holds " + what + ": expected only strings");
     if (entries.empty()) return fail("the header holds " + what + " out of place");
-    return fail("tensor '" + shown(entries.back().name) + "' holds " + what + " out of place (field '" +
-                shown(field_) + "')");
+    return fail("tensor '" + shown(entries.back().name) + "' holds " + what +
+                " out of place (field '" + shown(field_) + "')");
   }
   bool fail(const std::string& text) {
     if (reason.empty()) reason = text;
@@ -178,15 +181,16 @@ Shape checked_shape(const Entry& entry, DType dtype, uint64_t available, const S
   }
   const uint64_t begin = entry.offsets[0], end = entry.offsets[1];
   if (begin > end || end > available)
-    throw source.error("tensor '", name, "' lies at bytes ", begin, " to ", end, ": the file holds ", available,
-                       " bytes of data (cut short?)");
+    throw source.error("tensor '", name, "' lies at bytes ", begin, " to ", end,
+                       ": the file holds ", available, " bytes of data (cut short?)");
   if (end - begin != bytes)
-    throw source.error("tensor '", name, "' of dtype ", entry.dtype, " and shape ", shape, " needs ", bytes,
-                       " bytes, its data_offsets span ", end - begin);
+    throw source.error("tensor '", name, "' of dtype ", entry.dtype, " and shape ", shape,
+                       " needs ", bytes, " bytes, its data_offsets span ", end - begin);
   return shape;
 }
 
-// The format allows neither holes nor overlaps: sorted by offset, each tensor starts where the last ended.
+// The format allows neither holes nor overlaps: sorted by offset, each tensor starts where the last
+// ended.
 void check_layout(const std::vector<Entry>& entries, uint64_t available, const Source& source) {
   std::vector<const Entry*> order;
   for (const Entry& entry : entries) order.push_back(&entry);
@@ -216,7 +220,8 @@ TensorFile parse(std::shared_ptr<const void> owner, const uint8_t* bytes, std::s
   HeaderReader header;
   const char* text = reinterpret_cast<const char*>(bytes) + 8;
   if (header_size == 0 || text[0] != '{') throw source.error("the header does not start with '{'");
-  if (!nlohmann::json::sax_parse(text, text + header_size, &header)) throw source.error(header.reason);
+  if (!nlohmann::json::sax_parse(text, text + header_size, &header))
+    throw source.error(header.reason);
 
   const uint8_t* data = bytes + 8 + header_size;
   const uint64_t available = size - 8 - header_size;
@@ -272,8 +277,8 @@ TensorFile parse_safetensors(const void* bytes, std::size_t size, const std::str
 }
 
 void write_safetensors(const std::string& path, const TensorFile& file) {
-  // Wide dtypes come first in the data, so that every tensor is aligned to its own size; the header keeps
-  // the caller's order.
+  // Wide dtypes come first in the data, so that every tensor is aligned to its own size; the header
+  // keeps the caller's order.
   std::vector<std::size_t> order(file.tensors.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -297,7 +302,8 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
   for (std::size_t i = 0; i < file.tensors.size(); ++i) {
     const auto& [name, tensor] = file.tensors[i];
     if (!tensor.defined()) throw failure(path, ": tensor '", shown(name), "' is undefined");
-    if (!names.insert(name).second) throw failure(path, ": the name '", shown(name), "' cannot be written twice");
+    if (!names.insert(name).second)
+      throw failure(path, ": the name '", shown(name), "' cannot be written twice");
     header += (header.back() == '{' ? "" : ",") + quoted(name, path) + ":{\"dtype\":\"" +
               name_in_file(tensor.dtype()) + "\",\"shape\":[";
     for (std::size_t axis = 0; axis < tensor.shape().size(); ++axis)
@@ -312,7 +318,8 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
   const uint64_t header_size = header.size();
   out.write(&header_size, 8);
   out.write(header);
-  for (std::size_t i : order) out.write(file.tensors[i].second.raw(), file.tensors[i].second.bytes());
+  for (std::size_t i : order)
+    out.write(file.tensors[i].second.raw(), file.tensors[i].second.bytes());
   out.commit();
 }
 

@@ -1,5 +1,5 @@
-// Safetensors files: 8-byte little-endian header size, JSON header, raw data. Written atomically, read
-// through a map.
+// Safetensors files: 8-byte little-endian header size, JSON header, raw data. Written atomically,
+// read through a map.
 #pragma once
 
 #include <map>
@@ -17,18 +17,20 @@ struct TensorFile {
   std::map<std::string, std::string> metadata;
 
   const Tensor* find(const std::string& name) const;
-  const Tensor& at(const std::string& name) const;  // throws Error naming the tensor and the nearest name
+  const Tensor& at(
+      const std::string& name) const;  // throws Error naming the tensor and the nearest name
 };
 
-/// Maps the file; tensors are views of the map (do not write through them). dtypes: F64 F32 F16 BF16 I64
-/// I32 I8 U8 BOOL(as u8). Checks everything a hostile file can get wrong (header size, overlap, holes,
-/// overflow, duplicate names, shape times size) before touching data; throws Error naming file, tensor and reason.
+/// Maps the file; tensors are views of the map (do not write through them). dtypes: F64 F32 F16
+/// BF16 I64 I32 I8 U8 BOOL(as u8). Checks everything a hostile file can get wrong (header size,
+/// overlap, holes, overflow, duplicate names, shape times size) before touching data; throws Error
+/// naming file, tensor and reason.
 TensorFile read_safetensors(const std::string& path);
 /// The same from memory, which must outlive the tensors: for tests and fuzzing.
 TensorFile parse_safetensors(const void* bytes, std::size_t size, const std::string& name);
 
-/// Data is 64-byte aligned. Atomic: temporary file, fsync, rename; on failure the old file is untouched
-/// and nothing is left behind. Throws Error (failure).
+/// Data is 64-byte aligned. Atomic: temporary file, fsync, rename; on failure the old file is
+/// untouched and nothing is left behind. Throws Error (failure).
 void write_safetensors(const std::string& path, const TensorFile& file);
 
 }  // namespace shiftadd

@@ -22,8 +22,9 @@ constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\
 constexpr int64_t kLegacyProtocol = 1001;
 
 // Keys under which training scripts keep the state dict, the first that holds tensors wins.
-constexpr std::string_view kWrappers[] = {"model",   "state_dict", "model_state_dict", "model_state",
-                                          "network", "net",        "module",           "model_ema"};
+constexpr std::string_view kWrappers[] = {"model",       "state_dict", "model_state_dict",
+                                          "model_state", "network",    "net",
+                                          "module",      "model_ema"};
 constexpr int kDeepestNesting = 32;
 
 // What the reading of one file has in common.
@@ -35,22 +36,24 @@ struct Source {
   }
 };
 
-// --- the state dict -------------------------------------------------------------------------------
+// --- the state dict
+// -------------------------------------------------------------------------------
 
 struct Found {
   std::string name;
   const PickleValue* value;
 };
 
-// Walks dicts and lists and collects whatever is or wraps a tensor, under its dotted name. Names and visits
-// are counted: a memo can make a small file look like an endless tree.
+// Walks dicts and lists and collects whatever is or wraps a tensor, under its dotted name. Names
+// and visits are counted: a memo can make a small file look like an endless tree.
 class Walk {
  public:
   Walk(const Source& source, std::size_t budget) : source_(source), budget_(budget) {}
   std::vector<Found> found;
 
   void visit(const PickleValue& value, const std::string& name, int depth) {
-    if (depth > kDeepestNesting) throw source_.error("dicts are nested deeper than ", kDeepestNesting);
+    if (depth > kDeepestNesting)
+      throw source_.error("dicts are nested deeper than ", kDeepestNesting);
     if (name.size() + 1 > budget_) throw source_.error("the checkpoint repeats itself without end");
     budget_ -= name.size() + 1;
     if (TorchTensors::is_tensor(value) || TorchTensors::depends_on_storage(value)) {
@@ -59,7 +62,8 @@ class Walk {
       for (std::size_t i = 0; i < value.items.size(); i += 2) {
         const PickleValue& key = *value.items[i];
         if (key.is(Kind::kString)) visit(*value.items[i + 1], joined(name, key.text), depth + 1);
-        if (key.is(Kind::kInt)) visit(*value.items[i + 1], joined(name, std::to_string(key.integer)), depth + 1);
+        if (key.is(Kind::kInt))
+          visit(*value.items[i + 1], joined(name, std::to_string(key.integer)), depth + 1);
       }
     } else if (value.is(Kind::kList) || value.is(Kind::kTuple)) {
       for (std::size_t i = 0; i < value.items.size(); ++i)
@@ -95,8 +99,10 @@ StateDict chosen_state_dict(const PickleValue& root, const std::string& key, con
     if (!next) {
       std::string known;
       for (std::size_t i = 0; i < chosen.value->items.size() && known.size() < 400; i += 2)
-        if (chosen.value->is(Kind::kDict)) known += (known.empty() ? "" : ", ") + chosen.value->items[i]->text;
-      throw source.error("no entry '", step, "' for the state dict '", key, "'; there are: ", known);
+        if (chosen.value->is(Kind::kDict))
+          known += (known.empty() ? "" : ", ") + chosen.value->items[i]->text;
+      throw source.error("no entry '", step, "' for the state dict '", key,
+                         "'; there are: ", known);
     }
     chosen = {next, key};
     rest.remove_prefix(std::min(dot + 1, rest.size()));
@@ -134,18 +140,23 @@ std::vector<std::string> class_names(const PickleValue& root) {
 }
 
 bool is_data_global(const std::string& global) {
-  static const std::unordered_set<std::string> kData = {
-      "collections.OrderedDict", "collections.defaultdict", "_codecs.encode", "torch.Size", "torch.Tensor",
-      "torch.nn.parameter.Parameter", "torch._tensor._rebuild_from_type_v2"};
-  return kData.contains(global) || global.starts_with("builtins.") || global.starts_with("__builtin__.") ||
-         global.starts_with("torch._utils._rebuild") ||
+  static const std::unordered_set<std::string> kData = {"collections.OrderedDict",
+                                                        "collections.defaultdict",
+                                                        "_codecs.encode",
+                                                        "torch.Size",
+                                                        "torch.Tensor",
+                                                        "torch.nn.parameter.Parameter",
+                                                        "torch._tensor._rebuild_from_type_v2"};
+  return kData.contains(global) || global.starts_with("builtins.") ||
+         global.starts_with("__builtin__.") || global.starts_with("torch._utils._rebuild") ||
          (global.starts_with("torch.") && global.ends_with("Storage"));
 }
 
-TorchFile file_from(const Pickle& pickle, TorchTensors& builder, const Source& source, std::size_t size,
-                    const std::string& key) {
+TorchFile file_from(const Pickle& pickle, TorchTensors& builder, const Source& source,
+                    std::size_t size, const std::string& key) {
   const PickleValue& root = pickle.root();
-  const StateDict chosen = key.empty() ? find_state_dict(root, source, size) : chosen_state_dict(root, key, source);
+  const StateDict chosen =
+      key.empty() ? find_state_dict(root, source, size) : chosen_state_dict(root, key, source);
   TorchFile result;
   result.wrapper = chosen.wrapper;
   result.classes = class_names(root);
@@ -154,9 +165,11 @@ TorchFile file_from(const Pickle& pickle, TorchTensors& builder, const Source& s
 
   std::unordered_set<std::string> names;
   for (const Found& found : tensors_in(*chosen.value, source, size)) {
-    if (!names.insert(found.name).second) throw source.error("the name '", found.name, "' occurs twice");
+    if (!names.insert(found.name).second)
+      throw source.error("the name '", found.name, "' occurs twice");
     if (!TorchTensors::is_tensor(*found.value)) {
-      const bool is_object = found.value->is(Kind::kObject) && found.value->items[0]->is(Kind::kGlobal);
+      const bool is_object =
+          found.value->is(Kind::kObject) && found.value->items[0]->is(Kind::kGlobal);
       throw source.error("tensor '", found.name, "' depends on ",
                          is_object ? found.value->items[0]->text : "a bare storage",
                          ", which is not plain data: save plain tensors (a state_dict)");
@@ -167,8 +180,9 @@ TorchFile file_from(const Pickle& pickle, TorchTensors& builder, const Source& s
     std::string seen;
     for (const std::string& global : result.placeholders)
       if (seen.size() < 200) seen += (seen.empty() ? "" : ", ") + global;
-    throw source.error("holds no tensors that are plain data",
-                       seen.empty() ? "" : " (whole objects of " + seen + " were saved: save the state_dict)");
+    throw source.error(
+        "holds no tensors that are plain data",
+        seen.empty() ? "" : " (whole objects of " + seen + " were saved: save the state_dict)");
   }
   if (!chosen.wrapper.empty()) {
     const std::string inside = chosen.wrapper + ".";
@@ -178,10 +192,11 @@ TorchFile file_from(const Pickle& pickle, TorchTensors& builder, const Source& s
   return result;
 }
 
-// --- the two containers ---------------------------------------------------------------------------
+// --- the two containers
+// ---------------------------------------------------------------------------
 
-TorchFile from_zip(const uint8_t* bytes, std::size_t size, const Source& source, const std::string& key,
-                   std::shared_ptr<const void> owner) {
+TorchFile from_zip(const uint8_t* bytes, std::size_t size, const Source& source,
+                   const std::string& key, std::shared_ptr<const void> owner) {
   const std::vector<ZipEntry> entries = read_zip(bytes, size, source.file);
   std::unordered_map<std::string_view, const ZipEntry*> by_name;
   const ZipEntry* program = nullptr;
@@ -193,24 +208,27 @@ TorchFile from_zip(const uint8_t* bytes, std::size_t size, const Source& source,
     program = &entry;
   }
   if (!program) throw source.error("a zip archive without data.pkl: not a PyTorch checkpoint");
-  const std::string folder = program->name.substr(0, program->name.size() - std::string_view("data.pkl").size());
+  const std::string folder =
+      program->name.substr(0, program->name.size() - std::string_view("data.pkl").size());
   if (by_name.contains(folder + "constants.pkl"))
     throw source.error("a TorchScript archive: save the state_dict of the model with torch.save");
   if (const auto order = by_name.find(folder + "byteorder"); order != by_name.end()) {
     const ZipEntry& entry = *order->second;
-    const std::string_view text(reinterpret_cast<const char*>(entry.data), std::min<std::size_t>(entry.size, 16));
+    const std::string_view text(reinterpret_cast<const char*>(entry.data),
+                                std::min<std::size_t>(entry.size, 16));
     if (text != "little") throw source.error("byte order is '", text, "': expected 'little'");
   }
   const Pickle pickle = Pickle::parse(program->data, program->size, source.file);
   TorchTensors builder(source.file, size, std::move(owner));
   const std::string data = folder + "data/";
   for (const ZipEntry& entry : entries)
-    if (entry.name.starts_with(data)) builder.add_storage(entry.name.substr(data.size()), entry.data, entry.size);
+    if (entry.name.starts_with(data))
+      builder.add_storage(entry.name.substr(data.size()), entry.data, entry.size);
   return file_from(pickle, builder, source, size, key);
 }
 
-TorchFile from_legacy(const uint8_t* bytes, std::size_t size, const Source& source, const std::string& key,
-                      std::shared_ptr<const void> owner) {
+TorchFile from_legacy(const uint8_t* bytes, std::size_t size, const Source& source,
+                      const std::string& key, std::shared_ptr<const void> owner) {
   std::size_t at = 0;
   const auto next = [&] {
     Pickle pickle = Pickle::parse(bytes + at, size - at, source.file);
@@ -219,7 +237,8 @@ TorchFile from_legacy(const uint8_t* bytes, std::size_t size, const Source& sour
   };
   if (const Pickle magic = next(); magic.root().text != kLegacyMagic)
     throw source.error("a bare pickle: expected a file that torch.save wrote");
-  if (const Pickle protocol = next(); !protocol.root().is(Kind::kInt) || protocol.root().integer != kLegacyProtocol)
+  if (const Pickle protocol = next();
+      !protocol.root().is(Kind::kInt) || protocol.root().integer != kLegacyProtocol)
     throw source.error("the legacy protocol is not ", kLegacyProtocol);
   const Pickle system = next();
   if (const PickleValue* little = system.root().find("little_endian"); little && !little->integer)
@@ -238,8 +257,10 @@ TorchFile from_legacy(const uint8_t* bytes, std::size_t size, const Source& sour
   TorchTensors builder(source.file, size, std::move(owner));
   if (!keys.root().is(Kind::kList)) throw source.error("the list of storages is missing");
   for (const PickleValue* name : keys.root().items) {
-    const auto found = storages.find(name->is(Kind::kInt) ? std::to_string(name->integer) : name->text);
-    if (found == storages.end()) throw source.error("storage '", name->text, "' is listed but never used");
+    const auto found =
+        storages.find(name->is(Kind::kInt) ? std::to_string(name->integer) : name->text);
+    if (found == storages.end())
+      throw source.error("storage '", name->text, "' is listed but never used");
     uint64_t elements, length;
     if (size - at < sizeof elements) throw source.error("the storages are cut short");
     std::memcpy(&elements, bytes + at, sizeof elements);
@@ -256,15 +277,18 @@ TorchFile from_legacy(const uint8_t* bytes, std::size_t size, const Source& sour
 }  // namespace
 
 bool looks_like_torch(const uint8_t* bytes, std::size_t size) {
-  const bool is_pickle = size > 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5 && bytes[2] != 0;
+  const bool is_pickle =
+      size > 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5 && bytes[2] != 0;
   return is_pickle || looks_like_zip(bytes, size);
 }
 
 TorchFile parse_torch(const uint8_t* bytes, std::size_t size, const std::string& file,
                       const std::string& state_dict, std::shared_ptr<const void> owner) {
   const Source source{file};
-  if (looks_like_zip(bytes, size)) return from_zip(bytes, size, source, state_dict, std::move(owner));
-  if (looks_like_torch(bytes, size)) return from_legacy(bytes, size, source, state_dict, std::move(owner));
+  if (looks_like_zip(bytes, size))
+    return from_zip(bytes, size, source, state_dict, std::move(owner));
+  if (looks_like_torch(bytes, size))
+    return from_legacy(bytes, size, source, state_dict, std::move(owner));
   throw source.error("neither a zip archive nor a legacy stream of torch.save (", size, " bytes)");
 }
 

@@ -12,11 +12,12 @@ namespace shiftadd {
 
 /// The state dict of a checkpoint, and what is worth knowing about the rest.
 struct TorchFile {
-  /// In file order; nested dicts and lists are joined by dots. Dense views of the file where that is possible,
-  /// copies otherwise; int16 is widened to int32, bool becomes u8.
+  /// In file order; nested dicts and lists are joined by dots. Dense views of the file where that
+  /// is possible, copies otherwise; int16 is widened to int32, bool becomes u8.
   std::vector<std::pair<std::string, Tensor>> tensors;
-  std::string wrapper;                    // the key it was under: "model", "state_dict", "a.b"; or empty
-  std::vector<std::string> outside;       // tensors beside the state dict (not read): "optimizer.state.0.exp_avg"
+  std::string wrapper;  // the key it was under: "model", "state_dict", "a.b"; or empty
+  std::vector<std::string>
+      outside;  // tensors beside the state dict (not read): "optimizer.state.0.exp_avg"
   std::vector<std::string> placeholders;  // globals that are not data: argparse.Namespace
   std::vector<std::string> classes;       // the checkpoint's own "classes" list, if it has one
 };
@@ -27,11 +28,12 @@ bool looks_like_torch(const uint8_t* bytes, std::size_t size);
 /// Maps the file; see parse_torch.
 TorchFile read_torch(const std::string& path, const std::string& state_dict = "");
 
-/// `state_dict` is the key (dotted for nested ones) of the dict to read; empty: the first of "model",
-/// "state_dict" and their like that holds tensors, else the root. Runs no code. Throws Error (user) naming the
-/// file and the tensor for damaged or hostile files, and for tensors that are not plain dense data. The bytes
-/// must outlive the tensors unless `owner` keeps them.
+/// `state_dict` is the key (dotted for nested ones) of the dict to read; empty: the first of
+/// "model", "state_dict" and their like that holds tensors, else the root. Runs no code. Throws
+/// Error (user) naming the file and the tensor for damaged or hostile files, and for tensors that
+/// are not plain dense data. The bytes must outlive the tensors unless `owner` keeps them.
 TorchFile parse_torch(const uint8_t* bytes, std::size_t size, const std::string& file,
-                      const std::string& state_dict = "", std::shared_ptr<const void> owner = nullptr);
+                      const std::string& state_dict = "",
+                      std::shared_ptr<const void> owner = nullptr);
 
 }  // namespace shiftadd

@@ -19,13 +19,20 @@ struct StorageType {
   bool is_int16;
 };
 constexpr StorageType kStorageTypes[] = {
-    {"FloatStorage", 4, true, DType::kF32, false},   {"DoubleStorage", 8, true, DType::kF64, false},
-    {"HalfStorage", 2, true, DType::kF16, false},    {"BFloat16Storage", 2, true, DType::kBF16, false},
-    {"LongStorage", 8, true, DType::kI64, false},    {"IntStorage", 4, true, DType::kI32, false},
-    {"ShortStorage", 2, true, DType::kI32, true},    {"CharStorage", 1, true, DType::kI8, false},
-    {"ByteStorage", 1, true, DType::kU8, false},     {"BoolStorage", 1, true, DType::kU8, false},
-    {"ComplexFloatStorage", 8, false, {}, false},    {"ComplexDoubleStorage", 16, false, {}, false},
-    {"QInt8Storage", 1, false, {}, false},           {"QUInt8Storage", 1, false, {}, false},
+    {"FloatStorage", 4, true, DType::kF32, false},
+    {"DoubleStorage", 8, true, DType::kF64, false},
+    {"HalfStorage", 2, true, DType::kF16, false},
+    {"BFloat16Storage", 2, true, DType::kBF16, false},
+    {"LongStorage", 8, true, DType::kI64, false},
+    {"IntStorage", 4, true, DType::kI32, false},
+    {"ShortStorage", 2, true, DType::kI32, true},
+    {"CharStorage", 1, true, DType::kI8, false},
+    {"ByteStorage", 1, true, DType::kU8, false},
+    {"BoolStorage", 1, true, DType::kU8, false},
+    {"ComplexFloatStorage", 8, false, {}, false},
+    {"ComplexDoubleStorage", 16, false, {}, false},
+    {"QInt8Storage", 1, false, {}, false},
+    {"QUInt8Storage", 1, false, {}, false},
     {"QInt32Storage", 4, false, {}, false},
 };
 
@@ -35,10 +42,13 @@ bool is_rebuild_tensor(const std::string& global) {
 }
 // Calls that wrap a tensor: arguments (tensor, ...).
 bool is_rebuild_parameter(const std::string& global) {
-  return global == "torch._utils._rebuild_parameter" || global == "torch._utils._rebuild_parameter_with_state";
+  return global == "torch._utils._rebuild_parameter" ||
+         global == "torch._utils._rebuild_parameter_with_state";
 }
 // A plain tensor with Python attributes: arguments (rebuild, torch.Tensor, (its arguments), state).
-bool is_rebuild_from_type(const std::string& global) { return global == "torch._tensor._rebuild_from_type_v2"; }
+bool is_rebuild_from_type(const std::string& global) {
+  return global == "torch._tensor._rebuild_from_type_v2";
+}
 
 const std::string& called(const PickleValue& value) {
   static const std::string kNothing;
@@ -47,9 +57,10 @@ const std::string& called(const PickleValue& value) {
 }
 
 const char* description(const PickleValue& value) {
-  static constexpr const char* kNames[] = {"None",    "a bool", "an integer", "a float",  "an integer above 64 bits",
-                                           "a string", "bytes",  "a tuple",    "a list",   "a set",
-                                           "a dict",   "a name", "an object",  "a persistent id"};
+  static constexpr const char* kNames[] = {
+      "None",     "a bool", "an integer", "a float",        "an integer above 64 bits",
+      "a string", "bytes",  "a tuple",    "a list",         "a set",
+      "a dict",   "a name", "an object",  "a persistent id"};
   return kNames[static_cast<int>(value.kind)];
 }
 
@@ -74,19 +85,29 @@ struct TorchTensors::View {
 };
 
 StorageId storage_id(const PickleValue& value, const std::string& file) {
-  const auto damaged = [&] { return user_error("[torch] ", file, ": a persistent id is not that of a storage"); };
+  const auto damaged = [&] {
+    return user_error("[torch] ", file, ": a persistent id is not that of a storage");
+  };
   if (!value.is(Kind::kPersistent) || !value.items[0]->is(Kind::kTuple)) throw damaged();
   const std::vector<PickleValue*>& id = value.items[0]->items;
-  if (id.size() < 5 || id[0]->text != "storage" || !id[1]->is(Kind::kGlobal) || !id[4]->is(Kind::kInt) ||
-      id[4]->integer < 0 || !(id[2]->is(Kind::kString) || id[2]->is(Kind::kInt)))
+  if (id.size() < 5 || id[0]->text != "storage" || !id[1]->is(Kind::kGlobal) ||
+      !id[4]->is(Kind::kInt) || id[4]->integer < 0 ||
+      !(id[2]->is(Kind::kString) || id[2]->is(Kind::kInt)))
     throw damaged();
   const std::string_view global = id[1]->text;
   StorageId result;
   for (const StorageType& type : kStorageTypes) {
-    const bool known_module = global.starts_with("torch.") && global.ends_with(concat(".", type.name));
+    const bool known_module =
+        global.starts_with("torch.") && global.ends_with(concat(".", type.name));
     if (!known_module) continue;
-    result = {key_text(*id[2]), type.name,     type.element_size, type.is_supported, type.dtype,
-              type.is_int16,    static_cast<uint64_t>(id[4]->integer), 0};
+    result = {key_text(*id[2]),
+              type.name,
+              type.element_size,
+              type.is_supported,
+              type.dtype,
+              type.is_int16,
+              static_cast<uint64_t>(id[4]->integer),
+              0};
   }
   if (!result.type)
     throw user_error("[torch] ", file, ": storage '", key_text(*id[2]), "' has the type ", global,
@@ -136,13 +157,15 @@ TorchTensors::View TorchTensors::view_of(const std::string& name, const PickleVa
   const PickleValue* arguments = call.items[1];
   if (is_rebuild_from_type(called(call))) {
     const std::vector<PickleValue*>& parts = arguments->items;
-    const bool is_plain = parts.size() >= 3 && parts[0]->is(Kind::kGlobal) && is_rebuild_tensor(parts[0]->text) &&
-                          (parts[1]->text == "torch.Tensor" || parts[1]->text == "torch.nn.parameter.Parameter");
+    const bool is_plain =
+        parts.size() >= 3 && parts[0]->is(Kind::kGlobal) && is_rebuild_tensor(parts[0]->text) &&
+        (parts[1]->text == "torch.Tensor" || parts[1]->text == "torch.nn.parameter.Parameter");
     if (!is_plain) throw error("is of a type of its own: expected a plain torch.Tensor");
     arguments = parts[2];
   }
   const std::vector<PickleValue*>& given = arguments->items;
-  if (given.size() < 4) throw error("has ", given.size(), " arguments: expected storage, offset, size and stride");
+  if (given.size() < 4)
+    throw error("has ", given.size(), " arguments: expected storage, offset, size and stride");
   if (!given[0]->is(Kind::kPersistent))
     throw error("depends on ", shown(*given[0]), ", which is not plain data: expected a storage");
   const auto integers = [&](const PickleValue& list, const char* what) {
@@ -159,28 +182,32 @@ TorchTensors::View TorchTensors::view_of(const std::string& name, const PickleVa
 
   View view;
   view.storage = storage_id(*given[0], file_);
-  if (!view.storage.is_supported) throw error("is of the type ", view.storage.type, ", which is not supported");
+  if (!view.storage.is_supported)
+    throw error("is of the type ", view.storage.type, ", which is not supported");
   if (!given[1]->is(Kind::kInt) || given[1]->integer < 0)
     throw error("has ", shown(*given[1]), " as its offset: expected an integer from 0");
   view.shape = integers(*given[2], "size");
   view.stride = integers(*given[3], "stride");
-  if (view.shape.size() != view.stride.size()) throw error("has sizes and strides of different length");
+  if (view.shape.size() != view.stride.size())
+    throw error("has sizes and strides of different length");
   if (view.shape.size() > 64) throw error("has ", view.shape.size(), " dimensions: more than 64");
 
   const auto found = storages_.find(view.storage.key);
-  if (found == storages_.end()) throw error("needs storage '", view.storage.key, "', which the file does not hold");
+  if (found == storages_.end())
+    throw error("needs storage '", view.storage.key, "', which the file does not hold");
   const uint64_t held = found->second.size / view.storage.element_size;
   if (view.storage.elements > held)
-    throw error("needs storage '", view.storage.key, "' of ", view.storage.elements, " elements, the file holds ",
-                held);
+    throw error("needs storage '", view.storage.key, "' of ", view.storage.elements,
+                " elements, the file holds ", held);
 
   // The furthest element is offset + sum of (size - 1) * stride.
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   int64_t last = given[1]->integer, dense = 1;
   view.count = 1;
   view.is_dense = true;
-  bool overflows = view.storage.view_offset > kMost ||
-                   __builtin_add_overflow(last, static_cast<int64_t>(view.storage.view_offset), &last);
+  bool overflows =
+      view.storage.view_offset > kMost ||
+      __builtin_add_overflow(last, static_cast<int64_t>(view.storage.view_offset), &last);
   const int64_t first = last;
   for (std::size_t axis = view.shape.size(); axis-- > 0 && !overflows;) {
     const int64_t extent = view.shape[axis], stride = view.stride[axis];
@@ -201,8 +228,8 @@ TorchTensors::View TorchTensors::view_of(const std::string& name, const PickleVa
     return view;
   }
   if (overflows || static_cast<uint64_t>(last) >= view.storage.elements)
-    throw error("of size ", view.shape, " and stride ", view.stride, " reaches beyond its storage of ",
-                view.storage.elements, " elements");
+    throw error("of size ", view.shape, " and stride ", view.stride,
+                " reaches beyond its storage of ", view.storage.elements, " elements");
   if (static_cast<uint64_t>(view.count) > view.storage.elements)
     throw error("of size ", view.shape, " is expanded: it has more elements than its storage (",
                 view.storage.elements, "); save a contiguous copy");

@@ -13,13 +13,13 @@ namespace shiftadd {
 /// What a persistent id says: ("storage", torch.FloatStorage, key, location, elements[, view]).
 struct StorageId {
   std::string key;
-  const char* type = nullptr;      // "FloatStorage"
-  std::size_t element_size = 0;    // bytes
-  bool is_supported = false;       // complex and quantised storages can be skipped but not read
-  DType dtype = DType::kF32;       // in the file, unless `is_int16`
-  bool is_int16 = false;           // there is no such Tensor: widened to i32
-  uint64_t elements = 0;           // of the whole storage
-  uint64_t view_offset = 0;        // elements, legacy files only
+  const char* type = nullptr;    // "FloatStorage"
+  std::size_t element_size = 0;  // bytes
+  bool is_supported = false;     // complex and quantised storages can be skipped but not read
+  DType dtype = DType::kF32;     // in the file, unless `is_int16`
+  bool is_int16 = false;         // there is no such Tensor: widened to i32
+  uint64_t elements = 0;         // of the whole storage
+  uint64_t view_offset = 0;      // elements, legacy files only
 };
 
 /// Throws Error (user) when `value` is no storage id.
@@ -31,7 +31,9 @@ class TorchTensors {
   TorchTensors(std::string file, std::size_t file_size, std::shared_ptr<const void> owner)
       : file_(std::move(file)), copy_budget_(4 * file_size), owner_(std::move(owner)) {}
 
-  void add_storage(const std::string& key, const uint8_t* data, std::size_t size) { storages_[key] = {data, size}; }
+  void add_storage(const std::string& key, const uint8_t* data, std::size_t size) {
+    storages_[key] = {data, size};
+  }
 
   /// True for a call of torch._utils._rebuild_tensor_v2 and its like.
   static bool is_tensor(const PickleValue& value);

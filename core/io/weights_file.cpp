@@ -29,9 +29,11 @@ WeightsFile read_weights(const std::string& path, const std::string& state_dict)
     return result;
   }
   if (!looks_like_safetensors(file) && !path.ends_with(".safetensors"))
-    throw user_error(path, ": neither a safetensors file nor a PyTorch checkpoint (", file.size, " bytes)");
+    throw user_error(path, ": neither a safetensors file nor a PyTorch checkpoint (", file.size,
+                     " bytes)");
   if (!state_dict.empty())
-    throw user_error(path, ": is a safetensors file, which has no state dict '", state_dict, "' to choose");
+    throw user_error(path, ": is a safetensors file, which has no state dict '", state_dict,
+                     "' to choose");
   TensorFile tensors = read_safetensors(path);
   result.format = "safetensors";
   result.tensors = std::move(tensors.tensors);

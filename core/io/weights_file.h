@@ -18,8 +18,8 @@ struct WeightsFile {
   std::vector<std::string> outside, placeholders, classes;
 };
 
-/// `state_dict` chooses the entry of a PyTorch checkpoint (see parse_torch) and must be empty for safetensors.
-/// Throws Error (user) naming the file.
+/// `state_dict` chooses the entry of a PyTorch checkpoint (see parse_torch) and must be empty for
+/// safetensors. Throws Error (user) naming the file.
 WeightsFile read_weights(const std::string& path, const std::string& state_dict = "");
 
 }  // namespace shiftadd

@@ -12,7 +12,8 @@ namespace {
 
 constexpr uint32_t kLocalHeader = 0x04034b50, kCentralHeader = 0x02014b50, kEnd = 0x06054b50;
 constexpr uint32_t kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
-constexpr std::size_t kEndSize = 22, kLocatorSize = 20, kEnd64Size = 56, kCentralSize = 46, kLocalSize = 30;
+constexpr std::size_t kEndSize = 22, kLocatorSize = 20, kEnd64Size = 56, kCentralSize = 46,
+                      kLocalSize = 30;
 constexpr std::size_t kLongestComment = 65535;
 
 // Reads little-endian numbers, every one checked against the end of the archive.
@@ -46,7 +47,8 @@ uint64_t find_end(const Archive& zip) {
     const uint64_t last = zip.size - kEndSize;
     const uint64_t first = last > kLongestComment ? last - kLongestComment : 0;
     for (uint64_t at = last + 1; at-- > first;)
-      if (zip.number(at, 4) == kEnd && at + kEndSize + zip.number(at + 20, 2) == zip.size) return at;
+      if (zip.number(at, 4) == kEnd && at + kEndSize + zip.number(at + 20, 2) == zip.size)
+        return at;
   }
   throw zip.error("no end of the zip directory (cut short?)");
 }
@@ -70,7 +72,8 @@ struct Member {
   uint64_t packed, unpacked, local;
 };
 
-// Sizes above 4 GiB stand in the extra field with id 1, in this order, each only where its 32 bits are full.
+// Sizes above 4 GiB stand in the extra field with id 1, in this order, each only where its 32 bits
+// are full.
 void read_zip64_sizes(const Archive& zip, uint64_t extra, uint64_t length, Member& member) {
   for (uint64_t at = extra; at + 4 <= extra + length;) {
     const uint64_t id = zip.number(at, 2), end = at + 4 + zip.number(at + 2, 2);
@@ -87,17 +90,20 @@ void read_zip64_sizes(const Archive& zip, uint64_t extra, uint64_t length, Membe
   }
 }
 
-// Where the member's data starts: the local header repeats the name and has an extra field of its own.
+// Where the member's data starts: the local header repeats the name and has an extra field of its
+// own.
 uint64_t data_start(const Archive& zip, uint64_t local, const std::string& name) {
   zip.need(local, kLocalSize);
-  if (zip.number(local, 4) != kLocalHeader) throw zip.error("entry '", name, "' has no local header");
+  if (zip.number(local, 4) != kLocalHeader)
+    throw zip.error("entry '", name, "' has no local header");
   return local + kLocalSize + zip.number(local + 26, 2) + zip.number(local + 28, 2);
 }
 
 }  // namespace
 
 bool looks_like_zip(const uint8_t* bytes, std::size_t size) {
-  return size >= 4 && (std::memcmp(bytes, "PK\3\4", 4) == 0 || std::memcmp(bytes, "PK\5\6", 4) == 0);
+  return size >= 4 &&
+         (std::memcmp(bytes, "PK\3\4", 4) == 0 || std::memcmp(bytes, "PK\5\6", 4) == 0);
 }
 
 std::vector<ZipEntry> read_zip(const uint8_t* bytes, std::size_t size, const std::string& file) {
@@ -108,7 +114,8 @@ std::vector<ZipEntry> read_zip(const uint8_t* bytes, std::size_t size, const std
   uint64_t at = directory.offset;
   for (uint64_t i = 0; i < directory.entries; ++i) {
     zip.need(at, kCentralSize);
-    if (zip.number(at, 4) != kCentralHeader) throw zip.error("the zip directory is damaged at entry ", i);
+    if (zip.number(at, 4) != kCentralHeader)
+      throw zip.error("the zip directory is damaged at entry ", i);
     const uint64_t flags = zip.number(at + 8, 2), method = zip.number(at + 10, 2);
     const uint64_t name_length = zip.number(at + 28, 2), extra_length = zip.number(at + 30, 2);
     Member member{zip.number(at + 20, 4), zip.number(at + 24, 4), zip.number(at + 42, 4)};

@@ -19,7 +19,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-std::optional<std::size_t> column_of(const std::vector<std::string>& header, const std::string& name) {
+std::optional<std::size_t> column_of(const std::vector<std::string>& header,
+                                     const std::string& name) {
   const auto found = std::find(header.begin(), header.end(), name);
   if (found == header.end()) return std::nullopt;
   return static_cast<std::size_t>(found - header.begin());
@@ -36,7 +37,8 @@ std::vector<std::string> read_class_names(const std::string& path) {
   const bool is_table = lines[0].find('\t') != std::string::npos;
   if (!is_table) {
     for (std::size_t i = 0; i < lines.size(); ++i)
-      if (lines[i].empty()) throw user_error(path, ": line ", i + 1, " is empty: expected a class name");
+      if (lines[i].empty())
+        throw user_error(path, ": line ", i + 1, " is empty: expected a class name");
     return lines;
   }
 
@@ -50,10 +52,11 @@ std::vector<std::string> read_class_names(const std::string& path) {
   for (std::size_t i = has_header ? 1 : 0; i < lines.size(); ++i) {
     const std::vector<std::string> cells = split(lines[i], '\t');
     if (cells.size() != header.size() || cells[wanted].empty())
-      throw user_error(path, ": line ", i + 1, " has ", cells.size(), " columns: expected ", header.size(),
-                       " with a name in column ", wanted + 1);
+      throw user_error(path, ": line ", i + 1, " has ", cells.size(), " columns: expected ",
+                       header.size(), " with a name in column ", wanted + 1);
     if (index && cells[*index] != std::to_string(names.size()))
-      throw user_error(path, ": line ", i + 1, " has index ", cells[*index], ": expected ", names.size());
+      throw user_error(path, ": line ", i + 1, " has index ", cells[*index], ": expected ",
+                       names.size());
     names.push_back(cells[wanted]);
   }
   if (names.empty()) throw user_error(path, ": holds no class names");

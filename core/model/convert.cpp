@@ -17,7 +17,8 @@ struct Candidate {
 };
 
 bool is_floating(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kF16 || dtype == DType::kBF16;
+  return dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kF16 ||
+         dtype == DType::kBF16;
 }
 
 // Equal but for dimensions of 1: (65, 128) and (1, 65, 128).
@@ -29,9 +30,10 @@ bool differs_in_ones_only(const Shape& a, const Shape& b) {
   return squeezed(a) == squeezed(b);
 }
 
-// The prefix under which most parameters are found: "", "module.", "model.encoder." ...; the shortest of equals,
-// so that copies such as "ema." never win over the weights themselves.
-std::string common_prefix(const std::vector<Candidate>& candidates, const std::vector<ParameterInfo>& parameters) {
+// The prefix under which most parameters are found: "", "module.", "model.encoder." ...; the
+// shortest of equals, so that copies such as "ema." never win over the weights themselves.
+std::string common_prefix(const std::vector<Candidate>& candidates,
+                          const std::vector<ParameterInfo>& parameters) {
   constexpr std::size_t kLongest = 512;  // of a name: the search is quadratic in it
   std::unordered_set<std::string> known;
   for (const ParameterInfo& parameter : parameters) known.insert(parameter.name);
@@ -53,8 +55,8 @@ std::string common_prefix(const std::vector<Candidate>& candidates, const std::v
   return best;
 }
 
-// "blocks.7.attn..." of a network with fewer blocks, or a part of a block the network does not have: without it
-// the network would compute something else.
+// "blocks.7.attn..." of a network with fewer blocks, or a part of a block the network does not
+// have: without it the network would compute something else.
 bool belongs_to_a_block(const std::string& name) { return name.starts_with("blocks."); }
 
 const char* unused_note(const Candidate& candidate) {
@@ -62,14 +64,15 @@ const char* unused_note(const Candidate& candidate) {
     const char* part;
     const char* note;
   };
-  static constexpr Known kKnown[] = {{"head_dist", "the distillation head is not used at inference"},
-                                     {"dist_token", "the distillation token is not used"},
-                                     {"pre_logits", "not part of the network"},
-                                     {"num_batches_tracked", "a counter"},
-                                     {"position_ids", "a constant"},
-                                     {"mask_token", "for pretraining only"},
-                                     {"optimizer.", "optimizer state"},
-                                     {"ema.", "a moving average of the weights"}};
+  static constexpr Known kKnown[] = {
+      {"head_dist", "the distillation head is not used at inference"},
+      {"dist_token", "the distillation token is not used"},
+      {"pre_logits", "not part of the network"},
+      {"num_batches_tracked", "a counter"},
+      {"position_ids", "a constant"},
+      {"mask_token", "for pretraining only"},
+      {"optimizer.", "optimizer state"},
+      {"ema.", "a moving average of the weights"}};
   if (candidate.ignored) return "ignored by a mapping rule";
   for (const Known& known : kKnown)
     if (candidate.name.find(known.part) != std::string::npos) return known.note;
@@ -93,8 +96,9 @@ const char* name_of(TensorStatus status) {
 }
 
 std::size_t Conversion::count(TensorStatus status) const {
-  return static_cast<std::size_t>(std::count_if(report.begin(), report.end(),
-                                                [&](const TensorReport& entry) { return entry.status == status; }));
+  return static_cast<std::size_t>(
+      std::count_if(report.begin(), report.end(),
+                    [&](const TensorReport& entry) { return entry.status == status; }));
 }
 
 Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map) {
@@ -109,27 +113,36 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const
   std::unordered_map<std::string, Candidate*> by_name;
   for (Candidate& candidate : candidates) {
     if (candidate.ignored) continue;
-    if (candidate.name.starts_with(result.prefix)) candidate.name.erase(0, result.prefix.size());
-    else if (!result.prefix.empty()) continue;  // beside the network
+    if (candidate.name.starts_with(result.prefix))
+      candidate.name.erase(0, result.prefix.size());
+    else if (!result.prefix.empty())
+      continue;  // beside the network
     const auto [other, is_new] = by_name.emplace(candidate.name, &candidate);
     if (!is_new)
-      result.problems.push_back(concat(other->second->source, " and ", candidate.source, " both become ",
-                                       candidate.name, ": change the mapping"));
+      result.problems.push_back(concat(other->second->source, " and ", candidate.source,
+                                       " both become ", candidate.name, ": change the mapping"));
   }
 
   for (const ParameterInfo& parameter : parameters) {
     const auto found = by_name.find(parameter.name);
     if (found == by_name.end()) {
-      result.report.push_back({TensorStatus::kMissing, parameter.name, "", parameter.shape, {}, ""});
-      result.problems.push_back(concat(parameter.name, " is missing: expected shape ", parameter.shape));
+      result.report.push_back(
+          {TensorStatus::kMissing, parameter.name, "", parameter.shape, {}, ""});
+      result.problems.push_back(
+          concat(parameter.name, " is missing: expected shape ", parameter.shape));
       continue;
     }
     Candidate& candidate = *found->second;
     candidate.is_used = true;
     const Tensor& tensor = *candidate.tensor;
     const bool same_shape = tensor.shape() == parameter.shape;
-    TensorReport entry{candidate.source == parameter.name ? TensorStatus::kUsed : TensorStatus::kRenamed,
-                       parameter.name, candidate.source, parameter.shape, tensor.shape(), ""};
+    TensorReport entry{
+        candidate.source == parameter.name ? TensorStatus::kUsed : TensorStatus::kRenamed,
+        parameter.name,
+        candidate.source,
+        parameter.shape,
+        tensor.shape(),
+        ""};
     const std::string what = candidate.source == parameter.name
                                  ? parameter.name
                                  : concat(candidate.source, " (", parameter.name, ")");
@@ -138,7 +151,8 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const
       result.problems.push_back(concat(what, " has ", entry.note));
     } else if (!same_shape && !differs_in_ones_only(tensor.shape(), parameter.shape)) {
       entry.note = "wrong shape";
-      result.problems.push_back(concat(what, " has shape ", tensor.shape(), ": expected ", parameter.shape));
+      result.problems.push_back(
+          concat(what, " has shape ", tensor.shape(), ": expected ", parameter.shape));
     } else {
       if (!same_shape) entry.status = TensorStatus::kReshaped;
       result.weights.emplace_back(parameter.name, tensor.reshape(parameter.shape));
@@ -148,11 +162,13 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const
 
   for (const Candidate& candidate : candidates) {
     if (candidate.is_used) continue;
-    result.report.push_back({TensorStatus::kUnused, candidate.name, candidate.source, candidate.tensor->shape(),
-                             candidate.tensor->shape(), unused_note(candidate)});
+    result.report.push_back({TensorStatus::kUnused, candidate.name, candidate.source,
+                             candidate.tensor->shape(), candidate.tensor->shape(),
+                             unused_note(candidate)});
     if (belongs_to_a_block(candidate.name) && !candidate.ignored)
-      result.problems.push_back(concat(candidate.source, candidate.tensor->shape(), " has no place in '", spec.name,
-                                       "' of depth ", spec.depth, ": another architecture?"));
+      result.problems.push_back(concat(candidate.source, candidate.tensor->shape(),
+                                       " has no place in '", spec.name, "' of depth ", spec.depth,
+                                       ": another architecture?"));
   }
   for (const std::string& name : file.outside)
     result.report.push_back({TensorStatus::kUnused, name, name, {}, {}, "beside the state dict"});

@@ -7,17 +7,20 @@
 namespace shiftadd {
 namespace {
 
-constexpr TensorStatus kStatuses[] = {TensorStatus::kUsed, TensorStatus::kRenamed, TensorStatus::kReshaped,
-                                      TensorStatus::kMissing, TensorStatus::kUnused};
+constexpr TensorStatus kStatuses[] = {TensorStatus::kUsed, TensorStatus::kRenamed,
+                                      TensorStatus::kReshaped, TensorStatus::kMissing,
+                                      TensorStatus::kUnused};
 
 }  // namespace
 
 std::string report_text(const Conversion& conversion) {
   std::ostringstream out;
   for (const TensorReport& entry : conversion.report) {
-    out << std::left << std::setw(9) << name_of(entry.status) << ' ' << entry.name << ' ' << entry.shape;
+    out << std::left << std::setw(9) << name_of(entry.status) << ' ' << entry.name << ' '
+        << entry.shape;
     if (!entry.source.empty() && entry.source != entry.name) out << " <- " << entry.source;
-    if (!entry.source.empty() && entry.source_shape != entry.shape) out << ' ' << entry.source_shape;
+    if (!entry.source.empty() && entry.source_shape != entry.shape)
+      out << ' ' << entry.source_shape;
     if (!entry.note.empty()) out << ": " << entry.note;
     out << '\n';
   }
@@ -42,7 +45,10 @@ nlohmann::ordered_json report_json(const Conversion& conversion) {
   }
   nlohmann::ordered_json counts;
   for (TensorStatus status : kStatuses) counts[name_of(status)] = conversion.count(status);
-  return {{"prefix", conversion.prefix}, {"counts", counts}, {"problems", conversion.problems}, {"tensors", tensors}};
+  return {{"prefix", conversion.prefix},
+          {"counts", counts},
+          {"problems", conversion.problems},
+          {"tensors", tensors}};
 }
 
 }  // namespace shiftadd

@@ -34,12 +34,14 @@ std::vector<std::string> classes_of(const nlohmann::json& json, int64_t expected
     classes.push_back(name.get<std::string>());
   }
   if (!classes.empty() && static_cast<int64_t>(classes.size()) != expected)
-    throw user_error("shiftadd.classes has ", classes.size(), " names, the network ", expected, " classes");
+    throw user_error("shiftadd.classes has ", classes.size(), " names, the network ", expected,
+                     " classes");
   return classes;
 }
 
 bool is_floating(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kF16 || dtype == DType::kBF16;
+  return dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kF16 ||
+         dtype == DType::kBF16;
 }
 
 // The parameters of `spec` in order; throws Error listing each that is missing or does not fit.
@@ -58,39 +60,43 @@ std::vector<std::pair<std::string, Tensor>> select_weights(
     if (found == by_name.end()) {
       problem(concat(parameter.name, " is missing: expected shape ", parameter.shape));
     } else if (found->second->shape() != parameter.shape) {
-      problem(concat(parameter.name, " has shape ", found->second->shape(), ": expected ", parameter.shape));
+      problem(concat(parameter.name, " has shape ", found->second->shape(), ": expected ",
+                     parameter.shape));
     } else if (!is_floating(found->second->dtype())) {
-      problem(concat(parameter.name, " has dtype ", found->second->dtype(), ": expected a floating one"));
+      problem(concat(parameter.name, " has dtype ", found->second->dtype(),
+                     ": expected a floating one"));
     } else {
       weights.emplace_back(parameter.name, *found->second);
     }
   }
-  if (count > kMostProblemsShown) problems += concat("\n  and ", count - kMostProblemsShown, " more");
+  if (count > kMostProblemsShown)
+    problems += concat("\n  and ", count - kMostProblemsShown, " more");
   if (count)
-    throw user_error("the weights do not fit the architecture '", spec.name, "' (width ", spec.width, ", depth ",
-                     spec.depth, ", image ", spec.image_size, ", patch ", spec.patch_size, ", ", spec.classes,
-                     " classes):", problems);
+    throw user_error("the weights do not fit the architecture '", spec.name, "' (width ",
+                     spec.width, ", depth ", spec.depth, ", image ", spec.image_size, ", patch ",
+                     spec.patch_size, ", ", spec.classes, " classes):", problems);
   return weights;
 }
 
 ModelFile model_from(const TensorFile& file) {
   const auto format = file.metadata.find("shiftadd.format");
   if (format == file.metadata.end() || !file.metadata.contains("shiftadd.model"))
-    throw user_error("holds no shiftadd.model: not a model file of this program; convert it with "
-                     "shiftadd-convert IN --arch NAME --out MODEL.safetensors");
+    throw user_error(
+        "holds no shiftadd.model: not a model file of this program; convert it with "
+        "shiftadd-convert IN --arch NAME --out MODEL.safetensors");
   if (format->second != kFormat)
-    throw user_error("has format '", format->second.substr(0, 40), "', this program reads '", kFormat,
-                     "': it was written by a newer version");
+    throw user_error("has format '", format->second.substr(0, 40), "', this program reads '",
+                     kFormat, "': it was written by a newer version");
   ModelFile model;
   model.spec = spec_from_json(metadata_json(file, "shiftadd.model"));
   model.classes = classes_of(metadata_json(file, "shiftadd.classes"), model.spec.classes);
   const nlohmann::json preprocess = metadata_json(file, "shiftadd.preprocess");
   if (!preprocess.is_null()) model.preprocess = preprocess_from_json(preprocess);
-  // Every parameter takes room in the file: a spec that asks for more blocks than there are tensors is not
-  // worth a list of its parameters.
+  // Every parameter takes room in the file: a spec that asks for more blocks than there are tensors
+  // is not worth a list of its parameters.
   if (model.spec.depth > static_cast<int64_t>(file.tensors.size()))
-    throw user_error("shiftadd.model has depth ", model.spec.depth, ", the file only ", file.tensors.size(),
-                     " tensors");
+    throw user_error("shiftadd.model has depth ", model.spec.depth, ", the file only ",
+                     file.tensors.size(), " tensors");
   model.weights = select_weights(model.spec, file.tensors);
   return model;
 }
@@ -126,8 +132,8 @@ std::map<std::string, std::string> metadata_of(const ModelFile& model) {
     return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   };
   if (!model.classes.empty() && static_cast<int64_t>(model.classes.size()) != model.spec.classes)
-    throw user_error("[model] ", model.classes.size(), " class names for a network of ", model.spec.classes,
-                     " classes");
+    throw user_error("[model] ", model.classes.size(), " class names for a network of ",
+                     model.spec.classes, " classes");
   return {{"shiftadd.format", kFormat},
           {"shiftadd.model", text(to_json(model.spec))},
           {"shiftadd.classes", text(model.classes)},

@@ -10,19 +10,20 @@
 
 namespace shiftadd {
 
-/// Weights under their published names (float32 in memory), architecture, class names, preprocessing.
-/// In the file's metadata: "shiftadd.format" ("1"), "shiftadd.model" (ModelSpec as JSON), "shiftadd.classes"
-/// (JSON array), "shiftadd.preprocess" (JSON). Training checkpoints carry the same keys and further
-/// tensors under "optimizer.", "ema." and so on, which load_model ignores.
+/// Weights under their published names (float32 in memory), architecture, class names,
+/// preprocessing. In the file's metadata: "shiftadd.format" ("1"), "shiftadd.model" (ModelSpec as
+/// JSON), "shiftadd.classes" (JSON array), "shiftadd.preprocess" (JSON). Training checkpoints carry
+/// the same keys and further tensors under "optimizer.", "ema." and so on, which load_model
+/// ignores.
 struct ModelFile {
   ModelSpec spec;
   Preprocess preprocess;
-  std::vector<std::string> classes;                      // size spec.classes, or empty: unnamed
-  std::vector<std::pair<std::string, Tensor>> weights;   // in the order of parameters_of(spec)
+  std::vector<std::string> classes;                     // size spec.classes, or empty: unnamed
+  std::vector<std::pair<std::string, Tensor>> weights;  // in the order of parameters_of(spec)
 };
 
-/// Throws Error naming what is missing or has another shape: the file, the tensor, both shapes; a file
-/// without shiftadd.model says to run shiftadd-convert.
+/// Throws Error naming what is missing or has another shape: the file, the tensor, both shapes; a
+/// file without shiftadd.model says to run shiftadd-convert.
 ModelFile load_model(const std::string& path);
 void save_model(const std::string& path, const ModelFile& model);
 /// The metadata entries for `model`, for files that hold more than a model (checkpoints).

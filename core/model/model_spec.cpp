@@ -11,8 +11,8 @@
 namespace shiftadd {
 namespace {
 
-ModelSpec vit(std::string name, int64_t image, int64_t patch, int64_t width, int64_t depth, int64_t heads,
-              int64_t classes) {
+ModelSpec vit(std::string name, int64_t image, int64_t patch, int64_t width, int64_t depth,
+              int64_t heads, int64_t classes) {
   ModelSpec spec;
   spec.name = std::move(name);
   spec.image_size = image;
@@ -46,10 +46,14 @@ struct IntegerKey {
   int64_t ModelSpec::*member;
 };
 constexpr IntegerKey kIntegerKeys[] = {
-    {"image_size", &ModelSpec::image_size}, {"patch_size", &ModelSpec::patch_size},
-    {"in_channels", &ModelSpec::in_channels}, {"width", &ModelSpec::width},
-    {"depth", &ModelSpec::depth}, {"heads", &ModelSpec::heads},
-    {"mlp_hidden", &ModelSpec::mlp_hidden}, {"classes", &ModelSpec::classes},
+    {"image_size", &ModelSpec::image_size},
+    {"patch_size", &ModelSpec::patch_size},
+    {"in_channels", &ModelSpec::in_channels},
+    {"width", &ModelSpec::width},
+    {"depth", &ModelSpec::depth},
+    {"heads", &ModelSpec::heads},
+    {"mlp_hidden", &ModelSpec::mlp_hidden},
+    {"classes", &ModelSpec::classes},
 };
 
 }  // namespace
@@ -65,8 +69,8 @@ ModelSpec named_spec(const std::string& name) {
     if (spec.name == name) return spec;
   std::string known;
   for (const std::string& each : spec_names()) known += (known.empty() ? "" : ", ") + each;
-  throw user_error("[model] unknown architecture '", name, "'", did_you_mean(name, spec_names()), " Known: ", known,
-                   "; or give a JSON file");
+  throw user_error("[model] unknown architecture '", name, "'", did_you_mean(name, spec_names()),
+                   " Known: ", known, "; or give a JSON file");
 }
 
 void validate(const ModelSpec& spec) {
@@ -78,17 +82,21 @@ void validate(const ModelSpec& spec) {
   if (spec.width % spec.heads)
     throw user_error("[model] width ", spec.width, " is not divisible by heads ", spec.heads);
   if (spec.image_size % spec.patch_size)
-    throw user_error("[model] image_size ", spec.image_size, " is not divisible by patch_size ", spec.patch_size);
+    throw user_error("[model] image_size ", spec.image_size, " is not divisible by patch_size ",
+                     spec.patch_size);
   if (!(spec.norm_eps > 0 && spec.norm_eps < 1))
-    throw user_error("[model] norm_eps is ", spec.norm_eps, ": expected a number above 0 and below 1");
+    throw user_error("[model] norm_eps is ", spec.norm_eps,
+                     ": expected a number above 0 and below 1");
   // Bounds the memory a spec from a foreign file can ask for.
-  const double parameters = static_cast<double>(spec.depth) *
-                                (4.0 * spec.width * spec.width + 2.0 * spec.width * spec.mlp_hidden) +
-                            static_cast<double>(spec.tokens()) * spec.width +
-                            static_cast<double>(spec.classes) * spec.width +
-                            static_cast<double>(spec.in_channels) * spec.patch_size * spec.patch_size * spec.width;
+  const double parameters =
+      static_cast<double>(spec.depth) *
+          (4.0 * spec.width * spec.width + 2.0 * spec.width * spec.mlp_hidden) +
+      static_cast<double>(spec.tokens()) * spec.width +
+      static_cast<double>(spec.classes) * spec.width +
+      static_cast<double>(spec.in_channels) * spec.patch_size * spec.patch_size * spec.width;
   if (parameters > 2e10)
-    throw user_error("[model] the network would have ", parameters, " parameters: more than 2e10 are not supported");
+    throw user_error("[model] the network would have ", parameters,
+                     " parameters: more than 2e10 are not supported");
 }
 
 std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
@@ -120,7 +128,8 @@ std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
 ModelSpec spec_from_json(const nlohmann::json& json) {
   if (!json.is_object()) throw user_error("[model] expected a JSON object, got ", json.type_name());
   const auto text = [&](const char* key) {
-    if (!json.at(key).is_string()) throw user_error("[model] ", key, ": expected a string, got ", json.at(key).dump());
+    if (!json.at(key).is_string())
+      throw user_error("[model] ", key, ": expected a string, got ", json.at(key).dump());
     return json.at(key).get<std::string>();
   };
   ModelSpec spec;
@@ -136,7 +145,8 @@ ModelSpec spec_from_json(const nlohmann::json& json) {
   for (const auto& [key, member] : kIntegerKeys) {
     if (!json.contains(key)) continue;
     const auto& value = json.at(key);
-    if (!value.is_number_integer()) throw user_error("[model] ", key, ": expected a whole number, got ", value.dump());
+    if (!value.is_number_integer())
+      throw user_error("[model] ", key, ": expected a whole number, got ", value.dump());
     spec.*member = value.get<int64_t>();
   }
   if (json.contains("norm_eps")) {
@@ -156,8 +166,10 @@ nlohmann::json to_json(const ModelSpec& spec) {
 
 ModelSpec load_spec(const std::string& name_or_path) {
   const auto names = spec_names();
-  if (std::find(names.begin(), names.end(), name_or_path) != names.end()) return named_spec(name_or_path);
-  if (name_or_path.find('/') == std::string::npos && !name_or_path.ends_with(".json")) return named_spec(name_or_path);
+  if (std::find(names.begin(), names.end(), name_or_path) != names.end())
+    return named_spec(name_or_path);
+  if (name_or_path.find('/') == std::string::npos && !name_or_path.ends_with(".json"))
+    return named_spec(name_or_path);
   const std::string content = read_text(name_or_path);
   try {
     return spec_from_json(nlohmann::json::parse(content));
@@ -180,7 +192,8 @@ MacCount count_macs(const ModelSpec& s) {
 
 int64_t count_parameters(const ModelSpec& spec) {
   int64_t total = 0;
-  for (const ParameterInfo& parameter : parameters_of(spec)) total += element_count(parameter.shape);
+  for (const ParameterInfo& parameter : parameters_of(spec))
+    total += element_count(parameter.shape);
   return total;
 }
 

@@ -10,9 +10,9 @@
 
 namespace shiftadd {
 
-/// A plain pre-norm vision transformer (ViT, DeiT): convolutional patch embedding (kernel = stride =
-/// patch), class token first, learned positions added to all tokens, `depth` blocks
-/// x += attn(norm1 x), x += mlp(norm2 x), final norm, head on the class token.
+/// A plain pre-norm vision transformer (ViT, DeiT): convolutional patch embedding (kernel = stride
+/// = patch), class token first, learned positions added to all tokens, `depth` blocks x +=
+/// attn(norm1 x), x += mlp(norm2 x), final norm, head on the class token.
 struct ModelSpec {
   std::string name;  // "deit_tiny_patch16_224", or any name for a custom network
   int64_t image_size = 224, patch_size = 16, in_channels = 3;
@@ -27,21 +27,23 @@ struct ModelSpec {
   bool operator==(const ModelSpec&) const = default;
 };
 
-/// Every parameter's published (timm) name and shape in order, e.g. ("blocks.0.attn.qkv.weight", (576, 192)).
+/// Every parameter's published (timm) name and shape in order, e.g. ("blocks.0.attn.qkv.weight",
+/// (576, 192)).
 struct ParameterInfo {
   std::string name;
   Shape shape;
 };
 std::vector<ParameterInfo> parameters_of(const ModelSpec& spec);
 
-/// Names: deit_{tiny,small,base}_patch16_224, vit_{tiny,small,base}_patch16_224, vit_micro (the golden
-/// network), vit_cifar. Throws Error naming the nearest known name.
+/// Names: deit_{tiny,small,base}_patch16_224, vit_{tiny,small,base}_patch16_224, vit_micro (the
+/// golden network), vit_cifar. Throws Error naming the nearest known name.
 ModelSpec named_spec(const std::string& name);
 std::vector<std::string> spec_names();
 
-/// {"family": "vit", "name": ..., "image_size": ..., ...}; absent keys take the defaults above, or those
-/// of "base": NAME. Throws Error for an unknown key (with the nearest valid one), a wrong type, or a
-/// network that cannot exist (width not divisible by heads, image not divisible by patch, sizes < 1).
+/// {"family": "vit", "name": ..., "image_size": ..., ...}; absent keys take the defaults above, or
+/// those of "base": NAME. Throws Error for an unknown key (with the nearest valid one), a wrong
+/// type, or a network that cannot exist (width not divisible by heads, image not divisible by
+/// patch, sizes < 1).
 ModelSpec spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const ModelSpec& spec);
 /// A known name, or a path to a JSON file.

@@ -32,7 +32,8 @@ std::vector<NameMap::Piece> NameMap::parse(const std::string& pattern, const std
     if (close == std::string::npos || close == open + 1)
       throw user_error(where, ": '", pattern, "' has a '{' without a name and '}'");
     if (++placeholders > kMostPlaceholders)
-      throw user_error(where, ": '", pattern, "' has more than ", kMostPlaceholders, " placeholders");
+      throw user_error(where, ": '", pattern, "' has more than ", kMostPlaceholders,
+                       " placeholders");
     pieces.push_back({pattern.substr(open + 1, close - open - 1), true});
     at = close + 1;
   }
@@ -45,17 +46,20 @@ NameMap NameMap::from_json(const nlohmann::json& json, const std::string& file) 
     throw user_error(file, ": expected {\"rules\": [{\"from\": ..., \"to\": ...}, ...]}");
   for (const auto& [key, value] : json.items())
     if (key != "rules" && key != "description")
-      throw user_error(file, ": unknown key '", key, "'", did_you_mean(key, {"rules", "description"}));
+      throw user_error(file, ": unknown key '", key, "'",
+                       did_you_mean(key, {"rules", "description"}));
   NameMap map;
   for (std::size_t i = 0; i < json.at("rules").size(); ++i) {
     const auto& entry = json.at("rules")[i];
     const std::string where = concat(file, ": rules[", i, "]");
     if (!entry.is_object()) throw user_error(where, ": expected an object");
     for (const auto& [key, value] : entry.items()) {
-      if (key == "ignore" ? !value.is_boolean() : (key == "from" || key == "to") && !value.is_string())
+      if (key == "ignore" ? !value.is_boolean()
+                          : (key == "from" || key == "to") && !value.is_string())
         throw user_error(where, ".", key, ": wrong type");
       if (key != "from" && key != "to" && key != "ignore")
-        throw user_error(where, ": unknown key '", key, "'", did_you_mean(key, {"from", "to", "ignore"}));
+        throw user_error(where, ": unknown key '", key, "'",
+                         did_you_mean(key, {"from", "to", "ignore"}));
     }
     Rule rule;
     rule.ignored = entry.value("ignore", false);
@@ -64,9 +68,10 @@ NameMap NameMap::from_json(const nlohmann::json& json, const std::string& file) 
     rule.from = parse(entry.at("from").get<std::string>(), where + ".from");
     if (!rule.ignored) rule.to = parse(entry.at("to").get<std::string>(), where + ".to");
     for (const Piece& piece : rule.to) {
-      const bool known = !piece.is_placeholder || std::any_of(rule.from.begin(), rule.from.end(), [&](const Piece& p) {
-        return p.is_placeholder && p.text == piece.text;
-      });
+      const bool known = !piece.is_placeholder ||
+                         std::any_of(rule.from.begin(), rule.from.end(), [&](const Piece& p) {
+                           return p.is_placeholder && p.text == piece.text;
+                         });
       if (!known) throw user_error(where, ".to: {", piece.text, "} does not occur in \"from\"");
     }
     map.rules_.push_back(std::move(rule));
@@ -83,7 +88,8 @@ NameMap NameMap::load(const std::string& path) {
   }
 }
 
-// The text each piece of `from` stands for. A placeholder that occurs twice must stand for the same text.
+// The text each piece of `from` stands for. A placeholder that occurs twice must stand for the same
+// text.
 std::optional<std::vector<std::string>> NameMap::match(const Rule& rule, const std::string& name) {
   std::vector<std::string> found(rule.from.size());
   const auto fits = [&](auto&& self, std::size_t piece, std::size_t at) -> bool {
@@ -91,7 +97,8 @@ std::optional<std::vector<std::string>> NameMap::match(const Rule& rule, const s
     const Piece& wanted = rule.from[piece];
     if (!wanted.is_placeholder) {
       found[piece] = wanted.text;
-      return name.compare(at, wanted.text.size(), wanted.text) == 0 && self(self, piece + 1, at + wanted.text.size());
+      return name.compare(at, wanted.text.size(), wanted.text) == 0 &&
+             self(self, piece + 1, at + wanted.text.size());
     }
     const bool digits = is_upper(wanted.text);
     for (std::size_t end = at + 1; end <= name.size(); ++end) {
@@ -99,7 +106,8 @@ std::optional<std::vector<std::string>> NameMap::match(const Rule& rule, const s
       found[piece] = name.substr(at, end - at);
       bool same = true;
       for (std::size_t i = 0; i < piece; ++i)
-        same = same && !(rule.from[i].is_placeholder && rule.from[i].text == wanted.text && found[i] != found[piece]);
+        same = same && !(rule.from[i].is_placeholder && rule.from[i].text == wanted.text &&
+                         found[i] != found[piece]);
       if (same && self(self, piece + 1, end)) return true;
     }
     return false;

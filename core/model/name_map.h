@@ -10,9 +10,9 @@ namespace shiftadd {
 
 /// {"rules": [{"from": "transformer.{N}.mlp.0.{part}", "to": "blocks.{N}.mlp.fc1.{part}"},
 ///            {"from": "aux_head.{rest}", "ignore": true}]}
-/// A rule holds for a whole name. A placeholder in capitals, {N}, stands for digits; any other, {part}, for one
-/// or more characters. "to" may use the placeholders of its "from". The first rule that fits counts; a name
-/// that no rule fits stays as it is.
+/// A rule holds for a whole name. A placeholder in capitals, {N}, stands for digits; any other,
+/// {part}, for one or more characters. "to" may use the placeholders of its "from". The first rule
+/// that fits counts; a name that no rule fits stays as it is.
 class NameMap {
  public:
   struct Result {

@@ -18,8 +18,9 @@ constexpr const char* kInterpolationNames[] = {"bilinear", "bicubic"};
 
 void read_channels(const nlohmann::json& json, const char* key, std::array<float, 3>& out) {
   const auto& value = json.at(key);
-  const bool good = value.is_array() && value.size() == 3 &&
-                    std::all_of(value.begin(), value.end(), [](const auto& v) { return v.is_number(); });
+  const bool good =
+      value.is_array() && value.size() == 3 &&
+      std::all_of(value.begin(), value.end(), [](const auto& v) { return v.is_number(); });
   if (!good) throw user_error("[preprocess] ", key, ": expected three numbers, got ", value.dump());
   for (int i = 0; i < 3; ++i) out[i] = value[i].get<float>();
 }
@@ -49,7 +50,8 @@ nlohmann::json to_json(const Preprocess& p) {
 Preprocess preprocess_from_json(const nlohmann::json& json) {
   static const std::vector<std::string> keys = {"resize", "crop", "interpolation",
                                                 "mean",   "std",  "exif_orientation"};
-  if (!json.is_object()) throw user_error("[preprocess] expected a JSON object, got ", json.type_name());
+  if (!json.is_object())
+    throw user_error("[preprocess] expected a JSON object, got ", json.type_name());
   for (const auto& [key, value] : json.items())
     if (std::find(keys.begin(), keys.end(), key) == keys.end())
       throw user_error("[preprocess] unknown key '", key, "'", did_you_mean(key, keys));
@@ -58,16 +60,21 @@ Preprocess preprocess_from_json(const nlohmann::json& json) {
     if (!json.contains(key)) return;
     const auto& value = json.at(key);
     if (!value.is_number_integer() || value.get<int64_t>() < least || value.get<int64_t>() > 16384)
-      throw user_error("[preprocess] ", key, ": expected a whole number from ", least, " to 16384, got ", value.dump());
+      throw user_error("[preprocess] ", key, ": expected a whole number from ", least,
+                       " to 16384, got ", value.dump());
     out = value.get<int64_t>();
   };
   size("resize", 0, p.resize);
   size("crop", 1, p.crop);
   if (json.contains("interpolation")) {
     const auto& value = json.at("interpolation");
-    if (value == kInterpolationNames[0]) p.interpolation = Interpolation::kBilinear;
-    else if (value == kInterpolationNames[1]) p.interpolation = Interpolation::kBicubic;
-    else throw user_error("[preprocess] interpolation: expected 'bilinear' or 'bicubic', got ", value.dump());
+    if (value == kInterpolationNames[0])
+      p.interpolation = Interpolation::kBilinear;
+    else if (value == kInterpolationNames[1])
+      p.interpolation = Interpolation::kBicubic;
+    else
+      throw user_error("[preprocess] interpolation: expected 'bilinear' or 'bicubic', got ",
+                       value.dump());
   }
   if (json.contains("mean")) read_channels(json, "mean", p.mean);
   if (json.contains("std")) read_channels(json, "std", p.std);
@@ -76,7 +83,8 @@ Preprocess preprocess_from_json(const nlohmann::json& json) {
       throw user_error("[preprocess] mean must be finite and std above 0 in every channel");
   if (json.contains("exif_orientation")) {
     if (!json.at("exif_orientation").is_boolean())
-      throw user_error("[preprocess] exif_orientation: expected true or false, got ", json.at("exif_orientation").dump());
+      throw user_error("[preprocess] exif_orientation: expected true or false, got ",
+                       json.at("exif_orientation").dump());
     p.exif_orientation = json.at("exif_orientation").get<bool>();
   }
   return p;

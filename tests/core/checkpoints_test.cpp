@@ -1,4 +1,5 @@
-// Files from elsewhere: the verdicts of the checkpoint manifest, five files of one network, published names.
+// Files from elsewhere: the verdicts of the checkpoint manifest, five files of one network,
+// published names.
 #include <algorithm>
 #include <cstring>
 #include <fstream>
@@ -31,7 +32,8 @@ TEST_CASE("the checkpoint manifest's safetensors and torch rows") {
   if (folder.empty()) return;
   int checked = 0;
   for (const std::vector<std::string>& row : table(folder + "/MANIFEST.tsv", '\t')) {
-    if (row.size() < 4 || !(row[0].starts_with("safetensors/") || row[0].starts_with("torch/"))) continue;
+    if (row.size() < 4 || !(row[0].starts_with("safetensors/") || row[0].starts_with("torch/")))
+      continue;
     INFO(row[0] << ": " << row[3]);
     bool is_valid = true;
     try {
@@ -78,7 +80,8 @@ TEST_CASE("five files of one network hold the same weights") {
 }
 
 TEST_CASE("parameter names and shapes are the published ones") {
-  for (const char* name : {"deit_tiny_patch16_224", "deit_small_patch16_224", "deit_base_patch16_224"}) {
+  for (const char* name :
+       {"deit_tiny_patch16_224", "deit_small_patch16_224", "deit_base_patch16_224"}) {
     const std::string path = test::shared_path(concat("design/state-dict-keys/", name, ".txt"));
     if (path.empty()) return;
     std::vector<std::string> expected, actual;
@@ -86,7 +89,8 @@ TEST_CASE("parameter names and shapes are the published ones") {
       if (row.size() == 2 && row[0] != "#") expected.push_back(row[0] + " " + row[1]);
     for (const ParameterInfo& parameter : parameters_of(named_spec(name))) {
       std::string shape;
-      for (int64_t extent : parameter.shape) shape += (shape.empty() ? "" : "x") + std::to_string(extent);
+      for (int64_t extent : parameter.shape)
+        shape += (shape.empty() ? "" : "x") + std::to_string(extent);
       actual.push_back(parameter.name + " " + shape);
     }
     CHECK(actual == expected);

@@ -1,9 +1,10 @@
 // Name maps, fitting of tensors to an architecture, class names, model files.
+#include "core/model/convert.h"
+
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
 #include "core/model/class_names.h"
-#include "core/model/convert.h"
 #include "core/model/model_file.h"
 #include "tests/support/support.h"
 
@@ -11,12 +12,15 @@ using namespace shiftadd;
 
 namespace {
 
-NameMap map_of(const std::string& rules) { return NameMap::from_json(nlohmann::json::parse(rules), "rules.json"); }
+NameMap map_of(const std::string& rules) {
+  return NameMap::from_json(nlohmann::json::parse(rules), "rules.json");
+}
 
 ModelSpec tiny_spec() {
   ModelSpec spec;
   spec.name = "test";
-  spec.image_size = 6, spec.patch_size = 3, spec.width = 4, spec.depth = 2, spec.heads = 2, spec.mlp_hidden = 5;
+  spec.image_size = 6, spec.patch_size = 3, spec.width = 4, spec.depth = 2, spec.heads = 2,
+  spec.mlp_hidden = 5;
   spec.classes = 3;
   return spec;
 }
@@ -64,10 +68,12 @@ TEST_CASE("rename rules match whole names, digits and parts; the first rule coun
 TEST_CASE("rules that are wrong are refused, named") {
   for (const char* rules :
        {R"([])", R"({})", R"({"rules": {}})", R"({"rules": [], "x": 1})", R"({"rules": [1]})",
-        R"({"rules": [{"from": "a"}]})", R"({"rules": [{"from": "a", "to": 1}]})", R"({"rules": [{"to": "a"}]})",
-        R"({"rules": [{"from": "a", "to": "{N}"}]})", R"({"rules": [{"from": "a{", "to": "b"}]})",
-        R"({"rules": [{"from": "{}", "to": "b"}]})", R"({"rules": [{"from": "", "to": "b"}]})",
-        R"({"rules": [{"from": "a", "to": "b", "form": "c"}]})", R"({"rules": [{"from": "a", "to": "b", "ignore": true}]})",
+        R"({"rules": [{"from": "a"}]})", R"({"rules": [{"from": "a", "to": 1}]})",
+        R"({"rules": [{"to": "a"}]})", R"({"rules": [{"from": "a", "to": "{N}"}]})",
+        R"({"rules": [{"from": "a{", "to": "b"}]})", R"({"rules": [{"from": "{}", "to": "b"}]})",
+        R"({"rules": [{"from": "", "to": "b"}]})",
+        R"({"rules": [{"from": "a", "to": "b", "form": "c"}]})",
+        R"({"rules": [{"from": "a", "to": "b", "ignore": true}]})",
         R"({"rules": [{"from": "{a}{b}{c}{d}{e}{f}{g}", "to": "b"}]})"}) {
     INFO(rules);
     try {
@@ -95,10 +101,12 @@ TEST_CASE("a checkpoint that fits is used, under any prefix, whatever lies besid
     const Conversion result = convert_weights(file, spec, {});
     CHECK(result.problems.empty());
     CHECK(result.prefix == prefix);
-    CHECK(result.count(TensorStatus::kUsed) + result.count(TensorStatus::kRenamed) == parameters_of(spec).size());
+    CHECK(result.count(TensorStatus::kUsed) + result.count(TensorStatus::kRenamed) ==
+          parameters_of(spec).size());
     CHECK(result.count(TensorStatus::kUnused) == 3);
     REQUIRE(result.weights.size() == parameters_of(spec).size());
-    CHECK(result.weights.back().second.shares_memory(tensor_of(file, std::string(prefix) + "head.bias")));
+    CHECK(result.weights.back().second.shares_memory(
+        tensor_of(file, std::string(prefix) + "head.bias")));
     const std::string text = report_text(result);
     CHECK(text.find("unused    optimizer.x") != std::string::npos);
     CHECK(report_json(result).at("counts").at("unused") == 3);
@@ -112,7 +120,8 @@ TEST_CASE("renamed and reshaped tensors are told") {
   Tensor& positions = tensor_of(file, "pos_embed");
   positions = positions.reshape({5, 4});
   file.tensors[0].first = "token";
-  const Conversion result = convert_weights(file, spec, map_of(R"({"rules": [{"from": "token", "to": "cls_token"}]})"));
+  const Conversion result =
+      convert_weights(file, spec, map_of(R"({"rules": [{"from": "token", "to": "cls_token"}]})"));
   CHECK(result.problems.empty());
   CHECK(result.report[0].status == TensorStatus::kRenamed);
   CHECK(result.report[0].source == "token");
@@ -124,21 +133,26 @@ TEST_CASE("missing, misshapen, doubled and foreign tensors are problems that nam
   const ModelSpec spec = tiny_spec();
   WeightsFile file = weights_of(spec);
   file.tensors[0].first = "token";
-  CHECK(mentions(convert_weights(file, spec, {}), "cls_token is missing: expected shape (1, 1, 4)"));
+  CHECK(
+      mentions(convert_weights(file, spec, {}), "cls_token is missing: expected shape (1, 1, 4)"));
   file = weights_of(spec);
-  tensor_of(file, "head.weight") = Tensor::zeros({4, 3});  // transposed: the count agrees, the order does not
+  tensor_of(file, "head.weight") =
+      Tensor::zeros({4, 3});  // transposed: the count agrees, the order does not
   CHECK(mentions(convert_weights(file, spec, {}), "head.weight has shape (4, 3): expected (3, 4)"));
   file = weights_of(spec);
   tensor_of(file, "head.bias") = Tensor::zeros({3}, DType::kI64);
   CHECK(mentions(convert_weights(file, spec, {}), "head.bias has dtype i64"));
   file = weights_of(spec);
   file.tensors.emplace_back("extra", Tensor::zeros({3}));
-  CHECK(mentions(convert_weights(file, spec, map_of(R"({"rules": [{"from": "extra", "to": "head.bias"}]})")),
-                 "head.bias and extra both become head.bias"));
+  CHECK(mentions(
+      convert_weights(file, spec, map_of(R"({"rules": [{"from": "extra", "to": "head.bias"}]})")),
+      "head.bias and extra both become head.bias"));
   ModelSpec deeper = spec;
   deeper.depth = 3;
-  CHECK(mentions(convert_weights(weights_of(deeper), spec, {}), "blocks.2.norm1.weight(4,) has no place"));
-  CHECK(mentions(convert_weights(weights_of(spec), deeper, {}), "blocks.2.mlp.fc2.bias is missing"));
+  CHECK(mentions(convert_weights(weights_of(deeper), spec, {}),
+                 "blocks.2.norm1.weight(4,) has no place"));
+  CHECK(
+      mentions(convert_weights(weights_of(spec), deeper, {}), "blocks.2.mlp.fc2.bias is missing"));
 }
 
 TEST_CASE("class names: lines, tables, mistakes") {
@@ -151,8 +165,8 @@ TEST_CASE("class names: lines, tables, mistakes") {
   CHECK(read("cat\ndog, hound\r\n\n") == Names{"cat", "dog, hound"});
   CHECK(read("index\twnid\tlabel\n0\tn1\tcat\n1\tn2\tdog") == Names{"cat", "dog"});
   CHECK(read("0\tcat\n1\tdog\n") == Names{"cat", "dog"});
-  for (const char* text : {"", "\n\n", "a\n\nb\n", "index\tlabel\n1\tcat\n", "index\tlabel\n0\n", "index\tlabel\n0\t\n",
-                           "index\tlabel\n"})
+  for (const char* text : {"", "\n\n", "a\n\nb\n", "index\tlabel\n1\tcat\n", "index\tlabel\n0\n",
+                           "index\tlabel\n0\t\n", "index\tlabel\n"})
     CHECK_THROWS_AS(read(text), Error);
 }
 
@@ -201,18 +215,28 @@ TEST_CASE("model files that lack or contradict something are refused") {
       return error.what();
     }
   };
-  const auto has = [](const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; };
-  CHECK(refusal([](TensorFile& f) { f.tensors.emplace_back("optimizer.m", Tensor::zeros({2})); }) == "");
+  const auto has = [](const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(refusal([](TensorFile& f) { f.tensors.emplace_back("optimizer.m", Tensor::zeros({2})); }) ==
+        "");
   CHECK(has(refusal([](TensorFile& f) { f.metadata.clear(); }), "shiftadd-convert"));
   CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.format"] = "2"; }), "newer"));
   CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.model"] = "{"; }), "JSON"));
-  CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.model"] = std::string(100000, '['); }), "shiftadd.model"));
-  CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.classes"] = "[\"a\"]"; }), "3 classes"));
+  CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.model"] = std::string(100000, '['); }),
+            "shiftadd.model"));
+  CHECK(
+      has(refusal([](TensorFile& f) { f.metadata["shiftadd.classes"] = "[\"a\"]"; }), "3 classes"));
   CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.classes"] = "{}"; }), "array"));
-  CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.preprocess"] = "{\"crop\": 0}"; }), "crop"));
-  CHECK(has(refusal([](TensorFile& f) { f.tensors.pop_back(); }), "head.bias is missing: expected shape (3,)"));
-  CHECK(has(refusal([](TensorFile& f) { f.tensors.back().second = Tensor::zeros({4}); }), "head.bias has shape (4,): expected (3,)"));
-  CHECK(has(refusal([](TensorFile& f) { f.tensors.back().second = Tensor::zeros({3}, DType::kI8); }), "dtype i8"));
+  CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.preprocess"] = "{\"crop\": 0}"; }),
+            "crop"));
+  CHECK(has(refusal([](TensorFile& f) { f.tensors.pop_back(); }),
+            "head.bias is missing: expected shape (3,)"));
+  CHECK(has(refusal([](TensorFile& f) { f.tensors.back().second = Tensor::zeros({4}); }),
+            "head.bias has shape (4,): expected (3,)"));
+  CHECK(
+      has(refusal([](TensorFile& f) { f.tensors.back().second = Tensor::zeros({3}, DType::kI8); }),
+          "dtype i8"));
   model.weights.pop_back();
   CHECK_THROWS_AS(save_model(path, model), Error);
 }

@@ -1,8 +1,9 @@
 // Files: atomic writes that fail and succeed, maps, hashes; near names.
+#include "core/io/files.h"
+
 #include <cstdlib>
 #include <filesystem>
 
-#include "core/io/files.h"
 #include "core/io/safetensors.h"
 #include "core/names.h"
 #include "tests/support/support.h"
@@ -96,7 +97,8 @@ TEST_CASE("SHA-256 gives the published digests") {
   CHECK(hash("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
-  CHECK(hash(std::string(1000000, 'a')) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  CHECK(hash(std::string(1000000, 'a')) ==
+        "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 TEST_CASE("the nearest name is found, a far one is not") {

@@ -11,7 +11,11 @@ using namespace shiftadd;
 using nlohmann::json;
 
 TEST_CASE("DeiT's parameter and MAC counts are the published ones") {
-  struct Row { const char* name; int64_t parameters; double linear, attention; };
+  struct Row {
+    const char* name;
+    int64_t parameters;
+    double linear, attention;
+  };
   for (const Row& row : {Row{"deit_tiny_patch16_224", 5717416, 1.0749, .1788},
                          Row{"deit_small_patch16_224", 22050664, 4.2412, .3577},
                          Row{"deit_base_patch16_224", 86567656, 16.8485, .7153}}) {
@@ -25,8 +29,10 @@ TEST_CASE("DeiT's parameter and MAC counts are the published ones") {
 }
 
 TEST_CASE("a spec survives its JSON form; defaults come from base") {
-  for (const std::string& name : spec_names()) CHECK(spec_from_json(to_json(named_spec(name))) == named_spec(name));
-  const ModelSpec spec = spec_from_json(json::parse(R"({"base": "vit_cifar", "mlp_hidden": 256, "norm_eps": 1e-5})"));
+  for (const std::string& name : spec_names())
+    CHECK(spec_from_json(to_json(named_spec(name))) == named_spec(name));
+  const ModelSpec spec =
+      spec_from_json(json::parse(R"({"base": "vit_cifar", "mlp_hidden": 256, "norm_eps": 1e-5})"));
   CHECK(spec.width == 128);
   CHECK(spec.mlp_hidden == 256);
   CHECK(spec.norm_eps == 1e-5);

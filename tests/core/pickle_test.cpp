@@ -1,8 +1,9 @@
 // The pickle machine: data of every protocol, damaged streams, globals that could run code.
+#include "core/io/pickle.h"
+
 #include <limits>
 
 #include "core/error.h"
-#include "core/io/pickle.h"
 #include "tests/core/torch_bytes.h"
 #include "tests/support/support.h"
 
@@ -50,41 +51,82 @@ TEST_CASE("numbers and texts of every opcode") {
   CHECK(parse("S'a\\x41\\n'\n.").root().text == "aA\n");
   CHECK(parse("Va\\u00e9\xe9\n.").root().text == "a\xc3\xa9\xc3\xa9");
   CHECK(parse(view("T\x02\0\0\0ab.", 8)).root().text == "ab");
-  CHECK(parse("U\x02" "ab.").root().text == "ab");
-  CHECK(parse("\x8c\x02" "ab.").root().text == "ab");
+  CHECK(parse("U\x02"
+              "ab.")
+            .root()
+            .text == "ab");
+  CHECK(parse("\x8c\x02"
+              "ab.")
+            .root()
+            .text == "ab");
   CHECK(parse(view("\x8d\x02\0\0\0\0\0\0\0ab.", 12)).root().text == "ab");
-  CHECK(parse("C\x02" "ab.").root().is(Kind::kBytes));
+  CHECK(parse("C\x02"
+              "ab.")
+            .root()
+            .is(Kind::kBytes));
   CHECK(parse(view("\x96\x02\0\0\0\0\0\0\0ab.", 12)).root().is(Kind::kBytes));
 }
 
 TEST_CASE("containers, the memo and the stack") {
   CHECK(parse("(K\x01K\x02t.").root().items.size() == 2);
   CHECK(parse("K\x01K\x02\x86.").root().items[1]->integer == 2);
-  CHECK(parse("](K\x01K\x02" "e.").root().items.size() == 2);
-  CHECK(parse("]K\x01" "a.").root().items.size() == 1);
+  CHECK(parse("](K\x01K\x02"
+              "e.")
+            .root()
+            .items.size() == 2);
+  CHECK(parse("]K\x01"
+              "a.")
+            .root()
+            .items.size() == 1);
   CHECK(parse("\x8f(K\x01K\x02\x90.").root().is(Kind::kSet));
   CHECK(parse("(K\x01\x91.").root().is(Kind::kSet));
-  const Pickle dict = parse("}(U\x01" "aK\x01U\x01" "bK\x02U\x01" "aK\x03u.");
+  const Pickle dict = parse(
+      "}(U\x01"
+      "aK\x01U\x01"
+      "bK\x02U\x01"
+      "aK\x03u.");
   CHECK(dict.root().find("a")->integer == 3);
   CHECK(dict.root().find("c") == nullptr);
-  CHECK(parse("K\x05q\x01" "0h\x01.").root().integer == 5);
-  CHECK(parse(view("\x80\x04K\x05\x94" "0h\x00.", 9)).root().integer == 5);
-  CHECK(parse("K\x01(K\x02K\x03" "1.").root().integer == 1);
+  CHECK(parse("K\x05q\x01"
+              "0h\x01.")
+            .root()
+            .integer == 5);
+  CHECK(parse(view("\x80\x04K\x05\x94"
+                   "0h\x00.",
+                   9))
+            .root()
+            .integer == 5);
+  CHECK(parse("K\x01(K\x02K\x03"
+              "1.")
+            .root()
+            .integer == 1);
   CHECK(parse("K\x01(0.").root().integer == 1);
-  const Pickle cycle = parse("]q\x01h\x01" "a.");
+  const Pickle cycle = parse(
+      "]q\x01h\x01"
+      "a.");
   CHECK(cycle.root().items[0] == &cycle.root());
   CHECK(parse("K\x01.rest").consumed() == 3);
 }
 
 TEST_CASE("calls give data where they are data and inert objects elsewhere") {
-  const Pickle ordered = parse("ccollections\nOrderedDict\n(]((U\x01" "aK\x01letR.");
+  const Pickle ordered = parse(
+      "ccollections\nOrderedDict\n(]((U\x01"
+      "aK\x01letR.");
   CHECK(ordered.root().find("a") != nullptr);
-  CHECK(parse("c__builtin__\nset\n(](K\x01K\x02" "etR.").root().items.size() == 2);
-  CHECK(parse("c_codecs\nencode\n(U\x02" "abU\x06latin1tR.").root().is(Kind::kBytes));
+  CHECK(parse("c__builtin__\nset\n(](K\x01K\x02"
+              "etR.")
+            .root()
+            .items.size() == 2);
+  CHECK(parse("c_codecs\nencode\n(U\x02"
+              "abU\x06latin1tR.")
+            .root()
+            .is(Kind::kBytes));
   for (const std::string& text :
-       {std::string("cargparse\nNamespace\n)\x81}(U\x02lrK\x01ub."), std::string("(iargparse\nNamespace\n."),
-        std::string("(cargparse\nNamespace\no."), std::string("cargparse\nNamespace\n)}\x92."),
-        std::string("\x8c\x08" "argparse\x8c\x09Namespace\x93)R.")}) {
+       {std::string("cargparse\nNamespace\n)\x81}(U\x02lrK\x01ub."),
+        std::string("(iargparse\nNamespace\n."), std::string("(cargparse\nNamespace\no."),
+        std::string("cargparse\nNamespace\n)}\x92."),
+        std::string("\x8c\x08"
+                    "argparse\x8c\x09Namespace\x93)R.")}) {
     const Pickle pickle = parse(text);
     CHECK(pickle.root().is(Kind::kObject));
     CHECK(pickle.globals() == std::set<std::string>{"argparse.Namespace"});
@@ -93,34 +135,83 @@ TEST_CASE("calls give data where they are data and inert objects elsewhere") {
 
 TEST_CASE("globals that could run code are refused by name") {
   const std::pair<const char*, const char*> dangerous[] = {
-      {"os", "system"},          {"posix", "system"},      {"nt", "system"},         {"subprocess", "Popen"},
-      {"builtins", "eval"},      {"builtins", "exec"},     {"__builtin__", "eval"},  {"builtins", "getattr"},
-      {"builtins", "__import__"}, {"builtins", "open"},    {"sys", "exit"},          {"runpy", "run_path"},
-      {"importlib", "import_module"}, {"os.path", "join"}, {"shutil", "rmtree"},     {"socket", "socket"},
-      {"torch.hub", "load"},     {"torch", "load"},        {"pickle", "loads"},      {"ctypes", "CDLL"},
-      {"operator", "attrgetter"}, {"functools", "partial"}, {"webbrowser", "open"},  {"pty", "spawn"},
+      {"os", "system"},
+      {"posix", "system"},
+      {"nt", "system"},
+      {"subprocess", "Popen"},
+      {"builtins", "eval"},
+      {"builtins", "exec"},
+      {"__builtin__", "eval"},
+      {"builtins", "getattr"},
+      {"builtins", "__import__"},
+      {"builtins", "open"},
+      {"sys", "exit"},
+      {"runpy", "run_path"},
+      {"importlib", "import_module"},
+      {"os.path", "join"},
+      {"shutil", "rmtree"},
+      {"socket", "socket"},
+      {"torch.hub", "load"},
+      {"torch", "load"},
+      {"pickle", "loads"},
+      {"ctypes", "CDLL"},
+      {"operator", "attrgetter"},
+      {"functools", "partial"},
+      {"webbrowser", "open"},
+      {"pty", "spawn"},
       {"numpy.testing._private.utils", "runstring"}};
   for (const auto& [module, name] : dangerous) {
     const std::string full = concat(module, ".", name);
     const std::string call = "(U\x06touch xtR.";
-    CHECK_MESSAGE(refusal(concat("c", module, "\n", name, "\n", call)).find(full) != std::string::npos, full);
-    CHECK_MESSAGE(refusal(concat("(U\x01xi", module, "\n", name, "\n.")).find(full) != std::string::npos, full);
-    const std::string stacked = concat("\x8c", static_cast<char>(std::string(module).size()), module, "\x8c",
-                                       static_cast<char>(std::string(name).size()), name, "\x93.");
+    CHECK_MESSAGE(
+        refusal(concat("c", module, "\n", name, "\n", call)).find(full) != std::string::npos, full);
+    CHECK_MESSAGE(
+        refusal(concat("(U\x01xi", module, "\n", name, "\n.")).find(full) != std::string::npos,
+        full);
+    const std::string stacked =
+        concat("\x8c", static_cast<char>(std::string(module).size()), module, "\x8c",
+               static_cast<char>(std::string(name).size()), name, "\x93.");
     CHECK_MESSAGE(refusal(stacked).find(full) != std::string::npos, full);
   }
   CHECK(is_dangerous_global("harmless", "os.system"));
   CHECK(is_dangerous_global("harmless", "Thing.__globals__"));
-  for (const char* module : {"argparse", "pathlib", "numpy.core.multiarray", "collections", "omegaconf.dictconfig"})
+  for (const char* module :
+       {"argparse", "pathlib", "numpy.core.multiarray", "collections", "omegaconf.dictconfig"})
     CHECK_FALSE(is_dangerous_global(module, "Thing"));
   CHECK_FALSE(is_dangerous_global("builtins", "set"));
 }
 
 TEST_CASE("damaged streams are refused") {
-  for (const char* text : {"", ".", "K", "a.", "]a.", "t.", "h\x01.", "0.", "K\x01" "0.", "s.", "}K\x01s.", "}(K\x01u.",
-                           "U\x05" "ab.", "X\xff\xff\xff\xff.", "I1x\n.", "Inothing\n.", "I99999999999999999999\n.",
-                           "S'abc\n.", "\x82\x01.", "\x97.", "R.", "K\x01K\x02R.", "\x80\x09.", "\xee.", "c\n",
-                           "Np-1\ng0\n.", "K\x01(.", "K\x01U\x01x\x93."}) {
+  for (const char* text : {"",
+                           ".",
+                           "K",
+                           "a.",
+                           "]a.",
+                           "t.",
+                           "h\x01.",
+                           "0.",
+                           "K\x01"
+                           "0.",
+                           "s.",
+                           "}K\x01s.",
+                           "}(K\x01u.",
+                           "U\x05"
+                           "ab.",
+                           "X\xff\xff\xff\xff.",
+                           "I1x\n.",
+                           "Inothing\n.",
+                           "I99999999999999999999\n.",
+                           "S'abc\n.",
+                           "\x82\x01.",
+                           "\x97.",
+                           "R.",
+                           "K\x01K\x02R.",
+                           "\x80\x09.",
+                           "\xee.",
+                           "c\n",
+                           "Np-1\ng0\n.",
+                           "K\x01(.",
+                           "K\x01U\x01x\x93."}) {
     CHECK_MESSAGE(refusal(text) != "", text);
   }
   CHECK(refusal(std::string(3'000'000, ']')).find("values") != std::string::npos);

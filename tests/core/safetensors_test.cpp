@@ -1,8 +1,9 @@
 // Safetensors: round trips, every way a header can lie, files cut short.
+#include "core/io/safetensors.h"
+
 #include <cstring>
 
 #include "core/io/files.h"
-#include "core/io/safetensors.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
@@ -39,8 +40,8 @@ const std::string kTen(10, '\0');
 TEST_CASE("every dtype and odd shape comes back bit for bit, in order") {
   TensorFile file;
   int seed = 0;
-  for (DType dtype : {DType::kU8, DType::kF64, DType::kI8, DType::kF32, DType::kBF16, DType::kF16, DType::kI64,
-                      DType::kI32}) {
+  for (DType dtype : {DType::kU8, DType::kF64, DType::kI8, DType::kF32, DType::kBF16, DType::kF16,
+                      DType::kI64, DType::kI32}) {
     for (const Shape& shape : {Shape{}, Shape{1}, Shape{3, 17}, Shape{0, 5}, Shape{197}}) {
       const Tensor tensor(shape, dtype);
       uint8_t* bytes = static_cast<uint8_t*>(tensor.raw());
@@ -82,7 +83,8 @@ TEST_CASE("what cannot be written is refused before the file is touched") {
 }
 
 TEST_CASE("an unaligned file is copied into place") {
-  const std::string bytes = file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}} )", std::string(8, '\1'));
+  const std::string bytes =
+      file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}} )", std::string(8, '\1'));
   for (std::size_t shift = 0; shift < 4; ++shift) {
     const std::string moved = std::string(shift, ' ') + bytes;
     const TensorFile file = parse_safetensors(moved.data() + shift, bytes.size(), "x");
@@ -98,24 +100,34 @@ TEST_CASE("headers that lie are refused with the reason") {
   CHECK(refuses(R"({"a":{"dtype":"U9","shape":[10],"data_offsets":[0,10]}})", kTen, "'U9'"));
   CHECK(refuses(R"({"a":{"dtype":"F32","shape":[10],"data_offsets":[0,10]}})", kTen, "needs 40"));
   CHECK(refuses(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[10,0]}})", kTen, "'a'"));
-  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[0]}})", kTen, "two data_offsets"));
+  CHECK(
+      refuses(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[0]}})", kTen, "two data_offsets"));
   CHECK(refuses(R"({"a":{"dtype":"U8","shape":[10]}})", kTen, "two data_offsets"));
   CHECK(refuses(R"({"a":{"dtype":"U8","data_offsets":[0,10]}})", kTen, "shape"));
   CHECK(refuses(R"({"a":{"dtype":"U8","shape":[-10],"data_offsets":[0,10]}})", kTen, "negative"));
-  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[1e1],"data_offsets":[0,10]}})", kTen, "out of place"));
-  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[[10]],"data_offsets":[0,10]}})", kTen, "out of place"));
-  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[0,10],"x":1}})", kTen, "unknown field 'x'"));
-  CHECK(refuses(R"({"a":{"dtype":"U8","dtype":"U8","shape":[10],"data_offsets":[0,10]}})", kTen, "twice"));
-  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}})", "", "overflows"));
-  CHECK(refuses(R"({"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]}})", "", "overflows"));
-  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,10]}})", kTen, "overflows"));
-  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[18446744073709551606,0]}})", kTen, "'a'"));
+  CHECK(
+      refuses(R"({"a":{"dtype":"U8","shape":[1e1],"data_offsets":[0,10]}})", kTen, "out of place"));
+  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[[10]],"data_offsets":[0,10]}})", kTen,
+                "out of place"));
+  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[0,10],"x":1}})", kTen,
+                "unknown field 'x'"));
+  CHECK(refuses(R"({"a":{"dtype":"U8","dtype":"U8","shape":[10],"data_offsets":[0,10]}})", kTen,
+                "twice"));
+  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[4294967296,4294967296,0],"data_offsets":[0,0]}})",
+                "", "overflows"));
+  CHECK(refuses(R"({"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]}})", "",
+                "overflows"));
+  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[18446744073709551615],"data_offsets":[0,10]}})",
+                kTen, "overflows"));
+  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[18446744073709551606,0]}})",
+                kTen, "'a'"));
   CHECK(refuses(R"({"a":1})", "", "out of place"));
   CHECK(refuses(R"([])", "", "does not start"));
   CHECK(refuses(R"({"__metadata__":{"a":1}})", "", "only strings"));
   CHECK(refuses(R"({"__metadata__":{"a":"1","a":"2"}})", "", "twice"));
   CHECK(refuses("{\"a\xff\":1}", "", "not valid JSON"));
-  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[0,10]},})", kTen, "not valid JSON"));
+  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[0,10]},})", kTen,
+                "not valid JSON"));
   CHECK(refuses(std::string(100000, '[').insert(0, "{\"a\":{\"shape\":"), "", "out of place"));
 }
 
@@ -133,9 +145,11 @@ TEST_CASE("duplicate names, overlaps and holes are refused") {
 
 TEST_CASE("a file cut short at any length is refused") {
   const test::TemporaryFolder folder;
-  write_safetensors(folder / "a.safetensors", {{{"a", Tensor::full({3}, 1)}, {"b", Tensor::full({2, 2}, 2)}}, {{"k", "v"}}});
+  write_safetensors(folder / "a.safetensors",
+                    {{{"a", Tensor::full({3}, 1)}, {"b", Tensor::full({2, 2}, 2)}}, {{"k", "v"}}});
   const std::string bytes = read_text(folder / "a.safetensors");
-  for (std::size_t length = 0; length < bytes.size(); ++length) CHECK(refusal(bytes.substr(0, length)) != "");
+  for (std::size_t length = 0; length < bytes.size(); ++length)
+    CHECK(refusal(bytes.substr(0, length)) != "");
   std::string huge = bytes;
   std::memset(huge.data(), 0xff, 8);
   CHECK(refusal(huge).find("header") != std::string::npos);

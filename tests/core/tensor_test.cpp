@@ -33,7 +33,8 @@ TEST_CASE("a tensor is a handle; views share memory") {
 
 TEST_CASE("wrong shapes, dtypes and sizes are named") {
   const Tensor t(Shape{3, 2});
-  CHECK_THROWS_WITH_AS(t.reshape({4, 2}), "[reshape] (3, 2) has 6 elements, (4, 2) asks for another number", Error);
+  CHECK_THROWS_WITH_AS(t.reshape({4, 2}),
+                       "[reshape] (3, 2) has 6 elements, (4, 2) asks for another number", Error);
   CHECK_THROWS_AS(t.slice(2, 4), Error);
   CHECK_THROWS_WITH_AS(t.data<double>(), "[tensor] holds f32, asked for f64", Error);
   CHECK_THROWS_AS(Tensor(Shape{-1, 2}), Error);
@@ -44,8 +45,8 @@ TEST_CASE("wrong shapes, dtypes and sizes are named") {
 
 TEST_CASE("bfloat16 and float16 round half to even and survive a round trip") {
   CHECK(to_bfloat16(1.0f).bits == 0x3f80);
-  CHECK(to_bfloat16(1.00390625f).bits == 0x3f80);   // 1 + 2^-8: halfway, to even
-  CHECK(to_bfloat16(1.01171875f).bits == 0x3f82);   // 1 + 3 * 2^-8: halfway, to even
+  CHECK(to_bfloat16(1.00390625f).bits == 0x3f80);  // 1 + 2^-8: halfway, to even
+  CHECK(to_bfloat16(1.01171875f).bits == 0x3f82);  // 1 + 3 * 2^-8: halfway, to even
   CHECK(std::isnan(to_float(to_bfloat16(std::numeric_limits<float>::quiet_NaN()))));
   CHECK(to_float16(65504.0f).bits == 0x7bff);
   CHECK(to_float16(65520.0f).bits == 0x7c00);
@@ -83,12 +84,17 @@ TEST_CASE("the arena counts, reuses and keeps blocks apart") {
 
   // Blocks of random sizes, freed in random order: contents must never overlap.
   Random random(3, 1);
-  struct Block { unsigned char* data; std::size_t size; unsigned char mark; };
+  struct Block {
+    unsigned char* data;
+    std::size_t size;
+    unsigned char mark;
+  };
   std::vector<Block> blocks;
   for (int step = 0; step < 3000; ++step) {
     if (blocks.empty() || random.uniform() < 0.55) {
       const std::size_t size = 1 + random.below(step % 7 ? 500 : 70000);
-      Block block{static_cast<unsigned char*>(allocate(size)), size, static_cast<unsigned char>(step)};
+      Block block{static_cast<unsigned char*>(allocate(size)), size,
+                  static_cast<unsigned char>(step)};
       REQUIRE(reinterpret_cast<uintptr_t>(block.data) % kAlignment == 0);
       std::memset(block.data, block.mark, size);
       blocks.push_back(block);

@@ -16,7 +16,9 @@ class PickleBytes {
   PickleBytes& dict() { return raw("}"); }
   PickleBytes& set() { return raw("s"); }
   PickleBytes& number(int32_t value) { return raw("J").little(value); }
-  PickleBytes& text(const std::string& value) { return raw("X").little(static_cast<uint32_t>(value.size())).raw(value); }
+  PickleBytes& text(const std::string& value) {
+    return raw("X").little(static_cast<uint32_t>(value.size())).raw(value);
+  }
   PickleBytes& global(const std::string& module, const std::string& name) {
     return raw("c" + module + "\n" + name + "\n");
   }
@@ -25,13 +27,24 @@ class PickleBytes {
     for (int32_t value : values) number(value);
     return raw("t");
   }
-  PickleBytes& storage(const std::string& key, int32_t elements, const std::string& type = "FloatStorage") {
-    return raw("(").text("storage").global("torch", type).text(key).text("cpu").number(elements).raw("tQ");
+  PickleBytes& storage(const std::string& key, int32_t elements,
+                       const std::string& type = "FloatStorage") {
+    return raw("(")
+        .text("storage")
+        .global("torch", type)
+        .text(key)
+        .text("cpu")
+        .number(elements)
+        .raw("tQ");
   }
   /// _rebuild_tensor_v2 on a storage.
   PickleBytes& tensor(const std::string& key, int32_t elements, const std::vector<int32_t>& size,
-                      const std::vector<int32_t>& stride, int32_t offset = 0, const std::string& type = "FloatStorage") {
-    global("torch._utils", "_rebuild_tensor_v2").raw("(").storage(key, elements, type).number(offset);
+                      const std::vector<int32_t>& stride, int32_t offset = 0,
+                      const std::string& type = "FloatStorage") {
+    global("torch._utils", "_rebuild_tensor_v2")
+        .raw("(")
+        .storage(key, elements, type)
+        .number(offset);
     return tuple(size).tuple(stride).raw("\x89").global("collections", "OrderedDict").raw(")RtR");
   }
   std::string stop() { return bytes + "."; }
@@ -60,18 +73,20 @@ inline std::string zip_bytes(const std::vector<ZipMember>& members) {
   for (const ZipMember& m : members) {
     const std::string sizes = little(0, 4) + little(m.data.size(), 4) + little(m.data.size(), 4) +
                               little(m.name.size(), 2);
-    const std::string head = little(0, 2) + little(m.method, 2) + little(0, 4);  // flags, method, time
-    directory += "PK\1\2" + little(0, 4) + head + sizes + little(0, 2) + little(0, 2) + little(0, 8) +
-                 little(out.size(), 4) + m.name;
+    const std::string head =
+        little(0, 2) + little(m.method, 2) + little(0, 4);  // flags, method, time
+    directory += "PK\1\2" + little(0, 4) + head + sizes + little(0, 2) + little(0, 2) +
+                 little(0, 8) + little(out.size(), 4) + m.name;
     out += "PK\3\4" + little(0, 2) + head + sizes + little(0, 2) + m.name + m.data;
   }
   const std::size_t at = out.size();
-  return out + directory + "PK\5\6" + little(0, 4) + little(members.size(), 2) + little(members.size(), 2) +
-         little(directory.size(), 4) + little(at, 4) + little(0, 2);
+  return out + directory + "PK\5\6" + little(0, 4) + little(members.size(), 2) +
+         little(members.size(), 2) + little(directory.size(), 4) + little(at, 4) + little(0, 2);
 }
 
 /// A checkpoint in the zip format: a pickle and float storages "0", "1", ...
-inline std::string torch_zip(const std::string& pickle, const std::vector<std::string>& storages = {}) {
+inline std::string torch_zip(const std::string& pickle,
+                             const std::vector<std::string>& storages = {}) {
   std::vector<ZipMember> members = {{"archive/data.pkl", pickle}};
   for (std::size_t i = 0; i < storages.size(); ++i)
     members.push_back({"archive/data/" + std::to_string(i), storages[i]});
@@ -79,11 +94,13 @@ inline std::string torch_zip(const std::string& pickle, const std::vector<std::s
 }
 
 /// The same as the stream of before 1.6. Every storage holds floats.
-inline std::string torch_legacy(const std::string& pickle, const std::vector<std::string>& storages = {}) {
+inline std::string torch_legacy(const std::string& pickle,
+                                const std::vector<std::string>& storages = {}) {
   std::string keys = "\x80\x02](";
   for (std::size_t i = 0; i < storages.size(); ++i) keys += "U\x01" + std::to_string(i);
   std::string out = std::string("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15);
-  out += std::string("\x80\x02M\xe9\x03.", 6) + PickleBytes().dict().text("little_endian").raw("\x88s").stop();
+  out += std::string("\x80\x02M\xe9\x03.", 6) +
+         PickleBytes().dict().text("little_endian").raw("\x88s").stop();
   out += pickle + keys + "e.";
   for (const std::string& storage : storages) out += little(storage.size() / 4, 8) + storage;
   return out;

@@ -1,8 +1,10 @@
-// PyTorch checkpoints built byte by byte: containers, dtypes, views, wrappers, hostile and truncated files.
+// PyTorch checkpoints built byte by byte: containers, dtypes, views, wrappers, hostile and
+// truncated files.
+#include "core/io/torch_file.h"
+
 #include <cstring>
 
 #include "core/error.h"
-#include "core/io/torch_file.h"
 #include "core/memory.h"
 #include "tests/core/torch_bytes.h"
 #include "tests/support/support.h"
@@ -37,8 +39,8 @@ const std::vector<float> kSix = {0, 1, 2, 3, 4, 5};
 const std::string kSixBytes = test::bytes_of(kSix);
 
 // {"w": tensor}
-std::string one_tensor(const std::vector<int32_t>& size, const std::vector<int32_t>& stride, int32_t offset = 0,
-                       int32_t elements = 6) {
+std::string one_tensor(const std::vector<int32_t>& size, const std::vector<int32_t>& stride,
+                       int32_t offset = 0, int32_t elements = 6) {
   return PickleBytes().dict().text("w").tensor("0", elements, size, stride, offset).set().stop();
 }
 
@@ -55,11 +57,13 @@ TEST_CASE("views, offsets and strides become dense tensors in both containers") 
     int32_t offset;
     std::vector<float> expected;
   };
-  for (const Case& each : {Case{{2, 3}, {3, 1}, 0, {0, 1, 2, 3, 4, 5}}, Case{{3, 2}, {1, 3}, 0, {0, 3, 1, 4, 2, 5}},
-                           Case{{2}, {3}, 1, {1, 4}}, Case{{}, {}, 5, {5}}, Case{{1, 1, 3}, {77, 99, 2}, 0, {0, 2, 4}},
-                           Case{{0, 3}, {3, 1}, 0, {}}, Case{{2, 2}, {2, 1}, 1, {1, 2, 3, 4}}}) {
+  for (const Case& each :
+       {Case{{2, 3}, {3, 1}, 0, {0, 1, 2, 3, 4, 5}}, Case{{3, 2}, {1, 3}, 0, {0, 3, 1, 4, 2, 5}},
+        Case{{2}, {3}, 1, {1, 4}}, Case{{}, {}, 5, {5}}, Case{{1, 1, 3}, {77, 99, 2}, 0, {0, 2, 4}},
+        Case{{0, 3}, {3, 1}, 0, {}}, Case{{2, 2}, {2, 1}, 1, {1, 2, 3, 4}}}) {
     const std::string pickle = one_tensor(each.size, each.stride, each.offset);
-    for (const std::string& bytes : {test::torch_zip(pickle, {kSixBytes}), test::torch_legacy(pickle, {kSixBytes})}) {
+    for (const std::string& bytes :
+         {test::torch_zip(pickle, {kSixBytes}), test::torch_legacy(pickle, {kSixBytes})}) {
       const TorchFile file = parse(bytes);
       REQUIRE(file.tensors.size() == 1);
       CHECK(file.tensors[0].first == "w");
@@ -82,29 +86,60 @@ TEST_CASE("storages of every dtype") {
       {"ByteStorage", DType::kU8, test::bytes_of<uint8_t>({1, 2})},
       {"BoolStorage", DType::kU8, test::bytes_of<uint8_t>({1, 2})}};
   for (const auto& [type, dtype, data] : cases) {
-    const std::string pickle = PickleBytes().dict().text("w").tensor("0", 2, {2}, {1}, 0, type).set().stop();
+    const std::string pickle =
+        PickleBytes().dict().text("w").tensor("0", 2, {2}, {1}, 0, type).set().stop();
     const std::string bytes = test::torch_zip(pickle, {data});  // the tensors are views of it
     const TorchFile file = parse(bytes);
     const Tensor& tensor = file.tensors.at(0).second;
     CHECK(tensor.dtype() == dtype);
     CHECK(values(tensor.to(DType::kF64).to(DType::kF32)) == std::vector<float>{1, 2});
   }
-  const std::string complex = PickleBytes().dict().text("w").tensor("0", 1, {1}, {1}, 0, "ComplexFloatStorage").set().stop();
+  const std::string complex = PickleBytes()
+                                  .dict()
+                                  .text("w")
+                                  .tensor("0", 1, {1}, {1}, 0, "ComplexFloatStorage")
+                                  .set()
+                                  .stop();
   CHECK(refuses(test::torch_zip(complex, {std::string(8, '\0')}), "ComplexFloatStorage"));
-  const std::string unknown = PickleBytes().dict().text("w").tensor("0", 1, {1}, {1}, 0, "NewStorage").set().stop();
+  const std::string unknown =
+      PickleBytes().dict().text("w").tensor("0", 1, {1}, {1}, 0, "NewStorage").set().stop();
   CHECK(refuses(test::torch_zip(unknown, {std::string(8, '\0')}), "torch.NewStorage"));
 }
 
-TEST_CASE("wrappers, nested dicts, lists, parameters, shared storages, classes and foreign entries") {
+TEST_CASE(
+    "wrappers, nested dicts, lists, parameters, shared storages, classes and foreign entries") {
   PickleBytes p;
-  p.dict().text("args").global("argparse", "Namespace").raw(")\x81").dict().text("lr").number(1).set().raw("b").set();
+  p.dict()
+      .text("args")
+      .global("argparse", "Namespace")
+      .raw(")\x81")
+      .dict()
+      .text("lr")
+      .number(1)
+      .set()
+      .raw("b")
+      .set();
   p.text("classes").raw("](").text("cat").text("dog").raw("e").set();
   p.text("step").tensor("0", 6, {}, {}, 1).set();
   p.text("state_dict").global("collections", "OrderedDict").raw(")R");
   p.text("a").tensor("0", 6, {2}, {1}).set();
-  p.text("b").dict().text("c").raw("](").tensor("0", 6, {2}, {1}, 1).tensor("0", 6, {1}, {1}, 2).raw("e").set().set();
-  p.text("d").global("torch._utils", "_rebuild_parameter").raw("(").tensor("0", 6, {1}, {1}, 3).raw("\x88")
-      .global("collections", "OrderedDict").raw(")RtR").set();
+  p.text("b")
+      .dict()
+      .text("c")
+      .raw("](")
+      .tensor("0", 6, {2}, {1}, 1)
+      .tensor("0", 6, {1}, {1}, 2)
+      .raw("e")
+      .set()
+      .set();
+  p.text("d")
+      .global("torch._utils", "_rebuild_parameter")
+      .raw("(")
+      .tensor("0", 6, {1}, {1}, 3)
+      .raw("\x88")
+      .global("collections", "OrderedDict")
+      .raw(")RtR")
+      .set();
   p.dict().text("_metadata").number(1).set().raw("b").set();
   const std::string bytes = test::torch_zip(p.stop(), {kSixBytes});
   const TorchFile file = parse(bytes);
@@ -122,22 +157,41 @@ TEST_CASE("wrappers, nested dicts, lists, parameters, shared storages, classes a
 
   const TorchFile chosen = parse(bytes, "state_dict.b");
   CHECK(chosen.tensors[0].first == "c.0");
-  CHECK(refusal(test::torch_zip(p.stop(), {kSixBytes}), "state_dict.x").find("'x'") != std::string::npos);
+  CHECK(refusal(test::torch_zip(p.stop(), {kSixBytes}), "state_dict.x").find("'x'") !=
+        std::string::npos);
 }
 
 TEST_CASE("a tensor that depends on a placeholder is an error") {
   PickleBytes size;
-  size.dict().text("w").global("torch._utils", "_rebuild_tensor_v2").raw("(").storage("0", 6).number(0);
+  size.dict()
+      .text("w")
+      .global("torch._utils", "_rebuild_tensor_v2")
+      .raw("(")
+      .storage("0", 6)
+      .number(0);
   size.global("evil", "Size").raw(")R").tuple({1}).raw("\x89NtR").set();
   CHECK(refuses(test::torch_zip(size.stop(), {kSixBytes}), "evil.Size"));
   PickleBytes storage;
-  storage.dict().text("w").global("torch._utils", "_rebuild_tensor_v2").raw("(").global("evil", "Storage").raw(")R");
+  storage.dict()
+      .text("w")
+      .global("torch._utils", "_rebuild_tensor_v2")
+      .raw("(")
+      .global("evil", "Storage")
+      .raw(")R");
   storage.number(0).tuple({1}).tuple({1}).raw("\x89NtR").set();
   CHECK(refuses(test::torch_zip(storage.stop(), {kSixBytes}), "evil.Storage"));
   PickleBytes wrapped;
   wrapped.dict().text("w").global("evil", "Wrap").raw("(").tensor("0", 6, {1}, {1}).raw("tR").set();
   CHECK(refuses(test::torch_zip(wrapped.stop(), {kSixBytes}), "evil.Wrap"));
-  const std::string reduce = PickleBytes().dict().text("w").global("os", "system").raw("(").text("touch x").raw("tR").set().stop();
+  const std::string reduce = PickleBytes()
+                                 .dict()
+                                 .text("w")
+                                 .global("os", "system")
+                                 .raw("(")
+                                 .text("touch x")
+                                 .raw("tR")
+                                 .set()
+                                 .stop();
   CHECK(refuses(test::torch_zip(reduce), "os.system"));
   CHECK(refuses(test::torch_legacy(reduce), "os.system"));
   CHECK(refuses(reduce, "os.system"));
@@ -162,7 +216,8 @@ TEST_CASE("tensors that reach beyond their storage, or repeat it, are refused") 
   // A thousand transposed views of one storage: more than the file justifies.
   PickleBytes many;
   many.dict();
-  for (int i = 0; i < 1000; ++i) many.text("w" + std::to_string(i)).tensor("0", 90000, {300, 300}, {1, 300}).set();
+  for (int i = 0; i < 1000; ++i)
+    many.text("w" + std::to_string(i)).tensor("0", 90000, {300, 300}, {1, 300}).set();
   reset_peak_memory();
   const std::size_t before = memory_stats().in_use;
   const std::string bytes = test::torch_zip(many.stop(), {std::string(360000, 'x')});
@@ -179,14 +234,29 @@ TEST_CASE("archives that are not checkpoints are refused with the reason") {
   CHECK(refuses(test::zip_bytes({{"a/data.pkl", pickle}, {"a/data.pkl", pickle}}), "twice"));
   CHECK(refuses(test::zip_bytes({{"a/data.pkl", pickle, 8}}), "compressed (method 8)"));
   CHECK(refuses(test::zip_bytes({{"a/data.pkl", pickle}, {"a/constants.pkl", ""}}), "TorchScript"));
-  CHECK(refuses(test::zip_bytes({{"a/data.pkl", pickle}, {"a/byteorder", "big"}, {"a/data/0", kSixBytes}}), "'big'"));
-  CHECK(refusal(test::zip_bytes({{"a/data.pkl", pickle}, {"a/byteorder", "little"}, {"a/data/0", kSixBytes}})) == "");
-  CHECK(refuses(test::torch_zip(PickleBytes().dict().text("epoch").number(1).set().stop()), "no tensors"));
-  CHECK(refuses(test::torch_zip(PickleBytes().global("models", "Net").raw(")\x81}b").stop()), "models.Net"));
+  CHECK(refuses(
+      test::zip_bytes({{"a/data.pkl", pickle}, {"a/byteorder", "big"}, {"a/data/0", kSixBytes}}),
+      "'big'"));
+  CHECK(refusal(test::zip_bytes(
+            {{"a/data.pkl", pickle}, {"a/byteorder", "little"}, {"a/data/0", kSixBytes}})) == "");
+  CHECK(refuses(test::torch_zip(PickleBytes().dict().text("epoch").number(1).set().stop()),
+                "no tensors"));
+  CHECK(refuses(test::torch_zip(PickleBytes().global("models", "Net").raw(")\x81}b").stop()),
+                "models.Net"));
   CHECK(refuses(PickleBytes().dict().stop(), "bare pickle"));
   // Two dicts that share a name once they are joined by dots.
-  const std::string twice = PickleBytes().dict().text("a.b").tensor("0", 6, {1}, {1}).set()
-                                .text("a").dict().text("b").tensor("0", 6, {1}, {1}).set().set().stop();
+  const std::string twice = PickleBytes()
+                                .dict()
+                                .text("a.b")
+                                .tensor("0", 6, {1}, {1})
+                                .set()
+                                .text("a")
+                                .dict()
+                                .text("b")
+                                .tensor("0", 6, {1}, {1})
+                                .set()
+                                .set()
+                                .stop();
   CHECK(refuses(test::torch_zip(twice, {kSixBytes}), "'a.b' occurs twice"));
   // A list that holds itself many times.
   std::string tangle = "\x80\x02]q" + std::string(1, '\0') + "(";
@@ -194,11 +264,14 @@ TEST_CASE("archives that are not checkpoints are refused with the reason") {
   CHECK(refusal(test::torch_zip(tangle + "e.")) != "");
 }
 
-TEST_CASE("a checkpoint cut short at any length is refused, one with any byte changed does not crash") {
+TEST_CASE(
+    "a checkpoint cut short at any length is refused, one with any byte changed does not crash") {
   const std::string pickle = one_tensor({3, 2}, {1, 3});
-  for (std::string bytes : {test::torch_zip(pickle, {kSixBytes}), test::torch_legacy(pickle, {kSixBytes})}) {
+  for (std::string bytes :
+       {test::torch_zip(pickle, {kSixBytes}), test::torch_legacy(pickle, {kSixBytes})}) {
     CHECK(refusal(bytes) == "");
-    for (std::size_t length = 0; length < bytes.size(); ++length) CHECK(refusal(bytes.substr(0, length)) != "");
+    for (std::size_t length = 0; length < bytes.size(); ++length)
+      CHECK(refusal(bytes.substr(0, length)) != "");
     for (std::size_t at = 0; at < bytes.size(); ++at) {
       for (const int flip : {0x01, 0x80, 0xff}) {
         std::string changed = bytes;

@@ -38,7 +38,8 @@ TEST_CASE("check: the odd images of the shared collection") {
   const TemporaryFolder folder;
   fs::create_directories(folder / "odd");
   for (const auto& entry : fs::directory_iterator(shared))
-    if (entry.path().extension() != ".tsv") fs::copy(entry.path(), fs::path(folder / "odd") / entry.path().filename());
+    if (entry.path().extension() != ".tsv")
+      fs::copy(entry.path(), fs::path(folder / "odd") / entry.path().filename());
   const DataReport report = check_data(ImageFolder::open(folder.path()));
   CHECK(report.images == 15);
   CHECK(report.broken == 3);

@@ -32,7 +32,8 @@ inline std::string bmp(int width, int height, uint8_t red, uint8_t green, uint8_
 }
 
 /// FOLDER/a/00.bmp ...: `per_class` images of 8x8 in each class, all of different colours.
-inline void write_small_set(const std::string& folder, const std::vector<std::string>& classes, int per_class) {
+inline void write_small_set(const std::string& folder, const std::vector<std::string>& classes,
+                            int per_class) {
   for (std::size_t c = 0; c < classes.size(); ++c)
     for (int i = 0; i < per_class; ++i) {
       char leaf[32];
@@ -47,12 +48,17 @@ inline std::string tar_member(const std::string& name, const std::string& conten
   std::string header(512, '\0');
   header.replace(0, std::min<std::size_t>(name.size(), 100), name.substr(0, 100));
   const auto octal = [&header](int at, int digits, uint64_t value) {
-    for (int i = digits - 1; i >= 0; --i, value /= 8) header[at + i] = static_cast<char>('0' + value % 8);
+    for (int i = digits - 1; i >= 0; --i, value /= 8)
+      header[at + i] = static_cast<char>('0' + value % 8);
   };
-  octal(100, 7, 0644), octal(108, 7, 0), octal(116, 7, 0), octal(124, 11, contents.size()), octal(136, 11, 1);
+  octal(100, 7, 0644), octal(108, 7, 0), octal(116, 7, 0), octal(124, 11, contents.size()),
+      octal(136, 11, 1);
   header[156] = type;
   header.replace(157, link.size(), link);
-  header.replace(257, 8, std::string("ustar\0" "00", 8));
+  header.replace(257, 8,
+                 std::string("ustar\0"
+                             "00",
+                             8));
   header.replace(345, prefix.size(), prefix);
   uint64_t sum = 8 * ' ';
   for (unsigned char c : header) sum += c;

@@ -32,13 +32,15 @@ std::string open_error(const std::string& path) {
 
 TEST_CASE("dataset: a folder in sorted order, nested folders walked, other files left alone") {
   const TemporaryFolder folder;
-  for (const char* file : {"b/2.JPG", "b/10.png", "b/deep/er/1.gif", "B/x.jpeg", "a/1.bmp", "a/.hidden.png", ".git/1.png",
-                           "a/notes.txt", "top.png", "README", "\xc3\xa9/1.jpg", "a/.thumbs/1.jpg"})
+  for (const char* file :
+       {"b/2.JPG", "b/10.png", "b/deep/er/1.gif", "B/x.jpeg", "a/1.bmp", "a/.hidden.png",
+        ".git/1.png", "a/notes.txt", "top.png", "README", "\xc3\xa9/1.jpg", "a/.thumbs/1.jpg"})
     write_text(folder / file, std::string("contents of ") + file);
   const ImageFolder set = ImageFolder::open(folder.path() + "/");
   CHECK(set.path() == folder.path());
   CHECK(set.classes() == std::vector<std::string>{"B", "a", "b", "\xc3\xa9"});
-  CHECK(names(set) == std::vector<std::string>{"B/x.jpeg", "a/1.bmp", "b/10.png", "b/2.JPG", "b/deep/er/1.gif", "\xc3\xa9/1.jpg"});
+  CHECK(names(set) == std::vector<std::string>{"B/x.jpeg", "a/1.bmp", "b/10.png", "b/2.JPG",
+                                               "b/deep/er/1.gif", "\xc3\xa9/1.jpg"});
   CHECK(set.label(0) == 0);
   CHECK(set.label(4) == 2);
   CHECK(bytes(set, 4) == "contents of b/deep/er/1.gif");
@@ -63,7 +65,8 @@ TEST_CASE("dataset: bad folders give clear errors") {
   check_contains(open_error(folder / "none"), "none: no such file or folder");
   check_contains(open_error(folder.path()), "empty: no class folders");
   write_text(folder / "1.png", "x");
-  check_contains(open_error(folder.path()), "1 images but no class folders: expected CLASS/image.jpg");
+  check_contains(open_error(folder.path()),
+                 "1 images but no class folders: expected CLASS/image.jpg");
   write_text(folder / "cat/1.png", "x");
   write_text(folder / "dog/readme.txt", "x");
   fs::create_directories(folder / "ant/inner");
@@ -82,7 +85,8 @@ TEST_CASE("dataset: a tar gives what the folder gives") {
     members += tar_member("./" + loose.name(i), bytes(loose, i));
     wrapped += tar_member("./train/" + loose.name(i), bytes(loose, i));
   }
-  write_text(folder / "set.tar", members + tar_member("README.md", "text") + tar_member("a/._1.png", "mac") + tar_end());
+  write_text(folder / "set.tar", members + tar_member("README.md", "text") +
+                                     tar_member("a/._1.png", "mac") + tar_end());
   write_text(folder / "wrapped.tar", wrapped + tar_end());
   for (const char* file : {"set.tar", "wrapped.tar"}) {
     const ImageFolder packed = ImageFolder::open(folder / file);
@@ -101,17 +105,20 @@ TEST_CASE("dataset: tar specials") {
   const TemporaryFolder folder;
   const std::string path = folder / "s.tar";
   // A single class is not mistaken for a common folder.
-  write_text(path, tar_member("cat/", "", '5') + tar_member("cat/1.png", "x") + tar_member("cat/deep/2.png", "y") + tar_end());
+  write_text(path, tar_member("cat/", "", '5') + tar_member("cat/1.png", "x") +
+                       tar_member("cat/deep/2.png", "y") + tar_end());
   CHECK(ImageFolder::open(path).classes() == std::vector<std::string>{"cat"});
   // The later of two members with one name counts.
-  write_text(path, tar_member("cat/1.png", "old") + tar_member("dog/1.png", "z") + tar_member("cat/1.png", "newer") + tar_end());
+  write_text(path, tar_member("cat/1.png", "old") + tar_member("dog/1.png", "z") +
+                       tar_member("cat/1.png", "newer") + tar_end());
   const ImageFolder set = ImageFolder::open(path);
   CHECK(set.size() == 2);
   CHECK(bytes(set, 0) == "newer");
-  write_text(path, tar_member("cat/1.png", "x") + tar_member("dog/", "", '5') + tar_member("eel/note.txt", "") +
-                       tar_member("eel/", "", '5') + tar_end());
+  write_text(path, tar_member("cat/1.png", "x") + tar_member("dog/", "", '5') +
+                       tar_member("eel/note.txt", "") + tar_member("eel/", "", '5') + tar_end());
   check_contains(open_error(path), "class folders without images: 'dog', 'eel'");
-  write_text(path, tar_member("cat/1.png", "x") + tar_member("cat/2.png", "", '2', "1.png") + tar_end());
+  write_text(path,
+             tar_member("cat/1.png", "x") + tar_member("cat/2.png", "", '2', "1.png") + tar_end());
   check_contains(open_error(path), "'cat/2.png' is a symbolic link");
   write_text(path, tar_end());
   check_contains(open_error(path), "empty: no class folders");
@@ -125,19 +132,22 @@ TEST_CASE("dataset: a read-only place for the tar needs no cache") {
   const TemporaryFolder folder;
   const std::string path = folder / "s.tar";
   write_text(path, tar_member("cat/1.png", "x") + tar_member("dog/1.png", "x") + tar_end());
-  fs::create_directories(path + ".index");  // a folder in the cache's place cannot be overwritten, not even by root
+  fs::create_directories(
+      path + ".index");  // a folder in the cache's place cannot be overwritten, not even by root
   setenv("XDG_CACHE_HOME", path.c_str(), 1);  // nor can a folder be made below a file
   CHECK(ImageFolder::open(path).size() == 2);
   setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1);
   CHECK(ImageFolder::open(path).size() == 2);
-  CHECK(std::distance(fs::directory_iterator(folder / "cache/shiftadd"), fs::directory_iterator()) == 1);
+  CHECK(std::distance(fs::directory_iterator(folder / "cache/shiftadd"),
+                      fs::directory_iterator()) == 1);
   CHECK(ImageFolder::open(path).size() == 2);
   // A folder without write permission stays as it is, even where root could write to it.
   write_text(folder / "locked/s.tar", read_text(path));
   fs::permissions(folder / "locked", fs::perms::owner_read | fs::perms::owner_exec);
   CHECK(ImageFolder::open(folder / "locked/s.tar").size() == 2);
   CHECK(!fs::exists(folder / "locked/s.tar.index"));
-  CHECK(std::distance(fs::directory_iterator(folder / "cache/shiftadd"), fs::directory_iterator()) == 2);
+  CHECK(std::distance(fs::directory_iterator(folder / "cache/shiftadd"),
+                      fs::directory_iterator()) == 2);
   fs::permissions(folder / "locked", fs::perms::owner_all);
   unsetenv("XDG_CACHE_HOME");
 }
@@ -173,14 +183,16 @@ TEST_CASE("dataset: split by seed, class by class") {
   CHECK(names(split(all, 0.25, 3).second) == names(val));
   CHECK(names(split(all, 0.25, 4).second) != names(val));
   CHECK(split(all, 0.99, 3).first.size() == 3);  // one of each class stays
-  for (double bad : {0.0, 1.0, -0.5, 2.0}) check_contains(error_of([&] { split(all, bad, 0); }), "expected a number between 0 and 1");
+  for (double bad : {0.0, 1.0, -0.5, 2.0})
+    check_contains(error_of([&] { split(all, bad, 0); }), "expected a number between 0 and 1");
 }
 
 TEST_CASE("dataset: train and val must have the same classes") {
   const TemporaryFolder folder;
   write_small_set(folder / "train", {"ant", "bee", "cat"}, 1);
   write_small_set(folder / "val", {"bee", "cat", "dog", "eel"}, 1);
-  const ImageFolder train = ImageFolder::open(folder / "train"), val = ImageFolder::open(folder / "val");
+  const ImageFolder train = ImageFolder::open(folder / "train"),
+                    val = ImageFolder::open(folder / "val");
   require_same_classes(train, train);
   const std::string error = error_of([&] { require_same_classes(train, val); });
   check_contains(error, "only in train: 'ant'");

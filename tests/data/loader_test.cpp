@@ -21,7 +21,8 @@ LoaderOptions options_for(bool training) {
   options.training = training;
   options.batch = 4;
   options.workers = 1;
-  options.preprocess = {8, 8, Interpolation::kBilinear, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}, false};
+  options.preprocess = {8,    8, Interpolation::kBilinear, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f},
+                        false};
   options.augment.crop = AugmentOptions::Crop::kPadded;
   options.augment.padding = 2;
   options.seed = 9;
@@ -87,7 +88,8 @@ TEST_CASE("loader: evaluation gives every sample in order, the short last batch 
   }
 }
 
-TEST_CASE("loader: batches do not depend on workers, prefetch or cache; they do on seed and epoch") {
+TEST_CASE(
+    "loader: batches do not depend on workers, prefetch or cache; they do on seed and epoch") {
   const SmallSet set;
   LoaderOptions options = options_for(true);
   options.workers = 0;
@@ -125,8 +127,10 @@ TEST_CASE("loader: an epoch resumed at any batch goes on as it would have") {
   const Taken whole = take(loader, 2, 0, 3);
   for (int64_t first = 0; first <= 4; ++first) {
     const Taken rest = take(loader, 2, first, 3);
-    CHECK(std::equal(rest.images.begin(), rest.images.end(), whole.images.begin() + first * 4 * 3 * 64));
-    CHECK(std::equal(rest.targets.begin(), rest.targets.end(), whole.targets.begin() + first * 4 * 3));
+    CHECK(std::equal(rest.images.begin(), rest.images.end(),
+                     whole.images.begin() + first * 4 * 3 * 64));
+    CHECK(std::equal(rest.targets.begin(), rest.targets.end(),
+                     whole.targets.begin() + first * 4 * 3));
     CHECK(rest.images.size() == whole.images.size() - first * 4 * 3 * 64);
   }
   check_contains(error_of([&] { loader.start(2, 5); }), "batch 5");
@@ -182,8 +186,8 @@ TEST_CASE("loader: skipped images are named and counted once and change nothing 
   options.batch = 6;
   Loader whole(set.open(), options);
   const Taken before = take(whole, 4, 0, 3);
-  write_text(set.folder / "a/01.bmp", "");             // sample 1
-  fs::remove(set.folder / "c/05.bmp");                 // sample 17 vanishes after opening
+  write_text(set.folder / "a/01.bmp", "");  // sample 1
+  fs::remove(set.folder / "c/05.bmp");      // sample 17 vanishes after opening
   for (int workers : {0, 1, 3}) {
     write_text(set.folder / "c/05.bmp", bmp(8, 8, 1, 1, 1));
     std::vector<std::string> warnings;
@@ -199,7 +203,8 @@ TEST_CASE("loader: skipped images are named and counted once and change nothing 
     for (std::size_t i = 0; i < before.samples.size(); ++i) {
       if (before.samples[i] == 1 || before.samples[i] == 17) continue;
       REQUIRE(after.samples[j] == before.samples[i]);
-      CHECK(std::equal(after.images.begin() + j * 192, after.images.begin() + (j + 1) * 192, before.images.begin() + i * 192));
+      CHECK(std::equal(after.images.begin() + j * 192, after.images.begin() + (j + 1) * 192,
+                       before.images.begin() + i * 192));
       ++j;
     }
     take(loader, 5, 0, 3);
@@ -211,9 +216,11 @@ TEST_CASE("loader: skipped images are named and counted once and change nothing 
   }
 }
 
-TEST_CASE("loader: a batch of nothing but broken images is left out, the others keep their number") {
+TEST_CASE(
+    "loader: a batch of nothing but broken images is left out, the others keep their number") {
   const SmallSet set;
-  for (const char* name : {"a/04.bmp", "a/05.bmp", "b/00.bmp", "b/01.bmp"}) write_text(set.folder / name, "broken");
+  for (const char* name : {"a/04.bmp", "a/05.bmp", "b/00.bmp", "b/01.bmp"})
+    write_text(set.folder / name, "broken");
   LoaderOptions options = options_for(false);
   options.broken = BrokenPolicy::kSkip;
   Loader loader(set.open(), options);
@@ -255,7 +262,8 @@ TEST_CASE("loader: destroyed or started anew in the middle of an epoch") {
       loader->start(7);
       const auto batch = loader->next();
       loader.reset();
-      CHECK(batch->samples.front() == epoch_order(18, 1, options.seed, 7).front());  // outlives its loader
+      CHECK(batch->samples.front() ==
+            epoch_order(18, 1, options.seed, 7).front());  // outlives its loader
       CHECK(batch->images.numel() == 3 * 192);
     }
 }
@@ -289,12 +297,15 @@ TEST_CASE("loader: options out of range") {
     return error_of([&] { Loader(set.open(), options); });
   };
   check_contains(error([](LoaderOptions& o) { o.batch = 0; }), "batch is 0");
-  check_contains(error([](LoaderOptions& o) { o.batch = 19; }), "18 training images do not fill one batch of 19");
+  check_contains(error([](LoaderOptions& o) { o.batch = 19; }),
+                 "18 training images do not fill one batch of 19");
   check_contains(error([](LoaderOptions& o) { o.workers = -1; }), "workers is -1");
   check_contains(error([](LoaderOptions& o) { o.prefetch = 0; }), "prefetch is 0");
-  check_contains(error([](LoaderOptions& o) { o.repeated_augmentation = 0; }), "repeated_augmentation is 0");
+  check_contains(error([](LoaderOptions& o) { o.repeated_augmentation = 0; }),
+                 "repeated_augmentation is 0");
   check_contains(error([](LoaderOptions& o) { o.label_smoothing = 1; }), "label_smoothing is 1");
-  check_contains(error([](LoaderOptions& o) { o.augment.rand_augment = "nonsense"; }), "rand_augment");
+  check_contains(error([](LoaderOptions& o) { o.augment.rand_augment = "nonsense"; }),
+                 "rand_augment");
 }
 
 }  // namespace

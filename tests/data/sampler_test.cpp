@@ -41,7 +41,8 @@ TEST_CASE("sampler: every place is equally likely") {
 TEST_CASE("sampler: repeated augmentation repeats in a row and keeps the size") {
   for (int64_t n : {1, 3, 17, 197})
     for (int64_t repeats : {2, 3, 5}) {
-      const std::vector<int64_t> plain = epoch_order(n, 1, 5, 2), repeated = epoch_order(n, repeats, 5, 2);
+      const std::vector<int64_t> plain = epoch_order(n, 1, 5, 2),
+                                 repeated = epoch_order(n, repeats, 5, 2);
       REQUIRE(repeated.size() == plain.size());
       for (int64_t i = 0; i < n; ++i) CHECK(repeated[i] == plain[i / repeats]);
     }

@@ -47,7 +47,8 @@ TEST_CASE("synthetic: the nearest mean colour does not tell the classes") {
   const auto mean_color = [](int64_t label, int64_t index) {
     const Image image = synthetic_image(kSize, label, index, 0);
     std::array<double, 3> mean{};
-    for (int64_t i = 0; i < kSize * kSize * 3; ++i) mean[i % 3] += image.pixels[i] / double(kSize * kSize);
+    for (int64_t i = 0; i < kSize * kSize * 3; ++i)
+      mean[i % 3] += image.pixels[i] / double(kSize * kSize);
     return mean;
   };
   std::vector<std::array<double, 3>> centers(classes);
@@ -62,7 +63,8 @@ TEST_CASE("synthetic: the nearest mean colour does not tell the classes") {
       double least = 1e30;
       for (int64_t other = 0; other < classes; ++other) {
         double distance = 0;
-        for (int k = 0; k < 3; ++k) distance += (mine[k] - centers[other][k]) * (mine[k] - centers[other][k]);
+        for (int k = 0; k < 3; ++k)
+          distance += (mine[k] - centers[other][k]) * (mine[k] - centers[other][k]);
         if (distance < least) least = distance, best = other;
       }
       right += best == c;
@@ -90,7 +92,8 @@ TEST_CASE("synthetic: figures from equal draws cover different points") {
       for (int64_t b = 0; b < a; ++b) {
         int different = 0;
         for (int i = 0; i < kSize * kSize; ++i) different += masks[a][i] != masks[b][i];
-        CHECK_MESSAGE(different > 0.01 * kSize * kSize, synthetic_classes()[a] << " and " << synthetic_classes()[b]);
+        CHECK_MESSAGE(different > 0.01 * kSize * kSize,
+                      synthetic_classes()[a] << " and " << synthetic_classes()[b]);
       }
   }
 }
@@ -105,7 +108,8 @@ TEST_CASE("synthetic: PNG files decode to what was drawn, JPEG files to nearly t
     const Image jpeg = decode_image(encode_jpeg(image, 95), "x.jpg");
     REQUIRE(jpeg.pixels.size() == image.pixels.size());
     double difference = 0;
-    for (std::size_t i = 0; i < image.pixels.size(); ++i) difference += std::abs(jpeg.pixels[i] - image.pixels[i]);
+    for (std::size_t i = 0; i < image.pixels.size(); ++i)
+      difference += std::abs(jpeg.pixels[i] - image.pixels[i]);
     CHECK(difference / image.pixels.size() < 12);
   }
 }
@@ -115,7 +119,8 @@ TEST_CASE("synthetic: written once, drawn anew when options differ or a run was 
   const std::string set = folder / "set";
   SyntheticOptions options{8, 3, 2, 1, false};
   write_synthetic(set, options);
-  const ImageFolder train = ImageFolder::open(set + "/train"), val = ImageFolder::open(set + "/val");
+  const ImageFolder train = ImageFolder::open(set + "/train"),
+                    val = ImageFolder::open(set + "/val");
   CHECK(train.classes() == synthetic_classes());
   CHECK(train.size() == 3 * static_cast<int64_t>(train.classes().size()));
   CHECK(val.size() == 2 * static_cast<int64_t>(train.classes().size()));
@@ -150,12 +155,24 @@ TEST_CASE("synthetic: written once, drawn anew when options differ or a run was 
 TEST_CASE("synthetic: a folder that holds something else is left alone") {
   const TemporaryFolder folder;
   write_text(folder / "train/cat/1.jpg", "mine");
-  check_contains(error_of([&] { write_synthetic(folder.path(), {8, 1, 1, 0, false}); }), "neither empty nor a synthetic set");
+  check_contains(error_of([&] {
+                   write_synthetic(folder.path(), {8, 1, 1, 0, false});
+                 }),
+                 "neither empty nor a synthetic set");
   write_text(folder / "synthetic.txt", "my notes");
-  check_contains(error_of([&] { write_synthetic(folder.path(), {8, 1, 1, 0, false}); }), "not the stamp of a synthetic set");
+  check_contains(error_of([&] {
+                   write_synthetic(folder.path(), {8, 1, 1, 0, false});
+                 }),
+                 "not the stamp of a synthetic set");
   CHECK(read_text(folder / "train/cat/1.jpg") == "mine");
-  check_contains(error_of([&] { write_synthetic(folder / "new", {8, 0, 1, 0, false}); }), "train_per_class is 0");
-  check_contains(error_of([&] { write_synthetic(folder / "new", {4, 1, 1, 0, false}); }), "size is 4");
+  check_contains(error_of([&] {
+                   write_synthetic(folder / "new", {8, 0, 1, 0, false});
+                 }),
+                 "train_per_class is 0");
+  check_contains(error_of([&] {
+                   write_synthetic(folder / "new", {4, 1, 1, 0, false});
+                 }),
+                 "size is 4");
   CHECK(!fs::exists(folder / "new"));
 }
 

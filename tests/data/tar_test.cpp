@@ -20,9 +20,10 @@ std::string contents(const std::string& archive, const TarMember& member) {
 }
 
 TEST_CASE("tar: plain members, folders, './' and prefixes") {
-  const std::string archive = tar_member("./", "", '5') + tar_member("./a/", "", '5') + tar_member("./a//1.png", "one") +
-                              tar_member("2.png", std::string(513, 'x'), '0', "", "long/prefix") +
-                              tar_member("old/", "", '\0') + tar_member("null", "", '3') + tar_member("e", "") + tar_end();
+  const std::string archive =
+      tar_member("./", "", '5') + tar_member("./a/", "", '5') + tar_member("./a//1.png", "one") +
+      tar_member("2.png", std::string(513, 'x'), '0', "", "long/prefix") +
+      tar_member("old/", "", '\0') + tar_member("null", "", '3') + tar_member("e", "") + tar_end();
   const auto members = index(archive);
   REQUIRE(members.size() == 5);
   CHECK(members[0].name == "a");
@@ -42,9 +43,9 @@ TEST_CASE("tar: GNU long names, pax names and sizes, hard and symbolic links") {
   sized = tar_member("s", "") + sized.substr(512);
   const std::string archive =
       tar_member("././@LongLink", longer + '\0', 'L') + tar_member(longer, "gnu") +
-      tar_member("p", pax_record("mtime", "1.5") + pax_record("path", "b/" + longer), 'x') + tar_member("short", "pax") +
-      tar_member("p", pax_record("size", "7"), 'x') + sized + tar_member("h", "", '1', "s") + tar_member("l", "", '2', "s") +
-      tar_end();
+      tar_member("p", pax_record("mtime", "1.5") + pax_record("path", "b/" + longer), 'x') +
+      tar_member("short", "pax") + tar_member("p", pax_record("size", "7"), 'x') + sized +
+      tar_member("h", "", '1', "s") + tar_member("l", "", '2', "s") + tar_end();
   const auto members = index(archive);
   REQUIRE(members.size() == 5);
   CHECK(members[0].name == longer);
@@ -61,7 +62,8 @@ TEST_CASE("tar: sizes in base 256") {
   std::string archive = tar_member("a", "12345");
   archive.replace(124, 12, std::string("\x80\0\0\0\0\0\0\0\0\0\0\x05", 12));
   uint64_t sum = 8 * ' ';
-  for (int i = 0; i < 512; ++i) sum += i >= 148 && i < 156 ? 0 : static_cast<unsigned char>(archive[i]);
+  for (int i = 0; i < 512; ++i)
+    sum += i >= 148 && i < 156 ? 0 : static_cast<unsigned char>(archive[i]);
   char text[8];
   std::snprintf(text, sizeof text, "%06o", static_cast<unsigned>(sum));
   archive.replace(148, 6, text);
@@ -69,7 +71,8 @@ TEST_CASE("tar: sizes in base 256") {
 }
 
 TEST_CASE("tar: bad archives give clear errors") {
-  const std::string good = tar_member("a/1.png", std::string(700, 'x')) + tar_member("a/2.png", "y") + tar_end();
+  const std::string good =
+      tar_member("a/1.png", std::string(700, 'x')) + tar_member("a/2.png", "y") + tar_end();
   CHECK(index(good).size() == 2);
   const auto error = [](const std::string& bytes) { return error_of([&] { index(bytes); }); };
   check_contains(error(""), "x.tar: empty file");
@@ -77,7 +80,11 @@ TEST_CASE("tar: bad archives give clear errors") {
   check_contains(error(std::string(2000, 'q')), "not a tar archive");
   check_contains(error("\x1f\x8b" + good), "gzip");
   check_contains(error("BZh9" + good), "bzip2");
-  check_contains(error(std::string("\xfd" "7zXZ\0", 6) + good), "xz");
+  check_contains(error(std::string("\xfd"
+                                   "7zXZ\0",
+                                   6) +
+                       good),
+                 "xz");
   check_contains(error("\x28\xb5\x2f\xfd" + good), "zstd");
   check_contains(error(good.substr(0, 600)), "truncated");
   check_contains(error(good.substr(0, 600)), "'a/1.png' needs 700 bytes, 88 are left");
@@ -90,15 +97,17 @@ TEST_CASE("tar: bad archives give clear errors") {
   check_contains(error(tar_member("p", "99999999999999999999 path=a\n", 'x') + good), "pax record");
   check_contains(error(tar_member("p", "3 =", 'x') + good), "pax record");
   check_contains(error(tar_member("p", pax_record("size", "-3"), 'x') + good), "bad pax size");
-  check_contains(error(tar_member("p", pax_record("size", "9223372036854775807"), 'x') + good), "needs 9223372036854775807 bytes");
+  check_contains(error(tar_member("p", pax_record("size", "9223372036854775807"), 'x') + good),
+                 "needs 9223372036854775807 bytes");
   check_contains(error(tar_member("p", pax_record("GNU.sparse.map", "0"), 'x') + good), "sparse");
   check_contains(error(tar_member("h", "", '1', "nowhere") + good), "hard link to 'nowhere'");
 }
 
 TEST_CASE("tar: every prefix and every damaged byte of an archive is survived") {
-  const std::string good = tar_member("././@LongLink", std::string(120, 'n') + '\0', 'L') + tar_member("a", "one") +
-                           tar_member("p", pax_record("path", "c") + pax_record("size", "3"), 'x') + tar_member("b", "two") +
-                           tar_end();
+  const std::string good = tar_member("././@LongLink", std::string(120, 'n') + '\0', 'L') +
+                           tar_member("a", "one") +
+                           tar_member("p", pax_record("path", "c") + pax_record("size", "3"), 'x') +
+                           tar_member("b", "two") + tar_end();
   int refused = 0;
   const auto attempt = [&](const std::string& bytes) {
     try {
@@ -133,8 +142,8 @@ TEST_CASE("tar: the index is cached, and made anew when the archive changes") {
   CHECK(again[0].offset == 512);
   CHECK(again[0].size == 3);
 
-  // A cache that belongs to the file by stamp is believed: an archive whose bytes changed under the same time still
-  // shows the old index.
+  // A cache that belongs to the file by stamp is believed: an archive whose bytes changed under the
+  // same time still shows the old index.
   const auto time = fs::last_write_time(path);
   write_text(path, tar_member("b", "one") + tar_end());
   fs::last_write_time(path, time);

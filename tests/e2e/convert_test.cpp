@@ -12,13 +12,18 @@ using namespace shiftadd;
 
 namespace {
 
-test::ProcessResult convert(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment = {}) {
+test::ProcessResult convert(std::vector<std::string> arguments,
+                            const std::map<std::string, std::string>& environment = {}) {
   arguments.insert(arguments.begin(), test::program("shiftadd-convert"));
   return test::run(arguments, "", environment);
 }
 
-std::string golden(const std::string& ending) { return test::golden_folder() + "/models/vit_micro" + ending; }
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+std::string golden(const std::string& ending) {
+  return test::golden_folder() + "/models/vit_micro" + ending;
+}
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -29,11 +34,13 @@ TEST_CASE("timm to ours to timm is byte-identical in every tensor, in every prec
     const std::string ours = folder / "ours.safetensors", timm = folder / "timm.safetensors";
     REQUIRE(convert({golden(ending), "--arch", "vit_micro", "--out", ours}).status == 0);
     REQUIRE(convert({ours, "--to", "timm", "--out", timm}).status == 0);
-    const TensorFile back = read_safetensors(timm), reference = read_safetensors(golden(".safetensors"));
+    const TensorFile back = read_safetensors(timm),
+                     reference = read_safetensors(golden(".safetensors"));
     std::size_t compared = 0;
     for (const auto& [name, expected] : reference.tensors) {
       if (name.starts_with("golden.")) continue;
-      const Tensor wanted = std::string(ending) == ".half.pth" ? expected.to(DType::kF16) : expected;
+      const Tensor wanted =
+          std::string(ending) == ".half.pth" ? expected.to(DType::kF16) : expected;
       const Tensor& actual = back.at(name);
       CHECK(actual.shape() == wanted.shape());
       REQUIRE(actual.dtype() == wanted.dtype());
@@ -48,8 +55,8 @@ TEST_CASE("timm to ours to timm is byte-identical in every tensor, in every prec
 
 TEST_CASE("the report lists every tensor, as text and as JSON") {
   const test::TemporaryFolder folder;
-  const auto result = convert({golden(".safetensors"), "--arch", "vit_micro", "--out", folder / "m.safetensors",
-                               "--report", folder / "r.json"});
+  const auto result = convert({golden(".safetensors"), "--arch", "vit_micro", "--out",
+                               folder / "m.safetensors", "--report", folder / "r.json"});
   REQUIRE(result.status == 0);
   CHECK(has(result.out, "used      blocks.0.attn.qkv.weight (144, 48)"));
   CHECK(has(result.out, "unused    golden.in.image"));
@@ -64,8 +71,10 @@ TEST_CASE("the report lists every tensor, as text and as JSON") {
 TEST_CASE("class names and preprocessing are stored") {
   const test::TemporaryFolder folder;
   test::write_text(folder / "names.txt", "a\nb\nc\nd\ne\nf\ng\n");
-  REQUIRE(convert({golden(".pth"), "--arch", "vit_micro", "--classes", folder / "names.txt", "--preprocess",
-                   R"({"resize": 72, "mean": [0.5, 0.5, 0.5]})", "--out", folder / "m.safetensors"}).status == 0);
+  REQUIRE(convert({golden(".pth"), "--arch", "vit_micro", "--classes", folder / "names.txt",
+                   "--preprocess", R"({"resize": 72, "mean": [0.5, 0.5, 0.5]})", "--out",
+                   folder / "m.safetensors"})
+              .status == 0);
   const ModelFile model = load_model(folder / "m.safetensors");
   CHECK(model.classes.size() == 7);
   CHECK(model.preprocess.resize == 72);
@@ -76,37 +85,48 @@ TEST_CASE("class names and preprocessing are stored") {
   CHECK(sha256_of_file(folder / "m.safetensors") == sha256_of_file(folder / "n.safetensors"));
 
   test::write_text(folder / "few.txt", "a\nb\n");
-  const auto few = convert({golden(".pth"), "--arch", "vit_micro", "--classes", folder / "few.txt", "--out", folder / "x"});
+  const auto few = convert({golden(".pth"), "--arch", "vit_micro", "--classes", folder / "few.txt",
+                            "--out", folder / "x"});
   CHECK(few.status == 2);
   CHECK(has(few.err, "2 class names"));
-  for (const char* preprocess : {"{", "[]", R"({"crop": 32})", R"({"cropp": 64})", R"({"std": [0, 1, 1]})", "missing.json"})
-    CHECK(convert({golden(".pth"), "--arch", "vit_micro", "--preprocess", preprocess, "--out", folder / "x"}).status == 2);
+  for (const char* preprocess :
+       {"{", "[]", R"({"crop": 32})", R"({"cropp": 64})", R"({"std": [0, 1, 1]})", "missing.json"})
+    CHECK(convert({golden(".pth"), "--arch", "vit_micro", "--preprocess", preprocess, "--out",
+                   folder / "x"})
+              .status == 2);
   CHECK_FALSE(std::filesystem::exists(folder / "x"));
 }
 
 TEST_CASE("another architecture is an error that names tensors and shapes and leaves no file") {
   const test::TemporaryFolder folder;
-  const auto result = convert({golden(".pth"), "--arch", "deit_tiny_patch16_224", "--out", folder / "x.safetensors",
-                               "--report", folder / "r.json"});
+  const auto result = convert({golden(".pth"), "--arch", "deit_tiny_patch16_224", "--out",
+                               folder / "x.safetensors", "--report", folder / "r.json"});
   CHECK(result.status == 2);
   CHECK(has(result.err, "cls_token has shape (1, 1, 48): expected (1, 1, 192)"));
   CHECK(has(result.out, "missing   blocks.11.mlp.fc2.bias"));
   CHECK_FALSE(std::filesystem::exists(folder / "x.safetensors"));
   CHECK(nlohmann::json::parse(read_text(folder / "r.json")).at("counts").at("missing") > 0);
-  const auto unknown = convert({golden(".pth"), "--arch", "vit_micra", "--out", folder / "x.safetensors"});
+  const auto unknown =
+      convert({golden(".pth"), "--arch", "vit_micra", "--out", folder / "x.safetensors"});
   CHECK(unknown.status == 2);
   CHECK(has(unknown.err, "did you mean 'vit_micro'?"));
-  CHECK(has(convert({golden(".pth"), "--out", folder / "x.safetensors"}).err, "--arch is required"));
+  CHECK(
+      has(convert({golden(".pth"), "--out", folder / "x.safetensors"}).err, "--arch is required"));
 }
 
-TEST_CASE("wrong command lines, missing and hostile files exit 2; a full disk exits 1 and keeps the old file") {
+TEST_CASE(
+    "wrong command lines, missing and hostile files exit 2; a full disk exits 1 and keeps the old "
+    "file") {
   const test::TemporaryFolder folder;
   const std::string out = folder / "m.safetensors";
   CHECK(convert({}).status == 2);
   CHECK(convert({"--nonsense"}).status == 2);
-  CHECK(convert({golden(".pth"), "--arch", "vit_micro", "--out", out, "--to", "keras"}).status == 2);
+  CHECK(convert({golden(".pth"), "--arch", "vit_micro", "--out", out, "--to", "keras"}).status ==
+        2);
   CHECK(convert({folder / "missing.pth", "--arch", "vit_micro", "--out", out}).status == 2);
-  test::write_text(folder / "evil.pth", "\x80\x02" "cos\nsystem\n(U\x07touch xtR.");
+  test::write_text(folder / "evil.pth",
+                   "\x80\x02"
+                   "cos\nsystem\n(U\x07touch xtR.");
   const auto evil = convert({folder / "evil.pth", "--arch", "vit_micro", "--out", out});
   CHECK(evil.status == 2);
   CHECK(has(evil.err, "os.system"));
@@ -118,7 +138,8 @@ TEST_CASE("wrong command lines, missing and hostile files exit 2; a full disk ex
 
   REQUIRE(convert({golden(".pth"), "--arch", "vit_micro", "--out", out}).status == 0);
   const std::string digest = sha256_of_file(out);
-  const auto full = convert({golden(".pth"), "--arch", "vit_micro", "--out", out}, {{"SHIFTADD_FAIL_WRITE_AFTER", "1000"}});
+  const auto full = convert({golden(".pth"), "--arch", "vit_micro", "--out", out},
+                            {{"SHIFTADD_FAIL_WRITE_AFTER", "1000"}});
   CHECK(full.status == 1);
   CHECK(has(full.err, "No space left"));
   CHECK(sha256_of_file(out) == digest);
@@ -129,8 +150,9 @@ TEST_CASE("foreign checkpoints: VisionTriad through its mapping, DeiT with its c
   if (weights.empty()) return;
   const test::TemporaryFolder folder;
   const std::string configs = test::source_folder() + "/configs/", out = folder / "m.safetensors";
-  const auto foreign = convert({weights + "/visiontriad_vit_cifar10.pth", "--arch", configs + "models/vit_cifar_visiontriad.json",
-                                "--mapping", configs + "mappings/visiontriad.json", "--preprocess",
+  const auto foreign = convert({weights + "/visiontriad_vit_cifar10.pth", "--arch",
+                                configs + "models/vit_cifar_visiontriad.json", "--mapping",
+                                configs + "mappings/visiontriad.json", "--preprocess",
                                 configs + "preprocess/visiontriad.json", "--out", out});
   REQUIRE_MESSAGE(foreign.status == 0, foreign.err);
   CHECK(has(foreign.out, "0 missing, 0 unused"));
@@ -139,7 +161,8 @@ TEST_CASE("foreign checkpoints: VisionTriad through its mapping, DeiT with its c
   CHECK(model.preprocess.resize == 0);
   CHECK(model.preprocess.std[2] == 0.5F);
 
-  REQUIRE(convert({weights + "/deit_cifar10.pth", "--arch", "vit_cifar", "--out", out}).status == 0);
+  REQUIRE(convert({weights + "/deit_cifar10.pth", "--arch", "vit_cifar", "--out", out}).status ==
+          0);
   CHECK(load_model(out).classes.size() == 10);
   CHECK(load_model(out).classes[0] == "airplane");
 }

@@ -11,8 +11,8 @@
 
 using namespace shiftadd;
 using nlohmann::json;
-using test::InferFolder;
 using test::contains;
+using test::InferFolder;
 using test::ProcessResult;
 
 TEST_CASE("an evaluation's figures follow from its dumped logits") {

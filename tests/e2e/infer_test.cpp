@@ -8,8 +8,8 @@
 
 using namespace shiftadd;
 using nlohmann::json;
-using test::InferFolder;
 using test::contains;
+using test::InferFolder;
 using test::ProcessResult;
 
 TEST_CASE("an image gives a table of the best classes") {

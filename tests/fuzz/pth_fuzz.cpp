@@ -1,5 +1,5 @@
-// libFuzzer target of the PyTorch reader: any bytes are read or refused with an Error; every byte of what is
-// read can be touched, and copies stay within what the file justifies.
+// libFuzzer target of the PyTorch reader: any bytes are read or refused with an Error; every byte
+// of what is read can be touched, and copies stay within what the file justifies.
 #include <cstdint>
 #include <cstdlib>
 
@@ -24,7 +24,8 @@ void read_checkpoint(const uint8_t* bytes, std::size_t size) {
     }
   } catch (const Error&) {
   }
-  constexpr std::size_t kRounding = 1 << 20;  // the arena hands out whole cache lines, also for empty tensors
+  constexpr std::size_t kRounding =
+      1 << 20;  // the arena hands out whole cache lines, also for empty tensors
   if (memory_stats().peak > before + 4 * size + kRounding) std::abort();
 }
 

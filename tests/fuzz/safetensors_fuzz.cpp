@@ -1,5 +1,5 @@
-// libFuzzer target of the safetensors reader: any bytes are read or refused with an Error; every byte of what
-// is read can be touched.
+// libFuzzer target of the safetensors reader: any bytes are read or refused with an Error; every
+// byte of what is read can be touched.
 #include <cstdint>
 
 #include "core/error.h"

@@ -39,7 +39,8 @@ std::vector<std::string> golden_cases(const std::string& prefix) {
     if (name.rfind(prefix, 0) == 0) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
-  REQUIRE_MESSAGE(!names.empty(), "no golden case starts with " << prefix << " in " << golden_folder());
+  REQUIRE_MESSAGE(!names.empty(),
+                  "no golden case starts with " << prefix << " in " << golden_folder());
   return names;
 }
 
@@ -56,13 +57,16 @@ std::string attributes(const TensorFile& file) { return file.metadata.at("attrib
 std::string shared_path(const std::string& relative) {
   if (fs::exists(shared_folder())) return shared_folder() + "/" + relative;
   const char* ci = std::getenv("CI");
-  if (ci && std::string(ci) == "true") FAIL("../shared is absent and CI=true: this test needs " << relative);
+  if (ci && std::string(ci) == "true")
+    FAIL("../shared is absent and CI=true: this test needs " << relative);
   static std::set<std::string> said;
-  if (said.insert(relative).second) std::cout << "SKIPPED: ../shared is absent, needed for " << relative << std::endl;
+  if (said.insert(relative).second)
+    std::cout << "SKIPPED: ../shared is absent, needed for " << relative << std::endl;
   return "";
 }
 
-void check_close(const Tensor& actual, const Tensor& expected, double relative, const std::string& what, double floor) {
+void check_close(const Tensor& actual, const Tensor& expected, double relative,
+                 const std::string& what, double floor) {
   INFO(what);
   REQUIRE(actual.shape() == expected.shape());
   const Tensor a = actual.to(DType::kF64), b = expected.to(DType::kF64);
@@ -93,7 +97,8 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 ProcessResult run(const std::vector<std::string>& command, const std::string& input,
-                  const std::map<std::string, std::string>& environment, const std::string& folder) {
+                  const std::map<std::string, std::string>& environment,
+                  const std::string& folder) {
   signal(SIGPIPE, SIG_IGN);
   int in[2], out[2], err[2];
   REQUIRE(pipe(in) == 0);
@@ -123,8 +128,10 @@ ProcessResult run(const std::vector<std::string>& command, const std::string& in
       if (fds[i].fd < 0 || !fds[i].revents) continue;
       char buffer[65536];
       const ssize_t got = read(fds[i].fd, buffer, sizeof buffer);
-      if (got > 0) (i ? result.err : result.out).append(buffer, got);
-      else close(fds[i].fd), fds[i].fd = -1;
+      if (got > 0)
+        (i ? result.err : result.out).append(buffer, got);
+      else
+        close(fds[i].fd), fds[i].fd = -1;
     }
     if (fds[2].fd >= 0 && fds[2].revents) {
       const ssize_t put = write(in[1], input.data() + sent, input.size() - sent);

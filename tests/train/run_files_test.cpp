@@ -1,11 +1,11 @@
-// The files of a run: logs that can be cut back, progress text, the folder's lock.
+// The files of a run: logs that can be cut back, a step's line, the folder's lock.
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
 #include "tests/support/support.h"
-#include "train/progress.h"
+#include "train/progress_text.h"
 #include "train/run_lock.h"
 #include "train/run_log.h"
 
@@ -73,39 +73,18 @@ TEST_CASE("a log that is shorter than its position is continued where it ends") 
   CHECK_THROWS_AS(AppendFile(folder / "absent/log", 0), Error);
 }
 
-TEST_CASE("durations and progress read well") {
-  CHECK(duration_text(0.4) == "0s");
-  CHECK(duration_text(42) == "42s");
-  CHECK(duration_text(185) == "3m05s");
-  CHECK(duration_text(7620) == "2h07m");
-  const ProgressUpdate update{.epoch = 3,
-                              .epochs = 10,
-                              .step = 5,
-                              .steps_per_epoch = 10,
-                              .loss = 1.25,
-                              .lr = 5e-4,
-                              .images_per_second = 812.4,
-                              .seconds_left = 80};
-  CHECK(progress_text(update, false) ==
+TEST_CASE("a training run's progress reads well") {
+  const TrainingProgress at{.epoch = 3,
+                            .epochs = 10,
+                            .step = 5,
+                            .steps_per_epoch = 10,
+                            .loss = 1.25,
+                            .lr = 5e-4,
+                            .images_per_second = 812.4,
+                            .seconds_left = 80};
+  CHECK(progress_text(at, false) ==
         "epoch 3/10 step 5/10 loss 1.2500 lr 0.0005 812 img/s ETA 1m20s");
-  CHECK(progress_text(update, true).starts_with("epoch 3/10 [==========>         ] 5/10 "));
-}
-
-TEST_CASE("lines where there is no terminal, a bar that is wiped where there is one") {
-  std::string text;
-  const Progress::Sink sink = [&](std::string_view part) { text += part; };
-  Progress lines(sink, false, 2);
-  for (int64_t step = 1; step <= 3; ++step) lines.update({.step = step, .steps_per_epoch = 3}, 0);
-  CHECK(std::count(text.begin(), text.end(), '\n') == 2);  // step 2 and the last
-  CHECK(text.find('\r') == std::string::npos);
-  text.clear();
-  Progress bar(sink, true, 1);
-  bar.update({.step = 1, .steps_per_epoch = 9}, 10);
-  const std::string drawn = text;
-  bar.update({.step = 2, .steps_per_epoch = 9}, 10.05);  // too soon to redraw
-  CHECK(text == drawn);
-  bar.line("hello");
-  CHECK(text.ends_with("\r\033[Khello\n"));
+  CHECK(progress_text(at, true).starts_with("epoch 3/10 [==========>         ] 5/10 "));
 }
 
 TEST_CASE("a folder is locked once at a time") {
