@@ -19,6 +19,6 @@ echo "== train: configs/quickstart.json -> $run"
 echo "== evaluate $run/model.safetensors"
 "$bin/shiftadd-infer" "$run/model.safetensors" --eval "$data"
 
-image=$(find "$data" -type f | sort | head -n 1)
+image=$(find "$data" -type f | sort | sed -n 1p)  # not head: pipefail
 echo "== classify $image"
 "$bin/shiftadd-infer" "$run/model.safetensors" "$image" --top-k 3
