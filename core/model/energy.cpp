@@ -88,7 +88,7 @@ std::vector<EnergyEstimate> candidates(const LoopNest& l) {
             for (const int64_t c1 : divisors(l.in / c0)) {
               if (m1 * c1 * l.kernel >= kElements) break;
               for (const int64_t e1 : divisors(l.out_height)) {
-                if (e1 == 1 && !plain) continue;  // rows of an image spread over the array
+                if (e1 == 1 && spread_rows) continue;
                 const Tiling tiling = {n0, m0, m1, m2, c0, c1, e1};
                 if (fits(l, tiling)) list.push_back(estimate(l, tiling));
               }
@@ -101,7 +101,8 @@ std::vector<EnergyEstimate> candidates(const LoopNest& l) {
 }  // namespace
 
 EnergyEstimate eyeriss_energy(const LoopNest& nest) {
-  const std::vector<EnergyEstimate> all = candidates(nest);
+  std::vector<EnergyEstimate> all = candidates(nest, !is_product(nest));
+  if (all.empty()) all = candidates(nest, false);  // a prime number of rows, too many to spread
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   EnergyEstimate least = {kInfinity, kInfinity}, most;
   for (const EnergyEstimate& each : all) {

@@ -110,7 +110,9 @@ class ParameterList {
  public:
   explicit ParameterList(const ShiftAddSpec& options) : form_(options.form) {}
 
-  void add(const std::string& name, Shape shape) { list_.push_back({name, std::move(shape)}); }
+  void add(const std::string& name, Shape shape, bool shift = false) {
+    list_.push_back({name, std::move(shape), shift});
+  }
   // A weight of any shape and a bias of its first dimension.
   void affine(const std::string& name, Shape weight) {
     const Shape bias = {weight[0]};
@@ -120,12 +122,12 @@ class ParameterList {
   // A linear layer that multiplies or shifts.
   void linear(const std::string& name, int64_t out, int64_t in, bool shift) {
     if (shift && form_ == ShiftForm::kPs) {
-      add(name + ".shift", {out, in});
-      add(name + ".sign", {out, in});
-      add(name + ".bias", {out});
+      add(name + ".shift", {out, in}, true);
+      add(name + ".sign", {out, in}, true);
     } else {
-      affine(name, {out, in});
+      add(name + ".weight", {out, in}, shift);
     }
+    add(name + ".bias", {out});
   }
   // body(prefix, shift) for the layer itself, or for both experts of a mixture behind their router.
   template <class Body>

@@ -40,6 +40,7 @@ struct ModelSpec {
 struct ParameterInfo {
   std::string name;
   Shape shape;
+  bool shift = false;  // the latent weight of a Shift layer (its "sign" too)
 };
 std::vector<ParameterInfo> parameters_of(const ModelSpec& spec);
 /// The layers that have a router, in order: "blocks.0.attn.qkv", "blocks.0.mlp", ...
