@@ -156,7 +156,7 @@ TEST_CASE("kernels: quantize_tokens and dequantize_tokens, bit for bit") {
             kernels.quantize_tokens({rows, columns, dequantized.data(), scales.data(),
                                      integers.data(), dequantized.data(), codes.data()});
             kernels.dequantize_tokens({rows, columns, codes.data(), scales.data(), again.data()});
-            CHECK(same_bits(again, dequantized));
+            CHECK(again == dequantized);  // but for the sign of 0, which int8 has not
             CHECK(integers == as_floats(codes));
             return join({scales, integers, dequantized});
           });
