@@ -23,6 +23,27 @@ Variable gelu_linear(const Variable& x, const Variable& weight, const Variable& 
 /// (..., m, k) (..., k, n) -> (..., m, n), equal leading axes.
 Variable matmul(const Variable& a, const Variable& b);
 
+// --- Shift layers: W = s 2^p from latent float parameters (You et al. 2023, arXiv 2306.06446)
+struct ShiftLinearOptions {
+  ShiftFormat format = ShiftFormat::k4Bit;
+  bool int8_activations = false;         // the product's input goes through quantize_tokens
+  Activation input = Activation::kNone;  // kGelu: of gelu(x), as gelu_linear
+};
+/// Form q: linear with W = KernelTable::shift_quantize(weight). x (..., in), weight (out, in), bias
+/// (out) or undefined, residual (..., out) or undefined -> (..., out). Straight through: d/dweight
+/// is d/dW, everywhere; dx is that of W. Backward makes W again and keeps, of int8 activations, the
+/// int8. With int8 and 4bit, sums below 2^24 are exact: the bits of KernelTable::shift_gemm.
+Variable shift_linear(const Variable& x, const Variable& weight, const Variable& bias,
+                      const ShiftLinearOptions& options, const Variable& residual = {});
+/// Form ps: W = KernelTable::shift_compose(shift, sign), both (out, in); 5bit only. Straight
+/// through: d/dshift = d/dW W ln 2, d/dsign = d/dW, everywhere.
+Variable shift_linear_ps(const Variable& x, const Variable& shift, const Variable& sign,
+                         const Variable& bias, const ShiftLinearOptions& options,
+                         const Variable& residual = {});
+/// int8 with one scale per token (last axis), dequantised (KernelTable::quantize_tokens). Straight
+/// through: dx = dy, everywhere.
+Variable quantize_tokens(const Variable& x);
+
 // --- normalisation, activations
 /// Over the last axis; gamma, beta (last).
 Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps);

@@ -10,16 +10,17 @@
 #include <cstdint>
 
 #include "core/cpu/isa.h"
+#include "core/kernels_shift.h"
 
 namespace shiftadd {
 
 enum class Activation : uint8_t { kNone, kGelu };  // gelu: x/2 (1 + erf(x / sqrt 2))
 
-/// c[m,n] = act(op(a)[m,k] op(b)[k,n] + bias[n]) + residual[m,n], or c += op(a) op(b) when
-/// accumulate (then bias, activation and residual are unused). op transposes when its flag is set:
-/// a is stored (m,k) with leading dimension lda, or (k,m) when transpose_a; b is stored (k,n), or
-/// (n,k) when transpose_b. residual may equal c. An element's bits depend on k and its operands
-/// alone, never on m, n, its position, or threads.
+/// c[m,n] = act(row_scale[m] op(a)[m,k] op(b)[k,n] + bias[n]) + residual[m,n], or c += op(a) op(b)
+/// when accumulate (then row_scale, bias, activation and residual are unused). op transposes when
+/// its flag is set: a is stored (m,k) with leading dimension lda, or (k,m) when transpose_a; b is
+/// stored (k,n), or (n,k) when transpose_b. residual may equal c. An element's bits depend on k and
+/// its operands alone, never on m, n, its position, or threads.
 template <class T>
 struct GemmArgs {
   int64_t m, n, k;
@@ -36,6 +37,7 @@ struct GemmArgs {
   Activation activation = Activation::kNone;
   const T* residual = nullptr;
   int64_t ldr = 0;
+  const T* row_scale = nullptr;  // or null: 1. Scale and bias are one rounding
 };
 
 /// out[j] += sum over rows of x[row, j]: the gradient of a bias. Fixed order over rows.
@@ -255,6 +257,12 @@ struct KernelTable {
   void (*drop)(const DropArgs<T>&);
   void (*adamw)(const AdamWArgs<T>&);
   void (*sgd)(const SgdArgs<T>&);
+  void (*shift_quantize)(const ShiftQuantizeArgs<T>&);
+  void (*shift_compose)(const ShiftComposeArgs<T>&);
+  void (*quantize_tokens)(const QuantizeTokensArgs<T>&);
+  void (*dequantize_tokens)(const DequantizeTokensArgs<T>&);
+  void (*shift_gemm)(const ShiftGemmArgs<T>&);
+  void (*balance)(const BalanceArgs<T>&);
 };
 
 /// The plain, readable definition of each kernel, for float and double: the oracle of the fast ones

@@ -23,7 +23,12 @@ Variable gather_rows(const Variable& x, std::vector<int64_t> rows) {
       "gather_rows", std::move(y), {x},
       [shape = x.shape(), rows = std::move(rows)](const Tensor& dy) -> std::vector<Tensor> {
         const int64_t columns = shape[1];
-        const Tensor dx = Tensor::zeros(shape, dy.dtype());
+        // Added to what other users of x have sent: the parts of a dispatch fill one tensor.
+        Tensor dx = take_pending(0);
+        if (!dx.defined())
+          dx = Tensor::zeros(shape, dy.dtype());
+        else if (dx.use_count() > 1)
+          dx = dx.clone();
         dispatch(dy.dtype(), [&]<class T>() {
           for (std::size_t i = 0; i < rows.size(); ++i) {  // a row may be gathered twice
             T* target = dx.data<T>() + rows[i] * columns;

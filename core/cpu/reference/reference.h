@@ -53,5 +53,17 @@ template <class T>
 void adamw(const AdamWArgs<T>& args);
 template <class T>
 void sgd(const SgdArgs<T>& args);
+template <class T>
+void shift_quantize(const ShiftQuantizeArgs<T>& args);
+template <class T>
+void shift_compose(const ShiftComposeArgs<T>& args);
+template <class T>
+void quantize_tokens(const QuantizeTokensArgs<T>& args);
+template <class T>
+void dequantize_tokens(const DequantizeTokensArgs<T>& args);
+template <class T>
+void shift_gemm(const ShiftGemmArgs<T>& args);
+template <class T>
+void balance(const BalanceArgs<T>& args);
 
 }  // namespace shiftadd::reference

@@ -30,6 +30,12 @@ const KernelTable<T>& reference_kernels() {
       .drop = reference::drop<T>,
       .adamw = reference::adamw<T>,
       .sgd = reference::sgd<T>,
+      .shift_quantize = reference::shift_quantize<T>,
+      .shift_compose = reference::shift_compose<T>,
+      .quantize_tokens = reference::quantize_tokens<T>,
+      .dequantize_tokens = reference::dequantize_tokens<T>,
+      .shift_gemm = reference::shift_gemm<T>,
+      .balance = reference::balance<T>,
   };
   return table;
 }

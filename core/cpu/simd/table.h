@@ -4,6 +4,8 @@
 #include "core/cpu/simd/attention.h"
 #include "core/cpu/simd/elementwise.h"
 #include "core/cpu/simd/rows.h"
+#include "core/cpu/simd/shift.h"
+#include "core/cpu/simd/shift_gemm.h"
 
 namespace shiftadd {
 namespace {
@@ -25,6 +27,11 @@ void set_kernels(KernelTable<float>& table) {
   table.sum = sum_kernel;
   table.adamw = adamw_kernel;
   table.sgd = sgd_kernel;
+  table.shift_quantize = shift_quantize_kernel;
+  table.shift_compose = shift_compose_kernel;
+  table.quantize_tokens = quantize_tokens_kernel;
+  table.dequantize_tokens = dequantize_tokens_kernel;
+  table.shift_gemm = shift_gemm_kernel;
 }
 
 }  // namespace
