@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/mixture.h"
 #include "autograd/variable.h"
 
 namespace shiftadd::layers {
@@ -17,6 +18,9 @@ using autograd::Variable;
 struct Context {
   bool training = false;
   uint64_t seed = 0, stream = 0;
+  double router_noise = 0;  // standard deviation of the noise on routers' logits, in training
+  /// Receives what each router decided, in the order of routers_of(spec), or null.
+  std::vector<autograd::Routing>* routings = nullptr;
 };
 
 class Module {

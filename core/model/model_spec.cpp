@@ -146,6 +146,12 @@ class ParameterList {
 
 }  // namespace
 
+Shape local_shape(const ModelSpec& spec) {
+  return spec.shift_add.local == LocalKind::kTokenConv
+             ? Shape{spec.heads, 1, kTokenTaps, 1}
+             : Shape{spec.heads, 1, kPatchTaps, kPatchTaps};
+}
+
 std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
   ParameterList list(s.shift_add);
   list.add("cls_token", {1, 1, s.width});
@@ -163,9 +169,7 @@ std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
     linear(block + "attn.qkv", kinds.qkv, 3 * s.width, s.width);
     linear(block + "attn.proj", kinds.proj, s.width, s.width);
     if (kinds.is_linear())
-      list.add(block + "attn.token_conv.weight", s.shift_add.local == LocalKind::kTokenConv
-                                                     ? Shape{s.heads, 1, kTokenTaps, 1}
-                                                     : Shape{s.heads, 1, kPatchTaps, kPatchTaps});
+      list.add(block + "attn.token_conv.weight", local_shape(s));
     list.affine(block + "norm2", {s.width});
     list.layer(block + "mlp", kinds.mlp, s.width, [&](const std::string& prefix, bool shift) {
       list.linear(prefix + ".fc1", s.mlp_hidden, s.width, shift);

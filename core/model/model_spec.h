@@ -43,6 +43,8 @@ struct ParameterInfo {
   bool shift = false;  // the latent weight of a Shift layer (its "sign" too)
 };
 std::vector<ParameterInfo> parameters_of(const ModelSpec& spec);
+/// Of linear attention's local convolution: (heads, 1, 9, 1) or (heads, 1, 5, 5).
+Shape local_shape(const ModelSpec& spec);
 /// The layers that have a router, in order: "blocks.0.attn.qkv", "blocks.0.mlp", ...
 std::vector<std::string> routers_of(const ModelSpec& spec);
 

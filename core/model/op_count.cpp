@@ -159,7 +159,7 @@ void Counter::softmax_attention(const std::string& name, bool codes) {
 
 void Counter::linear_attention(const std::string& name, bool codes) {
   const int64_t n = spec_.tokens(), h = spec_.heads, d = spec_.head_dim(), values = n * spec_.width;
-  const bool int8 = codes && spec_.shift_add.int8_values;
+  const bool int8 = codes && spec_.shift_add.values == ValueFormat::kInt8;
   const StepKind kind = codes ? StepKind::kAdd : StepKind::kMultiply;
   const StepEnergy unit = !codes ? kFloatStep
                           : int8 ? StepEnergy{0, kInt32Energy.add}
@@ -193,7 +193,7 @@ void Counter::local_convolution(const std::string& name) {
                                           .out_height = grid,
                                           .out_width = grid,
                                           .kernel = kPatchTaps};
-  const double value = spec_.shift_add.int8_values ? 1 : kFloatBytes;
+  const double value = spec_.shift_add.values == ValueFormat::kInt8 ? 1 : kFloatBytes;
   product(
       name, nest, kFloatStep,
       (value + kFloatBytes) * as_double(patches * spec_.width) + kFloatBytes * as_double(h * taps));

@@ -19,7 +19,7 @@ constexpr std::array kNames<AttentionKind> = {"softmax", "softmax_add", "linear"
 template <>
 constexpr std::array kNames<LayerKind> = {"multiply", "shift", "mixture"};
 template <>
-constexpr std::array kNames<CodeKind> = {"sign", "unit_head", "unit_batch"};
+constexpr std::array kNames<Codes> = {"none", "sign", "unit_head", "unit_batch"};
 template <>
 constexpr std::array kNames<LocalKind> = {"token_conv", "depthwise2d"};
 template <>
@@ -28,10 +28,8 @@ template <>
 constexpr std::array kNames<ShiftFormat> = {"4bit", "5bit"};
 template <>
 constexpr std::array kNames<GateKind> = {"straight_through", "probability"};
-// float or int8, for flags.
-enum class Number : uint8_t { kFloat, kInt8 };
 template <>
-constexpr std::array kNames<Number> = {"float", "int8"};
+constexpr std::array kNames<ValueFormat> = {"float", "int8"};
 
 template <class Kind>
 const char* name_in_list(Kind kind) {
@@ -56,9 +54,9 @@ class Reader {
     value = kind_of<Kind>(given.template get<std::string>(), path);
   }
   void read_int8(const char* key, bool& value) {
-    Number number = value ? Number::kInt8 : Number::kFloat;
-    read(key, number);
-    value = number == Number::kInt8;
+    ValueFormat format = value ? ValueFormat::kInt8 : ValueFormat::kFloat;
+    read(key, format);
+    value = format == ValueFormat::kInt8;
   }
   const nlohmann::json* list(const char* key) {
     keys_.push_back(key);
@@ -95,7 +93,7 @@ Kind kind_of(const std::string& name, const std::string& key) {
 }
 template AttentionKind kind_of(const std::string&, const std::string&);
 template LayerKind kind_of(const std::string&, const std::string&);
-template CodeKind kind_of(const std::string&, const std::string&);
+template Codes kind_of(const std::string&, const std::string&);
 template LocalKind kind_of(const std::string&, const std::string&);
 template ShiftForm kind_of(const std::string&, const std::string&);
 template ShiftFormat kind_of(const std::string&, const std::string&);
@@ -103,7 +101,7 @@ template GateKind kind_of(const std::string&, const std::string&);
 
 const char* name_of(AttentionKind kind) { return name_in_list(kind); }
 const char* name_of(LayerKind kind) { return name_in_list(kind); }
-const char* name_of(CodeKind kind) { return name_in_list(kind); }
+const char* name_of(Codes codes) { return name_in_list(codes); }
 const char* name_of(LocalKind kind) { return name_in_list(kind); }
 const char* name_of(ShiftForm form) { return name_in_list(form); }
 const char* name_of(ShiftFormat format) { return name_in_list(format); }
@@ -115,7 +113,7 @@ ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json) {
   Reader reader(json, where);
   reader.read("codes", spec.codes);
   reader.read("local", spec.local);
-  reader.read_int8("value", spec.int8_values);
+  reader.read("value", spec.values);
   reader.read("form", spec.form);
   reader.read("format", spec.format);
   reader.read_int8("activations", spec.int8_activations);
@@ -133,6 +131,8 @@ ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json) {
     }
   }
   reader.finish();
+  if (spec.codes == Codes::kNone)
+    throw user_error(where, ".codes: 'none' is what attention 'linear' is for");
   if (spec.form == ShiftForm::kPs && spec.format == ShiftFormat::k4Bit)
     throw user_error(where, ": form 'ps' has no per-row scale: use it with format '5bit'");
   return spec;
@@ -142,8 +142,8 @@ nlohmann::json to_json(const ShiftAddSpec& spec) {
   const auto number = [](bool int8) { return name_in_list(int8 ? Number::kInt8 : Number::kFloat); };
   nlohmann::json json = {
       {"codes", name_of(spec.codes)},      {"local", name_of(spec.local)},
-      {"value", number(spec.int8_values)}, {"form", name_of(spec.form)},
-      {"format", name_of(spec.format)},    {"activations", number(spec.int8_activations)},
+      {"value", name_in_list(spec.values)}, {"form", name_of(spec.form)},
+      {"format", name_of(spec.format)},    {"activations", spec.int8_activations ? "int8" : "float"},
       {"gate", name_of(spec.gate)},        {"blocks", nlohmann::json::array()}};
   for (const BlockSpec& block : spec.blocks)
     json["blocks"].push_back({{"attention", name_of(block.attention)},

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "core/attention_args.h"
+#include "core/kernels_shift.h"
+
 namespace shiftadd {
 
 enum class AttentionKind : uint8_t {
@@ -21,19 +24,12 @@ enum class AttentionKind : uint8_t {
 /// router that sends each token to one of the two.
 enum class LayerKind : uint8_t { kMultiply, kShift, kMixture };
 
-/// How q and k become codes. kUnitBatch thresholds on the whole batch, as the released code does:
-/// an image's answer depends on its neighbours, so it cannot be exported.
-enum class CodeKind : uint8_t { kSign, kUnitHead, kUnitBatch };
-
 /// The convolution of v beside linear attention: 9 taps along the tokens, or 5 x 5 on the patches.
 enum class LocalKind : uint8_t { kTokenConv, kDepthwise2d };
 constexpr int64_t kTokenTaps = 9, kPatchTaps = 5;
 
 /// Latent parameters of a Shift layer: one weight, or a shift and a sign.
 enum class ShiftForm : uint8_t { kQ, kPs };
-
-/// Exponents in [-14, 0], or one nibble a weight: {0, +-2^0 .. +-2^-6} times a power of two a row.
-enum class ShiftFormat : uint8_t { k4Bit, k5Bit };
 
 /// What a mixture's output is multiplied by: 1 in value with the router's gradient, or the chosen
 /// expert's probability.
@@ -52,9 +48,11 @@ struct BlockSpec {
 
 /// Options common to all blocks, and what each block is.
 struct ShiftAddSpec {
-  CodeKind codes = CodeKind::kSign;
+  /// Of q and k. kUnitBatch thresholds on the whole batch, as the released code does: an image's
+  /// answer depends on its neighbours, so it cannot be exported. Never kNone.
+  Codes codes = Codes::kSign;
   LocalKind local = LocalKind::kTokenConv;
-  bool int8_values = false;  // v of linear_add as int8, one scale per image and head
+  ValueFormat values = ValueFormat::kFloat;  // v beside codes
   ShiftForm form = ShiftForm::kQ;
   ShiftFormat format = ShiftFormat::k4Bit;
   bool int8_activations = false;  // inputs of Shift layers as int8, one scale per token
@@ -75,7 +73,7 @@ nlohmann::json to_json(const ShiftAddSpec& spec);
 /// The names used in JSON: "linear_add", "mixture", ...
 const char* name_of(AttentionKind kind);
 const char* name_of(LayerKind kind);
-const char* name_of(CodeKind kind);
+const char* name_of(Codes codes);
 const char* name_of(LocalKind kind);
 const char* name_of(ShiftForm form);
 const char* name_of(ShiftFormat format);

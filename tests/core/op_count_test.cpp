@@ -15,7 +15,8 @@ namespace {
 
 ModelSpec converted(const BlockSpec& block) {
   ModelSpec spec = named_spec("vit_micro");
-  spec.shift_add.int8_activations = spec.shift_add.int8_values = true;
+  spec.shift_add.int8_activations = true;
+  spec.shift_add.values = ValueFormat::kInt8;
   spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth), block);
   return spec;
 }
