@@ -22,14 +22,16 @@ Attention::Attention(const ModelSpec& spec, const BlockSpec& block, Random& rand
     : spec_(spec), block_(block) {
   const ShiftAddSpec& options = spec.shift_add;
   const auto add = [&](const char* name, LayerKind kind, int64_t out) {
-    return add_module(name, make_token_layer(kind, spec.width, options.gate, random, [&](bool shift) {
+    return add_module(name,
+                      make_token_layer(kind, spec.width, options.gate, random, [&](bool shift) {
                         return make_projection(shift, spec.width, out, options, random);
                       }));
   };
   qkv_ = add("qkv", block.qkv, 3 * spec.width);
   proj_ = add("proj", block.proj, spec.width);
   if (block.is_linear())
-    local_ = add_module("token_conv", std::make_unique<LocalConvolution>(local_shape(spec)))->weight;
+    local_ =
+        add_module("token_conv", std::make_unique<LocalConvolution>(local_shape(spec)))->weight;
 }
 
 Variable Attention::attend(const Variable& qkv, int64_t queries) const {

@@ -49,9 +49,8 @@ ShiftLinear::ShiftLinear(int64_t in, int64_t out, const ShiftAddSpec& options, R
 }
 
 Variable ShiftLinear::apply(const Variable& x, Activation input, const Variable& residual) const {
-  const autograd::ShiftLinearOptions options{.format = options_.format,
-                                             .int8_activations = options_.int8_activations,
-                                             .input = input};
+  const autograd::ShiftLinearOptions options{
+      .format = options_.format, .int8_activations = options_.int8_activations, .input = input};
   return options_.form == ShiftForm::kPs
              ? autograd::shift_linear_ps(x, shift_, sign_, bias_, options, residual)
              : autograd::shift_linear(x, weight_, bias_, options, residual);

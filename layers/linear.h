@@ -51,8 +51,8 @@ class ShiftLinear : public Projection {
 std::unique_ptr<Projection> make_projection(bool shift, int64_t in, int64_t out,
                                             const ShiftAddSpec& options, Random& random);
 
-/// The latent form ps of `weight`: shift log2 |w|, sign +-1, both clamped to what 5bit can hold; a 0
-/// has sign 0.
+/// The latent form ps of `weight`: shift log2 |w|, sign +-1, both clamped to what 5bit can hold; a
+/// 0 has sign 0.
 std::pair<Tensor, Tensor> shift_and_sign_of(const Tensor& weight);
 
 class LayerNorm : public Module {

@@ -27,8 +27,8 @@ Variable Mixture::forward(const Variable& x, const Variable& residual, const Pas
   const auto expert = [&pass](const TokenLayer* layer) {
     return [layer, pass](const Variable& tokens) { return layer->forward(tokens, {}, pass); };
   };
-  const Variable y = autograd::mixture(x, routing, gate_,
-                                       {expert(experts_[0]), expert(experts_[1])}, residual);
+  const Variable y =
+      autograd::mixture(x, routing, gate_, {expert(experts_[0]), expert(experts_[1])}, residual);
   if (pass.routings) pass.routings->push_back(routing);
   return y;
 }

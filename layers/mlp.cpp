@@ -12,8 +12,8 @@ Mlp::Mlp(int64_t width, int64_t hidden, bool shift, const ShiftAddSpec& options,
 Variable Mlp::forward(const Variable& x, const Variable& residual, const Pass& pass) const {
   const Variable hidden = fc1_->apply(x, Activation::kNone, {});
   if (pass.dropout == 0) return fc2_->apply(hidden, Activation::kGelu, residual);
-  const Variable kept = autograd::dropout(autograd::gelu(hidden), pass.dropout, pass.seed,
-                                          pass.dropout_stream);
+  const Variable kept =
+      autograd::dropout(autograd::gelu(hidden), pass.dropout, pass.seed, pass.dropout_stream);
   return fc2_->apply(kept, Activation::kNone, residual);
 }
 

@@ -102,8 +102,8 @@ Variable Vit::forward(const Variable& images, const Context& context) const {
     };
     x = checkpointed ? autograd::checkpoint(block, x) : block(x);
   }
-  const Variable answer = x.dim(1) == 1 ? autograd::reshape(x, {x.dim(0), spec_.width})
-                                        : autograd::select_token(x, 0);
+  const Variable answer =
+      x.dim(1) == 1 ? autograd::reshape(x, {x.dim(0), spec_.width}) : autograd::select_token(x, 0);
   return (*l.head)(l.norm->forward(answer));
 }
 

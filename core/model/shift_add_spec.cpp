@@ -139,12 +139,14 @@ ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json) {
 }
 
 nlohmann::json to_json(const ShiftAddSpec& spec) {
-  const auto number = [](bool int8) { return name_in_list(int8 ? Number::kInt8 : Number::kFloat); };
-  nlohmann::json json = {
-      {"codes", name_of(spec.codes)},      {"local", name_of(spec.local)},
-      {"value", name_in_list(spec.values)}, {"form", name_of(spec.form)},
-      {"format", name_of(spec.format)},    {"activations", spec.int8_activations ? "int8" : "float"},
-      {"gate", name_of(spec.gate)},        {"blocks", nlohmann::json::array()}};
+  nlohmann::json json = {{"codes", name_of(spec.codes)},
+                         {"local", name_of(spec.local)},
+                         {"value", name_in_list(spec.values)},
+                         {"form", name_of(spec.form)},
+                         {"format", name_of(spec.format)},
+                         {"activations", spec.int8_activations ? "int8" : "float"},
+                         {"gate", name_of(spec.gate)},
+                         {"blocks", nlohmann::json::array()}};
   for (const BlockSpec& block : spec.blocks)
     json["blocks"].push_back({{"attention", name_of(block.attention)},
                               {"qkv", name_of(block.qkv)},
