@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "core/memory.h"
@@ -212,6 +213,13 @@ void Tensor::fill(double value) const {
 
 void Tensor::check_dtype(DType wanted) const {
   if (dtype_ != wanted) throw failure("[tensor] holds ", dtype_, ", asked for ", wanted);
+}
+
+int64_t count_not_finite(const Tensor& tensor) {
+  const Tensor values = tensor.to(DType::kF32);
+  int64_t count = 0;
+  for (const float value : values.span<float>()) count += !std::isfinite(value);
+  return count;
 }
 
 }  // namespace shiftadd

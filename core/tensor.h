@@ -133,4 +133,7 @@ Tensor Tensor::from(const std::vector<T>& values, Shape shape) {
   return result;
 }
 
+/// NaNs and infinities in a floating tensor of any precision.
+int64_t count_not_finite(const Tensor& tensor);
+
 }  // namespace shiftadd

@@ -106,6 +106,9 @@ DataReport check_data(const ImageFolder& dataset) {
       report.lines.push_back("odd: " + dataset.full_name(sample) + ": " + odd[sample]);
     }
   }
+  for (const std::string& name : dataset.ignored())
+    report.lines.push_back("ignored: " + dataset.path() + "/" + name);
+  report.ignored = static_cast<int64_t>(dataset.ignored().size());
   return report;
 }
 

@@ -12,7 +12,9 @@ namespace shiftadd::data {
 /// `lines` holds one line per broken or odd file, in the data set's order.
 struct DataReport {
   int64_t images = 0, broken = 0, odd = 0;  // images: all files, the broken and odd ones included
-  std::vector<std::string> lines;           // "broken: PATH: reason" or "odd: PATH: remarks"
+  int64_t ignored = 0;                      // files that are not read at all
+  std::vector<std::string>
+      lines;  // "broken: PATH: reason" or "odd: PATH: remarks" or "ignored: PATH"
 };
 
 /// Reads and decodes everything, on all threads of the pool. Odd: a side under kTinySide pixels,

@@ -39,7 +39,7 @@ bool has_hidden_part(std::string_view path) {
 struct Entry {
   std::string name;  // relative, '/'-separated
   int64_t offset = 0, size = 0;
-  bool folder = false;
+  bool folder = false, image = false;
 };
 
 /// Walks a folder, following links to folders but not in circles.
@@ -67,12 +67,14 @@ class Walker {
       const std::string name = below.empty() ? leaf : below + "/" + leaf;
       std::error_code ignored;  // a dangling link is neither folder nor file
       if (it->is_directory(ignored)) {
-        entries_.push_back({name, 0, 0, true});
+        entries_.push_back({name, 0, 0, true, false});
         walk(name);
       } else if (has_image_extension(leaf)) {
         if (!it->is_regular_file(ignored))
           throw user_error(folder, "/", leaf, ": not a file (a dangling link?)");
-        entries_.push_back({name, 0, static_cast<int64_t>(it->file_size(ignored)), false});
+        entries_.push_back({name, 0, static_cast<int64_t>(it->file_size(ignored)), false, true});
+      } else {
+        entries_.push_back({name, 0, 0, false, false});
       }
     }
     if (error) throw user_error(folder, ": cannot be read: ", error.message());
@@ -93,8 +95,8 @@ std::vector<Entry> tar_entries(const MappedFile& tar, const std::string& path) {
                        "' is a symbolic link: pack the archive with tar --dereference");
     if (member.kind == TarMember::Kind::kLink) continue;
     const bool folder = member.kind == TarMember::Kind::kFolder;
-    if (folder || has_image_extension(member.name))
-      entries.push_back({std::move(member.name), member.offset, member.size, folder});
+    const bool image = !folder && has_image_extension(member.name);
+    entries.push_back({std::move(member.name), member.offset, member.size, folder, image});
   }
   // The later of two members with one name counts, as when unpacked.
   std::stable_sort(entries.begin(), entries.end(),
@@ -115,6 +117,7 @@ std::string common_top(const std::vector<Entry>& entries) {
   for (const Entry& entry : entries) {
     const std::size_t slash = entry.name.find('/');
     const std::string first = entry.name.substr(0, slash) + "/";
+    if (!entry.folder && !entry.image) continue;
     if (top.empty()) top = first;
     if (first != top) return "";
     if (slash == std::string::npos) {
@@ -137,10 +140,12 @@ std::string list_of(const std::vector<std::string>& names) {
 }  // namespace
 
 ImageFolder::ImageFolder(std::string path, std::vector<std::string> classes,
-                         std::vector<Sample> samples, MappedFile tar)
+                         std::vector<Sample> samples, std::vector<std::string> ignored,
+                         MappedFile tar)
     : path_(std::move(path)),
       classes_(std::move(classes)),
       samples_(std::make_shared<const std::vector<Sample>>(std::move(samples))),
+      ignored_(std::make_shared<const std::vector<std::string>>(std::move(ignored))),
       tar_(std::move(tar)) {}
 
 ImageFolder ImageFolder::open(const std::string& given) {
@@ -164,15 +169,22 @@ ImageFolder ImageFolder::open(const std::string& given) {
 
   std::map<std::string, int64_t> images_of;  // by class, in byte order
   std::size_t loose = 0;
+  std::vector<std::string> ignored;
   for (Entry& entry : entries) {
-    if (entry.name.size() < top.size()) continue;  // the common folder itself
+    if (!entry.name.starts_with(top)) {  // the common folder itself, or beside it
+      if (!entry.folder) ignored.push_back(entry.name);
+      entry.image = false;
+      continue;
+    }
     entry.name.erase(0, top.size());
     const std::size_t slash = entry.name.find('/');
-    if (slash == std::string::npos && !entry.folder)
-      ++loose;
-    else if (!entry.name.empty())
-      images_of[entry.name.substr(0, slash)] += !entry.folder;
+    const bool in_class = slash != std::string::npos;
+    if (!entry.folder && !(entry.image && in_class)) ignored.push_back(entry.name);
+    if (entry.image && !in_class) ++loose;
+    if (entry.folder || (entry.image && in_class))
+      images_of[entry.name.substr(0, slash)] += entry.image;
   }
+  std::sort(ignored.begin(), ignored.end());
   if (images_of.empty())
     throw user_error(
         path,
@@ -194,14 +206,22 @@ ImageFolder ImageFolder::open(const std::string& given) {
   std::vector<Sample> samples;
   for (Entry& entry : entries) {
     const std::size_t slash = entry.name.find('/');
-    if (entry.folder || slash == std::string::npos) continue;
+    if (!entry.image || slash == std::string::npos) continue;
     samples.push_back({std::move(entry.name), 0, entry.offset, entry.size});
     samples.back().label = images_of.at(samples.back().file.substr(0, slash));
   }
   std::sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) {
     return std::tie(a.label, a.file) < std::tie(b.label, b.file);
   });
-  return ImageFolder(path, std::move(classes), std::move(samples), std::move(tar));
+  return ImageFolder(path, std::move(classes), std::move(samples), std::move(ignored),
+                     std::move(tar));
+}
+
+std::vector<int64_t> ImageFolder::labels() const {
+  std::vector<int64_t> labels;
+  labels.reserve(samples_->size());
+  for (const Sample& sample : *samples_) labels.push_back(sample.label);
+  return labels;
 }
 
 std::vector<uint8_t> ImageFolder::read(int64_t sample) const {
@@ -226,7 +246,7 @@ ImageFolder ImageFolder::subset(const std::vector<int64_t>& samples) const {
   std::vector<Sample> chosen;
   chosen.reserve(samples.size());
   for (int64_t sample : samples) chosen.push_back(samples_->at(sample));
-  return ImageFolder(path_, classes_, std::move(chosen), tar_);
+  return ImageFolder(path_, classes_, std::move(chosen), *ignored_, tar_);
 }
 
 std::pair<ImageFolder, ImageFolder> split(const ImageFolder& all, double fraction, uint64_t seed) {
@@ -247,6 +267,8 @@ std::pair<ImageFolder, ImageFolder> split(const ImageFolder& all, double fractio
         shuffled(count, Random(seed, stream_of(label, 0, kSplitStream)));
     for (int64_t i = 0; i < count; ++i) (i < wanted ? second : first).push_back(members[order[i]]);
   }
+  if (second.empty())
+    throw user_error("[split] ", all.path(), ": no class has two images: none is left to validate");
   std::sort(first.begin(), first.end());
   std::sort(second.begin(), second.end());
   return {all.subset(first), all.subset(second)};

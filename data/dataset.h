@@ -27,6 +27,7 @@ class ImageFolder {
   int64_t size() const { return static_cast<int64_t>(samples_->size()); }
   const std::vector<std::string>& classes() const { return classes_; }
   int64_t label(int64_t sample) const { return (*samples_)[sample].label; }
+  std::vector<int64_t> labels() const;  // of all samples
   const std::string& name(int64_t sample) const {
     return (*samples_)[sample].file;
   }  // "cat/0001.jpg"
@@ -35,7 +36,11 @@ class ImageFolder {
   const std::string& path() const { return path_; }
   /// The file's bytes; thread-safe.
   std::vector<uint8_t> read(int64_t sample) const;
-  /// SHA-256 over class names, file names, labels and file sizes: what a manifest records.
+  /// Files that are no images by their name, or lie beside the class folders: nothing reads them.
+  /// Hidden ones are not listed. Relative names, sorted.
+  const std::vector<std::string>& ignored() const { return *ignored_; }
+  /// SHA-256 over class names, file names, labels and file sizes (not contents: sets are large):
+  /// what a manifest records.
   std::string digest() const;
   /// The samples listed, in that order (validation split, quarantine).
   ImageFolder subset(const std::vector<int64_t>& samples) const;
@@ -46,11 +51,12 @@ class ImageFolder {
     int64_t label, offset, size;  // offset: in the tar
   };
   ImageFolder(std::string path, std::vector<std::string> classes, std::vector<Sample> samples,
-              MappedFile tar);
+              std::vector<std::string> ignored, MappedFile tar);
 
   std::string path_;
   std::vector<std::string> classes_;
   std::shared_ptr<const std::vector<Sample>> samples_;
+  std::shared_ptr<const std::vector<std::string>> ignored_;
   MappedFile tar_;  // defined for tars
 };
 

@@ -23,9 +23,9 @@ struct SyntheticOptions {
 };
 /// Writes FOLDER/train/CLASS/0000.png and FOLDER/val/...; skips the work when FOLDER already holds
 /// exactly this set (a stamp file, FOLDER/synthetic.txt, records the options), and draws it anew
-/// when the options differ or an earlier run was cut off. Validation images have other indices than
-/// any training image. Throws Error (user) when FOLDER holds something else, Error (failure) when
-/// writing fails.
+/// when an earlier run was cut off; a second process waits for the first. Validation images have
+/// other indices than any training image. Throws Error (user) when FOLDER holds something else,
+/// another synthetic set included, Error (failure) when writing fails.
 void write_synthetic(const std::string& folder, const SyntheticOptions& options);
 
 }  // namespace shiftadd::data

@@ -1,4 +1,8 @@
 // Writes the synthetic set as folders of image files.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -18,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kStampName = "/synthetic.txt";
+constexpr const char* kLockName = "/.lock";
 constexpr std::string_view kStampStart = "shiftadd synthetic image set";
 constexpr int kDrawing = 2;                        // raised whenever the drawing changes
 constexpr int64_t kFirstValIndex = 1'000'000'000;  // beyond every training image
@@ -31,6 +36,32 @@ void write_image(const std::string& path, const std::vector<uint8_t>& bytes) {
             static_cast<std::streamsize>(bytes.size()));
   out.close();
   if (!out) throw failure(path, ": cannot write: ", std::strerror(errno));
+}
+
+// Held while the set is looked at and drawn, so that two runs do not draw over one another. The
+// kernel drops it when the process dies.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder)
+      : descriptor_(open((folder + kLockName).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+    if (descriptor_ < 0 || flock(descriptor_, LOCK_EX) != 0) {
+      const int reason = errno;
+      if (descriptor_ >= 0) close(descriptor_);
+      throw failure(folder, ": cannot be locked: ", std::strerror(reason));
+    }
+  }
+  ~FolderLock() { close(descriptor_); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
+bool holds_anything(const std::string& folder) {
+  for (const auto& entry : fs::directory_iterator(folder))
+    if ("/" + entry.path().filename().string() != kLockName) return true;
+  return false;
 }
 
 void write_part(const std::string& folder, const SyntheticOptions& options, int64_t per_class,
@@ -62,22 +93,32 @@ void write_synthetic(const std::string& folder, const SyntheticOptions& options)
       concat(kStampStart, ", drawing ", kDrawing, "\nsize ", options.size, ", train ",
              options.train_per_class, ", val ", options.val_per_class, " per class, seed ",
              options.seed, ", ", options.jpeg ? "jpeg" : "png", "\n");
+  const std::string incomplete = concat(kStampStart, ", incomplete\n");
   const std::string stamp = folder + kStampName, train = folder + "/train", val = folder + "/val";
+  const auto is_complete = [&] {
+    return fs::exists(stamp) && read_text(stamp) == complete && fs::is_directory(train) &&
+           fs::is_directory(val);
+  };
   try {
+    if (is_complete()) return;  // perhaps on a medium that cannot be written
+    if (!fs::exists(stamp) && fs::exists(folder) && holds_anything(folder))
+      throw user_error(folder,
+                       ": neither empty nor a synthetic set: choose another folder for the images");
+    fs::create_directories(folder);
+    const FolderLock lock(folder);
+    if (is_complete()) return;  // another process has just drawn it
     if (fs::exists(stamp)) {
       const std::string found = read_text(stamp);
-      if (found == complete && fs::is_directory(train) && fs::is_directory(val)) return;
       if (!found.starts_with(kStampStart))
         throw user_error(
             stamp, ": not the stamp of a synthetic set: choose another folder for the images");
+      if (found != incomplete)
+        throw user_error(folder, ": holds another synthetic set than the one asked for (", stamp,
+                         "): remove it, or choose another folder");
       fs::remove_all(train);
       fs::remove_all(val);
-    } else if (fs::exists(folder) && !fs::is_empty(folder)) {
-      throw user_error(folder,
-                       ": neither empty nor a synthetic set: choose another folder for the images");
     }
-    fs::create_directories(folder);
-    write_file(stamp, concat(kStampStart, ", incomplete\n"));
+    write_file(stamp, incomplete);
     write_part(train, options, options.train_per_class, 0);
     write_part(val, options, options.val_per_class, kFirstValIndex);
     write_file(stamp, complete);

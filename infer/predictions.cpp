@@ -5,7 +5,6 @@
 #include <cmath>
 #include <map>
 #include <numeric>
-#include <set>
 
 #include "core/error.h"
 #include "core/evaluation.h"
@@ -39,34 +38,38 @@ std::vector<Prediction> top_k(const float* logits, int64_t classes, int64_t k) {
 }
 
 std::vector<int64_t> match_classes(const std::vector<std::string>& model_names,
-                                   int64_t model_classes, const std::vector<std::string>& set_names,
+                                   const std::vector<std::string>& model_ids, int64_t model_classes,
+                                   const std::vector<std::string>& set_names,
                                    const std::string& set) {
   const auto count = static_cast<int64_t>(set_names.size());
   std::vector<int64_t> indices(count);
   std::iota(indices.begin(), indices.end(), 0);
-  if (model_names.empty() && count != model_classes)
-    throw user_error(set, ": ", count, " class folders, but the model has ", model_classes,
-                     " classes (unnamed): expected one folder per class");
-  if (model_names.empty() || model_names == set_names) return indices;
-  std::map<std::string, int64_t> model;
-  for (std::size_t i = 0; i < model_names.size(); ++i)
-    model.emplace(model_names[i], static_cast<int64_t>(i));
-  std::vector<std::string> model_only, set_only;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto found = model.find(set_names[i]);
-    if (found == model.end())
-      set_only.push_back(set_names[i]);
-    else
-      indices[i] = found->second;
+  if (model_names.empty() && model_ids.empty()) {
+    if (count != model_classes)
+      throw user_error(set, ": ", count, " class folders, but the model has ", model_classes,
+                       " classes (unnamed): expected one folder per class");
+    return indices;
   }
-  const std::set<std::string> folders(set_names.begin(), set_names.end());
-  for (const auto& [name, index] : model)
-    if (!folders.contains(name)) model_only.push_back(name);
-  if (model_only.empty() && set_only.empty()) return indices;
-  std::string text = set + ": its classes are not the model's.";
-  if (!set_only.empty()) text += " Unknown to the model: " + listed(set_only) + ".";
-  if (!model_only.empty()) text += " Without a folder: " + listed(model_only) + ".";
-  throw user_error(text);
+  if (model_names == set_names || model_ids == set_names) return indices;
+  // The classes of the set that are not in `known`; fills indices.
+  const auto unknown_among = [&](const std::vector<std::string>& known) {
+    std::map<std::string, int64_t> positions;
+    for (std::size_t i = 0; i < known.size(); ++i)
+      positions.emplace(known[i], static_cast<int64_t>(i));
+    std::vector<std::string> unknown;
+    for (int64_t i = 0; i < count; ++i) {
+      const auto found = positions.find(set_names[i]);
+      if (found == positions.end())
+        unknown.push_back(set_names[i]);
+      else
+        indices[i] = found->second;
+    }
+    return unknown;
+  };
+  const std::vector<std::string> unknown = unknown_among(model_names);
+  if (unknown.empty() || (!model_ids.empty() && unknown_among(model_ids).empty())) return indices;
+  throw user_error(set, ": classes the model does not know: ", listed(unknown),
+                   ". The model's: ", listed(model_names));
 }
 
 }  // namespace shiftadd::infer

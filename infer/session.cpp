@@ -76,6 +76,7 @@ struct Session::Impl {
       : spec(model.spec),
         preprocess(model.preprocess),
         classes(std::move(model.classes)),
+        class_ids(std::move(model.class_ids)),
         weights(spec, std::move(model.weights)),
         group(group_size(spec)),
         plan(plan_vit(spec, group)) {}
@@ -241,7 +242,7 @@ struct Session::Impl {
 
   ModelSpec spec;
   Preprocess preprocess;
-  std::vector<std::string> classes;
+  std::vector<std::string> classes, class_ids;
   VitWeights weights;
   int64_t group;
   VitPlan plan;
@@ -257,6 +258,7 @@ Session& Session::operator=(Session&&) noexcept = default;
 const ModelSpec& Session::spec() const { return impl_->spec; }
 const Preprocess& Session::preprocess() const { return impl_->preprocess; }
 const std::vector<std::string>& Session::classes() const { return impl_->classes; }
+const std::vector<std::string>& Session::class_ids() const { return impl_->class_ids; }
 void Session::run(const float* images, int64_t batch, float* logits) {
   impl_->run(images, batch, logits);
 }

@@ -30,7 +30,8 @@ class Session {
 
   const ModelSpec& spec() const;
   const Preprocess& preprocess() const;
-  const std::vector<std::string>& classes() const;  // empty: unnamed
+  const std::vector<std::string>& classes() const;    // empty: unnamed
+  const std::vector<std::string>& class_ids() const;  // empty: unknown
 
   /// images: batch * in_channels * S * S floats, normalised planes; logits: batch * classes floats.
   /// An image's logits have the same bits for any batch and any num_threads(). The first call, and

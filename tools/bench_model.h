@@ -50,6 +50,7 @@ inline ModelFile random_model(const ModelSpec& spec) {
 /// A model file, or random weights for the name or JSON of an architecture.
 inline ModelFile open_or_make(const std::string& name) {
   const bool file = std::filesystem::is_regular_file(name) && !name.ends_with(".json");
+  if (!file && name.ends_with(".safetensors")) throw user_error(name, ": no such file");
   return file ? load_model(name) : random_model(load_spec(name));
 }
 

@@ -84,7 +84,11 @@ ModelFile describe(const Options& options, const WeightsFile& weights) {
   if (model.preprocess.crop != model.spec.image_size)
     throw user_error("--preprocess: crop is ", model.preprocess.crop, ", the architecture '",
                      model.spec.name, "' takes images of ", model.spec.image_size);
-  if (!options.classes.empty()) model.classes = read_class_names(options.classes);
+  if (!options.classes.empty()) {
+    ClassNames given = read_class_names(options.classes);
+    model.classes = std::move(given.names);
+    model.class_ids = std::move(given.ids);
+  }
   const int64_t named = static_cast<int64_t>(model.classes.size());
   if (named && named != model.spec.classes)
     throw user_error(options.classes.empty() ? options.input : options.classes, ": ", named,

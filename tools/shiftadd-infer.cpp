@@ -184,8 +184,11 @@ int evaluate(const Options& options) {
   const data::ImageFolder set = data::ImageFolder::open(options.eval);
   infer::Session session = open_model(options);
   const int64_t classes = session.spec().classes;
-  const std::vector<int64_t> indices =
-      infer::match_classes(session.classes(), classes, set.classes(), options.eval);
+  const std::vector<int64_t> indices = infer::match_classes(session.classes(), session.class_ids(),
+                                                            classes, set.classes(), options.eval);
+  if (const auto given = static_cast<int64_t>(set.classes().size()); given < classes)
+    std::cerr << "shiftadd-infer: " << options.eval << " has " << given << " of the model's "
+              << classes << " classes\n";
   const std::vector<std::string> names =
       session.classes().empty() ? set.classes() : session.classes();
   const infer::ImageSource source = {set.size(), [&](int64_t item) { return set.name(item); },

@@ -34,7 +34,7 @@ struct Arguments {
   std::string config, out, resume;
   std::vector<std::string> set;
   int threads = -1;
-  int64_t seed = -1;
+  std::string seed;
   bool dry_run = false, print_config = false, check_data = false, print_schema = false,
        anomaly = false;
 };
@@ -53,8 +53,7 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--threads", arguments.threads,
                  "Threads (default: all cores); the result does not depend on it")
       ->check(CLI::Range(1, 1024));
-  app.add_option("--seed", arguments.seed, "Seed of all random numbers")
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", arguments.seed, "Seed of all random numbers")->option_text("N");
   app.add_flag("--dry-run", arguments.dry_run,
                "Show the network, its cost and the first batch, time a few steps, train nothing");
   app.add_flag("--print-config", arguments.print_config,
@@ -73,9 +72,15 @@ train::TrainConfig load(const Arguments& arguments) {
   if (arguments.config.empty())
     throw user_error("no configuration given: shiftadd-train CONFIG.json (see --help)");
   std::vector<std::string> overrides = arguments.set;
-  if (!arguments.out.empty()) overrides.push_back("out=" + nlohmann::json(arguments.out).dump());
+  if (!arguments.out.empty()) {
+    try {
+      overrides.push_back("out=" + nlohmann::json(arguments.out).dump());
+    } catch (const nlohmann::json::exception&) {
+      throw user_error("--out ", arguments.out, ": not UTF-8, which configurations are written in");
+    }
+  }
   if (arguments.threads >= 0) overrides.push_back("threads=" + std::to_string(arguments.threads));
-  if (arguments.seed >= 0) overrides.push_back("seed=" + std::to_string(arguments.seed));
+  if (!arguments.seed.empty()) overrides.push_back("seed=" + arguments.seed);
   return train::load_train_config(arguments.config, overrides);
 }
 
@@ -131,7 +136,9 @@ int run(int argc, char** argv) {
   if (arguments.check_data) {
     const train::DataCheck check = train::check_run_data(config);
     std::cout << check.text;
-    if (check.broken > 0)
+    std::cout.flush();
+    if (!check.mismatch.empty()) throw user_error(check.mismatch);
+    if (check.broken > 0 && config.data.broken == data::BrokenPolicy::kFail)
       throw user_error(check.broken,
                        " broken images: remove them, or set data.broken to skip or quarantine");
     return 0;

@@ -30,6 +30,7 @@ void visit_fields(State& state, Visit&& visit) {
   visit("last_top1", state.last_top1);
   visit("last_top5", state.last_top5);
   visit("last_loss", state.last_loss);
+  visit("last_images", state.last_images);
   visit("log_csv", state.log.csv);
   visit("log_jsonl", state.log.jsonl);
   visit("log_events", state.log.events);

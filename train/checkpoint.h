@@ -26,6 +26,7 @@ struct TrainingState {
       -1;  // early stop's reference: the last top-1 that beat the one before by min_delta
   int64_t early_epoch = 0;
   double last_top1 = 0, last_top5 = 0, last_loss = 0;  // of the last evaluation
+  int64_t last_images = 0;                             // that it could read
   LogPosition log;
 };
 

@@ -191,7 +191,7 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
   v.number("clip_norm", t.clip_norm, Range::at_least(0),
            "Largest norm of the whole gradient. 0: off.");
   v.number("ema_decay", t.ema_decay, Range::from_below(0, 1),
-           "Moving average of the weights, evaluated too. 0: off.");
+           "Moving average of the weights, evaluated and deployed in their place. 0: off.");
   v.texts("freeze", t.freeze,
           "Parameters that stay, by name; * is any run of characters: \"blocks.*\".");
   v.integer("eval_every", t.eval_every, count(1),
@@ -229,7 +229,7 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
   TeacherConfig& k = t.teacher;
   v.begin("teacher", "Distillation from a trained model.");
   v.text("checkpoint", k.checkpoint,
-         "Its model file, relative to the working directory. \"\": no teacher.");
+         "Its model file, relative to the working directory. \"\": no distillation.");
   choice(v, "kind", k.kind, {"soft", "hard"}, "Learn its distribution, or its first choice.");
   v.number("alpha", k.alpha, probability(), "Share of distillation in the loss.");
   v.number("tau", k.tau, Range::above_up_to(0, 1000), "soft: temperature.");

@@ -11,6 +11,8 @@
 #include "core/progress.h"
 #include "data/check.h"
 #include "data/synthetic.h"
+#include "train/ema.h"
+#include "train/losses.h"
 #include "train/network.h"
 #include "train/run_data.h"
 #include "train/training_step.h"
@@ -60,7 +62,11 @@ std::string dry_run(const TrainConfig& config) {
                    " classes\n");
 
   Optimizer optimizer(config.train.optimizer, model->named_parameters(), spec.depth);
-  TrainingStep step(*model, teacher.get(), optimizer, nullptr, config.train, {}, config.seed);
+  const auto ema = config.train.ema_decay > 0
+                       ? std::make_unique<Ema>(model->named_parameters(), config.train.ema_decay)
+                       : nullptr;
+  TrainingStep step(*model, teacher.get(), optimizer, ema.get(), config.train,
+                    class_weights(config.data, spec.classes, data.train.labels()), config.seed);
   data::LoaderOptions options = training_options(config, config.out, say);
   if (options.broken == data::BrokenPolicy::kQuarantine) options.broken = data::BrokenPolicy::kSkip;
   data::Loader loader(data.train, options);
@@ -103,12 +109,20 @@ DataCheck check_run_data(const TrainConfig& config) {
     const data::DataReport report = data::check_data(set);
     for (const std::string& line : report.lines) check.text += line + "\n";
     check.text += concat(path, ": ", report.images, " images in ", set.classes().size(),
-                         " classes, ", report.broken, " broken, ", report.odd, " odd\n");
+                         " classes, ", report.broken, " broken, ", report.odd, " odd, ",
+                         report.ignored, " other files ignored\n");
     check.broken += report.broken;
     return set;
   };
   const data::ImageFolder train = read(config.data.train);
-  if (!config.data.val.empty()) data::require_same_classes(train, read(config.data.val));
+  if (!config.data.val.empty()) {
+    const data::ImageFolder val = read(config.data.val);
+    try {
+      data::require_same_classes(train, val);
+    } catch (const Error& difference) {
+      check.mismatch = difference.what();
+    }
+  }
   return check;
 }
 

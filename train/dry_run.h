@@ -13,10 +13,10 @@ namespace shiftadd::train {
 /// throw.
 std::string dry_run(const TrainConfig& config);
 
-/// Reads every image of both sets once. The report names each broken or odd file; `broken` counts
-/// the broken ones.
+/// Reads every image of both sets once. The report names each broken, odd or ignored file; `broken`
+/// counts the broken ones, `mismatch` says how the two sets' classes differ, if they do.
 struct DataCheck {
-  std::string text;
+  std::string text, mismatch;
   int64_t broken = 0;
 };
 DataCheck check_run_data(const TrainConfig& config);

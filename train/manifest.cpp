@@ -69,7 +69,7 @@ void write_manifest(const std::string& folder, const TrainConfig& config, const 
                                    {"train", describe(data.train)},
                                    {"val", describe(data.val)}}},
                                  {"sessions", sessions}};
-  write_file(path, manifest.dump(2) + "\n");
+  write_file(path, manifest.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace shiftadd::train

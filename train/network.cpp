@@ -27,7 +27,8 @@ void initialise(layers::Vit& model, const TrainConfig& config,
                      " here. Where only classes or image_size differ, "
                      "set init.adapt to true");
   }
-  if (!file.classes.empty() && file.classes.size() == classes.size() && file.classes != classes)
+  if (!file.classes.empty() && file.classes.size() == classes.size() && file.classes != classes &&
+      file.class_ids != classes)
     say(path + ": its classes have other names than the data's; its head is kept");
   model.load_state_dict(file.weights);
 }
@@ -81,7 +82,7 @@ std::unique_ptr<layers::Vit> make_teacher(const TrainConfig& config, const Model
   if (file.spec.classes != spec.classes)
     throw user_error(path, ": the teacher knows ", file.spec.classes, " classes, the student ",
                      spec.classes);
-  if (!file.classes.empty() && file.classes != classes)
+  if (!file.classes.empty() && file.classes != classes && file.class_ids != classes)
     throw user_error(path, ": the teacher's classes have other names than the data's");
   auto teacher = std::make_unique<layers::Vit>(file.spec, layers::VitOptions{}, 0);
   teacher->load_state_dict(file.weights);

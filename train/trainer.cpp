@@ -32,12 +32,6 @@ double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-std::vector<int64_t> labels_of(const data::ImageFolder& set) {
-  std::vector<int64_t> labels;
-  for (int64_t i = 0; i < set.size(); ++i) labels.push_back(set.label(i));
-  return labels;
-}
-
 class Run {
  public:
   Run(const TrainConfig& config, const TrainOptions& options, const std::atomic<bool>& stop)
@@ -56,7 +50,7 @@ class Run {
                  ? std::make_unique<Ema>(model_->named_parameters(), config.train.ema_decay)
                  : nullptr),
         step_(*model_, teacher_.get(), optimizer_, ema_.get(), config.train,
-              class_weights(config.data, model_->spec().classes, labels_of(data_.train)),
+              class_weights(config.data, model_->spec().classes, data_.train.labels()),
               stream_of(config.seed, kDropStreams)),
         train_loader_(data_.train, training_options(config, config.out, say_)),
         val_loader_(data_.val, evaluation_options(config, config.out, say_)),
@@ -106,7 +100,9 @@ class Run {
 
 bool Run::finished() const {
   const LoopConfig& loop = config_.train;
+  // Judged where an evaluation was due, so that the last epoch always has one.
   const bool stalled = loop.early_stop.patience > 0 && state_.early_top1 >= 0 &&
+                       state_.epoch % loop.eval_every == 0 &&
                        state_.epoch - state_.early_epoch >= loop.early_stop.patience;
   return state_.epoch >= loop.epochs || steps_exhausted() || stalled;
 }
@@ -125,7 +121,7 @@ void Run::begin() {
       throw user_error(
           options_.resume,
           ": the run was made on other data (a file was added, removed or "
-          "changed since): resuming would not give the result of an uninterrupted run");
+          "resized since): resuming would not give the result of an uninterrupted run");
     if (saved.isa != name_of(isa()))
       say_("warning: the run was begun with " + saved.isa + " kernels and goes on with " +
            name_of(isa()) +
@@ -149,11 +145,13 @@ void Run::begin() {
 
 TrainResult Run::operator()() {
   begin();
-  while (!finished())
-    if (!train_epoch() || !end_epoch()) {
-      save("last");
-      return result(true);
-    }
+  const bool was_cut = state_.batch > 0 && steps_exhausted();
+  bool interrupted = was_cut && !end_epoch();
+  while (!interrupted && !finished()) interrupted = !train_epoch() || !end_epoch();
+  if (interrupted) {
+    save("last");
+    return result(true);
+  }
   save_model(path("model.safetensors"), snapshot().model);
   return result(false);
 }
@@ -185,6 +183,10 @@ bool Run::train_epoch() {
     ++state_.loss_count;
     after_step(loss, lr, norm, static_cast<double>(state_.images - images) / seconds);
   }
+  if (state_.loss_count == 0)
+    throw user_error(data_.train.path(), ": no training image of epoch ", state_.epoch + 1,
+                     " could be read (", train_loader_.broken_count(),
+                     " broken): list them with --check-data");
   return true;
 }
 
@@ -246,7 +248,8 @@ void Run::after_step(double loss, double lr, double norm, double images_per_seco
 bool Run::end_epoch() {
   const LoopConfig& loop = config_.train;
   const bool whole = state_.batch >= batches_per_epoch();
-  // max_steps inside an epoch: `last` keeps the position, so that the run can be continued past it.
+  // max_steps inside an epoch: `last` keeps the position, so that the run can be continued past it
+  // as if it had never been cut; without more steps its evaluation is made again.
   if (!whole) save("last");
   const int64_t epochs_done = state_.epoch + (whole ? 1 : 0);
   std::optional<Evaluation> evaluation;
@@ -291,6 +294,8 @@ bool Run::end_epoch() {
       state_.early_epoch = epochs_done;
     }
   }
+  if (const int64_t broken = train_loader_.broken_count() + val_loader_.broken_count(); broken > 0)
+    text += concat(", ", broken, broken == 1 ? " broken image" : " broken images", " left out");
   say_(text);
   if (!whole) {
     if (best) save("best");
@@ -319,6 +324,10 @@ bool Run::end_epoch() {
 std::optional<Evaluation> Run::validate() {
   const EmaScope averaged(ema_.get());
   std::optional<Evaluation> evaluation = evaluate(*model_, val_loader_, stop_);
+  if (evaluation && evaluation->images() == 0)
+    throw user_error(data_.val.path(), ": no validation image could be read (",
+                     val_loader_.broken_count(), " broken): list them with --check-data");
+  if (evaluation) state_.last_images = evaluation->images();
   if (evaluation) write_file(path("per_class.csv"), evaluation->per_class_csv(data_.val.classes()));
   return evaluation;
 }
@@ -327,6 +336,7 @@ Checkpoint Run::snapshot() {
   Checkpoint checkpoint{.model = {.spec = model_->spec(),
                                   .preprocess = config_.data.preprocess,
                                   .classes = data_.train.classes(),
+                                  .class_ids = {},
                                   .weights = {}},
                         .trained = {},
                         .optimizer = optimizer_.state(),
@@ -351,7 +361,7 @@ void Run::save(const std::string& name) {
 TrainResult Run::result(bool stopped) const {
   return {.stopped = stopped,
           .state = state_,
-          .validation_images = data_.val.size(),
+          .validation_images = state_.last_images,
           .last = path("last.safetensors"),
           .best = state_.best_top1 >= 0 ? path("best.safetensors") : "",
           .model = stopped ? "" : path("model.safetensors")};

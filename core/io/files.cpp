@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
 #include <utility>
 
@@ -56,6 +57,19 @@ std::size_t injected_room(std::size_t wanted) {
   return taken;
 }
 
+// Where a symbolic link leads, so that the file behind it is replaced and not the link.
+std::string behind_links(std::string path) {
+  namespace fs = std::filesystem;
+  constexpr int kMostLinks = 40;  // as Linux allows
+  std::error_code error;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(path, error); ++i) {
+    const fs::path target = fs::read_symlink(path, error);
+    if (error) break;
+    path = (fs::path(path).parent_path() / target).string();  // an absolute target replaces all
+  }
+  return path;
+}
+
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -100,19 +114,23 @@ std::string read_text(const std::string& path) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-AtomicFile::AtomicFile(std::string path)
-    : path_(std::move(path)), temporary_(concat(path_, ".tmp-", getpid())) {
+AtomicFile::AtomicFile(std::string path) : path_(behind_links(std::move(path))) {
   struct stat status;
-  if (stat(path_.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+  const bool exists = stat(path_.c_str(), &status) == 0;
+  if (exists && S_ISDIR(status.st_mode))
     throw failure(path_, " is a folder: cannot write a file there");
-  descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // A device or a pipe (/dev/null, /dev/stdout) is written to, never replaced.
+  const bool in_place = exists && !S_ISREG(status.st_mode);
+  if (!in_place) temporary_ = concat(path_, ".tmp-", getpid());
+  descriptor_ = in_place ? open(path_.c_str(), O_WRONLY | O_CLOEXEC)
+                         : open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw failure(path_, ": cannot create: ", std::strerror(errno));
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   close(descriptor_);
-  unlink(temporary_.c_str());
+  if (!temporary_.empty()) unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(const void* bytes, std::size_t size) {
@@ -131,6 +149,11 @@ void AtomicFile::write(const void* bytes, std::size_t size) {
 
 void AtomicFile::commit() {
   if (descriptor_ < 0) throw failure(path_, ": committed twice");
+  if (temporary_.empty()) {
+    if (close(std::exchange(descriptor_, -1)) != 0)
+      throw failure(path_, ": cannot finish: ", std::strerror(errno));
+    return;
+  }
   if (fsync(descriptor_) != 0) throw failure(path_, ": cannot sync: ", std::strerror(errno));
   const int file = std::exchange(descriptor_, -1);
   if (close(file) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {

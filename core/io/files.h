@@ -23,7 +23,8 @@ std::vector<uint8_t> read_file(const std::string& path);
 std::string read_text(const std::string& path);
 
 /// Writes path.tmp-PID, fsyncs, renames over path, fsyncs the folder; on any error removes the
-/// temporary and throws Error (failure) with the system's reason. SHIFTADD_FAIL_WRITE_AFTER=BYTES
+/// temporary and throws Error (failure) with the system's reason. A symbolic link is followed, a
+/// device or a pipe written to in place. SHIFTADD_FAIL_WRITE_AFTER=BYTES
 /// in the environment makes writes fail with "no space left" after that many bytes in total (for
 /// tests).
 class AtomicFile {
@@ -37,7 +38,7 @@ class AtomicFile {
   void commit();
 
  private:
-  std::string path_, temporary_;
+  std::string path_, temporary_;  // no temporary: written in place
   int descriptor_ = -1;
 };
 void write_file(const std::string& path, std::string_view content);  // through AtomicFile

@@ -28,7 +28,7 @@ std::optional<std::size_t> column_of(const std::vector<std::string>& header,
 
 }  // namespace
 
-std::vector<std::string> read_class_names(const std::string& path) {
+ClassNames read_class_names(const std::string& path) {
   std::vector<std::string> lines = split(read_text(path), '\n');
   for (std::string& line : lines)
     if (line.ends_with('\r')) line.pop_back();
@@ -39,16 +39,19 @@ std::vector<std::string> read_class_names(const std::string& path) {
     for (std::size_t i = 0; i < lines.size(); ++i)
       if (lines[i].empty())
         throw user_error(path, ": line ", i + 1, " is empty: expected a class name");
-    return lines;
+    return {std::move(lines), {}};
   }
 
   const std::vector<std::string> header = split(lines[0], '\t');
   std::optional<std::size_t> column, index = column_of(header, "index");
   for (const char* name : {"label", "name", "class"})
     if (!column) column = column_of(header, name);
-  const bool has_header = column || index;
+  std::optional<std::size_t> id = column_of(header, "wnid");
+  if (!id) id = column_of(header, "id");
+  const bool has_header = column || index || id;
   const std::size_t wanted = column.value_or(header.size() - 1);
-  std::vector<std::string> names;
+  ClassNames result;
+  std::vector<std::string>& names = result.names;
   for (std::size_t i = has_header ? 1 : 0; i < lines.size(); ++i) {
     const std::vector<std::string> cells = split(lines[i], '\t');
     if (cells.size() != header.size() || cells[wanted].empty())
@@ -58,9 +61,10 @@ std::vector<std::string> read_class_names(const std::string& path) {
       throw user_error(path, ": line ", i + 1, " has index ", cells[*index], ": expected ",
                        names.size());
     names.push_back(cells[wanted]);
+    if (id) result.ids.push_back(cells[*id]);
   }
   if (names.empty()) throw user_error(path, ": holds no class names");
-  return names;
+  return result;
 }
 
 }  // namespace shiftadd

@@ -55,9 +55,15 @@ std::string common_prefix(const std::vector<Candidate>& candidates,
   return best;
 }
 
-// "blocks.7.attn..." of a network with fewer blocks, or a part of a block the network does not
-// have: without it the network would compute something else.
-bool belongs_to_a_block(const std::string& name) { return name.starts_with("blocks."); }
+// "blocks.7.attn..." of a network with fewer blocks, a part of a block the network does not have,
+// or a layer that other vision transformers have beside the blocks: without it the network would
+// compute something else.
+bool changes_the_function(const std::string& name) {
+  if (name.starts_with("blocks.")) return true;
+  for (const char* part : {"norm_pre.", "fc_norm.", "reg_token", "attn_pool.", "patch_embed.norm"})
+    if (name.starts_with(part)) return true;
+  return false;
+}
 
 const char* unused_note(const Candidate& candidate) {
   struct Known {
@@ -147,14 +153,18 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const
                                  ? parameter.name
                                  : concat(candidate.source, " (", parameter.name, ")");
     if (!is_floating(tensor.dtype())) {
+      entry.status = TensorStatus::kUnused;
       entry.note = concat("dtype ", tensor.dtype(), ": expected a floating one");
       result.problems.push_back(concat(what, " has ", entry.note));
     } else if (!same_shape && !differs_in_ones_only(tensor.shape(), parameter.shape)) {
+      entry.status = TensorStatus::kUnused;
       entry.note = "wrong shape";
       result.problems.push_back(
           concat(what, " has shape ", tensor.shape(), ": expected ", parameter.shape));
     } else {
       if (!same_shape) entry.status = TensorStatus::kReshaped;
+      if (const int64_t bad = count_not_finite(tensor))
+        result.problems.push_back(concat(what, " has ", bad, " values that are not finite"));
       result.weights.emplace_back(parameter.name, tensor.reshape(parameter.shape));
     }
     result.report.push_back(std::move(entry));
@@ -165,7 +175,7 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const
     result.report.push_back({TensorStatus::kUnused, candidate.name, candidate.source,
                              candidate.tensor->shape(), candidate.tensor->shape(),
                              unused_note(candidate)});
-    if (belongs_to_a_block(candidate.name) && !candidate.ignored)
+    if (changes_the_function(candidate.name) && !candidate.ignored)
       result.problems.push_back(concat(candidate.source, candidate.tensor->shape(),
                                        " has no place in '", spec.name, "' of depth ", spec.depth,
                                        ": another architecture?"));

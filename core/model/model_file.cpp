@@ -3,6 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/io/files.h"
+#include "core/io/torch_file.h"
+
 namespace shiftadd {
 namespace {
 
@@ -25,23 +28,29 @@ nlohmann::json metadata_json(const TensorFile& file, const std::string& key) {
   }
 }
 
-std::vector<std::string> classes_of(const nlohmann::json& json, int64_t expected) {
-  std::vector<std::string> classes;
-  if (json.is_null()) return classes;
-  if (!json.is_array()) throw user_error("shiftadd.classes: expected an array of names");
+std::vector<std::string> names_under(const TensorFile& file, const char* key, int64_t expected) {
+  const nlohmann::json json = metadata_json(file, key);
+  std::vector<std::string> names;
+  if (json.is_null()) return names;
+  if (!json.is_array()) throw user_error(key, ": expected an array of names");
   for (const auto& name : json) {
-    if (!name.is_string()) throw user_error("shiftadd.classes: expected only strings");
-    classes.push_back(name.get<std::string>());
+    if (!name.is_string()) throw user_error(key, ": expected only strings");
+    names.push_back(name.get<std::string>());
   }
-  if (!classes.empty() && static_cast<int64_t>(classes.size()) != expected)
-    throw user_error("shiftadd.classes has ", classes.size(), " names, the network ", expected,
-                     " classes");
-  return classes;
+  if (!names.empty() && static_cast<int64_t>(names.size()) != expected)
+    throw user_error(key, " has ", names.size(), " names, the network ", expected, " classes");
+  return names;
 }
 
 bool is_floating(DType dtype) {
   return dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kF16 ||
          dtype == DType::kBF16;
+}
+
+// A NaN or infinity would make every answer one.
+void require_finite(const std::string& name, const Tensor& values) {
+  if (const int64_t bad = count_not_finite(values))
+    throw user_error(name, " has ", bad, " values that are not finite: training had diverged");
 }
 
 // The parameters of `spec` in order; throws Error listing each that is missing or does not fit.
@@ -89,7 +98,8 @@ ModelFile model_from(const TensorFile& file) {
                      kFormat, "': it was written by a newer version");
   ModelFile model;
   model.spec = spec_from_json(metadata_json(file, "shiftadd.model"));
-  model.classes = classes_of(metadata_json(file, "shiftadd.classes"), model.spec.classes);
+  model.classes = names_under(file, "shiftadd.classes", model.spec.classes);
+  model.class_ids = names_under(file, "shiftadd.class_ids", model.spec.classes);
   const nlohmann::json preprocess = metadata_json(file, "shiftadd.preprocess");
   if (!preprocess.is_null()) model.preprocess = preprocess_from_json(preprocess);
   // Every parameter takes room in the file: a spec that asks for more blocks than there are tensors
@@ -104,10 +114,17 @@ ModelFile model_from(const TensorFile& file) {
 }  // namespace
 
 ModelFile load_model(const std::string& path) {
+  const MappedFile content = map_file(path);
+  if (looks_like_torch(content.data, content.size))
+    throw user_error(path, ": a PyTorch checkpoint, not a model file: convert it with ",
+                     "shiftadd-convert IN --arch NAME --out MODEL.safetensors");
   const TensorFile file = read_safetensors(path);
   try {
     ModelFile model = model_from(file);
-    for (auto& [name, tensor] : model.weights) tensor = tensor.to(DType::kF32);
+    for (auto& [name, tensor] : model.weights) {
+      tensor = tensor.to(DType::kF32);
+      require_finite(name, tensor);
+    }
     return model;
   } catch (const Error& problem) {
     throw Error(problem.kind(), path + ": " + problem.what());
@@ -134,10 +151,13 @@ std::map<std::string, std::string> metadata_of(const ModelFile& model) {
   if (!model.classes.empty() && static_cast<int64_t>(model.classes.size()) != model.spec.classes)
     throw user_error("[model] ", model.classes.size(), " class names for a network of ",
                      model.spec.classes, " classes");
-  return {{"shiftadd.format", kFormat},
-          {"shiftadd.model", text(to_json(model.spec))},
-          {"shiftadd.classes", text(model.classes)},
-          {"shiftadd.preprocess", text(to_json(model.preprocess))}};
+  std::map<std::string, std::string> metadata = {
+      {"shiftadd.format", kFormat},
+      {"shiftadd.model", text(to_json(model.spec))},
+      {"shiftadd.classes", text(model.classes)},
+      {"shiftadd.preprocess", text(to_json(model.preprocess))}};
+  if (!model.class_ids.empty()) metadata["shiftadd.class_ids"] = text(model.class_ids);
+  return metadata;
 }
 
 }  // namespace shiftadd

@@ -12,13 +12,15 @@ namespace shiftadd {
 
 /// Weights under their published names (float32 in memory), architecture, class names,
 /// preprocessing. In the file's metadata: "shiftadd.format" ("1"), "shiftadd.model" (ModelSpec as
-/// JSON), "shiftadd.classes" (JSON array), "shiftadd.preprocess" (JSON). Training checkpoints carry
+/// JSON), "shiftadd.classes" (JSON array), "shiftadd.class_ids" (JSON array, where known),
+/// "shiftadd.preprocess" (JSON). Training checkpoints carry
 /// the same keys and further tensors under "optimizer.", "ema." and so on, which load_model
 /// ignores.
 struct ModelFile {
   ModelSpec spec;
   Preprocess preprocess;
-  std::vector<std::string> classes;                     // size spec.classes, or empty: unnamed
+  std::vector<std::string> classes;    // size spec.classes, or empty: unnamed
+  std::vector<std::string> class_ids;  // what folders of the classes are called, or empty
   std::vector<std::pair<std::string, Tensor>> weights;  // in the order of parameters_of(spec)
 };
 

@@ -155,11 +155,35 @@ TEST_CASE("missing, misshapen, doubled and foreign tensors are problems that nam
       mentions(convert_weights(weights_of(spec), deeper, {}), "blocks.2.mlp.fc2.bias is missing"));
 }
 
+TEST_CASE("layers of other transformers are refused, a wrong shape is not reported as used") {
+  const ModelSpec spec = tiny_spec();
+  WeightsFile file = weights_of(spec);
+  file.tensors.emplace_back("norm_pre.weight", Tensor({spec.width}));
+  CHECK(mentions(convert_weights(file, spec, {}), "norm_pre.weight(4,) has no place"));
+  file = weights_of(spec);
+  file.tensors.emplace_back("something_else", Tensor({3}));
+  CHECK(convert_weights(file, spec, {}).problems.empty());
+  ModelSpec wider = spec;
+  wider.classes += 1;
+  const Conversion wrong = convert_weights(weights_of(spec), wider, {});
+  CHECK(wrong.count(TensorStatus::kUnused) == 2);  // head.weight, head.bias
+  CHECK(wrong.count(TensorStatus::kUsed) == wrong.report.size() - 2);
+}
+
+TEST_CASE("weights that are not finite are refused") {
+  const ModelSpec spec = tiny_spec();
+  WeightsFile file = weights_of(spec);
+  Tensor broken = Tensor::zeros({spec.classes});
+  broken.data<float>()[0] = INFINITY;
+  file.tensors.back().second = broken;
+  CHECK(mentions(convert_weights(file, spec, {}), "head.bias has 1 values that are not finite"));
+}
+
 TEST_CASE("class names: lines, tables, mistakes") {
   const test::TemporaryFolder folder;
   const auto read = [&](const std::string& text) {
     write_file(folder / "c.txt", text);
-    return read_class_names(folder / "c.txt");
+    return read_class_names(folder / "c.txt").names;
   };
   using Names = std::vector<std::string>;
   CHECK(read("cat\ndog, hound\r\n\n") == Names{"cat", "dog, hound"});
@@ -168,6 +192,10 @@ TEST_CASE("class names: lines, tables, mistakes") {
   for (const char* text : {"", "\n\n", "a\n\nb\n", "index\tlabel\n1\tcat\n", "index\tlabel\n0\n",
                            "index\tlabel\n0\t\n", "index\tlabel\n"})
     CHECK_THROWS_AS(read(text), Error);
+  write_file(folder / "c.txt", "index\twnid\tlabel\n0\tn1\tcat\n1\tn2\tdog");
+  CHECK(read_class_names(folder / "c.txt").ids == Names{"n1", "n2"});
+  write_file(folder / "c.txt", "0\tcat\n1\tdog");
+  CHECK(read_class_names(folder / "c.txt").ids.empty());
 }
 
 TEST_CASE("a model file comes back whole, half precision widened") {
@@ -178,6 +206,7 @@ TEST_CASE("a model file comes back whole, half precision widened") {
   model.preprocess.crop = 6;
   model.preprocess.mean = {0.5F, 0.25F, 0.125F};
   model.classes = {"cat", "d\"og", "\xc3\xa9"};
+  model.class_ids = {"n1", "n2", "n3"};
   model.weights = weights_of(model.spec).tensors;
   model.weights[0].second = model.weights[0].second.to(DType::kBF16);
   model.weights[1].second = model.weights[1].second.to(DType::kF16);
@@ -186,6 +215,7 @@ TEST_CASE("a model file comes back whole, half precision widened") {
   CHECK(back.spec == model.spec);
   CHECK(back.preprocess == model.preprocess);
   CHECK(back.classes == model.classes);
+  CHECK(back.class_ids == model.class_ids);
   REQUIRE(back.weights.size() == model.weights.size());
   for (std::size_t i = 0; i < back.weights.size(); ++i) {
     CHECK(back.weights[i].first == model.weights[i].first);
@@ -230,6 +260,15 @@ TEST_CASE("model files that lack or contradict something are refused") {
   CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.classes"] = "{}"; }), "array"));
   CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.preprocess"] = "{\"crop\": 0}"; }),
             "crop"));
+  const auto spoil = [](TensorFile& f) {
+    Tensor broken = Tensor::zeros({3});
+    broken.data<float>()[1] = std::nanf("");
+    f.tensors.back().second = broken;
+  };
+  CHECK(has(refusal(spoil), "head.bias has 1 values that are not finite"));
+  write_file(folder / "model.pth", "PK\x03\x04 and so on");
+  CHECK_THROWS_WITH_AS(load_model(folder / "model.pth"), doctest::Contains("shiftadd-convert"),
+                       Error);
   CHECK(has(refusal([](TensorFile& f) { f.tensors.pop_back(); }),
             "head.bias is missing: expected shape (3,)"));
   CHECK(has(refusal([](TensorFile& f) { f.tensors.back().second = Tensor::zeros({4}); }),

@@ -1,8 +1,11 @@
 // Files: atomic writes that fail and succeed, maps, hashes; near names.
 #include "core/io/files.h"
 
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
 
 #include "core/io/safetensors.h"
 #include "core/names.h"
@@ -74,6 +77,30 @@ TEST_CASE("an abandoned file vanishes, a folder is no target") {
   CHECK_THROWS_AS(map_file(folder / "missing"), Error);
   CHECK_THROWS_AS(map_file(folder.path()), Error);
   CHECK_THROWS_AS(read_file(folder.path()), Error);
+}
+
+TEST_CASE("links are followed, devices and pipes written to") {
+  namespace fs = std::filesystem;
+  const test::TemporaryFolder folder;
+  write_file(folder / "real", "old");
+  fs::create_symlink("real", folder / "link");
+  fs::create_symlink("not_yet", folder / "dangling");
+  write_file(folder / "link", "new");
+  write_file(folder / "dangling", "made");
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(read_text(folder / "real") == "new");
+  CHECK(fs::is_symlink(folder / "dangling"));
+  CHECK(read_text(folder / "not_yet") == "made");
+  const std::string pipe = folder / "pipe";
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  std::string received;
+  std::thread reader([&] { received = read_text(pipe); });
+  write_file(pipe, "through");
+  reader.join();
+  CHECK(received == "through");
+  CHECK(fs::is_fifo(pipe));
+  write_file("/dev/null", "gone");
+  CHECK(fs::is_character_file("/dev/null"));
 }
 
 TEST_CASE("empty and odd sizes are read and mapped") {

@@ -20,16 +20,22 @@ TEST_CASE("check: broken and odd files are listed in order, good ones are not") 
   write_text(folder / "b/00.bmp", bmp(8, 8, 1, 2, 3).substr(0, 100));
   write_text(folder / "b/01.jpg", bmp(8, 8, 1, 2, 3));
   write_text(folder / "b/03.bmp", bmp(1, 1, 1, 2, 3));
+  write_text(folder / "a/04.webp", "not known");
+  write_text(folder / "loose.jpg", "beside the classes");
+  write_text(folder / "b/.hidden", "");
   const DataReport report = check_data(ImageFolder::open(folder.path()));
+  CHECK(report.ignored == 2);
   CHECK(report.images == 9);
   CHECK(report.broken == 3);
   CHECK(report.odd == 2);
-  REQUIRE(report.lines.size() == 5);
+  REQUIRE(report.lines.size() == 7);
   CHECK(report.lines[0].starts_with("broken: " + folder / "a/01.bmp: "));
   CHECK(report.lines[1].starts_with("broken: " + folder / "a/03.png: "));
   CHECK(report.lines[2].starts_with("broken: " + folder / "b/00.bmp: "));
   CHECK(report.lines[3] == "odd: " + folder / "b/01.jpg: contents are BMP, the name says JPEG");
   CHECK(report.lines[4] == "odd: " + folder / "b/03.bmp: tiny (1x1)");
+  CHECK(report.lines[5] == "ignored: " + folder / "a/04.webp");
+  CHECK(report.lines[6] == "ignored: " + folder / "loose.jpg");
 }
 
 TEST_CASE("check: the odd images of the shared collection") {

@@ -137,7 +137,8 @@ TEST_CASE("resuming with another configuration, network or data is refused by na
   refused({"--set", "train.epochs=4"}, "train.epochs (3 there, 4 now)");
   refused({"--seed", "3"}, "seed (0 there, 3 now)");
   refused({"--set", "model.width=48"}, "model.width");
-  refused({"--set", "data.synthetic.train_per_class=25"}, "train_per_class");
+  refused({"--set", "data.label_smoothing=0.3"}, "data.label_smoothing");
+  refused({"--set", "data.synthetic.train_per_class=25"}, "another synthetic set");
   const ProcessResult absent = folder.train("absent", {"--resume", folder / "absent"});
   CHECK(absent.status == 2);
   const ProcessResult two = folder.train("absent", {"--resume", folder / "whole"});

@@ -233,3 +233,91 @@ TEST_CASE("wrong command lines and configurations exit with 2 and say why") {
   test::write_text(folder / "comma.json", "{\n  \"seed\": 1,\n}\n");
   check_refused(run({"comma.json"}), "comma.json:2:");
 }
+
+TEST_CASE("a run cut short by max_steps inside an epoch keeps its evaluation when resumed") {
+  const TrainFolder folder;
+  const std::vector<std::string> short_run = {"--set", "train.max_steps=2"};
+  const ProcessResult first = folder.train("a", short_run);
+  REQUIRE_MESSAGE(first.status == 0, first.err);
+  const std::string metrics = read_text(folder / "a/metrics.csv");
+  std::vector<std::string> again = short_run;
+  again.insert(again.end(), {"--resume", "auto"});
+  const ProcessResult second = folder.train("a", again);
+  REQUIRE_MESSAGE(second.status == 0, second.err);
+  CHECK(second.out == first.out);
+  CHECK(read_text(folder / "a/metrics.csv") == metrics);
+}
+
+TEST_CASE("early stop is judged where an evaluation was due") {
+  const TrainFolder folder;
+  const ProcessResult result =
+      folder.train("a", {"--set", "train.epochs=9", "--set", "train.eval_every=2", "--set",
+                         "train.early_stop={\"patience\": 1, \"min_delta\": 100}"});
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  CHECK(contains(result.err, "epoch 4/9: "));
+  CHECK_FALSE(contains(result.err, "epoch 5/9: "));
+  const std::string csv = read_text(folder / "a/metrics.csv");
+  const std::string last = csv.substr(csv.rfind('\n', csv.size() - 2) + 1);
+  CHECK_FALSE(contains(last, ",,"));  // evaluated
+}
+
+TEST_CASE("sets of which nothing can be read end a run") {
+  const TrainFolder folder;
+  draw_set(folder);
+  use_folders(folder, "set/train", "set/val");
+  const auto break_all = [&](const std::string& part) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder / part))
+      if (entry.is_regular_file()) test::write_text(entry.path(), "text");
+  };
+  const std::vector<std::string> skip = {"--set", "data.broken=skip"};
+  break_all("set/val");
+  check_refused(folder.train("a", skip), "no validation image could be read");
+  break_all("set/train");
+  check_refused(folder.train("b", skip), "no training image");
+  CHECK_FALSE(fs::exists(folder / "b/model.safetensors"));
+  const ProcessResult check = folder.train("c", {"--check-data", "--set", "data.broken=skip"});
+  CHECK(check.status == 0);
+  CHECK(contains(check.out, "broken: set/train/"));
+}
+
+TEST_CASE("one image a class leaves none to validate") {
+  const TrainFolder folder;
+  draw_set(folder);
+  use_folders(folder, "set/val", "");
+  check_refused(folder.train("a", {"--set", "data.val_fraction=0.3"}), "none is left to validate");
+}
+
+TEST_CASE("broken images are counted") {
+  const TrainFolder folder;
+  draw_set(folder);
+  use_folders(folder, "set/train", "set/val");
+  const std::string victim = data::synthetic_classes()[0] + "/0000.png";
+  test::write_text(folder / ("set/val/" + victim), "text");
+  const ProcessResult result =
+      folder.train("a", {"--set", "data.broken=skip", "--set", "train.epochs=1"});
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  CHECK(contains(result.err, "1 broken image left out"));
+  CHECK(contains(result.out, concat(" on ", data::synthetic_classes().size() - 1, " validation")));
+}
+
+TEST_CASE("class weights of zero leave their images out") {
+  const TrainFolder folder;
+  std::string weights = "[1";
+  for (std::size_t i = 1; i < data::synthetic_classes().size(); ++i) weights += ",0";
+  const ProcessResult result =
+      folder.train("a", {"--set", "data.class_weights=" + weights + "]", "--set", "train.batch=2",
+                         "--set", "train.max_steps=12"});
+  CHECK_MESSAGE(result.status == 0, result.err);
+}
+
+TEST_CASE("names that are not UTF-8") {
+  const TrainFolder folder;
+  draw_set(folder);
+  use_folders(folder, "set/train", "set/val");
+  for (const char* part : {"set/train/", "set/val/"})
+    fs::rename(folder / (part + data::synthetic_classes()[0]),
+               folder / (part + std::string("\xe9")));
+  const ProcessResult result = folder.train("a", {"--set", "train.epochs=1"});
+  CHECK_MESSAGE(result.status == 0, result.err);
+  check_refused(folder.train("runs/caf\xe9"), "not UTF-8");
+}

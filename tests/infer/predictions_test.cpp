@@ -26,20 +26,24 @@ TEST_CASE("top_k survives large logits") {
 }
 
 TEST_CASE("classes are matched by name") {
-  CHECK(match_classes({"cat", "dog"}, 2, {"cat", "dog"}, "set") == std::vector<int64_t>{0, 1});
-  CHECK(match_classes({"dog", "cat"}, 2, {"cat", "dog"}, "set") == std::vector<int64_t>{1, 0});
-  CHECK(match_classes({}, 2, {"cat", "dog"}, "set") == std::vector<int64_t>{0, 1});
+  CHECK(match_classes({"cat", "dog"}, {}, 2, {"cat", "dog"}, "set") == std::vector<int64_t>{0, 1});
+  CHECK(match_classes({"dog", "cat"}, {}, 2, {"cat", "dog"}, "set") == std::vector<int64_t>{1, 0});
+  CHECK(match_classes({}, {}, 2, {"cat", "dog"}, "set") == std::vector<int64_t>{0, 1});
 }
 
-TEST_CASE("other classes are an error that lists the differences") {
+TEST_CASE("folders may be named by the classes' ids, and be fewer than the classes") {
+  const std::vector<std::string> names = {"crane", "cat", "crane"}, ids = {"n3", "n1", "n2"};
+  CHECK(match_classes(names, ids, 3, {"n1", "n2", "n3"}, "set") == std::vector<int64_t>{1, 2, 0});
+  CHECK(match_classes(names, ids, 3, {"n2"}, "set") == std::vector<int64_t>{2});
+  CHECK(match_classes(names, ids, 3, {"cat"}, "set") == std::vector<int64_t>{1});
+  CHECK_THROWS_AS(match_classes(names, ids, 3, {"cat", "n2"}, "set"), Error);
+}
+
+TEST_CASE("unknown classes are an error that lists them") {
+  CHECK_THROWS_WITH_AS(match_classes({"cat", "dog"}, {}, 2, {"cat", "wolf"}, "val"),
+                       "val: classes the model does not know: wolf. The model's: cat, dog", Error);
   CHECK_THROWS_WITH_AS(
-      match_classes({"cat", "dog"}, 2, {"cat", "wolf"}, "val"),
-      "val: its classes are not the model's. Unknown to the model: wolf. Without a folder: dog.",
-      Error);
-  CHECK_THROWS_WITH_AS(match_classes({"cat", "dog"}, 2, {"cat"}, "val"),
-                       "val: its classes are not the model's. Without a folder: dog.", Error);
-  CHECK_THROWS_WITH_AS(
-      match_classes({}, 3, {"cat", "dog"}, "val"),
+      match_classes({}, {}, 3, {"cat", "dog"}, "val"),
       "val: 2 class folders, but the model has 3 classes (unnamed): expected one folder per class",
       Error);
 }

@@ -22,6 +22,7 @@ ModelFile tiny_file(const ModelSpec& spec, uint64_t seed) {
   return {.spec = spec,
           .preprocess = {.resize = 0, .crop = spec.image_size},
           .classes = {},
+          .class_ids = {},
           .weights = model.state_dict()};
 }
 

@@ -29,7 +29,8 @@ void cross_entropy(const CrossEntropyArgs<T>& args) {
   for (int64_t row = 0; row < args.rows; ++row) {
     log_softmax(args.logits + row * n, 1, log_p);
     const T* target = args.target + row * n;
-    const double share = (args.weight ? args.weight[row] : 1) / total_weight;
+    // A batch whose rows all weigh nothing has no loss and no gradient.
+    const double share = total_weight > 0 ? (args.weight ? args.weight[row] : 1) / total_weight : 0;
     double mass = 0;
     for (int64_t j = 0; j < n; ++j) {
       loss -= share * target[j] * log_p[j];
