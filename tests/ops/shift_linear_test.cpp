@@ -180,6 +180,17 @@ TEST_CASE("shift_linear: frozen weights, accumulation, float64") {
   CHECK(none.shape() == Shape{0, 7});
 }
 
+TEST_CASE("shift_linear: of int8 activations the int8 is kept, not the input") {
+  const auto handles = [](const ShiftLinearOptions& options) {
+    const Variable x = variable({3, 5}), w = latent_weight({7, 5}, 2);
+    const Variable y = shift_linear(x, w, {}, options);
+    return x.value().use_count();
+  };
+  CHECK(handles({ShiftFormat::k4Bit, true, Activation::kNone}) == 1);
+  CHECK(handles({ShiftFormat::k4Bit, false, Activation::kNone}) == 2);
+  CHECK(handles({ShiftFormat::k4Bit, true, Activation::kGelu}) == 2);  // gelu's backward reads it
+}
+
 TEST_CASE("shift_linear: errors") {
   const Variable x = variable({8, 197, 192});
   const ShiftLinearOptions four, five{ShiftFormat::k5Bit};
