@@ -60,6 +60,36 @@ Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries =
 /// Separate tensors: q (B, N, C), k and v (B, M, C) (spatial-reduction attention).
 Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads);
 
+// --- attention of ShiftAddViT, with codes for q and k: core/attention_args.h says the formulas
+/// Codes of every head of x (B, N, C), C = heads * d. Sign codes are +-1 / sqrt(d). The
+/// straight-through estimators:
+///   kNone       x^ = x / sqrt(sum x^2 + 1e-12)          exact gradient
+///   kSign       sign(x) / sqrt(d), sign(0) = +1         where |x| <= 1, times 1 / sqrt(d)
+///   kUnitHead   1[x^ > its mean in this image and head] where 0 <= x^ <= 1, then through x^
+///   kUnitBatch  1[x^ > its mean in the batch]           where 0 <= x^ <= 1, then through x^
+Variable attention_codes(const Variable& x, int64_t heads, Codes codes);
+
+struct LinearAngularOptions {
+  int64_t heads = 1;
+  Codes codes = Codes::kSign;
+  ValueFormat value = ValueFormat::kFloat;
+  bool class_token = false;        // token 0 stays outside the local filter
+  int64_t grid_h = 0, grid_w = 0;  // patches, for a filter wider than one column
+  int64_t queries = kAllQueries;   // as in softmax_attention
+};
+/// qkv (B, N, 3 C) -> (B, queries, C): linear-angular attention plus a local filter of v, weight
+/// (heads, 1, taps, 1) along the tokens (token_conv) or (heads, 1, kh, kw) on the patch grid; odd
+/// sizes up to kMaxLocalKernel; undefined for none. Keeps qkv; codes and quantised values are made
+/// again in backward. Without recording, sign codes go through the kernel that only adds and
+/// subtracts, which gives the same bits.
+Variable linear_angular_attention(const Variable& qkv, const Variable& local_weight,
+                                  const LinearAngularOptions& options);
+/// qkv (B, N, 3 C) -> (B, queries, C): softmax(sign(q) sign(k)^T / sqrt(d)) v. The gradient passes
+/// a sign where |x| <= 1. Without recording, the logits are counted from packed signs.
+Variable softmax_add_attention(const Variable& qkv, int64_t heads,
+                               ValueFormat value = ValueFormat::kFloat,
+                               int64_t queries = kAllQueries);
+
 // --- convolution
 /// x (B, I, H, W), weight (O, I, kh, kw), bias (O) or undefined -> (B, O, OH, OW).
 Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, int64_t stride,

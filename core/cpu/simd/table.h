@@ -1,7 +1,6 @@
-// Every vectorised kernel but the matrix product, entered into a table.
+// Every vectorised kernel but the matrix product and attention, entered into a table.
 #pragma once
 
-#include "core/cpu/simd/attention.h"
 #include "core/cpu/simd/elementwise.h"
 #include "core/cpu/simd/rows.h"
 #include "core/cpu/simd/shift.h"
@@ -18,8 +17,6 @@ void set_kernels(KernelTable<float>& table) {
   table.gelu_backward = gelu_backward_kernel;
   table.softmax = softmax_kernel;
   table.softmax_backward = softmax_backward_kernel;
-  table.attention = attention_kernel;
-  table.attention_backward = attention_backward_kernel;
   table.add = add_kernel;
   table.multiply = multiply_kernel;
   table.add_broadcast = add_broadcast_kernel;
