@@ -2,7 +2,6 @@
 #include "layers/attention.h"
 
 #include "autograd/ops.h"
-#include "core/random.h"
 #include "layers/mixture.h"
 
 namespace shiftadd::layers {
@@ -60,7 +59,11 @@ Variable Attention::attend(const Variable& qkv, int64_t queries) const {
 
 Variable Attention::forward(const Variable& x, const Variable& residual, const Branch& branch,
                             const Pass& pass) const {
-  const Variable attended = attend(qkv_->forward(x, {}, pass), residual.dim(1));
+  const Variable qkv = qkv_->forward(x, {}, pass);
+  const Variable attended = attend(qkv, residual.dim(1));
+  if (pass.traces)
+    pass.traces->push_back(
+        {x.value(), qkv.value(), attended.value(), proj_->forward(attended, {}, pass).value()});
   Pass after = pass;
   after.noise_stream = stream_of(pass.noise_stream, 1);
   if (branch.plain()) return proj_->forward(attended, residual, after);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/model/model_spec.h"
+#include "core/random.h"
 #include "layers/residual.h"
 #include "layers/token_layer.h"
 

@@ -24,6 +24,7 @@ Variable Block::forward(const Variable& x, const Context& context, double dropou
   Branch attention_branch, mlp_branch;
   Pass attention_pass, mlp_pass;
   attention_pass.routings = mlp_pass.routings = context.routings;
+  attention_pass.traces = context.traces;
   if (context.training) {
     const auto stream = [&](uint64_t which) { return stream_of(context.stream, index_, which); };
     attention_branch = {dropout, drop_path, context.seed, stream(1), stream(2)};

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "core/kernels.h"
 #include "core/model/shift_add_spec.h"
 #include "core/random.h"
 #include "layers/token_layer.h"

@@ -15,6 +15,7 @@ struct Pass {
   uint64_t seed = 0, dropout_stream = 0, noise_stream = 0;
   /// Where routers leave what they decided, or null.
   std::vector<autograd::Routing>* routings = nullptr;
+  std::vector<AttentionTrace>* traces = nullptr;  // where attention leaves its values, or null
 };
 
 class TokenLayer : public Module {

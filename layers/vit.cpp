@@ -94,7 +94,8 @@ Variable Vit::forward(const Variable& images, const Context& context) const {
   for (int64_t i = 0; i < spec_.depth; ++i) {
     // Nobody reads the last block's patches; but a router learns from all tokens and is counted by
     // all.
-    const bool class_token_only = i + 1 == spec_.depth && spec_.block(i).mlp != LayerKind::kMixture;
+    const bool class_token_only =
+        i + 1 == spec_.depth && spec_.block(i).mlp != LayerKind::kMixture && !context.traces;
     const double drop_path =
         options_.drop_path * (spec_.depth > 1 ? static_cast<double>(i) / (spec_.depth - 1) : 1);
     const auto block = [=, this, block = l.blocks[i]](const Variable& in) {

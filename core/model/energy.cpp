@@ -73,10 +73,13 @@ EnergyEstimate estimate(const LoopNest& l, const Tiling& t) {
           1e3 * cycles / kHertz / (shift ? kBits / kShiftBits : 1)};
 }
 
-// Every tiling that fits the array.
-std::vector<EnergyEstimate> candidates(const LoopNest& l) {
-  const bool plain =
-      l.in_height == 1 && l.in_width == 1 && l.out_height == 1 && l.out_width == 1 && l.kernel == 1;
+bool is_product(const LoopNest& l) {
+  return l.in_height == 1 && l.in_width == 1 && l.out_height == 1 && l.out_width == 1 &&
+         l.kernel == 1;
+}
+
+// Every tiling that fits the array. The rows of an image are spread over it, if asked.
+std::vector<EnergyEstimate> candidates(const LoopNest& l, bool spread_rows) {
   std::vector<EnergyEstimate> list;
   for (const int64_t n0 : divisors(l.batch))
     for (const int64_t m0 : divisors(l.out)) {
