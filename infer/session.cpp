@@ -63,8 +63,7 @@ void apply(const Linear& linear, const float* a, int64_t lda, int64_t rows, floa
               epilogue.residual, epilogue.ldr);
 }
 
-// A ShiftAdd network is trained and evaluated by shiftadd-train; run as a plain one it would give
-// wrong answers.
+// Run as a plain network, one that adds and shifts would give wrong answers.
 const ModelSpec& require_plain(const ModelSpec& spec) {
   for (const BlockSpec& block : spec.shift_add.blocks)
     if (!(block == BlockSpec{}))
