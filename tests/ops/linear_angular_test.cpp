@@ -72,8 +72,7 @@ TEST_CASE("linear_angular: gradient check, codes none") {
 }
 
 TEST_CASE("linear_angular: a filter on the grid is a depthwise convolution of v") {
-  // With q k^T v of codes that cancel nothing, the difference between a filter and none is the
-  // convolution itself.
+  // What the filter adds is the difference between the outputs with and without it.
   const int64_t batch = 2, heads = 3, d = 5, height = 4, width = 6, patches = height * width;
   const Variable qkv = variable({batch, patches, 3 * heads * d});
   const Variable weight = variable({heads, 1, 5, 5}, 2);
