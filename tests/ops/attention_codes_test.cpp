@@ -1,4 +1,6 @@
 // attention_codes: each estimator against its declared surrogate.
+#include <numbers>
+
 #include "tests/ops/op_test.h"
 
 namespace shiftadd::test {
@@ -111,7 +113,7 @@ TEST_CASE("attention_codes: linear_angular_attention composed of codes and produ
     const Variable kv = autograd::matmul(autograd::transpose_last(attention_codes(k, 1, codes)), v);
     const Variable a = autograd::add(
         autograd::scale(v, 0.5),
-        autograd::scale(autograd::matmul(attention_codes(q, 1, codes), kv), 1 / M_PI));
+        autograd::scale(autograd::matmul(attention_codes(q, 1, codes), kv), 1 / std::numbers::pi));
     const Variable composed = attention_codes(a, 1, Codes::kNone);
     autograd::LinearAngularOptions options;
     options.codes = codes;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 #include <vector>
 
 #include "core/kernels.h"
@@ -134,7 +135,8 @@ void for_taps(const LocalShape& s, int64_t n, Body body) {
 
 /// What multiplies q (k^T v) on unscaled sign codes and on others.
 inline double product_factor(Codes codes, int64_t d) {
-  return codes == Codes::kSign ? 1 / (M_PI * static_cast<double>(d)) : 1 / M_PI;
+  return codes == Codes::kSign ? 1 / (std::numbers::pi * static_cast<double>(d))
+                               : 1 / std::numbers::pi;
 }
 
 /// out_n = a / |a| + local filter, a = scale (v_n / 2 + m_n), all rows; m (queries, d).

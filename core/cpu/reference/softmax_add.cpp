@@ -81,7 +81,8 @@ void popcount_attention(const SoftmaxAddArgs<T>& args) {
     for (int64_t h = 0; h < s.heads; ++h) {
       const Rows<const T> q = q_rows(s, args.q, b, h, s.queries), k = k_rows(s, args.k, b, h);
       double scale;
-      const Matrix v = take_values(args.value, k_rows(s, args.v, b, h), &scale);
+      Matrix v = take_values(args.value, k_rows(s, args.v, b, h), &scale);
+      for (double& x : v) x = static_cast<T>(x * scale);
       const Rows<T> out = o_rows(s, args.out, b, h);
       std::vector<double> p(s.keys);
       for (int64_t n = 0; n < s.queries; ++n) {
@@ -99,7 +100,7 @@ void popcount_attention(const SoftmaxAddArgs<T>& args) {
         for (int64_t j = 0; j < s.head_dim; ++j) {
           double y = 0;
           for (int64_t m = 0; m < s.keys; ++m) y += p[m] * v[m * s.head_dim + j];
-          out.at(n, j) = static_cast<T>(scale * y / sum);
+          out.at(n, j) = static_cast<T>(y / sum);
         }
       }
     }
