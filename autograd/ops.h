@@ -23,6 +23,27 @@ Variable gelu_linear(const Variable& x, const Variable& weight, const Variable& 
 /// (..., m, k) (..., k, n) -> (..., m, n), equal leading axes.
 Variable matmul(const Variable& a, const Variable& b);
 
+// --- Shift layers: W = s 2^p from latent float parameters (You et al. 2023, arXiv 2306.06446)
+struct ShiftLinearOptions {
+  ShiftFormat format = ShiftFormat::k4Bit;
+  bool int8_activations = false;         // the product's input goes through quantize_tokens
+  Activation input = Activation::kNone;  // kGelu: of gelu(x), as gelu_linear
+};
+/// Form q: linear with W = KernelTable::shift_quantize(weight). x (..., in), weight (out, in), bias
+/// (out) or undefined, residual (..., out) or undefined -> (..., out). Straight through: d/dweight
+/// is d/dW, everywhere; dx is that of W. Backward makes W again and keeps, of int8 activations, the
+/// int8. With int8 and 4bit, sums below 2^24 are exact: the bits of KernelTable::shift_gemm.
+Variable shift_linear(const Variable& x, const Variable& weight, const Variable& bias,
+                      const ShiftLinearOptions& options, const Variable& residual = {});
+/// Form ps: W = KernelTable::shift_compose(shift, sign), both (out, in); 5bit only. Straight
+/// through: d/dshift = d/dW W ln 2, d/dsign = d/dW, everywhere.
+Variable shift_linear_ps(const Variable& x, const Variable& shift, const Variable& sign,
+                         const Variable& bias, const ShiftLinearOptions& options,
+                         const Variable& residual = {});
+/// int8 with one scale per token (last axis), dequantised (KernelTable::quantize_tokens). Straight
+/// through: dx = dy, everywhere.
+Variable quantize_tokens(const Variable& x);
+
 // --- normalisation, activations
 /// Over the last axis; gamma, beta (last).
 Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps);
@@ -38,6 +59,36 @@ inline constexpr int64_t kAllQueries = -1;
 Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries = kAllQueries);
 /// Separate tensors: q (B, N, C), k and v (B, M, C) (spatial-reduction attention).
 Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads);
+
+// --- attention of ShiftAddViT, with codes for q and k: core/attention_args.h says the formulas
+/// Codes of every head of x (B, N, C), C = heads * d. Sign codes are +-1 / sqrt(d). The
+/// straight-through estimators:
+///   kNone       x^ = x / sqrt(sum x^2 + 1e-12)          exact gradient
+///   kSign       sign(x) / sqrt(d), sign(0) = +1         where |x| <= 1, times 1 / sqrt(d)
+///   kUnitHead   1[x^ > its mean in this image and head] where 0 <= x^ <= 1, then through x^
+///   kUnitBatch  1[x^ > its mean in the batch]           where 0 <= x^ <= 1, then through x^
+Variable attention_codes(const Variable& x, int64_t heads, Codes codes);
+
+struct LinearAngularOptions {
+  int64_t heads = 1;
+  Codes codes = Codes::kSign;
+  ValueFormat value = ValueFormat::kFloat;
+  bool class_token = false;        // token 0 stays outside the local filter
+  int64_t grid_h = 0, grid_w = 0;  // patches, for a filter wider than one column
+  int64_t queries = kAllQueries;   // as in softmax_attention
+};
+/// qkv (B, N, 3 C) -> (B, queries, C): linear-angular attention plus a local filter of v, weight
+/// (heads, 1, taps, 1) along the tokens (token_conv) or (heads, 1, kh, kw) on the patch grid; odd
+/// sizes up to kMaxLocalKernel; undefined for none. Keeps qkv; codes and quantised values are made
+/// again in backward. Without recording, sign codes go through the kernel that only adds and
+/// subtracts, which gives the same bits.
+Variable linear_angular_attention(const Variable& qkv, const Variable& local_weight,
+                                  const LinearAngularOptions& options);
+/// qkv (B, N, 3 C) -> (B, queries, C): softmax(sign(q) sign(k)^T / sqrt(d)) v. The gradient passes
+/// a sign where |x| <= 1. Without recording, the logits are counted from packed signs.
+Variable softmax_add_attention(const Variable& qkv, int64_t heads,
+                               ValueFormat value = ValueFormat::kFloat,
+                               int64_t queries = kAllQueries);
 
 // --- convolution
 /// x (B, I, H, W), weight (O, I, kh, kw), bias (O) or undefined -> (B, O, OH, OW).

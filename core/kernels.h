@@ -9,17 +9,19 @@
 
 #include <cstdint>
 
+#include "core/attention_args.h"
 #include "core/cpu/isa.h"
+#include "core/kernels_shift.h"
 
 namespace shiftadd {
 
 enum class Activation : uint8_t { kNone, kGelu };  // gelu: x/2 (1 + erf(x / sqrt 2))
 
-/// c[m,n] = act(op(a)[m,k] op(b)[k,n] + bias[n]) + residual[m,n], or c += op(a) op(b) when
-/// accumulate (then bias, activation and residual are unused). op transposes when its flag is set:
-/// a is stored (m,k) with leading dimension lda, or (k,m) when transpose_a; b is stored (k,n), or
-/// (n,k) when transpose_b. residual may equal c. An element's bits depend on k and its operands
-/// alone, never on m, n, its position, or threads.
+/// c[m,n] = act(row_scale[m] op(a)[m,k] op(b)[k,n] + bias[n]) + residual[m,n], or c += op(a) op(b)
+/// when accumulate (then row_scale, bias, activation and residual are unused). op transposes when
+/// its flag is set: a is stored (m,k) with leading dimension lda, or (k,m) when transpose_a; b is
+/// stored (k,n), or (n,k) when transpose_b. residual may equal c. An element's bits depend on k and
+/// its operands alone, never on m, n, its position, or threads.
 template <class T>
 struct GemmArgs {
   int64_t m, n, k;
@@ -36,6 +38,7 @@ struct GemmArgs {
   Activation activation = Activation::kNone;
   const T* residual = nullptr;
   int64_t ldr = 0;
+  const T* row_scale = nullptr;  // or null: 1. Scale and bias are one rounding
 };
 
 /// out[j] += sum over rows of x[row, j]: the gradient of a bias. Fixed order over rows.
@@ -91,32 +94,6 @@ struct SoftmaxBackwardArgs {
   int64_t rows, columns;
   const T *y, *dy;
   T* dx;
-};
-
-/// out = softmax(q k^T scale) v for each image and head, the N x M scores never kept beyond one
-/// head. Strides in elements: element (b, n, h, j) of q is q[b*q_batch + n*q_row + h*q_head + j];
-/// likewise k, v, out. So a fused qkv tensor (B, N, 3, H, d) is read in place. scale > 0.
-struct AttentionShape {
-  int64_t batch, heads, queries, keys, head_dim;
-  int64_t q_batch, q_row, q_head;
-  int64_t k_batch, k_row, k_head;  // also v's
-  int64_t o_batch, o_row, o_head;
-};
-template <class T>
-struct AttentionArgs {
-  AttentionShape shape;
-  double scale;
-  const T *q, *k, *v;
-  T* out;
-  T* log_sum_exp;  // (B, H, queries), or null: what backward needs to recompute the scores
-};
-/// dq, dk, dv have the strides of q, k, v and are assigned.
-template <class T>
-struct AttentionBackwardArgs {
-  AttentionShape shape;
-  double scale;
-  const T *q, *k, *v, *out, *log_sum_exp, *dout;
-  T *dq, *dk, *dv;
 };
 
 /// x (B, C, H, W), weight (O, C, kh, kw), y (B, O, OH, OW) or, tokens = true, (B, OH*OW, O).
@@ -241,6 +218,18 @@ struct KernelTable {
   void (*softmax_backward)(const SoftmaxBackwardArgs<T>&);
   void (*attention)(const AttentionArgs<T>&);
   void (*attention_backward)(const AttentionBackwardArgs<T>&);
+  void (*attention_codes)(const CodesArgs<T>&);
+  void (*attention_codes_backward)(const CodesBackwardArgs<T>&);
+  void (*linear_angular)(const LinearAngularArgs<T>&);
+  void (*linear_angular_backward)(const LinearAngularBackwardArgs<T>&);
+  /// The values of linear_angular with sign codes, bit for bit on one instruction set: its products
+  /// only add and subtract, told by the packed signs of q and k.
+  void (*add_attention)(const LinearAngularArgs<T>&);
+  void (*softmax_add)(const SoftmaxAddArgs<T>&);
+  void (*softmax_add_backward)(const SoftmaxAddBackwardArgs<T>&);
+  /// The values of softmax_add, bit for bit on one instruction set: q k^T is head_dim - 2
+  /// popcount(signs of q xor signs of k).
+  void (*popcount_attention)(const SoftmaxAddArgs<T>&);
   void (*conv2d)(const Conv2dArgs<T>&);
   void (*conv2d_backward)(const Conv2dBackwardArgs<T>&);
   void (*depthwise_conv2d)(const DepthwiseConv2dArgs<T>&);
@@ -255,6 +244,12 @@ struct KernelTable {
   void (*drop)(const DropArgs<T>&);
   void (*adamw)(const AdamWArgs<T>&);
   void (*sgd)(const SgdArgs<T>&);
+  void (*shift_quantize)(const ShiftQuantizeArgs<T>&);
+  void (*shift_compose)(const ShiftComposeArgs<T>&);
+  void (*quantize_tokens)(const QuantizeTokensArgs<T>&);
+  void (*dequantize_tokens)(const DequantizeTokensArgs<T>&);
+  void (*shift_gemm)(const ShiftGemmArgs<T>&);
+  void (*balance)(const BalanceArgs<T>&);
 };
 
 /// The plain, readable definition of each kernel, for float and double: the oracle of the fast ones

@@ -63,6 +63,16 @@ void apply(const Linear& linear, const float* a, int64_t lda, int64_t rows, floa
               epilogue.residual, epilogue.ldr);
 }
 
+// Run as a plain network, one that adds and shifts would give wrong answers.
+const ModelSpec& require_plain(const ModelSpec& spec) {
+  for (const BlockSpec& block : spec.shift_add.blocks)
+    if (!(block == BlockSpec{}))
+      throw user_error("[infer] '", spec.name,
+                       "' has blocks that add or shift (shift_add): this runtime runs plain "
+                       "networks");
+  return spec;
+}
+
 }  // namespace
 
 const char* StageTimes::name_of(int stage) {
@@ -73,7 +83,7 @@ const char* StageTimes::name_of(int stage) {
 
 struct Session::Impl {
   explicit Impl(ModelFile model)
-      : spec(model.spec),
+      : spec(require_plain(model.spec)),
         preprocess(model.preprocess),
         classes(std::move(model.classes)),
         class_ids(std::move(model.class_ids)),

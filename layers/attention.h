@@ -1,20 +1,27 @@
-// Multi-head softmax self-attention.
+// Multi-head self-attention: softmax, or ShiftAddViT's forms on codes.
 #pragma once
 
-#include "layers/linear.h"
+#include "core/model/model_spec.h"
+#include "core/random.h"
 #include "layers/residual.h"
+#include "layers/token_layer.h"
 
 namespace shiftadd::layers {
 
 class Attention : public Module {
  public:
-  Attention(int64_t width, int64_t heads, Random& random);
+  Attention(const ModelSpec& spec, const BlockSpec& block, Random& random);
   /// residual (B, Q, C) + branch(proj(attention(x (B, N, C)))), where the first Q tokens ask.
-  Variable forward(const Variable& x, const Variable& residual, const Branch& branch) const;
+  Variable forward(const Variable& x, const Variable& residual, const Branch& branch,
+                   const Pass& pass) const;
 
  private:
-  int64_t heads_;
-  Linear *qkv_, *proj_;
+  Variable attend(const Variable& qkv, int64_t queries) const;
+
+  ModelSpec spec_;
+  BlockSpec block_;
+  TokenLayer *qkv_, *proj_;
+  Variable local_;  // linear attention's filter of v, or undefined
 };
 
 }  // namespace shiftadd::layers

@@ -3,23 +3,25 @@
 
 #include "core/model/model_spec.h"
 #include "layers/attention.h"
-#include "layers/mlp.h"
+#include "layers/linear.h"
 
 namespace shiftadd::layers {
 
 class Block : public Module {
  public:
-  Block(const ModelSpec& spec, Random& random);
+  /// Block `index` of the network.
+  Block(const ModelSpec& spec, int64_t index, Random& random);
   /// x (B, N, C) -> (B, N, C), or, with class_token_only, (B, 1, C): the last block, whose other
-  /// rows nobody reads. `index` separates this block's random draws from the others'.
-  Variable forward(const Variable& x, const Context& context, int64_t index, double dropout,
-                   double drop_path, bool class_token_only) const;
+  /// rows nobody reads.
+  Variable forward(const Variable& x, const Context& context, double dropout, double drop_path,
+                   bool class_token_only) const;
 
  private:
+  int64_t index_;  // separates this block's random draws from the others'
   LayerNorm* norm1_;
   Attention* attn_;
   LayerNorm* norm2_;
-  Mlp* mlp_;
+  TokenLayer* mlp_;
 };
 
 }  // namespace shiftadd::layers

@@ -1,6 +1,9 @@
 // See linear.h.
 #include "layers/linear.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "autograd/ops.h"
 
 namespace shiftadd::layers {
@@ -15,12 +18,48 @@ Linear::Linear(int64_t in, int64_t out, Random& random)
     : weight_(add_parameter("weight", normal_weights({out, in}, random))),
       bias_(add_parameter("bias", Tensor::zeros({out}))) {}
 
-Variable Linear::forward(const Variable& x, const Variable& residual) const {
-  return autograd::linear(x, weight_, bias_, residual);
+Variable Linear::apply(const Variable& x, Activation input, const Variable& residual) const {
+  return input == Activation::kGelu ? autograd::gelu_linear(x, weight_, bias_, residual)
+                                    : autograd::linear(x, weight_, bias_, residual);
 }
 
-Variable Linear::forward_gelu(const Variable& x, const Variable& residual) const {
-  return autograd::gelu_linear(x, weight_, bias_, residual);
+std::pair<Tensor, Tensor> shift_and_sign_of(const Tensor& weight) {
+  const Tensor shift(weight.shape()), sign(weight.shape());
+  const auto w = weight.span<float>();
+  const auto p = shift.span<float>(), s = sign.span<float>();
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    s[i] = static_cast<float>((w[i] > 0) - (w[i] < 0));
+    const float exponent = w[i] == 0 ? kShiftLeast : std::log2(std::abs(w[i]));
+    p[i] = std::clamp<float>(exponent, kShiftLeast, kShiftMost);
+  }
+  return {shift, sign};
+}
+
+ShiftLinear::ShiftLinear(int64_t in, int64_t out, const ShiftAddSpec& options, Random& random)
+    : options_(options) {
+  const Tensor weight = normal_weights({out, in}, random);
+  if (options.form == ShiftForm::kPs) {
+    const auto [shift, sign] = shift_and_sign_of(weight);
+    shift_ = add_parameter("shift", shift);
+    sign_ = add_parameter("sign", sign);
+  } else {
+    weight_ = add_parameter("weight", weight);
+  }
+  bias_ = add_parameter("bias", Tensor::zeros({out}));
+}
+
+Variable ShiftLinear::apply(const Variable& x, Activation input, const Variable& residual) const {
+  const autograd::ShiftLinearOptions options{
+      .format = options_.format, .int8_activations = options_.int8_activations, .input = input};
+  return options_.form == ShiftForm::kPs
+             ? autograd::shift_linear_ps(x, shift_, sign_, bias_, options, residual)
+             : autograd::shift_linear(x, weight_, bias_, options, residual);
+}
+
+std::unique_ptr<Projection> make_projection(bool shift, int64_t in, int64_t out,
+                                            const ShiftAddSpec& options, Random& random) {
+  if (shift) return std::make_unique<ShiftLinear>(in, out, options, random);
+  return std::make_unique<Linear>(in, out, random);
 }
 
 LayerNorm::LayerNorm(int64_t width, double eps)

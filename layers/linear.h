@@ -1,26 +1,60 @@
-// Linear and LayerNorm: the layers every block is made of.
+// Linear layers, multiplied or shifted, and LayerNorm: what every block is made of.
 #pragma once
 
+#include <memory>
+
+#include "core/kernels.h"
+#include "core/model/shift_add_spec.h"
 #include "core/random.h"
-#include "layers/module.h"
+#include "layers/token_layer.h"
 
 namespace shiftadd::layers {
 
 /// Normal numbers of standard deviation 0.02. (timm truncates at +-2, a hundred deviations away.)
 Tensor normal_weights(Shape shape, Random& random);
 
-class Linear : public Module {
+/// A linear layer whose weights are multiplied or shifted.
+class Projection : public TokenLayer {
+ public:
+  /// (..., in) -> (..., out) of x, or of gelu(x) without keeping it, plus residual (..., out) where
+  /// defined, added inside the product.
+  virtual Variable apply(const Variable& x, Activation input, const Variable& residual) const = 0;
+  Variable forward(const Variable& x, const Variable& residual, const Pass&) const override {
+    return apply(x, Activation::kNone, residual);
+  }
+};
+
+class Linear : public Projection {
  public:
   /// weight (out, in) as normal_weights, bias (out) zero.
   Linear(int64_t in, int64_t out, Random& random);
-  /// (..., in) -> (..., out), plus residual (..., out) where given, added inside the product.
-  Variable forward(const Variable& x, const Variable& residual = {}) const;
-  /// forward(gelu(x)) without keeping gelu(x).
-  Variable forward_gelu(const Variable& x, const Variable& residual = {}) const;
+  Variable apply(const Variable& x, Activation input, const Variable& residual) const override;
+  Variable operator()(const Variable& x) const { return apply(x, Activation::kNone, {}); }
+  const Variable& weight() const { return weight_; }
+  const Variable& bias() const { return bias_; }
 
  private:
   Variable weight_, bias_;
 };
+
+/// W = s 2^p from latent parameters: weight (out, in), or shift and sign (out, in); bias (out).
+class ShiftLinear : public Projection {
+ public:
+  /// Latent values that give the Shift weights nearest to those of Linear.
+  ShiftLinear(int64_t in, int64_t out, const ShiftAddSpec& options, Random& random);
+  Variable apply(const Variable& x, Activation input, const Variable& residual) const override;
+
+ private:
+  ShiftAddSpec options_;
+  Variable weight_, shift_, sign_, bias_;  // weight_, or shift_ and sign_
+};
+
+std::unique_ptr<Projection> make_projection(bool shift, int64_t in, int64_t out,
+                                            const ShiftAddSpec& options, Random& random);
+
+/// The latent form ps of `weight`: shift log2 |w|, sign +-1, both clamped to what 5bit can hold; a
+/// 0 has sign 0.
+std::pair<Tensor, Tensor> shift_and_sign_of(const Tensor& weight);
 
 class LayerNorm : public Module {
  public:

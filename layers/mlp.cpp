@@ -5,19 +5,16 @@
 
 namespace shiftadd::layers {
 
-Mlp::Mlp(int64_t width, int64_t hidden, Random& random)
-    : fc1_(add_module("fc1", std::make_unique<Linear>(width, hidden, random))),
-      fc2_(add_module("fc2", std::make_unique<Linear>(hidden, width, random))) {}
+Mlp::Mlp(int64_t width, int64_t hidden, bool shift, const ShiftAddSpec& options, Random& random)
+    : fc1_(add_module("fc1", make_projection(shift, width, hidden, options, random))),
+      fc2_(add_module("fc2", make_projection(shift, hidden, width, options, random))) {}
 
-Variable Mlp::forward(const Variable& x, const Variable& residual, const Branch& branch,
-                      uint64_t dropout_stream) const {
-  if (branch.dropout > 0) {
-    const Variable hidden = autograd::dropout(autograd::gelu(fc1_->forward(x)), branch.dropout,
-                                              branch.seed, dropout_stream);
-    return branch.add(residual, fc2_->forward(hidden));
-  }
-  if (branch.plain()) return fc2_->forward_gelu(fc1_->forward(x), residual);
-  return branch.add(residual, fc2_->forward_gelu(fc1_->forward(x)));
+Variable Mlp::forward(const Variable& x, const Variable& residual, const Pass& pass) const {
+  const Variable hidden = fc1_->apply(x, Activation::kNone, {});
+  if (pass.dropout == 0) return fc2_->apply(hidden, Activation::kGelu, residual);
+  const Variable kept =
+      autograd::dropout(autograd::gelu(hidden), pass.dropout, pass.seed, pass.dropout_stream);
+  return fc2_->apply(kept, Activation::kNone, residual);
 }
 
 }  // namespace shiftadd::layers

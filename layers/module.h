@@ -6,17 +6,31 @@
 #include <utility>
 #include <vector>
 
+#include "autograd/mixture.h"
 #include "autograd/variable.h"
 
 namespace shiftadd::layers {
 
 using autograd::Variable;
 
+/// What one attention saw and gave, for those who replace it.
+struct AttentionTrace {
+  Tensor input;     // (B, N, C), normalised
+  Tensor qkv;       // (B, N, 3 C)
+  Tensor attended;  // (B, N, C), before proj
+  Tensor output;    // (B, N, C), after proj
+};
+
 /// What a forward pass needs besides its input. Random draws come from (seed, stream): the trainer
 /// sets stream from the step, each layer derives its own from it.
 struct Context {
   bool training = false;
   uint64_t seed = 0, stream = 0;
+  double router_noise = 0;  // standard deviation of the noise on routers' logits, in training
+  /// Receives what each router decided, in the order of routers_of(spec), or null.
+  std::vector<autograd::Routing>* routings = nullptr;
+  /// Receives a trace of each block's attention, in evaluation, or null.
+  std::vector<AttentionTrace>* traces = nullptr;
 };
 
 class Module {

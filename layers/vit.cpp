@@ -64,7 +64,7 @@ Vit::Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed)
   l.positions = add_parameter("pos_embed", normal_weights({1, spec.tokens(), spec.width}, random));
   l.patch_embed = add_module("patch_embed", std::make_unique<PatchEmbedding>(spec, random));
   for (int64_t i = 0; i < spec.depth; ++i)
-    l.blocks.push_back(add_module(concat("blocks.", i), std::make_unique<Block>(spec, random)));
+    l.blocks.push_back(add_module(concat("blocks.", i), std::make_unique<Block>(spec, i, random)));
   l.norm = add_module("norm", std::make_unique<LayerNorm>(spec.width, spec.norm_eps));
   l.head = add_module("head", std::make_unique<Linear>(spec.width, spec.classes, random));
 }
@@ -89,17 +89,23 @@ Variable Vit::forward(const Variable& images, const Context& context) const {
   if (context.training)
     x = autograd::dropout(x, options_.dropout, context.seed,
                           stream_of(context.stream, spec_.depth));
+  // A block computed twice would route its tokens twice.
+  const bool checkpointed = options_.checkpoint_blocks && !context.routings;
   for (int64_t i = 0; i < spec_.depth; ++i) {
-    const bool last = i + 1 == spec_.depth;
+    // Nobody reads the last block's patches; but a router learns from all tokens and is counted by
+    // all.
+    const bool class_token_only =
+        i + 1 == spec_.depth && spec_.block(i).mlp != LayerKind::kMixture && !context.traces;
     const double drop_path =
         options_.drop_path * (spec_.depth > 1 ? static_cast<double>(i) / (spec_.depth - 1) : 1);
     const auto block = [=, this, block = l.blocks[i]](const Variable& in) {
-      return block->forward(in, context, i, options_.dropout, drop_path, last);
+      return block->forward(in, context, options_.dropout, drop_path, class_token_only);
     };
-    x = options_.checkpoint_blocks ? autograd::checkpoint(block, x) : block(x);
+    x = checkpointed ? autograd::checkpoint(block, x) : block(x);
   }
-  // The last block left the class token alone: (B, 1, C).
-  return l.head->forward(l.norm->forward(autograd::reshape(x, {x.dim(0), spec_.width})));
+  const Variable answer =
+      x.dim(1) == 1 ? autograd::reshape(x, {x.dim(0), spec_.width}) : autograd::select_token(x, 0);
+  return (*l.head)(l.norm->forward(answer));
 }
 
 }  // namespace shiftadd::layers

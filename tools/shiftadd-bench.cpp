@@ -1,4 +1,5 @@
-// shiftadd-bench: measures a network, the input pipeline, or the matrix kernels.
+// shiftadd-bench: measures a network, the input pipeline, or the matrix kernels; counts operations.
+#include "tools/bench_count.h"
 #include "tools/bench_data.h"
 #include "tools/bench_gemm.h"
 #include "tools/bench_model.h"
@@ -65,6 +66,25 @@ int run(int argc, char** argv) {
       ->option_text("S");
   gemm_command->add_flag("--json", gemm.json, "Print one JSON object");
 
+  CountBench count;
+  CLI::App* count_command = app.add_subcommand(
+      "count",
+      "Multiplications, additions, shifts, bytes and energy, layer by layer; runs nothing");
+  count_command
+      ->add_option("model", count.model, "An architecture's name, its JSON, or a model file")
+      ->required()
+      ->option_text("NAME|SPEC.json|MODEL");
+  count_command
+      ->add_option("--shift-share", count.shift_share,
+                   "Share of tokens that routers send to Shift [0.6]")
+      ->check(CLI::Range(0.0, 1.0))
+      ->option_text("S");
+  count_command->add_flag("--published-miscounts", count.published,
+                          "Count as ShiftAddViT's released code does, for comparison with its "
+                          "figures: every addition charged as the first, softmax attention's "
+                          "products free, elementwise products without latency");
+  count_command->add_flag("--json", count.json, "Print one JSON object");
+
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
   return run_program("shiftadd-bench", [&] {
     if (model_command->parsed()) {
@@ -73,6 +93,7 @@ int run(int argc, char** argv) {
             "--profile times the forward pass of one thread: give --threads 1 and no --train");
       return run_model_bench(model);
     }
+    if (count_command->parsed()) return run_count(count);
     return data_command->parsed() ? run_data_bench(data) : run_gemm_bench(gemm);
   });
 }

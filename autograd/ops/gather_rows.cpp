@@ -3,6 +3,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
+#include "core/parallel.h"
 
 namespace shiftadd::autograd {
 
@@ -16,14 +17,22 @@ Variable gather_rows(const Variable& x, std::vector<int64_t> rows) {
   }
   Tensor y({static_cast<int64_t>(rows.size()), columns}, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      std::copy_n(x.value().data<T>() + rows[i] * columns, columns, y.data<T>() + i * columns);
+    const int64_t grain = columns < 16384 ? 16384 / std::max<int64_t>(columns, 1) : 1;
+    parallel_chunks(y.dim(0), grain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        std::copy_n(x.value().data<T>() + rows[i] * columns, columns, y.data<T>() + i * columns);
+    });
   });
   return make_result(
       "gather_rows", std::move(y), {x},
       [shape = x.shape(), rows = std::move(rows)](const Tensor& dy) -> std::vector<Tensor> {
         const int64_t columns = shape[1];
-        const Tensor dx = Tensor::zeros(shape, dy.dtype());
+        // Added to what other users of x have sent: the parts of a dispatch fill one tensor.
+        Tensor dx = take_pending(0);
+        if (!dx.defined())
+          dx = Tensor::zeros(shape, dy.dtype());
+        else if (dx.use_count() > 1)
+          dx = dx.clone();
         dispatch(dy.dtype(), [&]<class T>() {
           for (std::size_t i = 0; i < rows.size(); ++i) {  // a row may be gathered twice
             T* target = dx.data<T>() + rows[i] * columns;

@@ -28,17 +28,18 @@ Shape output_shape(const Variable& x, int64_t out) {
 
 template <class T>
 void linear_forward(const LinearShape& s, const T* x, const Tensor& weight, const Tensor& bias,
-                    const Tensor& residual, T* y) {
+                    const Tensor& residual, T* y, const Tensor& row_scale) {
   GemmArgs<T> args{s.rows, s.out, s.in, x, s.in, false, weight.data<T>(), s.in, true, y, s.out};
   args.bias = pointer<T>(bias);
   args.residual = pointer<T>(residual);
   args.ldr = s.out;
+  args.row_scale = pointer<T>(row_scale);
   kernels<T>().gemm(args);
 }
 template void linear_forward(const LinearShape&, const float*, const Tensor&, const Tensor&,
-                             const Tensor&, float*);
+                             const Tensor&, float*, const Tensor&);
 template void linear_forward(const LinearShape&, const double*, const Tensor&, const Tensor&,
-                             const Tensor&, double*);
+                             const Tensor&, double*, const Tensor&);
 
 template <class T>
 void linear_parameter_gradients(const LinearShape& s, const T* x, const T* dy,

@@ -15,10 +15,11 @@ LinearShape check_linear(const char* op, const Variable& x, const Variable& weig
                          const Variable& bias, const Variable& residual);
 Shape output_shape(const Variable& x, int64_t out);  // x's, with `out` last
 
-/// y = x weight^T + bias + residual; the last two may be undefined.
+/// y = row_scale x weight^T + bias + residual; row_scale (rows), bias and residual may be
+/// undefined.
 template <class T>
 void linear_forward(const LinearShape& shape, const T* x, const Tensor& weight, const Tensor& bias,
-                    const Tensor& residual, T* y);
+                    const Tensor& residual, T* y, const Tensor& row_scale = {});
 /// dweight += dy^T x, dbias += column sums of dy; each may be undefined.
 template <class T>
 void linear_parameter_gradients(const LinearShape& shape, const T* x, const T* dy,

@@ -4,41 +4,16 @@
 #include <cmath>
 
 #include "autograd/ops.h"
-#include "autograd/ops/support.h"
+#include "autograd/ops/fused_qkv.h"
 
 namespace shiftadd::autograd {
-namespace {
-
-void check_heads(int64_t heads, int64_t channels, const Shape& shape) {
-  if (heads < 1 || channels % heads)
-    throw user_error("[softmax_attention] input is ", shape, " with ", heads,
-                     " heads: expected a number "
-                     "of heads that divides ",
-                     channels);
-}
-
-}  // namespace
-
 Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries) {
-  check_rank("softmax_attention", "qkv", qkv, 3);
-  const int64_t batch = qkv.dim(0), tokens = qkv.dim(1), channels = qkv.dim(2) / 3;
-  if (qkv.dim(2) % 3)
-    throw user_error("[softmax_attention] qkv is ", qkv.shape(),
-                     ": expected a last dimension divisible by 3");
-  check_heads(heads, channels, qkv.shape());
-  if (queries == kAllQueries) queries = tokens;
-  if (queries < 1 || queries > tokens)
-    throw user_error("[softmax_attention] ", queries, " queries of ", tokens, " tokens");
-  const int64_t d = channels / heads;
-  const double scale = 1 / std::sqrt(static_cast<double>(d));
-  const AttentionShape s{batch,        heads, queries,
-                         tokens,       d,     tokens * 3 * channels,
-                         3 * channels, d,     tokens * 3 * channels,
-                         3 * channels, d,     queries * channels,
-                         channels,     d};
-  const Tensor out({batch, queries, channels}, qkv.dtype());
+  const AttentionShape s = check_fused_qkv("softmax_attention", qkv, heads, queries);
+  const int64_t channels = qkv.dim(2) / 3;
+  const double scale = 1 / std::sqrt(static_cast<double>(s.head_dim));
+  const Tensor out({s.batch, s.queries, channels}, qkv.dtype());
   Tensor log_sum_exp;
-  if (will_record({qkv})) log_sum_exp = Tensor({batch, heads, queries}, qkv.dtype());
+  if (will_record({qkv})) log_sum_exp = Tensor({s.batch, heads, s.queries}, qkv.dtype());
   dispatch(qkv.dtype(), [&]<class T>() {
     const T* q = qkv.value().data<T>();
     kernels<T>().attention(
@@ -70,7 +45,7 @@ Variable softmax_attention(const Variable& q, const Variable& k, const Variable&
   check_shape("softmax_attention", "k", k.shape(), {batch, keys, channels});
   check_defined("softmax_attention", "v", v);
   check_shape("softmax_attention", "v", v.shape(), {batch, keys, channels});
-  check_heads(heads, channels, q.shape());
+  check_heads("softmax_attention", heads, channels, q.shape());
   const int64_t d = channels / heads;
   const double scale = 1 / std::sqrt(static_cast<double>(d));
   const AttentionShape s{batch,    heads, queries,         keys,     d, queries * channels,

@@ -27,7 +27,10 @@ void pack_tile(const float* x, int64_t row, int64_t step, int64_t rows, int64_t 
 }
 
 float finish(float x, const GemmArgs<float>& g, int64_t i, int64_t j) {
-  if (g.bias) x += g.bias[j];
+  if (g.row_scale)
+    x = static_cast<float>(static_cast<double>(x) * g.row_scale[i] + (g.bias ? g.bias[j] : 0));
+  else if (g.bias)
+    x += g.bias[j];
   if (g.activation == Activation::kGelu)
     x = x / 2 * (1 + std::erf(x * std::numbers::sqrt2_v<float> / 2));
   return g.residual ? x + g.residual[i * g.ldr + j] : x;

@@ -1,4 +1,4 @@
-// The kernels other than matrix products for AVX2.
+// The kernels other than matrix products and attention for AVX2.
 #include "core/cpu/simd/table.h"
 
 namespace shiftadd {

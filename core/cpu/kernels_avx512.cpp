@@ -1,4 +1,4 @@
-// The kernels other than matrix products for AVX-512.
+// The kernels other than matrix products and attention for AVX-512.
 #include "core/cpu/simd/table.h"
 
 namespace shiftadd {

@@ -18,8 +18,14 @@ KernelTable<float> make() {
   table.depthwise_conv2d_backward = depthwise_conv2d_backward;
   table.drop = drop;
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx2) set_kernels_avx2(table);
-  if (isa == Isa::kAvx512) set_kernels_avx512(table);
+  if (isa == Isa::kAvx2) {
+    set_kernels_avx2(table);
+    set_attention_kernels_avx2(table);
+  }
+  if (isa == Isa::kAvx512) {
+    set_kernels_avx512(table);
+    set_attention_kernels_avx512(table);
+  }
 #endif
   return table;
 }

@@ -87,6 +87,10 @@ void validate(const ModelSpec& spec) {
   if (!(spec.norm_eps > 0 && spec.norm_eps < 1))
     throw user_error("[model] norm_eps is ", spec.norm_eps,
                      ": expected a number above 0 and below 1");
+  const auto blocks = static_cast<int64_t>(spec.shift_add.blocks.size());
+  if (blocks != 0 && blocks != spec.depth)
+    throw user_error("[model] shift_add.blocks has ", blocks, " entries: the network has depth ",
+                     spec.depth);
   // Bounds the memory a spec from a foreign file can ask for.
   const double parameters =
       static_cast<double>(spec.depth) *
@@ -99,30 +103,94 @@ void validate(const ModelSpec& spec) {
                      " parameters: more than 2e10 are not supported");
 }
 
-std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
-  std::vector<ParameterInfo> list = {
-      {"cls_token", {1, 1, s.width}},
-      {"pos_embed", {1, s.tokens(), s.width}},
-      {"patch_embed.proj.weight", {s.width, s.in_channels, s.patch_size, s.patch_size}},
-      {"patch_embed.proj.bias", {s.width}},
-  };
-  const auto affine = [&](const std::string& name, Shape weight) {
+namespace {
+
+// Collects names and shapes.
+class ParameterList {
+ public:
+  explicit ParameterList(const ShiftAddSpec& options) : form_(options.form) {}
+
+  void add(const std::string& name, Shape shape, bool shift = false) {
+    list_.push_back({name, std::move(shape), shift});
+  }
+  // A weight of any shape and a bias of its first dimension.
+  void affine(const std::string& name, Shape weight) {
     const Shape bias = {weight[0]};
-    list.push_back({name + ".weight", std::move(weight)});
-    list.push_back({name + ".bias", bias});
-  };
+    add(name + ".weight", std::move(weight));
+    add(name + ".bias", bias);
+  }
+  // A linear layer that multiplies or shifts.
+  void linear(const std::string& name, int64_t out, int64_t in, bool shift) {
+    if (shift && form_ == ShiftForm::kPs) {
+      add(name + ".shift", {out, in}, true);
+      add(name + ".sign", {out, in}, true);
+    } else {
+      add(name + ".weight", {out, in}, shift);
+    }
+    add(name + ".bias", {out});
+  }
+  // body(prefix, shift) for the layer itself, or for both experts of a mixture behind their router.
+  template <class Body>
+  void layer(const std::string& name, LayerKind kind, int64_t in, Body body) {
+    if (kind != LayerKind::kMixture) return body(name, kind == LayerKind::kShift);
+    affine(name + ".router", {2, in});
+    body(name + ".experts.0", false);
+    body(name + ".experts.1", true);
+  }
+  std::vector<ParameterInfo> take() { return std::move(list_); }
+
+ private:
+  ShiftForm form_;
+  std::vector<ParameterInfo> list_;
+};
+
+}  // namespace
+
+Shape local_shape(const ModelSpec& spec) {
+  return spec.shift_add.local == LocalKind::kTokenConv
+             ? Shape{spec.heads, 1, kTokenTaps, 1}
+             : Shape{spec.heads, 1, kPatchTaps, kPatchTaps};
+}
+
+std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
+  ParameterList list(s.shift_add);
+  list.add("cls_token", {1, 1, s.width});
+  list.add("pos_embed", {1, s.tokens(), s.width});
+  list.affine("patch_embed.proj", {s.width, s.in_channels, s.patch_size, s.patch_size});
   for (int64_t i = 0; i < s.depth; ++i) {
     const std::string block = concat("blocks.", i, ".");
-    affine(block + "norm1", {s.width});
-    affine(block + "attn.qkv", {3 * s.width, s.width});
-    affine(block + "attn.proj", {s.width, s.width});
-    affine(block + "norm2", {s.width});
-    affine(block + "mlp.fc1", {s.mlp_hidden, s.width});
-    affine(block + "mlp.fc2", {s.width, s.mlp_hidden});
+    const BlockSpec kinds = s.block(i);
+    const auto linear = [&](const std::string& name, LayerKind kind, int64_t out, int64_t in) {
+      list.layer(name, kind, in, [&](const std::string& prefix, bool shift) {
+        list.linear(prefix, out, in, shift);
+      });
+    };
+    list.affine(block + "norm1", {s.width});
+    linear(block + "attn.qkv", kinds.qkv, 3 * s.width, s.width);
+    linear(block + "attn.proj", kinds.proj, s.width, s.width);
+    if (kinds.is_linear())
+      list.add(block + "attn.token_conv.weight", local_shape(s));
+    list.affine(block + "norm2", {s.width});
+    list.layer(block + "mlp", kinds.mlp, s.width, [&](const std::string& prefix, bool shift) {
+      list.linear(prefix + ".fc1", s.mlp_hidden, s.width, shift);
+      list.linear(prefix + ".fc2", s.width, s.mlp_hidden, shift);
+    });
   }
-  affine("norm", {s.width});
-  affine("head", {s.classes, s.width});
-  return list;
+  list.affine("norm", {s.width});
+  list.affine("head", {s.classes, s.width});
+  return list.take();
+}
+
+std::vector<std::string> routers_of(const ModelSpec& spec) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < spec.depth; ++i) {
+    const BlockSpec block = spec.block(i);
+    const std::string prefix = concat("blocks.", i, ".");
+    if (block.qkv == LayerKind::kMixture) names.push_back(prefix + "attn.qkv");
+    if (block.proj == LayerKind::kMixture) names.push_back(prefix + "attn.proj");
+    if (block.mlp == LayerKind::kMixture) names.push_back(prefix + "mlp");
+  }
+  return names;
 }
 
 ModelSpec spec_from_json(const nlohmann::json& json) {
@@ -134,7 +202,7 @@ ModelSpec spec_from_json(const nlohmann::json& json) {
   };
   ModelSpec spec;
   if (json.contains("base")) spec = named_spec(text("base"));
-  std::vector<std::string> keys = {"base", "family", "name", "norm_eps"};
+  std::vector<std::string> keys = {"base", "family", "name", "norm_eps", "shift_add"};
   for (const auto& [key, member] : kIntegerKeys) keys.push_back(key);
   for (const auto& [key, value] : json.items())
     if (std::find(keys.begin(), keys.end(), key) == keys.end())
@@ -154,6 +222,7 @@ ModelSpec spec_from_json(const nlohmann::json& json) {
       throw user_error("[model] norm_eps: expected a number, got ", json.at("norm_eps").dump());
     spec.norm_eps = json.at("norm_eps").get<double>();
   }
+  if (json.contains("shift_add")) spec.shift_add = shift_add_spec_from_json(json.at("shift_add"));
   validate(spec);
   return spec;
 }
@@ -161,6 +230,7 @@ ModelSpec spec_from_json(const nlohmann::json& json) {
 nlohmann::json to_json(const ModelSpec& spec) {
   nlohmann::json json = {{"family", "vit"}, {"name", spec.name}, {"norm_eps", spec.norm_eps}};
   for (const auto& [key, member] : kIntegerKeys) json[key] = spec.*member;
+  if (!spec.shift_add.blocks.empty()) json["shift_add"] = to_json(spec.shift_add);
   return json;
 }
 

@@ -7,33 +7,46 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/model/shift_add_spec.h"
 
 namespace shiftadd {
 
 /// A plain pre-norm vision transformer (ViT, DeiT): convolutional patch embedding (kernel = stride
 /// = patch), class token first, learned positions added to all tokens, `depth` blocks x +=
-/// attn(norm1 x), x += mlp(norm2 x), final norm, head on the class token.
+/// attn(norm1 x), x += mlp(norm2 x), final norm, head on the class token. `shift_add` says which of
+/// its products are additions, shifts, or left to a router.
 struct ModelSpec {
   std::string name;  // "deit_tiny_patch16_224", or any name for a custom network
   int64_t image_size = 224, patch_size = 16, in_channels = 3;
   int64_t width = 192, depth = 12, heads = 3, mlp_hidden = 768;
   int64_t classes = 1000;
   double norm_eps = 1e-6;
+  ShiftAddSpec shift_add;
 
   int64_t grid() const { return image_size / patch_size; }
   int64_t tokens() const { return grid() * grid() + 1; }
   int64_t head_dim() const { return width / heads; }
+  BlockSpec block(int64_t i) const {
+    return shift_add.blocks.empty() ? BlockSpec{} : shift_add.blocks[static_cast<std::size_t>(i)];
+  }
 
   bool operator==(const ModelSpec&) const = default;
 };
 
 /// Every parameter's published (timm) name and shape in order, e.g. ("blocks.0.attn.qkv.weight",
-/// (576, 192)).
+/// (576, 192)). A linear attention adds "attn.token_conv.weight" (heads, 1, 9, 1) or (heads, 1, 5,
+/// 5); a mixture in place of X has "X.router.*", "X.experts.0.*" (multiply) and "X.experts.1.*"
+/// (shift); a Shift layer of form ps has "shift" and "sign" in place of "weight".
 struct ParameterInfo {
   std::string name;
   Shape shape;
+  bool shift = false;  // the latent weight of a Shift layer (its "sign" too)
 };
 std::vector<ParameterInfo> parameters_of(const ModelSpec& spec);
+/// Of linear attention's local convolution: (heads, 1, 9, 1) or (heads, 1, 5, 5).
+Shape local_shape(const ModelSpec& spec);
+/// The layers that have a router, in order: "blocks.0.attn.qkv", "blocks.0.mlp", ...
+std::vector<std::string> routers_of(const ModelSpec& spec);
 
 /// Names: deit_{tiny,small,base}_patch16_224, vit_{tiny,small,base}_patch16_224, vit_micro (the
 /// golden network), vit_cifar. Throws Error naming the nearest known name.

@@ -45,6 +45,44 @@ TEST_CASE("the stages of a forward pass") {
   CHECK(bench({"model", "vit_micro", "--profile", "--threads", "2"}).status == 2);
 }
 
+TEST_CASE("operations and energy are counted") {
+  const ProcessResult plain = bench({"count", "deit_tiny_patch16_224", "--json"});
+  REQUIRE_MESSAGE(plain.status == 0, plain.err);
+  const json dense = json::parse(plain.out);
+  CHECK(dense["total"]["multiplications"] == 1253683200);  // the whole last block, too
+  CHECK(dense["total"]["shifts"] == 0);
+
+  const test::InferFolder folder;
+  std::string blocks;
+  for (int i = 0; i < 12; ++i)
+    blocks += std::string(i ? "," : "") +
+              R"({"attention": "linear_add", "qkv": "shift", "proj": "shift", "mlp": "mixture"})";
+  test::write_text(folder / "spec.json",
+                   R"({"base": "deit_tiny_patch16_224", "shift_add": {"value": "int8",
+                       "activations": "int8", "blocks": [)" +
+                       blocks + "]}}");
+  const auto at_share = [&](const char* share) {
+    const ProcessResult result =
+        bench({"count", folder / "spec.json", "--shift-share", share, "--json"});
+    REQUIRE_MESSAGE(result.status == 0, result.err);
+    return json::parse(result.out)["total"];
+  };
+  const json some = at_share("0.6"), all = at_share("1");
+  CHECK(some["shifts"].get<int64_t>() > 0);
+  CHECK(all["multiplications"].get<int64_t>() < some["multiplications"].get<int64_t>());
+  CHECK(some["eyeriss_energy_mj"].get<double>() <
+        dense["total"]["eyeriss_energy_mj"].get<double>());
+  CHECK(test::contains(bench({"count", folder / "spec.json"}).out, "blocks.11.mlp.experts.1.fc2"));
+  CHECK(bench({"count", folder / "spec.json", "--published-miscounts", "--json"}).out !=
+        bench({"count", folder / "spec.json", "--json"}).out);
+  CHECK(bench({"count", "no_such_network"}).status == 2);
+  // What inference cannot run is refused, not run as something else.
+  const ProcessResult run = bench({"model", folder / "spec.json", "--seconds", "0.05"});
+  CHECK(run.status == 2);
+  CHECK(test::contains(run.err, "shift_add"));
+  check_figures(bench({"model", folder / "spec.json", "--train", "--seconds", "0.05", "--json"}));
+}
+
 TEST_CASE("the input pipeline") {
   const test::InferFolder folder;
   folder.image("in/a.bmp", 300, 280, 1);

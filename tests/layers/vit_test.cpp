@@ -89,6 +89,71 @@ TEST_CASE("vit: golden logits") {
   }
 }
 
+// The golden network with linear_add attention and mixtures of MLPs; `full` as it is deployed, with
+// Shift qkv and proj and int8 activations and values.
+ModelSpec golden_shift_add(bool full) {
+  ModelSpec spec = named_spec("vit_micro");
+  BlockSpec block{.attention = AttentionKind::kLinearAdd, .mlp = LayerKind::kMixture};
+  if (full) {
+    block.qkv = block.proj = LayerKind::kShift;
+    spec.shift_add.int8_activations = true;
+    spec.shift_add.values = ValueFormat::kInt8;
+  } else {
+    spec.shift_add.gate = GateKind::kProbability;
+  }
+  spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth), block);
+  return spec;
+}
+
+TEST_CASE("vit: golden logits of the ShiftAdd networks") {
+  for (const bool full : {false, true}) {
+    const TensorFile golden =
+        test::golden_model(full ? "vit_micro_shiftadd_full" : "vit_micro_shiftadd");
+    State weights;
+    for (const auto& [name, tensor] : golden.tensors)
+      if (name.rfind("golden.", 0) != 0) weights.emplace_back(name, tensor);
+    Vit model(golden_shift_add(full), {}, 1);
+    model.load_state_dict(weights);
+    const Variable images(golden.at("golden.in.image"));
+    std::vector<autograd::Routing> routings;
+    Context context;
+    context.routings = &routings;
+    const Variable logits = model.forward(images, context);
+    test::check_close(logits.value(), golden.at("golden.out.logits"), 1e-5, "logits");
+    CHECK(routings.size() == 2);
+    CHECK(routings[0].choice.size() == 2 * 17);
+    const autograd::NoGradGuard no_grad;  // evaluation: the kernels that only add
+    test::check_close(model.forward(images, {}).value(), golden.at("golden.out.logits"), 1e-5,
+                      "logits without recording");
+  }
+}
+
+TEST_CASE("vit: a ShiftAdd network has the parameters of its spec, and all of them learn") {
+  ModelSpec spec = golden_shift_add(true);
+  spec.shift_add.blocks[0].qkv = spec.shift_add.blocks[1].proj = LayerKind::kMixture;
+  for (const ShiftForm form : {ShiftForm::kQ, ShiftForm::kPs}) {
+    spec.shift_add.form = form;
+    spec.shift_add.format = form == ShiftForm::kQ ? ShiftFormat::k4Bit : ShiftFormat::k5Bit;
+    const Vit model(spec, {}, 1);
+    const auto parameters = model.named_parameters();
+    const auto expected = parameters_of(spec);
+    REQUIRE(parameters.size() == expected.size());
+    Context context{.training = true, .seed = 1, .stream = 2};
+    context.router_noise = 0.5;
+    const auto gradients = step(model, context);
+    for (const ParameterInfo& info : expected) {
+      INFO(info.name);
+      const auto found = std::find_if(parameters.begin(), parameters.end(),
+                                      [&](const auto& each) { return each.first == info.name; });
+      REQUIRE(found != parameters.end());
+      CHECK(found->second.shape() == info.shape);
+      REQUIRE(gradients.contains(info.name));
+      const auto& gradient = gradients.at(info.name);
+      CHECK(std::any_of(gradient.begin(), gradient.end(), [](float g) { return g != 0; }));
+    }
+  }
+}
+
 TEST_CASE("vit: initial weights depend on the seed alone") {
   const auto weights = [](uint64_t seed) {
     const Vit model(odd_spec(), {}, seed);

@@ -55,4 +55,35 @@ std::vector<float> values(const Tensor& tensor) {
   return {span.begin(), span.end()};
 }
 
+namespace {
+
+// Heads of `from` into part number `part` of `parts` in each row of `to`.
+void place_heads(const Tensor& from, const Tensor& to, int64_t part, int64_t parts) {
+  const int64_t batch = from.dim(0), heads = from.dim(1), tokens = from.dim(2), d = from.dim(3);
+  const float* x = from.data<float>();
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t n = 0; n < tokens; ++n, x += d)
+        std::copy_n(x, d, to.data<float>() + (((b * tokens + n) * parts + part) * heads + h) * d);
+}
+
+Tensor merged(const Tensor& heads, int64_t parts) {
+  return Tensor({heads.dim(0), heads.dim(2), parts * heads.dim(1) * heads.dim(3)});
+}
+
+}  // namespace
+
+Tensor merge(const Tensor& heads) {
+  const Tensor out = merged(heads, 1);
+  place_heads(heads, out, 0, 1);
+  return out;
+}
+
+Tensor fuse(const TensorFile& file, const std::string& prefix) {
+  const Tensor out = merged(file.at(prefix + "q"), 3);
+  int64_t part = 0;
+  for (const char* name : {"q", "k", "v"}) place_heads(file.at(prefix + name), out, part++, 3);
+  return out;
+}
+
 }  // namespace shiftadd::test

@@ -44,4 +44,9 @@ void check_error(const std::function<void()>& function, const std::string& text)
 Variable variable(Shape shape, uint64_t seed = 1, bool requires_grad = true);  // float32, normal
 std::vector<float> values(const Tensor& tensor);
 
+/// (B, heads, N, d), as golden files hold attention, to the ops' (B, N, heads d); and PREFIXq,
+/// PREFIXk, PREFIXv of a file to one fused (B, N, 3 heads d).
+Tensor merge(const Tensor& heads);
+Tensor fuse(const TensorFile& file, const std::string& prefix);
+
 }  // namespace shiftadd::test

@@ -21,6 +21,7 @@ void gemm(const GemmArgs<T>& g) {
         c = static_cast<T>(c + sum);
         continue;
       }
+      if (g.row_scale) sum *= g.row_scale[i];
       if (g.bias) sum += g.bias[j];
       if (g.activation == Activation::kGelu)
         sum = sum / 2 * (1 + std::erf(sum * std::numbers::sqrt2 / 2));

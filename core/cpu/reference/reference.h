@@ -26,6 +26,22 @@ void attention(const AttentionArgs<T>& args);
 template <class T>
 void attention_backward(const AttentionBackwardArgs<T>& args);
 template <class T>
+void attention_codes(const CodesArgs<T>& args);
+template <class T>
+void attention_codes_backward(const CodesBackwardArgs<T>& args);
+template <class T>
+void linear_angular(const LinearAngularArgs<T>& args);
+template <class T>
+void linear_angular_backward(const LinearAngularBackwardArgs<T>& args);
+template <class T>
+void add_attention(const LinearAngularArgs<T>& args);
+template <class T>
+void softmax_add(const SoftmaxAddArgs<T>& args);
+template <class T>
+void softmax_add_backward(const SoftmaxAddBackwardArgs<T>& args);
+template <class T>
+void popcount_attention(const SoftmaxAddArgs<T>& args);
+template <class T>
 void conv2d(const Conv2dArgs<T>& args);
 template <class T>
 void conv2d_backward(const Conv2dBackwardArgs<T>& args);
@@ -53,5 +69,17 @@ template <class T>
 void adamw(const AdamWArgs<T>& args);
 template <class T>
 void sgd(const SgdArgs<T>& args);
+template <class T>
+void shift_quantize(const ShiftQuantizeArgs<T>& args);
+template <class T>
+void shift_compose(const ShiftComposeArgs<T>& args);
+template <class T>
+void quantize_tokens(const QuantizeTokensArgs<T>& args);
+template <class T>
+void dequantize_tokens(const DequantizeTokensArgs<T>& args);
+template <class T>
+void shift_gemm(const ShiftGemmArgs<T>& args);
+template <class T>
+void balance(const BalanceArgs<T>& args);
 
 }  // namespace shiftadd::reference

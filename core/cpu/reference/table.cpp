@@ -16,6 +16,14 @@ const KernelTable<T>& reference_kernels() {
       .softmax_backward = reference::softmax_backward<T>,
       .attention = reference::attention<T>,
       .attention_backward = reference::attention_backward<T>,
+      .attention_codes = reference::attention_codes<T>,
+      .attention_codes_backward = reference::attention_codes_backward<T>,
+      .linear_angular = reference::linear_angular<T>,
+      .linear_angular_backward = reference::linear_angular_backward<T>,
+      .add_attention = reference::add_attention<T>,
+      .softmax_add = reference::softmax_add<T>,
+      .softmax_add_backward = reference::softmax_add_backward<T>,
+      .popcount_attention = reference::popcount_attention<T>,
       .conv2d = reference::conv2d<T>,
       .conv2d_backward = reference::conv2d_backward<T>,
       .depthwise_conv2d = reference::depthwise_conv2d<T>,
@@ -30,6 +38,12 @@ const KernelTable<T>& reference_kernels() {
       .drop = reference::drop<T>,
       .adamw = reference::adamw<T>,
       .sgd = reference::sgd<T>,
+      .shift_quantize = reference::shift_quantize<T>,
+      .shift_compose = reference::shift_compose<T>,
+      .quantize_tokens = reference::quantize_tokens<T>,
+      .dequantize_tokens = reference::dequantize_tokens<T>,
+      .shift_gemm = reference::shift_gemm<T>,
+      .balance = reference::balance<T>,
   };
   return table;
 }

@@ -6,7 +6,7 @@
 
 #include "core/cpu/gemm.h"
 #include "core/cpu/simd/gemm_tile.h"
-#include "core/cpu/simd/rows.h"
+#include "core/cpu/simd/row_ops.h"
 #include "core/parallel.h"
 
 namespace shiftadd {
@@ -43,6 +43,27 @@ SHIFTADD_INLINE void for_row_tiles(int64_t begin, int64_t end, Body body) {
   }
 }
 
+// Rows [begin, end) of one head, given its values in panels; out and log_sum_exp (or null) begin at
+// its row 0. scores(i, rows, p) writes q k^T of rows i .. i + rows, leading dimension padded(keys).
+template <class Scores>
+SHIFTADD_INLINE void attend(const AttentionShape& s, double scale, int64_t begin, int64_t end,
+                            const float* values, float* p, float* out, float* log_sum_exp,
+                            Scores scores) {
+  const int64_t d = s.head_dim, ldp = padded(s.keys);
+  const float factor = static_cast<float>(scale);
+  for_row_tiles(begin, end, [&](int64_t i, int rows) {
+    scores(i, rows, p);
+    float sum[kTileRows];
+    for (int r = 0; r < rows; ++r) {
+      float largest;
+      sum[r] = exp_row(p + r * ldp, s.keys, factor, p + r * ldp, &largest);
+      if (log_sum_exp) log_sum_exp[i + r] = factor * largest + __builtin_logf(sum[r]);
+    }
+    multiply_rows(p, ldp, rows, s.keys, values, d, out + i * s.o_row, s.o_row);
+    for (int r = 0; r < rows; ++r) scale_row(out + (i + r) * s.o_row, d, 1 / sum[r]);
+  });
+}
+
 void attention_kernel(const AttentionArgs<float>& args) {
   const AttentionShape& s = args.shape;
   const int64_t d = s.head_dim, ldp = padded(s.keys);
@@ -57,26 +78,16 @@ void attention_kernel(const AttentionArgs<float>& args) {
     const int64_t b = task / cuts / s.heads, h = task / cuts % s.heads, cut = task % cuts;
     float* keys = scratch(Scratch::kAttention, keys_size + values_size + kTileRows * ldp);
     float* values = keys + keys_size;
-    float* p = values + values_size;
     const int64_t first = b * s.k_batch + h * s.k_head;
     pack_all(args.k + first, s.k_row, true, d, s.keys, keys);
     pack_all(args.v + first, s.k_row, false, s.keys, d, values);
-    const float scale = static_cast<float>(args.scale);
-    for_row_tiles(s.queries * cut / cuts, s.queries * (cut + 1) / cuts, [&](int64_t i, int rows) {
-      multiply_rows(args.q + b * s.q_batch + i * s.q_row + h * s.q_head, s.q_row, rows, d, keys,
-                    s.keys, p, ldp);
-      float sum[kTileRows];
-      for (int r = 0; r < rows; ++r) {
-        float largest;
-        sum[r] = exp_row(p + r * ldp, s.keys, scale, p + r * ldp, &largest);
-        if (args.log_sum_exp)
-          args.log_sum_exp[(b * s.heads + h) * s.queries + i + r] =
-              scale * largest + __builtin_logf(sum[r]);
-      }
-      float* out = args.out + b * s.o_batch + i * s.o_row + h * s.o_head;
-      multiply_rows(p, ldp, rows, s.keys, values, d, out, s.o_row);
-      for (int r = 0; r < rows; ++r) scale_row(out + r * s.o_row, d, 1 / sum[r]);
-    });
+    const float* q = args.q + b * s.q_batch + h * s.q_head;
+    attend(s, args.scale, s.queries * cut / cuts, s.queries * (cut + 1) / cuts, values,
+           values + values_size, args.out + b * s.o_batch + h * s.o_head,
+           args.log_sum_exp ? args.log_sum_exp + (b * s.heads + h) * s.queries : nullptr,
+           [&](int64_t i, int rows, float* p) {
+             multiply_rows(q + i * s.q_row, s.q_row, rows, d, keys, s.keys, p, ldp);
+           });
   });
 }
 
@@ -90,51 +101,80 @@ SHIFTADD_INLINE void multiply_transposed(const float* x, int64_t ldx, int64_t k,
   });
 }
 
-void attention_backward_kernel(const AttentionBackwardArgs<float>& args) {
-  const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim, ldp = padded(s.keys), n = s.queries, m = s.keys;
+// One head: row i of q begins at q + i * q_row, and so on.
+struct AttentionBackwardHead {
+  int64_t queries, keys, d;
+  double scale;
+  const float* q;
+  int64_t q_row;
+  const float *k, *v;
+  int64_t k_row;
+  const float *out, *dout;
+  int64_t o_row;
+  const float* log_sum_exp;
+  float* dq;
+  int64_t dq_row;
+  float *dk, *dv;
+  int64_t dk_row;
+};
+
+// Floats of scratch that a head takes.
+SHIFTADD_INLINE int64_t attention_backward_scratch(int64_t n, int64_t m, int64_t d) {
+  return 2 * panels_of(m) * kTileColumns * d + panels_of(d) * kTileColumns * (m > n ? m : n) +
+         2 * n * padded(m) + n * kTileRows;
+}
+
+void attention_backward_head(const AttentionBackwardHead& head, float* keys) {
+  const int64_t n = head.queries, m = head.keys, d = head.d, ldp = padded(m);
   const int64_t across = panels_of(m) * kTileColumns * d;              // packed k^T or v^T
   const int64_t down = panels_of(d) * kTileColumns * (m > n ? m : n);  // packed k, q or dout
+  float* values = keys + across;
+  float* tall = values + across;
+  float* p = tall + down;
+  float* ds = p + n * ldp;
+  float* panel = ds + n * ldp;
+  pack_all(head.k, head.k_row, true, d, m, keys);
+  pack_all(head.v, head.k_row, true, d, m, values);
+  pack_all(head.k, head.k_row, false, m, d, tall);
+  const Vec scale = set1(static_cast<float>(head.scale));
+  for_row_tiles(0, n, [&](int64_t i, int rows) {
+    multiply_rows(head.q + i * head.q_row, head.q_row, rows, d, keys, m, p + i * ldp, ldp);
+    multiply_rows(head.dout + i * head.o_row, head.o_row, rows, d, values, m, ds + i * ldp, ldp);
+    for (int64_t row = i; row < i + rows; ++row) {
+      const float *out = head.out + row * head.o_row, *dout = head.dout + row * head.o_row;
+      // sum over keys of p dp
+      const Vec mean = set1(sum_terms(
+          d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+            return load(out + j, lanes) * load(dout + j, lanes);
+          }));
+      const Vec log_sum_exp = set1(head.log_sum_exp[row]);
+      float *p_row = p + row * ldp, *ds_row = ds + row * ldp;
+      for_vectors(
+          0, m, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+            const Vec e = exp(load(p_row + j, lanes) * scale - log_sum_exp);
+            store(p_row + j, e, lanes);
+            store(ds_row + j, e * (load(ds_row + j, lanes) - mean) * scale, lanes);
+          });
+    }
+    multiply_rows(ds + i * ldp, ldp, rows, m, tall, d, head.dq + i * head.dq_row, head.dq_row);
+  });
+  pack_all(head.dout, head.o_row, false, n, d, tall);
+  multiply_transposed(p, ldp, n, m, tall, d, panel, head.dv, head.dk_row);
+  pack_all(head.q, head.q_row, false, n, d, tall);
+  multiply_transposed(ds, ldp, n, m, tall, d, panel, head.dk, head.dk_row);
+}
+
+void attention_backward_kernel(const AttentionBackwardArgs<float>& args) {
+  const AttentionShape& s = args.shape;
   parallel_for(s.batch * s.heads, [&](int64_t task) {
     const int64_t b = task / s.heads, h = task % s.heads;
-    const int64_t at_q = b * s.q_batch + h * s.q_head, at_k = b * s.k_batch + h * s.k_head;
-    const int64_t at_o = b * s.o_batch + h * s.o_head;
-    float* keys = scratch(Scratch::kAttention, 2 * across + down + 2 * n * ldp + n * kTileRows);
-    float* values = keys + across;
-    float* tall = values + across;
-    float* p = tall + down;
-    float* ds = p + n * ldp;
-    float* panel = ds + n * ldp;
-    pack_all(args.k + at_k, s.k_row, true, d, m, keys);
-    pack_all(args.v + at_k, s.k_row, true, d, m, values);
-    pack_all(args.k + at_k, s.k_row, false, m, d, tall);
-    const Vec scale = set1(static_cast<float>(args.scale));
-    for_row_tiles(0, n, [&](int64_t i, int rows) {
-      multiply_rows(args.q + at_q + i * s.q_row, s.q_row, rows, d, keys, m, p + i * ldp, ldp);
-      multiply_rows(args.dout + at_o + i * s.o_row, s.o_row, rows, d, values, m, ds + i * ldp, ldp);
-      for (int64_t row = i; row < i + rows; ++row) {
-        const float *out = args.out + at_o + row * s.o_row,
-                    *dout = args.dout + at_o + row * s.o_row;
-        // sum over keys of p dp
-        const Vec mean = set1(sum_terms(
-            d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-              return load(out + j, lanes) * load(dout + j, lanes);
-            }));
-        const Vec log_sum_exp = set1(args.log_sum_exp[task * n + row]);
-        float *p_row = p + row * ldp, *ds_row = ds + row * ldp;
-        for_vectors(
-            0, m, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-              const Vec e = exp(load(p_row + j, lanes) * scale - log_sum_exp);
-              store(p_row + j, e, lanes);
-              store(ds_row + j, e * (load(ds_row + j, lanes) - mean) * scale, lanes);
-            });
-      }
-      multiply_rows(ds + i * ldp, ldp, rows, m, tall, d, args.dq + at_q + i * s.q_row, s.q_row);
-    });
-    pack_all(args.dout + at_o, s.o_row, false, n, d, tall);
-    multiply_transposed(p, ldp, n, m, tall, d, panel, args.dv + at_k, s.k_row);
-    pack_all(args.q + at_q, s.q_row, false, n, d, tall);
-    multiply_transposed(ds, ldp, n, m, tall, d, panel, args.dk + at_k, s.k_row);
+    const int64_t q = b * s.q_batch + h * s.q_head, k = b * s.k_batch + h * s.k_head;
+    const int64_t o = b * s.o_batch + h * s.o_head;
+    attention_backward_head(
+        {s.queries, s.keys, s.head_dim, args.scale, args.q + q, s.q_row, args.k + k, args.v + k,
+         s.k_row, args.out + o, args.dout + o, s.o_row, args.log_sum_exp + task * s.queries,
+         args.dq + q, s.q_row, args.dk + k, args.dv + k, s.k_row},
+        scratch(Scratch::kAttention, attention_backward_scratch(s.queries, s.keys, s.head_dim)));
   });
 }
 

@@ -67,6 +67,7 @@ struct Slab {
     out.activation = g.activation;
     out.residual = g.residual ? g.residual + i * g.ldr + j : nullptr;
     out.ldr = g.ldr;
+    out.row_scale = g.row_scale ? g.row_scale + i : nullptr;
     run_tile(rows, packed_a, k, packed_a ? a + ti * kTileRows * k : a + i * g.lda, g.lda,
              packed_b + j * k, out);
   }

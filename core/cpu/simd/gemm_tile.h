@@ -21,7 +21,7 @@ constexpr int kTileRows = 14;
 constexpr int kTileRows = 6;
 #endif
 
-// Where a tile goes: c = act(sum + bias) + residual, or c += sum.
+// Where a tile goes: c = act(row_scale sum + bias) + residual, or c += sum.
 struct TileOut {
   float* c;
   int64_t ldc;
@@ -31,6 +31,7 @@ struct TileOut {
   Activation activation = Activation::kNone;
   const float* residual = nullptr;
   int64_t ldr = 0;
+  const float* row_scale = nullptr;  // of these rows, or null
 };
 
 // sum: rows of kTileColumns, in L1. Read before c is written: residual may be c itself.
@@ -42,7 +43,10 @@ SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out) 
         0, out.columns, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
           Vec x = load(sum + j);
           if (out.accumulate) x = x + load(c + j, lanes);
-          if (out.bias) x = x + load(out.bias + j, lanes);
+          if (out.row_scale)
+            x = fma(x, set1(out.row_scale[r]), out.bias ? load(out.bias + j, lanes) : zero());
+          else if (out.bias)
+            x = x + load(out.bias + j, lanes);
           if (out.activation == Activation::kGelu) x = gelu(x);
           if (residual) x = x + load(residual + j, lanes);
           store(c + j, x, lanes);

@@ -1,9 +1,10 @@
-// Every vectorised kernel but the matrix product, entered into a table.
+// Every vectorised kernel but the matrix product and attention, entered into a table.
 #pragma once
 
-#include "core/cpu/simd/attention.h"
 #include "core/cpu/simd/elementwise.h"
 #include "core/cpu/simd/rows.h"
+#include "core/cpu/simd/shift.h"
+#include "core/cpu/simd/shift_gemm.h"
 
 namespace shiftadd {
 namespace {
@@ -16,8 +17,6 @@ void set_kernels(KernelTable<float>& table) {
   table.gelu_backward = gelu_backward_kernel;
   table.softmax = softmax_kernel;
   table.softmax_backward = softmax_backward_kernel;
-  table.attention = attention_kernel;
-  table.attention_backward = attention_backward_kernel;
   table.add = add_kernel;
   table.multiply = multiply_kernel;
   table.add_broadcast = add_broadcast_kernel;
@@ -25,6 +24,11 @@ void set_kernels(KernelTable<float>& table) {
   table.sum = sum_kernel;
   table.adamw = adamw_kernel;
   table.sgd = sgd_kernel;
+  table.shift_quantize = shift_quantize_kernel;
+  table.shift_compose = shift_compose_kernel;
+  table.quantize_tokens = quantize_tokens_kernel;
+  table.dequantize_tokens = dequantize_tokens_kernel;
+  table.shift_gemm = shift_gemm_kernel;
 }
 
 }  // namespace

@@ -1,0 +1,119 @@
+// Shift weights, int8 tokens and their integer product, by definition.
+#include "core/shift.h"
+
+#include <bit>
+#include <cmath>
+
+#include "core/cpu/reference/reference.h"
+
+namespace shiftadd::reference {
+
+template <class T>
+void shift_quantize(const ShiftQuantizeArgs<T>& args) {
+  using Bits = FloatBits<T>;
+  using Word = typename Bits::Word;
+  for (int64_t row = 0; row < args.rows; ++row) {
+    const int64_t at = row * args.columns;
+    ShiftWindow<T> window = ShiftWindow<T>::of_5bit();
+    if (args.format == ShiftFormat::k4Bit) {
+      Word largest = 0;
+      for (int64_t j = 0; j < args.columns; ++j) {
+        const Word magnitude = Bits::magnitude(args.w[at + j]);
+        if (magnitude > largest) largest = magnitude;
+      }
+      const int exponent = ShiftWindow<T>::row_exponent(largest);
+      window = ShiftWindow<T>::of_4bit(exponent);
+      if (args.exponents) args.exponents[row] = exponent;
+    }
+    for (int64_t j = 0; j < args.columns; ++j) {
+      const T w = args.w[at + j];
+      const Word magnitude = Bits::magnitude(w), sign = std::bit_cast<Word>(w) & Bits::kSign;
+      const int exponent = window.exponent(magnitude);
+      T power = 0;
+      int code = 0;
+      if (magnitude >= window.least) {
+        power = std::bit_cast<T>(static_cast<Word>(exponent) << Bits::kMantissa | sign);
+        if (args.codes)
+          code = sign ? -(1 << (exponent - window.low)) : 1 << (exponent - window.low);
+      }
+      if (args.weight) args.weight[at + j] = magnitude < Bits::kInfinity ? power : w;
+      if (args.codes) args.codes[at + j] = static_cast<int8_t>(code);
+    }
+  }
+}
+
+template <class T>
+void shift_compose(const ShiftComposeArgs<T>& args) {
+  for (int64_t i = 0; i < args.n; ++i) {
+    T p = args.shift[i], s = std::nearbyint(args.sign[i]);
+    if (p < kShiftLeast) p = kShiftLeast;
+    if (p > kShiftMost) p = kShiftMost;
+    if (s > 0) s = 1;
+    if (s < 0) s = -1;
+    args.weight[i] = s * std::exp2(std::nearbyint(p));
+  }
+}
+
+template <class T>
+void quantize_tokens(const QuantizeTokensArgs<T>& args) {
+  for (int64_t row = 0; row < args.rows; ++row) {
+    const int64_t at = row * args.columns;
+    T largest = T(1e-12);
+    for (int64_t j = 0; j < args.columns; ++j) {
+      const T magnitude = std::abs(args.x[at + j]);
+      if (magnitude > largest || std::isnan(magnitude)) largest = magnitude;
+      if (std::isnan(largest)) break;
+    }
+    const T scale = largest / 127;
+    args.scales[row] = scale;
+    for (int64_t j = 0; j < args.columns; ++j) {
+      T q = std::nearbyint(args.x[at + j] / scale);
+      if (q > 127) q = 127;
+      if (q < -127) q = -127;
+      if (args.codes) args.codes[at + j] = std::isnan(q) ? 0 : static_cast<int8_t>(q);
+      if (args.integers) args.integers[at + j] = q;
+      if (args.dequantized) args.dequantized[at + j] = q * scale;
+    }
+  }
+}
+
+template <class T>
+void dequantize_tokens(const DequantizeTokensArgs<T>& args) {
+  for (int64_t i = 0; i < args.rows * args.columns; ++i)
+    args.y[i] = static_cast<T>(args.codes[i]) * args.scales[i / args.columns];
+}
+
+template <class T>
+void shift_gemm(const ShiftGemmArgs<T>& args) {
+  const int64_t half = kShiftPanel / 2;
+  for (int64_t i = 0; i < args.tokens; ++i)
+    for (int64_t r = 0; r < args.outputs; ++r) {
+      const int64_t lane = r % kShiftPanel;
+      const uint8_t* codes = args.codes + r / kShiftPanel * args.inputs * half + lane % half;
+      const int8_t* x = args.x + i * args.inputs;
+      int32_t sum = 0;
+      for (int64_t j = 0; j < args.inputs; ++j) {
+        const int nibble = (codes[j * half] >> (lane < half ? 0 : 4)) & 15;
+        if ((nibble & 7) == 0) continue;
+        const int32_t term = static_cast<int32_t>(x[j]) << ((nibble & 7) - 1);
+        sum = nibble & 8 ? sum - term : sum + term;
+      }
+      // The order of gemm's epilogue: scale and bias in one rounding, then the residual.
+      const double unscaled = std::ldexp(static_cast<double>(sum), args.exponents[r] - kShiftRange);
+      const T y = static_cast<T>(unscaled * args.scales[i] + (args.bias ? args.bias[r] : T{0}));
+      const int64_t at = i * args.outputs + r;
+      args.y[at] = args.residual ? y + args.residual[at] : y;
+    }
+}
+
+#define SHIFTADD_INSTANTIATE(T)                                    \
+  template void shift_quantize(const ShiftQuantizeArgs<T>&);       \
+  template void shift_compose(const ShiftComposeArgs<T>&);         \
+  template void quantize_tokens(const QuantizeTokensArgs<T>&);     \
+  template void dequantize_tokens(const DequantizeTokensArgs<T>&); \
+  template void shift_gemm(const ShiftGemmArgs<T>&);
+SHIFTADD_INSTANTIATE(float)
+SHIFTADD_INSTANTIATE(double)
+#undef SHIFTADD_INSTANTIATE
+
+}  // namespace shiftadd::reference

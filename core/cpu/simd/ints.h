@@ -1,0 +1,86 @@
+// The integer half of the SIMD vocabulary: 32-bit lanes beside those of Vec, and int8 in memory.
+#pragma once
+
+#include "core/cpu/simd/vec.h"
+
+namespace shiftadd {
+namespace {
+
+/// kWidth lanes; + - & | ^ and shifts by a constant work as operators, a comparison gives -1 or 0.
+using Ints = int32_t __attribute__((vector_size(4 * kWidth)));
+
+SHIFTADD_INLINE Ints bits_of(Vec x) { return (Ints)x; }
+SHIFTADD_INLINE Vec from_bits(Ints x) { return (Vec)x; }
+/// mask (lanes of -1 or 0) ? a : b
+SHIFTADD_INLINE Ints choose(Ints mask, Ints a, Ints b) { return (mask & a) | (~mask & b); }
+
+#if defined(__AVX512F__)
+
+SHIFTADD_INLINE Ints set1i(int32_t x) { return (Ints)_mm512_set1_epi32(x); }
+SHIFTADD_INLINE Ints to_ints(Vec x) { return (Ints)_mm512_cvtps_epi32(x); }
+SHIFTADD_INLINE Vec to_floats(Ints x) { return _mm512_cvtepi32_ps((VecI)x); }
+SHIFTADD_INLINE Ints max(Ints a, Ints b) { return (Ints)_mm512_max_epi32((VecI)a, (VecI)b); }
+SHIFTADD_INLINE Ints min(Ints a, Ints b) { return (Ints)_mm512_min_epi32((VecI)a, (VecI)b); }
+/// x 2^n lane by lane; 0 where n is outside 0 .. 31.
+SHIFTADD_INLINE Ints shift_left(Ints x, Ints n) {
+  return (Ints)_mm512_sllv_epi32((VecI)x, (VecI)n);
+}
+SHIFTADD_INLINE void store(int32_t* p, Ints x) { _mm512_storeu_si512(p, (VecI)x); }
+SHIFTADD_INLINE Ints load_int8(const int8_t* p, Full) {
+  return (Ints)_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+SHIFTADD_INLINE Ints load_int8(const int8_t* p, int n) {
+  return (Ints)_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first_lanes(n), p));
+}
+/// Saturates.
+SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, Full) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8((VecI)x));
+}
+SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, int n) {
+  _mm_mask_storeu_epi8(p, first_lanes(n), _mm512_cvtsepi32_epi8((VecI)x));
+}
+
+#else
+
+SHIFTADD_INLINE Ints set1i(int32_t x) { return (Ints)_mm256_set1_epi32(x); }
+SHIFTADD_INLINE Ints to_ints(Vec x) { return (Ints)_mm256_cvtps_epi32(x); }
+SHIFTADD_INLINE Vec to_floats(Ints x) { return _mm256_cvtepi32_ps((VecI)x); }
+SHIFTADD_INLINE Ints max(Ints a, Ints b) { return (Ints)_mm256_max_epi32((VecI)a, (VecI)b); }
+SHIFTADD_INLINE Ints min(Ints a, Ints b) { return (Ints)_mm256_min_epi32((VecI)a, (VecI)b); }
+SHIFTADD_INLINE Ints shift_left(Ints x, Ints n) {
+  return (Ints)_mm256_sllv_epi32((VecI)x, (VecI)n);
+}
+SHIFTADD_INLINE void store(int32_t* p, Ints x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (VecI)x);
+}
+SHIFTADD_INLINE Ints load_int8(const int8_t* p, Full) {
+  return (Ints)_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+SHIFTADD_INLINE Ints load_int8(const int8_t* p, int n) {
+  int8_t lanes[kWidth] = {};
+  for (int i = 0; i < n; ++i) lanes[i] = p[i];
+  return load_int8(lanes, Full{});
+}
+SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, Full) {
+  const __m128i words =
+      _mm_packs_epi32(_mm256_castsi256_si128((VecI)x), _mm256_extracti128_si256((VecI)x, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+}
+SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, int n) {
+  int8_t lanes[kWidth];
+  store_int8(lanes, x, Full{});
+  for (int i = 0; i < n; ++i) p[i] = lanes[i];
+}
+
+#endif
+
+SHIFTADD_INLINE int32_t max_lanes(Ints x) {
+  int32_t lanes[kWidth];
+  store(lanes, x);
+  int32_t largest = lanes[0];
+  for (int i = 1; i < kWidth; ++i) largest = lanes[i] > largest ? lanes[i] : largest;
+  return largest;
+}
+
+}  // namespace
+}  // namespace shiftadd

@@ -1,0 +1,131 @@
+// Softmax attention on sign codes: training, through the tiles of softmax attention on +-1, and
+// evaluation, where q k^T counts differing signs. Both write the same bits: the logits are whole
+// numbers.
+#pragma once
+
+#include "core/cpu/simd/linear_angular.h"
+#include "core/cpu/simd/signs.h"
+
+namespace shiftadd {
+namespace {
+
+SHIFTADD_INLINE double logit_scale(const AttentionShape& s) {
+  return 1 / __builtin_sqrt(static_cast<double>(s.head_dim));
+}
+
+// Values of one head as floats, quantised or not: (keys, d) with leading dimension ld.
+SHIFTADD_INLINE void decode_values(ValueFormat format, const float* v, int64_t ldv, int64_t rows,
+                                   int64_t d, float* y, int64_t ld) {
+  const float scale = take_values(format, v, ldv, rows, d, y, ld);
+  if (format != ValueFormat::kFloat) scale_rows(y, ld, rows, d, scale);
+}
+
+SHIFTADD_INLINE float* log_sum_exp_of(const SoftmaxAddArgs<float>& args, int64_t task) {
+  return args.log_sum_exp ? args.log_sum_exp + task * args.shape.queries : nullptr;
+}
+
+void softmax_add_kernel(const SoftmaxAddArgs<float>& args) {
+  const AttentionShape& s = args.shape;
+  const int64_t d = s.head_dim, ld = line_padded(d), ldp = padded(s.keys);
+  const int64_t keys_size = panels_of(s.keys) * kTileColumns * d,
+                values_size = panels_of(d) * kTileColumns * s.keys;
+  parallel_for(s.batch * s.heads, [&](int64_t task) {
+    const HeadAt at(s, task);
+    float* rows_of = scratch(Scratch::kAttention,
+                             s.keys * ld + keys_size + values_size + kTileRows * (ld + ldp));
+    float* keys = rows_of + s.keys * ld;  // rows_of: codes of k, then values
+    float* values = keys + keys_size;
+    float* codes = values + values_size;
+    encode_rows(Codes::kSign, args.k + at.k, s.k_row, s.keys, d, 0, rows_of, ld);
+    pack_all(rows_of, ld, true, d, s.keys, keys);
+    decode_values(args.value, args.v + at.k, s.k_row, s.keys, d, rows_of, ld);
+    pack_all(rows_of, ld, false, s.keys, d, values);
+    attend(s, logit_scale(s), 0, s.queries, values, codes + kTileRows * ld, args.out + at.o,
+           log_sum_exp_of(args, task), [&](int64_t i, int rows, float* p) {
+             encode_rows(Codes::kSign, args.q + at.q + i * s.q_row, s.q_row, rows, d, 0, codes, ld);
+             multiply_rows(codes, ld, rows, d, keys, s.keys, p, ldp);
+           });
+  });
+}
+
+void softmax_add_backward_kernel(const SoftmaxAddBackwardArgs<float>& args) {
+  const AttentionShape& s = args.shape;
+  const int64_t n = s.queries, m = s.keys, d = s.head_dim, ld = line_padded(d);
+  parallel_for(s.batch * s.heads, [&](int64_t task) {
+    const HeadAt at(s, task);
+    const float *q = args.q + at.q, *k = args.k + at.k;
+    float *dq = args.dq + at.q, *dk = args.dk + at.k;
+    float* q_codes =
+        scratch(Scratch::kAttention, (n + 2 * m) * ld + attention_backward_scratch(n, m, d));
+    float* k_codes = q_codes + n * ld;
+    float* values = k_codes + m * ld;
+    encode_rows(Codes::kSign, q, s.q_row, n, d, 0, q_codes, ld);
+    encode_rows(Codes::kSign, k, s.k_row, m, d, 0, k_codes, ld);
+    decode_values(args.value, args.v + at.k, s.k_row, m, d, values, ld);
+    attention_backward_head({n, m, d, logit_scale(s), q_codes, ld, k_codes, values, ld,
+                             args.out + at.o, args.dout + at.o, s.o_row,
+                             args.log_sum_exp + task * n, dq, s.q_row, dk, args.dv + at.k, s.k_row},
+                            values + m * ld);
+    for (int64_t i = 0; i < n; ++i)
+      encode_row_backward(Codes::kSign, q + i * s.q_row, d, 1, dq + i * s.q_row, dq + i * s.q_row);
+    for (int64_t i = 0; i < m; ++i)
+      encode_row_backward(Codes::kSign, k + i * s.k_row, d, 1, dk + i * s.k_row, dk + i * s.k_row);
+  });
+}
+
+// Bits set in each 32-bit lane of x[0], x[step], ... (count words), xor with y[0], y[1], ...
+SHIFTADD_INLINE VecI count_differences(const uint32_t* x, int64_t step, const uint32_t* y,
+                                       int64_t count) {
+  const __m128i ones = _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const VecI nibble = set1_word(0x0f0f0f0f), even_bytes = set1_word(0x00ff00ff);
+  VecI total = set1_word(0);
+  for (int64_t w = 0; w < count;) {
+    VecI bytes = set1_word(0);  // 31 words of at most 8 a byte
+    for (const int64_t end = count - w < 31 ? count : w + 31; w < end; ++w) {
+      const VecI bits = bit_xor(load_words(x + w * step), set1_word(y[w]));
+      bytes = add_bytes(bytes, add_bytes(look_up(ones, bit_and(bits, nibble)),
+                                         look_up(ones, bit_and(shift_right(bits, 4), nibble))));
+    }
+    const VecI pairs =
+        add_words(bit_and(bytes, even_bytes), bit_and(shift_right(bytes, 8), even_bytes));
+    total = add_words(total, add_words(bit_and(pairs, set1_word(0xffff)), shift_right(pairs, 16)));
+  }
+  return total;
+}
+
+void popcount_attention_kernel(const SoftmaxAddArgs<float>& args) {
+  const AttentionShape& s = args.shape;
+  const int64_t d = s.head_dim, ld = line_padded(d), ldp = padded(s.keys), words = sign_words(d);
+  const int64_t values_size = panels_of(d) * kTileColumns * s.keys;
+  parallel_for(s.batch * s.heads, [&](int64_t task) {
+    const HeadAt at(s, task);
+    float* rows_of = scratch(Scratch::kAttention,
+                             s.keys * ld + values_size + kTileRows * ldp + words * (ldp + 1));
+    float* values = rows_of + s.keys * ld;
+    float* p = values + values_size;
+    // Word w of key m at keys[w * ldp + m].
+    uint32_t* keys = reinterpret_cast<uint32_t*>(p + kTileRows * ldp);
+    uint32_t* row = keys + words * ldp;
+    for (int64_t m = 0; m < s.keys; ++m) {
+      pack_signs(args.k + at.k + m * s.k_row, d, row);
+      for (int64_t w = 0; w < words; ++w) keys[w * ldp + m] = row[w];
+    }
+    decode_values(args.value, args.v + at.k, s.k_row, s.keys, d, rows_of, ld);
+    pack_all(rows_of, ld, false, s.keys, d, values);
+    attend(s, logit_scale(s), 0, s.queries, values, p, args.out + at.o, log_sum_exp_of(args, task),
+           [&](int64_t i, int rows, float* scores) {
+             for (int r = 0; r < rows; ++r) {
+               pack_signs(args.q + at.q + (i + r) * s.q_row, d, row);
+               for (int64_t m = 0; m < s.keys; m += kWidth) {
+                 const VecI different = count_differences(keys + m, ldp, row, words);
+                 store(scores + r * ldp + m,
+                       to_floats(subtract_words(set1_word(static_cast<uint32_t>(d)),
+                                                add_words(different, different))));
+               }
+             }
+           });
+  });
+}
+
+}  // namespace
+}  // namespace shiftadd

@@ -1,0 +1,339 @@
+// See op_count.h.
+#include "core/model/op_count.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/tensor.h"
+
+namespace shiftadd {
+namespace {
+
+constexpr double kFloatBytes = 4, kCodeBytes = 1.0 / 8, kRowExponentBytes = 2;
+
+double shift_weight_bytes(ShiftFormat format) { return format == ShiftFormat::k4Bit ? 0.5 : 0.625; }
+
+// Energies of one step of a product, picojoule.
+struct StepEnergy {
+  double step, add;
+};
+
+// Collects the layers of one network.
+class Counter {
+ public:
+  Counter(const ModelSpec& spec, const std::vector<double>& shares,
+          const PublishedMiscounts& miscounts)
+      : spec_(spec), shares_(shares), miscounts_(miscounts) {}
+
+  ModelCost run();
+
+ private:
+  // One layer more; a name that exists is added to.
+  void add(const std::string& name, const OpCounts& counts) {
+    if (cost_.layers.empty() || cost_.layers.back().name != name)
+      cost_.layers.push_back({name, {}});
+    cost_.layers.back().counts += counts;
+    cost_.total += counts;
+  }
+  void other(const std::string& name, int64_t values, double bytes) {
+    OpCounts counts;
+    counts.other = values;
+    counts.bytes = bytes;
+    add(name, counts);
+  }
+
+  EnergyEstimate energy_of(const LoopNest& nest) {
+    if (nest.kind == StepKind::kAdd && miscounts_.every_add_as_the_first) {
+      if (!first_add_) first_add_ = nest;
+      return cached(*first_add_);
+    }
+    return cached(nest);
+  }
+  // Networks repeat their layers, and the search is long.
+  EnergyEstimate cached(const LoopNest& nest) {
+    const auto [found, missing] = energies_.try_emplace(nest);
+    if (missing) found->second = eyeriss_energy(nest);
+    return found->second;
+  }
+
+  // A product with its energy; bytes as given.
+  void product(const std::string& name, const LoopNest& nest, const StepEnergy& unit,
+               double bytes) {
+    OpCounts counts;
+    const int64_t steps = nest.batch * nest.in * nest.out * nest.out_height * nest.out_width *
+                          nest.kernel * nest.kernel;
+    counts.additions = steps;
+    if (nest.kind == StepKind::kMultiply) counts.multiplications = steps;
+    if (nest.kind == StepKind::kShift) counts.shifts = steps;
+    counts.unit_millijoules = 1e-9 * static_cast<double>(steps) * (unit.step + unit.add);
+    counts.eyeriss = energy_of(nest);
+    counts.bytes = bytes;
+    add(name, counts);
+  }
+
+  void linear(const std::string& name, int64_t rows, int64_t in, int64_t out, bool shift);
+  template <class Body>
+  void layer(const std::string& name, LayerKind kind, Body body);
+  void gate(const std::string& name, int64_t values);
+  void softmax_attention(const std::string& name, bool codes);
+  void linear_attention(const std::string& name, bool codes);
+  void local_convolution(const std::string& name);
+  void mlp(const std::string& name, int64_t rows, bool shift);
+  void block(int64_t index);
+
+  const ModelSpec& spec_;
+  const std::vector<double>& shares_;
+  const PublishedMiscounts& miscounts_;
+  std::size_t router_ = 0;
+  std::optional<LoopNest> first_add_;
+  std::map<LoopNest, EnergyEstimate> energies_;
+  ModelCost cost_;
+};
+
+constexpr StepEnergy kFloatStep = {kFloat32Energy.multiply, kFloat32Energy.add};
+
+double as_double(int64_t x) { return static_cast<double>(x); }
+
+void Counter::linear(const std::string& name, int64_t rows, int64_t in, int64_t out, bool shift) {
+  if (rows == 0) return;
+  const ShiftAddSpec& options = spec_.shift_add;
+  const LoopNest nest = {
+      .kind = shift ? StepKind::kShift : StepKind::kMultiply, .batch = rows, .in = in, .out = out};
+  const bool int8 = shift && options.int8_activations;
+  const double weight = shift ? shift_weight_bytes(options.format) : kFloatBytes;
+  const StepEnergy unit = int8    ? StepEnergy{kInt8Energy.shift, kInt32Energy.add}
+                          : shift ? StepEnergy{kInt32Energy.shift, kInt32Energy.add}
+                                  : kFloatStep;
+  product(name, nest, unit,
+          weight * as_double(in * out) + kFloatBytes * as_double(out) +
+              (int8 ? 1 : kFloatBytes) * as_double(rows * in) +
+              kFloatBytes * as_double(rows * out));
+  // Quantising the input, and the one scale of each output.
+  if (int8) other(name, rows * (in + out), 0);
+}
+
+// body(name, rows, shift), once, or for both experts behind their router.
+template <class Body>
+void Counter::layer(const std::string& name, LayerKind kind, Body body) {
+  const int64_t tokens = spec_.tokens(), width = spec_.width;
+  if (kind != LayerKind::kMixture) return body(name, tokens, kind == LayerKind::kShift);
+  const auto shifted = static_cast<int64_t>(std::nearbyint(shares_[router_++] * as_double(tokens)));
+  linear(name + ".router", tokens, width, 2, false);
+  other(name + ".router", 2 * tokens, 0);  // softmax
+  body(name + ".experts.0", tokens - shifted, false);
+  body(name + ".experts.1", shifted, true);
+  if (spec_.shift_add.gate == GateKind::kProbability) gate(name + ".gate", tokens * width);
+}
+
+// Each value times its token's probability.
+void Counter::gate(const std::string& name, int64_t values) {
+  OpCounts counts;
+  counts.multiplications = values;
+  counts.bytes = 2 * kFloatBytes * as_double(values);
+  counts.unit_millijoules = 1e-9 * kFloat32Energy.multiply * as_double(values);
+  counts.eyeriss = energy_of({.batch = values});
+  if (miscounts_.elementwise_latency_missing) counts.eyeriss.milliseconds = 0;
+  add(name, counts);
+}
+
+void Counter::softmax_attention(const std::string& name, bool codes) {
+  const int64_t n = spec_.tokens(), h = spec_.heads, d = spec_.head_dim(), values = n * spec_.width;
+  const double scores = as_double(h * n * n), bytes = kFloatBytes * as_double(values);
+  const double inputs = (codes ? kCodeBytes : kFloatBytes) * 2 * as_double(values);
+  const LoopNest first = {
+      .kind = codes ? StepKind::kAdd : StepKind::kMultiply, .batch = h * n, .in = d, .out = n};
+  const LoopNest second = {.batch = h * n, .in = n, .out = d};
+  // Agreeing bits are counted in small integers.
+  const StepEnergy unit = codes ? StepEnergy{0, kInt8Energy.add} : kFloatStep;
+  if (codes || !miscounts_.softmax_products_free)
+    product(name + ".q_k", first, unit, inputs + kFloatBytes * scores);
+  other(name + ".softmax", 2 * h * n * n + values, 2 * kFloatBytes * scores);
+  if (!miscounts_.softmax_products_free)
+    product(name + ".attention_v", second, kFloatStep, kFloatBytes * scores + 2 * bytes);
+}
+
+void Counter::linear_attention(const std::string& name, bool codes) {
+  const int64_t n = spec_.tokens(), h = spec_.heads, d = spec_.head_dim(), values = n * spec_.width;
+  const bool int8 = codes && spec_.shift_add.values == ValueFormat::kInt8;
+  const StepKind kind = codes ? StepKind::kAdd : StepKind::kMultiply;
+  const StepEnergy unit = !codes ? kFloatStep
+                          : int8 ? StepEnergy{0, kInt32Energy.add}
+                                 : StepEnergy{0, kFloat32Energy.add};
+  const double code = (codes ? kCodeBytes : kFloatBytes) * as_double(values);
+  const double value = (int8 ? 1 : kFloatBytes) * as_double(values);
+  const double state = kFloatBytes * as_double(h * d * d);
+  product(name + ".k_v", {.kind = kind, .batch = h * d, .in = n, .out = d}, unit,
+          code + value + state);
+  product(name + ".q_kv", {.kind = kind, .batch = h * n, .in = d, .out = d}, unit,
+          code + value + state + kFloatBytes * as_double(values));
+  // v / 2, the sum's scale, its square, its normalisation; the quantisation of v.
+  other(name + ".normalise", (int8 ? 5 : 4) * values, 0);
+}
+
+void Counter::local_convolution(const std::string& name) {
+  const int64_t h = spec_.heads, d = spec_.head_dim(), grid = spec_.grid(), patches = grid * grid;
+  const bool tokens = spec_.shift_add.local == LocalKind::kTokenConv;
+  const int64_t taps = tokens ? kTokenTaps : kPatchTaps * kPatchTaps;
+  // A filter of 9 x 1 taps is charged as the 3 x 3 it equals in size; the 5 x 5 sees each channel
+  // as an image of its own.
+  const LoopNest nest = tokens ? LoopNest{.batch = h,
+                                          .in_height = patches,
+                                          .in_width = d,
+                                          .out_height = patches,
+                                          .out_width = d,
+                                          .kernel = 3}
+                               : LoopNest{.batch = h * d,
+                                          .in_height = grid,
+                                          .in_width = grid,
+                                          .out_height = grid,
+                                          .out_width = grid,
+                                          .kernel = kPatchTaps};
+  const double value = spec_.shift_add.values == ValueFormat::kInt8 ? 1 : kFloatBytes;
+  product(
+      name, nest, kFloatStep,
+      (value + kFloatBytes) * as_double(patches * spec_.width) + kFloatBytes * as_double(h * taps));
+}
+
+void Counter::mlp(const std::string& name, int64_t rows, bool shift) {
+  linear(name + ".fc1", rows, spec_.width, spec_.mlp_hidden, shift);
+  if (rows) other(name + ".gelu", rows * spec_.mlp_hidden, 0);
+  linear(name + ".fc2", rows, spec_.mlp_hidden, spec_.width, shift);
+}
+
+void Counter::block(int64_t index) {
+  const std::string name = concat("blocks.", index, ".");
+  const BlockSpec kinds = spec_.block(index);
+  const int64_t values = spec_.tokens() * spec_.width;
+  const double norm_bytes = 2 * kFloatBytes * as_double(values);
+  const auto dense = [&](int64_t out) {
+    return [this, out](const std::string& at, int64_t rows, bool shift) {
+      linear(at, rows, spec_.width, out, shift);
+    };
+  };
+  other(name + "norm1", 2 * values, norm_bytes);
+  layer(name + "attn.qkv", kinds.qkv, dense(3 * spec_.width));
+  const bool codes =
+      kinds.attention == AttentionKind::kSoftmaxAdd || kinds.attention == AttentionKind::kLinearAdd;
+  if (kinds.is_linear()) {
+    linear_attention(name + "attn", codes);
+    local_convolution(name + "attn.token_conv");
+  } else {
+    softmax_attention(name + "attn", codes);
+  }
+  layer(name + "attn.proj", kinds.proj, dense(spec_.width));
+  other(name + "norm2", 2 * values, norm_bytes);
+  layer(name + "mlp", kinds.mlp,
+        [this](const std::string& at, int64_t rows, bool shift) { mlp(at, rows, shift); });
+}
+
+ModelCost Counter::run() {
+  const int64_t patches = spec_.grid() * spec_.grid(), values = spec_.tokens() * spec_.width;
+  linear("patch_embed.proj", patches, spec_.in_channels * spec_.patch_size * spec_.patch_size,
+         spec_.width, false);
+  for (int64_t i = 0; i < spec_.depth; ++i) block(i);
+  other("norm", 2 * values, 2 * kFloatBytes * as_double(values));
+  linear("head", 1, spec_.width, spec_.classes, false);
+
+  cost_.weight_bytes = deployed_bytes(spec_);
+  return std::move(cost_);
+}
+
+void append(std::string& text, const char* format, ...) __attribute__((format(printf, 2, 3)));
+void append(std::string& text, const char* format, ...) {
+  char line[256];
+  va_list list;
+  va_start(list, format);
+  std::vsnprintf(line, sizeof line, format, list);
+  va_end(list);
+  text += line;
+}
+
+nlohmann::ordered_json to_json(const OpCounts& counts) {
+  return {{"multiplications", counts.multiplications},
+          {"additions", counts.additions},
+          {"shifts", counts.shifts},
+          {"other", counts.other},
+          {"bytes", counts.bytes},
+          {"unit_energy_mj", counts.unit_millijoules},
+          {"eyeriss_energy_mj", counts.eyeriss.millijoules},
+          {"eyeriss_latency_ms", counts.eyeriss.milliseconds}};
+}
+
+void append_row(std::string& text, const std::string& name, const OpCounts& counts) {
+  const auto millions = [](int64_t n) { return 1e-6 * as_double(n); };
+  append(text, "%-30s %10.3f %10.3f %10.3f %9.3f %9.1f %11.5f %11.5f\n", name.c_str(),
+         millions(counts.multiplications), millions(counts.additions), millions(counts.shifts),
+         millions(counts.other), counts.bytes / 1024, counts.unit_millijoules,
+         counts.eyeriss.millijoules);
+}
+
+}  // namespace
+
+OpCounts& OpCounts::operator+=(const OpCounts& more) {
+  multiplications += more.multiplications;
+  additions += more.additions;
+  shifts += more.shifts;
+  other += more.other;
+  bytes += more.bytes;
+  unit_millijoules += more.unit_millijoules;
+  eyeriss.millijoules += more.eyeriss.millijoules;
+  eyeriss.milliseconds += more.eyeriss.milliseconds;
+  return *this;
+}
+
+double deployed_bytes(const ModelSpec& spec) {
+  double bytes = 0;
+  for (const ParameterInfo& parameter : parameters_of(spec)) {
+    const double numbers = as_double(element_count(parameter.shape));
+    if (!parameter.shift) {
+      bytes += kFloatBytes * numbers;
+    } else if (!parameter.name.ends_with(".sign")) {  // packed together with its ".shift"
+      bytes += shift_weight_bytes(spec.shift_add.format) * numbers;
+      if (spec.shift_add.format == ShiftFormat::k4Bit)
+        bytes += kRowExponentBytes * as_double(parameter.shape[0]);
+    }
+  }
+  return bytes;
+}
+
+ModelCost count_operations(const ModelSpec& spec, const std::vector<double>& shift_shares,
+                           const PublishedMiscounts& miscounts) {
+  const std::vector<std::string> routers = routers_of(spec);
+  if (shift_shares.size() != routers.size())
+    throw user_error("[count] ", shift_shares.size(), " shares for ", routers.size(),
+                     " routers: give one for each");
+  for (std::size_t i = 0; i < routers.size(); ++i)
+    if (!(shift_shares[i] >= 0 && shift_shares[i] <= 1))
+      throw user_error("[count] the share of ", routers[i], " is ", shift_shares[i],
+                       ": expected a number from 0 to 1");
+  return Counter(spec, shift_shares, miscounts).run();
+}
+
+nlohmann::ordered_json to_json(const ModelCost& cost) {
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const LayerCost& layer : cost.layers) {
+    nlohmann::ordered_json row = {{"name", layer.name}};
+    row.update(to_json(layer.counts));
+    layers.push_back(std::move(row));
+  }
+  return {{"layers", std::move(layers)},
+          {"total", to_json(cost.total)},
+          {"weight_bytes", cost.weight_bytes}};
+}
+
+std::string to_text(const ModelCost& cost) {
+  std::string text;
+  append(text, "%-30s %10s %10s %10s %9s %9s %11s %11s\n", "layer", "mult M", "add M", "shift M",
+         "other M", "KiB", "units mJ", "Eyeriss mJ");
+  for (const LayerCost& layer : cost.layers) append_row(text, layer.name, layer.counts);
+  append_row(text, "total", cost.total);
+  append(text, "weights as deployed: %.1f KiB\n", cost.weight_bytes / 1024);
+  return text;
+}
+
+}  // namespace shiftadd

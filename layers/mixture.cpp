@@ -1,0 +1,43 @@
+// See mixture.h.
+#include "layers/mixture.h"
+
+namespace shiftadd::layers {
+namespace {
+
+autograd::Gate gate_of(GateKind kind) {
+  return kind == GateKind::kProbability ? autograd::Gate::kProbability
+                                        : autograd::Gate::kStraightThrough;
+}
+
+}  // namespace
+
+Mixture::Mixture(int64_t width, GateKind gate, Random& random,
+                 const std::function<std::unique_ptr<TokenLayer>(bool shift)>& make)
+    : gate_(gate_of(gate)),
+      router_(add_module("router", std::make_unique<Linear>(width, 2, random))) {
+  for (int i = 0; i < 2; ++i) experts_[i] = add_module(concat("experts.", i), make(i == 1));
+}
+
+Variable Mixture::forward(const Variable& x, const Variable& residual, const Pass& pass) const {
+  Tensor noise;
+  if (pass.router_noise > 0)
+    noise = autograd::routing_noise(x.value().numel() / x.dim(-1), 2, pass.seed, pass.noise_stream);
+  const autograd::Routing routing =
+      autograd::route(x, router_->weight(), router_->bias(), noise, pass.router_noise);
+  const auto expert = [&pass](const TokenLayer* layer) {
+    return [layer, pass](const Variable& tokens) { return layer->forward(tokens, {}, pass); };
+  };
+  const Variable y =
+      autograd::mixture(x, routing, gate_, {expert(experts_[0]), expert(experts_[1])}, residual);
+  if (pass.routings) pass.routings->push_back(routing);
+  return y;
+}
+
+std::unique_ptr<TokenLayer> make_token_layer(
+    LayerKind kind, int64_t width, GateKind gate, Random& random,
+    const std::function<std::unique_ptr<TokenLayer>(bool shift)>& make) {
+  if (kind == LayerKind::kMixture) return std::make_unique<Mixture>(width, gate, random, make);
+  return make(kind == LayerKind::kShift);
+}
+
+}  // namespace shiftadd::layers

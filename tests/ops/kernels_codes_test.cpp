@@ -1,0 +1,184 @@
+// The attention kernels on codes against their twins, and each add kernel against its training
+// kernel.
+#include "tests/ops/kernels_test.h"
+
+namespace shiftadd::test {
+namespace {
+
+struct Case {
+  int64_t batch, heads, queries, tokens, d;
+  Codes codes;
+  ValueFormat value;
+  LocalShape local = {};
+
+  std::string name(const std::string& kernel) const {
+    return concat(kernel, ' ', batch, ' ', heads, ' ', queries, '/', tokens, 'x', d, " codes ",
+                  static_cast<int>(codes), " value ", static_cast<int>(value), " filter ",
+                  local.kernel_h, 'x', local.kernel_w);
+  }
+  int64_t width() const { return heads * d; }
+  bool unit() const { return codes == Codes::kUnitHead || codes == Codes::kUnitBatch; }
+  // A fused qkv tensor (B, N, 3, H, d).
+  AttentionShape shape() const {
+    return {batch,       heads, queries,
+            tokens,      d,     tokens * 3 * width(),
+            3 * width(), d,     tokens * 3 * width(),
+            3 * width(), d,     queries * width(),
+            width(),     d};
+  }
+};
+
+LocalShape along_tokens(int64_t taps, int64_t tokens, int64_t first) {
+  return {1, taps, 1, tokens - first, first};
+}
+
+struct Inputs {
+  explicit Inputs(const Case& c)
+      : qkv(normals(c.batch * c.tokens * 3 * c.width(), 1)),
+        weight(normals(c.heads * c.local.kernel_h * c.local.kernel_w, 2)),
+        dout(normals(c.batch * c.queries * c.width(), 3)),
+        thresholds(c.unit() ? 2 * c.batch * c.heads : 0) {}
+  Numbers qkv, weight, dout, thresholds;
+};
+
+float* or_null(Numbers& x) { return x.empty() ? nullptr : x.data(); }
+
+void check_linear_angular(const Case& c) {
+  Inputs in(c);
+  const AttentionShape s = c.shape();
+  const float *q = in.qkv.data(), *k = q + c.width(), *v = k + c.width();
+  reference_kernels<float>().linear_angular({s, c.codes, c.value, c.local, q, k, v,
+                                             or_null(in.weight), or_null(in.thresholds),
+                                             Numbers(in.dout.size()).data()});
+  check_kernel(c.name("linear_angular"), 1e-5, [&](const KernelTable<float>& kernels) {
+    Numbers out(in.dout.size()), thresholds(in.thresholds.size());
+    kernels.linear_angular({s, c.codes, c.value, c.local, q, k, v, or_null(in.weight),
+                            or_null(thresholds), out.data()});
+    if (c.unit()) check_near(thresholds, in.thresholds, 1e-5, "thresholds");
+    return out;
+  });
+  check_kernel(c.name("linear_angular backward"), 2e-5, [&](const KernelTable<float>& kernels) {
+    Numbers dqkv = normals(in.qkv.size(), 4), dweight = normals(in.weight.size(), 5);
+    float* dq = dqkv.data();
+    kernels.linear_angular_backward({s, c.codes, c.value, c.local, q, k, v, or_null(in.weight),
+                                     or_null(in.thresholds), in.dout.data(), dq, dq + c.width(),
+                                     dq + 2 * c.width(), or_null(dweight)});
+    return join({dqkv, dweight});
+  });
+}
+
+// The add kernel against its twin, and against the training kernel of the same table, bit for bit.
+void check_add_attention(const Case& c) {
+  Inputs in(c);
+  const AttentionShape s = c.shape();
+  const float *q = in.qkv.data(), *k = q + c.width(), *v = k + c.width();
+  check_kernel(c.name("add_attention"), 1e-5, [&](const KernelTable<float>& kernels) {
+    Numbers adding(in.dout.size()), training(in.dout.size());
+    const auto args = [&](Numbers& out) {
+      return LinearAngularArgs<float>{
+          s, c.codes, c.value, c.local, q, k, v, or_null(in.weight), nullptr, out.data()};
+    };
+    kernels.add_attention(args(adding));
+    kernels.linear_angular(args(training));
+    CHECK(same_bits(adding, training));
+    return adding;
+  });
+}
+
+void check_softmax_add(const Case& c) {
+  Inputs in(c);
+  const AttentionShape s = c.shape();
+  const float *q = in.qkv.data(), *k = q + c.width(), *v = k + c.width();
+  Numbers out(in.dout.size()), lse(c.batch * c.heads * c.queries);
+  reference_kernels<float>().softmax_add({s, c.value, q, k, v, out.data(), lse.data()});
+  check_kernel(c.name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
+    Numbers training(out.size()), counted(out.size()), l(lse.size()), counted_l(lse.size());
+    kernels.softmax_add({s, c.value, q, k, v, training.data(), l.data()});
+    kernels.popcount_attention({s, c.value, q, k, v, counted.data(), counted_l.data()});
+    CHECK(same_bits(counted, training));
+    CHECK(same_bits(counted_l, l));
+    Numbers bare(out.size());
+    kernels.popcount_attention({s, c.value, q, k, v, bare.data(), nullptr});
+    CHECK(same_bits(bare, counted));
+    return join({training, l});
+  });
+  check_kernel(c.name("popcount_attention"), 1e-5, [&](const KernelTable<float>& kernels) {
+    Numbers counted(out.size()), l(lse.size());
+    kernels.popcount_attention({s, c.value, q, k, v, counted.data(), l.data()});
+    return join({counted, l});
+  });
+  check_kernel(c.name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
+    Numbers dqkv(in.qkv.size());  // rows of dq beyond the queries are the op's to clear
+    float* dq = dqkv.data();
+    kernels.softmax_add_backward({s, c.value, q, k, v, out.data(), lse.data(), in.dout.data(), dq,
+                                  dq + c.width(), dq + 2 * c.width()});
+    return dqkv;
+  });
+}
+
+TEST_CASE("kernels: linear_angular at odd sizes") {
+  for (int64_t tokens : {1, 3, 17, 65})
+    for (int64_t d : {2, 17, 32, 64})
+      for (Codes codes : {Codes::kNone, Codes::kSign})
+        check_linear_angular(
+            {2, 3, tokens, tokens, d, codes, ValueFormat::kFloat, along_tokens(9, tokens, 0)});
+  for (Codes codes : {Codes::kNone, Codes::kSign, Codes::kUnitHead, Codes::kUnitBatch})
+    for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8}) {
+      check_linear_angular({2, 3, 17, 17, 19, codes, value});
+      check_linear_angular({3, 2, 5, 37, 32, codes, value, along_tokens(9, 37, 1)});
+      check_linear_angular({2, 2, 1, 43, 33, codes, value, {5, 3, 6, 7, 1}});
+    }
+  check_linear_angular({1, 2, 197, 197, 64, Codes::kSign, ValueFormat::kInt8, {5, 5, 14, 14, 1}});
+}
+
+TEST_CASE("kernels: add_attention writes the training kernel's bits") {
+  for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8}) {
+    for (int64_t tokens : {1, 3, 17, 65})
+      for (int64_t d : {1, 17, 32, 50})
+        check_add_attention(
+            {2, 3, tokens, tokens, d, Codes::kSign, value, along_tokens(9, tokens, 0)});
+    check_add_attention({2, 3, 5, 33, 40, Codes::kSign, value});
+    check_add_attention({1, 2, 197, 197, 64, Codes::kSign, value, {5, 5, 14, 14, 1}});
+  }
+}
+
+TEST_CASE("kernels: softmax_add and counted signs at odd sizes") {
+  for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8}) {
+    for (int64_t tokens : {1, 3, 17, 65})
+      for (int64_t d : {1, 17, 32, 33})
+        check_softmax_add({2, 3, tokens, tokens, d, Codes::kSign, value});
+    check_softmax_add({1, 2, 5, 197, 64, Codes::kSign, value});
+    check_softmax_add({1, 1, 3, 3, 1025, Codes::kSign, value});  // more words than bytes count
+  }
+}
+
+TEST_CASE("kernels: attention_codes at odd sizes") {
+  for (Codes codes : {Codes::kNone, Codes::kSign, Codes::kUnitHead, Codes::kUnitBatch})
+    for (int64_t tokens : {1, 17, 197})
+      for (int64_t d : {1, 3, 17, 64}) {
+        const bool unit = codes == Codes::kUnitHead || codes == Codes::kUnitBatch;
+        if (unit && tokens * d == 1) continue;  // one number is its own mean: rounding decides
+        const Numbers x = normals(2 * tokens * 3 * d, 1), dy = normals(x.size(), 2);
+        const std::string name =
+            concat("attention_codes ", static_cast<int>(codes), ' ', tokens, 'x', d);
+        check_kernel(name, 1e-5, [&](const KernelTable<float>& kernels) {
+          Numbers y(x.size()), thresholds(unit ? 6 : 0);
+          kernels.attention_codes(
+              {2, tokens, 3, d, codes, x.data(), or_null(thresholds), y.data()});
+          return join({y, thresholds});
+        });
+        if (d == 1 && codes != Codes::kSign) continue;  // the gradient of x / |x| is rounding alone
+        check_kernel(name + " backward", 2e-5, [&](const KernelTable<float>& kernels) {
+          Numbers dx(x.size()), in_place = dy;
+          kernels.attention_codes_backward(
+              {2, tokens, 3, d, codes, x.data(), dy.data(), dx.data()});
+          kernels.attention_codes_backward(
+              {2, tokens, 3, d, codes, x.data(), in_place.data(), in_place.data()});
+          CHECK(same_bits(in_place, dx));
+          return dx;
+        });
+      }
+}
+
+}  // namespace
+}  // namespace shiftadd::test

@@ -1,0 +1,43 @@
+// Operations and energy of a network, from its spec alone: nothing is run.
+#pragma once
+
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/model/model_file.h"
+#include "core/model/op_count.h"
+
+namespace shiftadd::tools {
+
+struct CountBench {
+  std::string model;
+  double shift_share = 0.6;
+  bool published = false, json = false;
+};
+
+inline int run_count(const CountBench& options) {
+  const bool file =
+      std::filesystem::is_regular_file(options.model) && !options.model.ends_with(".json");
+  const ModelSpec spec = file ? load_model(options.model).spec : load_spec(options.model);
+  const std::vector<double> shares(routers_of(spec).size(), options.shift_share);
+  const PublishedMiscounts miscounts = {.every_add_as_the_first = options.published,
+                                        .softmax_products_free = options.published,
+                                        .elementwise_latency_missing = options.published};
+  const ModelCost cost = count_operations(spec, shares, miscounts);
+  if (options.json) {
+    nlohmann::ordered_json json = {{"model", spec.name}};
+    if (!shares.empty()) json["shift_share"] = options.shift_share;
+    json.update(to_json(cost));
+    std::cout << json.dump() << "\n";
+    return 0;
+  }
+  std::cout << spec.name << ", one image";
+  if (!shares.empty()) std::cout << ", " << 100 * options.shift_share << " % of tokens shifted";
+  std::cout << (options.published ? ", with the released code's miscounts" : "") << "\n"
+            << to_text(cost);
+  return 0;
+}
+
+}  // namespace shiftadd::tools
