@@ -17,8 +17,8 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 /// What becomes of some blocks; what is not given stays.
 struct SurgeryStep {
   int64_t first = 0, last = -1;  // blocks, both inclusive; -1: the network's last
-  std::optional<AttentionKind> attention;
-  std::optional<LayerKind> qkv, proj, mlp;
+  std::optional<AttentionKind> attention = {};
+  std::optional<LayerKind> qkv = {}, proj = {}, mlp = {};
 };
 
 /// `from` after the steps, in order; options common to all blocks come from `options` (its blocks

@@ -51,7 +51,9 @@ inline std::vector<ModelSpec> odd_specs() {
               .depth = 3,
               .heads = 3,
               .mlp_hidden = 67,
-              .classes = 11};
+              .classes = 11,
+              .norm_eps = 1e-6,
+              .shift_add = {}};
   ModelSpec b{.name = "one patch",
               .image_size = 7,
               .patch_size = 7,
@@ -60,7 +62,9 @@ inline std::vector<ModelSpec> odd_specs() {
               .depth = 1,
               .heads = 1,
               .mlp_hidden = 1,
-              .classes = 1};
+              .classes = 1,
+              .norm_eps = 1e-6,
+              .shift_add = {}};
   ModelSpec c{.name = "wide heads",
               .image_size = 24,
               .patch_size = 4,
@@ -69,7 +73,9 @@ inline std::vector<ModelSpec> odd_specs() {
               .depth = 2,
               .heads = 3,
               .mlp_hidden = 96,
-              .classes = 17};
+              .classes = 17,
+              .norm_eps = 1e-6,
+              .shift_add = {}};
   return {a, b, c};
 }
 

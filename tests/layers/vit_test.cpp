@@ -149,7 +149,9 @@ TEST_CASE("vit: a ShiftAdd network has the parameters of its spec, and all of th
       CHECK(found->second.shape() == info.shape);
       REQUIRE(gradients.contains(info.name));
       const auto& gradient = gradients.at(info.name);
-      CHECK(std::any_of(gradient.begin(), gradient.end(), [](float g) { return g != 0; }));
+      // The last block's answer is its class token's, which the local convolution leaves out.
+      const bool read = info.name != "blocks.1.attn.token_conv.weight";
+      CHECK(std::any_of(gradient.begin(), gradient.end(), [](float g) { return g != 0; }) == read);
     }
   }
 }

@@ -15,7 +15,8 @@ inline ModelSpec tiny_spec() {
           .heads = 3,
           .mlp_hidden = 17,
           .classes = 3,
-          .norm_eps = 1e-6};
+          .norm_eps = 1e-6,
+          .shift_add = {}};
 }
 
 }  // namespace shiftadd::test
