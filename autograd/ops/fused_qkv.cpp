@@ -30,4 +30,9 @@ AttentionShape check_fused_qkv(const char* op, const Variable& qkv, int64_t head
           channels,     d};
 }
 
+Tensor fused_gradient(const Tensor& qkv, const AttentionShape& shape) {
+  return shape.queries < shape.keys ? Tensor::zeros(qkv.shape(), qkv.dtype())
+                                    : Tensor(qkv.shape(), qkv.dtype());
+}
+
 }  // namespace shiftadd::autograd

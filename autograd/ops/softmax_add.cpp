@@ -21,9 +21,7 @@ Variable softmax_add_attention(const Variable& qkv, int64_t heads, ValueFormat v
   return make_result(
       "softmax_add_attention", out, {qkv},
       [=, kept = qkv.value()](const Tensor& dout) -> std::vector<Tensor> {
-        const bool partial = s.queries < s.keys;  // the other rows' dq is zero
-        const Tensor dqkv = partial ? Tensor::zeros(kept.shape(), kept.dtype())
-                                    : Tensor(kept.shape(), kept.dtype());
+        const Tensor dqkv = fused_gradient(kept, s);
         dispatch(dout.dtype(), [&]<class T>() {
           const T* q = kept.data<T>();
           T* dq = dqkv.data<T>();

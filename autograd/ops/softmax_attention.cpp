@@ -23,9 +23,7 @@ Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries) 
       "softmax_attention", out, {qkv},
       [s, scale, out, log_sum_exp, kept = qkv.value()](const Tensor& dout) -> std::vector<Tensor> {
         const int64_t channels = s.heads * s.head_dim;
-        const bool partial = s.queries < s.keys;  // the other rows' dq is zero
-        const Tensor dqkv = partial ? Tensor::zeros(kept.shape(), kept.dtype())
-                                    : Tensor(kept.shape(), kept.dtype());
+        const Tensor dqkv = fused_gradient(kept, s);
         dispatch(dout.dtype(), [&]<class T>() {
           const T* q = kept.data<T>();
           T* dq = dqkv.data<T>();
