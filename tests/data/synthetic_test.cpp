@@ -142,6 +142,10 @@ TEST_CASE("synthetic: written once, drawn anew when a run was cut off, never rep
   options.seed = 1;
   write_synthetic(set, options);
   CHECK(!fs::exists(set + "/train/disc/9999.jpg"));
+  CHECK(read_text(victim) != "touched");
+  options.jpeg = true;
+  write_synthetic(folder / "jpeg", options);
+  CHECK(ImageFolder::open(folder / "jpeg/train").name(0) == train.classes()[0] + "/0000.jpg");
   CHECK(ImageFolder::open(set + "/train").digest() == digest);
 }
 

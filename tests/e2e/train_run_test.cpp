@@ -321,3 +321,16 @@ TEST_CASE("names that are not UTF-8") {
   CHECK_MESSAGE(result.status == 0, result.err);
   check_refused(folder.train("runs/caf\xe9"), "not UTF-8");
 }
+
+TEST_CASE("without a terminal, a line every so many steps and for the last") {
+  const TrainFolder folder;
+  const ProcessResult result =
+      folder.train("a", {"--set", "train.epochs=1", "--set", "log.every=7"});
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  int lines = 0;
+  for (std::size_t at = 0; (at = result.err.find("epoch 1/1 step ", at)) != std::string::npos; ++at)
+    ++lines;
+  CHECK(lines == 3);  // steps 7, 14 and 18
+  CHECK(contains(result.err, "epoch 1/1 step 18/18 "));
+  CHECK_FALSE(contains(result.err, "\r"));
+}
