@@ -8,6 +8,7 @@
 #include "core/config/reader.h"
 #include "core/config/source.h"
 #include "train/config_options.h"
+#include "train/recipe.h"
 
 namespace shiftadd::train {
 namespace {
@@ -81,6 +82,16 @@ TrainConfig from_node(ConfigNode root, const std::vector<std::string>& overrides
     spec.classes = std::max<int64_t>(spec.classes, 1);
     validate(spec);
   });
+  checked(reader, "surgery.recipe", [&] {
+    for (const std::string& line : config.surgery.recipe) parse_recipe_line(line);
+  });
+  checked(reader, "surgery", [&] { validate(config.surgery.options); });
+  if (config.regularisation.checkpoint_blocks &&
+      std::any_of(
+          config.surgery.recipe.begin(), config.surgery.recipe.end(),
+          [](const std::string& line) { return line.find("mixture") != std::string::npos; }))
+    reader.fail("model.checkpoint_blocks",
+                "a mixture's blocks cannot be recomputed: set it to false");
   resolve_data(reader, config);
   const data::AugmentOptions& augment = config.data.augment;
   ordered(reader, "data.augment", "scale_min", augment.scale_min, "scale_max", augment.scale_max);

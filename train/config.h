@@ -22,6 +22,23 @@ struct InitConfig {
   bool adapt = false;      // allow another number of classes or image size (layers::adapt_weights)
 };
 
+/// What the starting network becomes before training.
+struct SurgeryConfig {
+  std::vector<std::string> recipe;  // lines of parse_recipe_line; empty: nothing changes
+  ShiftAddSpec options;             // of the network it becomes; its blocks are not used
+  bool rescale = true;              // layers::rescale_attention on training images
+};
+
+/// How routers of mixtures learn.
+struct RouterConfig {
+  enum class Balance : uint8_t { kNone, kUniform, kLatency };
+  Balance balance = Balance::kLatency;
+  double weight = 0.01;                  // of the balance loss, summed over routers
+  std::vector<double> latency = {6, 4};  // Mult, Shift; only the ratio matters
+  double noise = 0.5;                    // standard deviation on the logits at the start
+  double noise_until = 0.5;              // share of the training after which there is none
+};
+
 /// A set that is drawn before training; train and val are then FOLDER/train and FOLDER/val.
 struct SyntheticConfig {
   std::string folder;
@@ -107,6 +124,8 @@ struct TrainConfig {
   uint64_t seed = 0;
   int threads = 0;  // 0: all cores
   InitConfig init;
+  SurgeryConfig surgery;
+  RouterConfig router;
   ModelSpec model;  // classes == 0: as many as the data has (the trainer fills it in)
   layers::VitOptions regularisation;  // model.drop_path, model.dropout, model.checkpoint_blocks
   DataConfig data;

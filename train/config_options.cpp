@@ -81,6 +81,58 @@ void list_model(ConfigVisitor& v, TrainConfig& c) {
   v.end();
 }
 
+/// A choice among the names of core/model/shift_add_spec.h, from the enumerator `first` on.
+template <class Kind>
+void named_choice(ConfigVisitor& v, const char* key, Kind& value, Kind first, Kind last,
+                  const char* about) {
+  std::vector<std::string> words;
+  for (int i = static_cast<int>(first); i <= static_cast<int>(last); ++i)
+    words.emplace_back(name_of(static_cast<Kind>(i)));
+  std::string word = name_of(value);
+  v.choice(key, word, words, about);
+  value = kind_of<Kind>(word, key);
+}
+
+void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
+  v.begin("surgery", "What the starting network becomes before training.");
+  v.texts(
+      "recipe", s.recipe,
+      "Lines \"BLOCKS: LAYER=KIND, ...\": BLOCKS all, 3 or 2-5; attention softmax, softmax_add, "
+      "linear or linear_add; qkv, proj, mlp multiply, shift or mixture. []: nothing changes.");
+  ShiftAddSpec& o = s.options;
+  named_choice(v, "codes", o.codes, Codes::kSign, Codes::kUnitBatch, "Of q and k.");
+  named_choice(v, "value", o.values, ValueFormat::kFloat, ValueFormat::kInt8,
+               "v beside codes: one scale per image and head.");
+  named_choice(v, "local", o.local, LocalKind::kTokenConv, LocalKind::kDepthwise2d,
+               "Convolution of v beside linear attention.");
+  named_choice(v, "form", o.form, ShiftForm::kQ, ShiftForm::kPs,
+               "Latent parameters of Shift layers: a weight, or a shift and a sign.");
+  named_choice(v, "format", o.format, ShiftFormat::k4Bit, ShiftFormat::k5Bit,
+               "Of Shift weights; 4bit is deployable.");
+  std::string activations = o.int8_activations ? "int8" : "float";
+  v.choice("activations", activations, {"float", "int8"},
+           "Inputs of Shift layers: one scale per token.");
+  o.int8_activations = activations == "int8";
+  named_choice(v, "gate", o.gate, GateKind::kStraightThrough, GateKind::kProbability,
+               "What a mixture's output is multiplied by.");
+  v.boolean("rescale", s.rescale,
+            "Scale q, k and proj so that replaced softmax attention starts close.");
+  v.end();
+}
+
+void list_router(ConfigVisitor& v, RouterConfig& r) {
+  v.begin("router", "How the routers of mixtures learn.");
+  choice(v, "balance", r.balance, {"none", "uniform", "latency"},
+         "Loss that spreads tokens: equally, or inversely to the experts' latencies.");
+  v.number("weight", r.weight, Range::between(0, 1000), "Of that loss, summed over routers.");
+  v.tuple("latency", r.latency, Range::above(0), "Of Mult and Shift; only the ratio matters.");
+  v.number("noise", r.noise, Range::between(0, 100),
+           "Standard deviation of noise on the routers' logits at the start.");
+  v.number("noise_until", r.noise_until, Range::above_up_to(0, 1),
+           "It falls linearly to 0 over this share of the training.");
+  v.end();
+}
+
 void list_synthetic(ConfigVisitor& v, DataConfig& d) {
   bool present = d.synthetic.has_value();
   SyntheticConfig s = d.synthetic.value_or(SyntheticConfig{});
@@ -258,9 +310,11 @@ void list_options(ConfigVisitor& v, TrainConfig& c) {
   v.boolean("adapt", c.init.adapt,
             "Allow another number of classes (new head) or image size (positions interpolated).");
   v.end();
+  list_surgery(v, c.surgery);
   list_model(v, c);
   list_data(v, c.data);
   list_train(v, c.train);
+  list_router(v, c.router);
   v.begin("checkpoint", "What is saved in the output folder, beside last and best.");
   v.integer("every", c.checkpoint.every, count(0), "Epochs between numbered checkpoints. 0: none.");
   v.integer("keep", c.checkpoint.keep, count(0), "How many numbered ones stay. 0: all.");

@@ -51,8 +51,10 @@ std::string dry_run(const TrainConfig& config) {
   std::string report;
   const Say say = [&](const std::string& line) { report += line + "\n"; };
   const RunData data = open_data(config);
-  const ModelSpec spec = model_of(config, data);
-  const auto model = make_network(config, spec, data.train.classes(), false, say);
+  const ModelSpec spec = planned_spec(config, static_cast<int64_t>(data.train.classes().size()));
+  const auto model = make_network(
+      config, spec, data.train.classes(), false, [&] { return sample_images(config, data.train); },
+      say);
   const auto teacher = make_teacher(config, spec, data.train.classes());
   report += layers::summary(*model);
   const MacCount macs = count_macs(spec);
@@ -65,7 +67,7 @@ std::string dry_run(const TrainConfig& config) {
   const auto ema = config.train.ema_decay > 0
                        ? std::make_unique<Ema>(model->named_parameters(), config.train.ema_decay)
                        : nullptr;
-  TrainingStep step(*model, teacher.get(), optimizer, ema.get(), config.train,
+  TrainingStep step(*model, teacher.get(), optimizer, ema.get(), config.train, config.router,
                     class_weights(config.data, spec.classes, data.train.labels()), config.seed);
   data::LoaderOptions options = training_options(config, config.out, say);
   if (options.broken == data::BrokenPolicy::kQuarantine) options.broken = data::BrokenPolicy::kSkip;
@@ -81,7 +83,7 @@ std::string dry_run(const TrainConfig& config) {
   if (batch) report += describe_batch(*batch);
   for (int i = 0; batch && i < kSteps; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const double loss = step.accumulate(*batch, static_cast<uint64_t>(i));
+    const double loss = step.accumulate(*batch, static_cast<uint64_t>(i), 0);
     step.update(0);
     if (i == 0) report += concat("loss of the first batch: ", loss, "\n");
     if (auto another = loader.next()) batch = std::move(another);

@@ -6,31 +6,60 @@
 
 #include "core/model/model_file.h"
 #include "core/names.h"
+#include "layers/surgery.h"
+#include "train/recipe.h"
 
 namespace shiftadd::train {
 
 namespace {
 
-void initialise(layers::Vit& model, const TrainConfig& config,
-                const std::vector<std::string>& classes, const Say& say) {
+// What the printed share of multiplications assumes before routers have been trained.
+constexpr double kUsualShiftShare = 0.6;
+
+using layers::NamedTensors;
+
+// What the weights start as: the checkpoint's, of the spec they are of.
+struct Start {
+  ModelSpec spec;
+  NamedTensors weights;
+};
+
+// The weights of config.init, fitted to `model` (plain) where that is allowed.
+Start read_start(const TrainConfig& config, const ModelSpec& model,
+                 const std::vector<std::string>& classes, const Say& say) {
   const std::string& path = config.init.checkpoint;
   ModelFile file = load_model(path);
+  Start start{.spec = model, .weights = {}};
+  start.spec.shift_add = file.spec.shift_add;
   ModelSpec from = file.spec;
-  from.name = model.spec().name;
+  from.name = model.name;
   if (config.init.adapt) {
     for (const std::string& change :
-         layers::adapt_weights(from, model.spec(), config.seed, file.weights))
+         layers::adapt_weights(from, start.spec, config.seed, file.weights))
       say(path + ": " + change);
-  } else if (!(from == model.spec())) {
+  } else if (!(from == start.spec)) {
     throw user_error(path, ": holds another network than this run's: ", to_json(file.spec).dump(),
-                     " there, ", to_json(model.spec()).dump(),
+                     " there, ", to_json(start.spec).dump(),
                      " here. Where only classes or image_size differ, "
                      "set init.adapt to true");
   }
   if (!file.classes.empty() && file.classes.size() == classes.size() && file.classes != classes &&
       file.class_ids != classes)
     say(path + ": its classes have other names than the data's; its head is kept");
-  model.load_state_dict(file.weights);
+  start.weights = std::move(file.weights);
+  return start;
+}
+
+// The converted network's first weights.
+NamedTensors converted(const TrainConfig& config, Start start, const ModelSpec& spec,
+                       const std::function<Tensor()>& sample, const Say& say) {
+  for (const std::string& line : layers::describe_surgery(start.spec, spec, kUsualShiftShare))
+    say("surgery: " + line);
+  if (config.surgery.rescale)
+    for (const std::string& line :
+         layers::rescale_attention(start.spec, spec, sample(), start.weights))
+      say("surgery: " + line);
+  return layers::carry_weights(start.spec, spec, start.weights, config.seed);
 }
 
 void freeze(layers::Vit& model, const std::vector<std::string>& patterns) {
@@ -56,11 +85,34 @@ void freeze(layers::Vit& model, const std::vector<std::string>& patterns) {
 
 }  // namespace
 
+ModelSpec planned_spec(const TrainConfig& config, int64_t classes) {
+  ModelSpec spec = config.model;
+  spec.classes = classes;
+  if (!config.init.checkpoint.empty())
+    spec.shift_add = load_model(config.init.checkpoint).spec.shift_add;
+  if (!config.surgery.recipe.empty()) {
+    std::vector<layers::SurgeryStep> steps;
+    for (const std::string& line : config.surgery.recipe) steps.push_back(parse_recipe_line(line));
+    spec = layers::apply_recipe(spec, config.surgery.options, steps);
+  }
+  validate(spec);
+  return spec;
+}
+
 std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const ModelSpec& spec,
                                           const std::vector<std::string>& classes, bool resumed,
-                                          const Say& say) {
+                                          const std::function<Tensor()>& sample, const Say& say) {
   auto model = std::make_unique<layers::Vit>(spec, config.regularisation, config.seed);
-  if (!resumed && !config.init.checkpoint.empty()) initialise(*model, config, classes, say);
+  if (!resumed && !config.init.checkpoint.empty()) {
+    ModelSpec plain = spec;
+    plain.shift_add = {};
+    Start start = read_start(config, plain, classes, say);
+    model->load_state_dict(start.spec == spec
+                               ? start.weights
+                               : converted(config, std::move(start), spec, sample, say));
+  } else if (!resumed && !config.surgery.recipe.empty()) {
+    say("surgery: the network starts from random weights; init.checkpoint names a trained one");
+  }
   freeze(*model, config.train.freeze);
   return model;
 }

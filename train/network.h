@@ -13,13 +13,18 @@ namespace shiftadd::train {
 
 using Say = std::function<void(const std::string&)>;  // receives a line for the user
 
+/// The network the configuration trains on `classes` classes: config.model, converted as the start
+/// (config.init) already is, after config.surgery.
+ModelSpec planned_spec(const TrainConfig& config, int64_t classes);
+
 /// A new network of `spec` with the parameters of config.train.freeze frozen, started from
-/// config.init where that is given; not when `resumed`, because a checkpoint's weights follow.
+/// config.init and converted by config.surgery where those are given; not when `resumed`, because a
+/// checkpoint's weights follow. `sample` gives training images (B, C, S, S) to measure on.
 /// Throws Error (user): another architecture in the file, a pattern that matches nothing, nothing
 /// left to train.
 std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const ModelSpec& spec,
                                           const std::vector<std::string>& classes, bool resumed,
-                                          const Say& say);
+                                          const std::function<Tensor()>& sample, const Say& say);
 
 /// The teacher, frozen; null where the configuration names none. Throws Error (user) when it takes
 /// other images (size, normalisation) or knows other classes than the student.

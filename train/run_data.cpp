@@ -1,6 +1,8 @@
 // From configuration to image sets and loader options.
 #include "train/run_data.h"
 
+#include <algorithm>
+
 #include "data/synthetic.h"
 
 namespace shiftadd::train {
@@ -20,11 +22,20 @@ RunData open_data(const TrainConfig& config) {
   return {parts.first, parts.second, parts.first.digest() + " " + parts.second.digest()};
 }
 
-ModelSpec model_of(const TrainConfig& config, const RunData& data) {
-  ModelSpec spec = config.model;
-  spec.classes = static_cast<int64_t>(data.train.classes().size());
-  validate(spec);
-  return spec;
+Tensor sample_images(const TrainConfig& config, const data::ImageFolder& train) {
+  constexpr int64_t kMost = 256;
+  const int64_t count = std::min(kMost, train.size());
+  std::vector<int64_t> samples;
+  for (int64_t i = 0; i < count; ++i) samples.push_back(i * train.size() / count);
+  data::LoaderOptions options = evaluation_options(config, config.out, {});
+  options.batch = count;
+  options.cache_bytes = 0;
+  if (options.broken == data::BrokenPolicy::kQuarantine) options.broken = data::BrokenPolicy::kSkip;
+  data::Loader loader(train.subset(samples), options);
+  loader.start(0);
+  const std::optional<data::Batch> batch = loader.next();
+  if (!batch) throw user_error(train.path(), ": none of ", count, " sampled images could be read");
+  return batch->images;
 }
 
 data::LoaderOptions training_options(const TrainConfig& config, const std::string& folder,

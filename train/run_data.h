@@ -20,8 +20,8 @@ struct RunData {
 /// different classes, a model with another number of classes.
 RunData open_data(const TrainConfig& config);
 
-/// config.model with the number of classes of `data`.
-ModelSpec model_of(const TrainConfig& config, const RunData& data);
+/// A few hundred training images (B, C, S, S), spread over the set, prepared as for evaluation.
+Tensor sample_images(const TrainConfig& config, const data::ImageFolder& train);
 
 /// Loaders for the configuration; `warn` receives a line per broken image that was left out.
 /// Quarantined names go to FOLDER/quarantine.txt.

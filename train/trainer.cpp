@@ -32,6 +32,12 @@ double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+// A checkpoint says itself what network it holds, whatever has become of the start's file.
+ModelSpec planned(const TrainConfig& config, const TrainOptions& options, const RunData& data) {
+  if (!options.resume.empty()) return load_model(options.resume).spec;
+  return planned_spec(config, static_cast<int64_t>(data.train.classes().size()));
+}
+
 class Run {
  public:
   Run(const TrainConfig& config, const TrainOptions& options, const std::atomic<bool>& stop)
@@ -41,15 +47,16 @@ class Run {
         data_(open_data(config)),
         progress_(options.print, options.terminal),
         say_([this](const std::string& text) { progress_.line(text); }),
-        model_(make_network(config, model_of(config, data_), data_.train.classes(),
-                            !options.resume.empty(), say_)),
+        model_(make_network(
+            config, planned(config, options, data_), data_.train.classes(), !options.resume.empty(),
+            [&] { return sample_images(config, data_.train); }, say_)),
         teacher_(make_teacher(config, model_->spec(), data_.train.classes())),
         lock_(config.out),
         optimizer_(config.train.optimizer, model_->named_parameters(), model_->spec().depth),
         ema_(config.train.ema_decay > 0
                  ? std::make_unique<Ema>(model_->named_parameters(), config.train.ema_decay)
                  : nullptr),
-        step_(*model_, teacher_.get(), optimizer_, ema_.get(), config.train,
+        step_(*model_, teacher_.get(), optimizer_, ema_.get(), config.train, config.router,
               class_weights(config.data, model_->spec().classes, data_.train.labels()),
               stream_of(config.seed, kDropStreams)),
         train_loader_(data_.train, training_options(config, config.out, say_)),
@@ -201,11 +208,14 @@ std::optional<double> Run::make_step() {
     state_.batch = batch->index + 1;
     state_.images += static_cast<int64_t>(batch->labels.size());
     const auto stream = static_cast<uint64_t>(state_.step * config_.train.accumulate + batches);
+    const double progress =
+        static_cast<double>(state_.step) /
+        static_cast<double>(std::max<int64_t>(steps_per_epoch_ * config_.train.epochs, 1));
     if (options_.anomaly) {
       const autograd::AnomalyGuard guard;
-      loss += step_.accumulate(*batch, stream);
+      loss += step_.accumulate(*batch, stream, progress);
     } else {
-      loss += step_.accumulate(*batch, stream);
+      loss += step_.accumulate(*batch, stream, progress);
     }
   }
   if (batches < config_.train.accumulate) state_.batch = batches_per_epoch();

@@ -1,7 +1,11 @@
 // See training_step.h.
 #include "train/training_step.h"
 
+#include <algorithm>
 #include <cmath>
+
+#include "autograd/mixture.h"
+#include "autograd/ops.h"
 
 namespace shiftadd::train {
 
@@ -9,27 +13,46 @@ using autograd::Variable;
 
 TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
                            Optimizer& optimizer, Ema* ema, const LoopConfig& config,
-                           Tensor class_weights, uint64_t seed)
+                           const RouterConfig& router, Tensor class_weights, uint64_t seed)
     : model_(model),
       teacher_(teacher),
       optimizer_(optimizer),
       ema_(ema),
       config_(config),
+      router_(router),
       class_weights_(std::move(class_weights)),
-      seed_(seed) {}
+      seed_(seed) {
+  if (router.balance == RouterConfig::Balance::kUniform) alpha_ = {0.5, 0.5};
+  if (router.balance == RouterConfig::Balance::kLatency)
+    alpha_ = autograd::latency_alpha(router.latency);
+}
 
-double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream) {
+double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, double progress) {
   Tensor taught;
   if (teacher_) {
     const autograd::NoGradGuard no_grad;
     taught = teacher_->forward(Variable(batch.images), {}).value();
   }
-  const layers::Context context{.training = true, .seed = seed_, .stream = stream};
+  const double noise = router_.noise * std::max(0.0, 1 - progress / router_.noise_until);
+  std::vector<autograd::Routing> routings;
+  const bool routed = !routers_of(model_.spec()).empty();
+  const layers::Context context{.training = true,
+                                .seed = seed_,
+                                .stream = stream,
+                                .router_noise = noise,
+                                .routings = routed ? &routings : nullptr,
+                                .traces = nullptr};
   const Variable logits = model_.forward(Variable(batch.images), context);
   Variable loss = classification_loss(logits, batch.targets, class_weights_);
   if (teacher_) loss = distillation_loss(loss, logits, taught, config_.teacher);
+  const double value = *loss.value().data<float>();
+  for (const autograd::Routing& routing : routings) {
+    if (alpha_.empty()) break;
+    const Variable balance = autograd::balance_loss(routing, alpha_, noise).loss;
+    loss = autograd::add(loss, autograd::scale(balance, router_.weight));
+  }
   loss.backward(Tensor::full({}, 1.0 / static_cast<double>(config_.accumulate)));
-  return *loss.value().data<float>();
+  return value;
 }
 
 double TrainingStep::update(double lr) {

@@ -14,12 +14,14 @@ class TrainingStep {
   /// `teacher` and `ema` may be null; class_weights may be undefined. All referenced objects must
   /// outlive this.
   TrainingStep(const layers::Vit& model, const layers::Vit* teacher, Optimizer& optimizer, Ema* ema,
-               const LoopConfig& config, Tensor class_weights, uint64_t seed);
+               const LoopConfig& config, const RouterConfig& router, Tensor class_weights,
+               uint64_t seed);
 
   /// Adds a batch's gradients, divided by config.accumulate: after that many equal batches they are
   /// those of one big batch. `stream` numbers the batch over the whole run (random draws of
-  /// dropout). Returns the batch's loss.
-  double accumulate(const data::Batch& batch, uint64_t stream);
+  /// dropout and routers), `progress` is the share of the training that is done. Returns the
+  /// batch's loss, without the routers' balance loss.
+  double accumulate(const data::Batch& batch, uint64_t stream, double progress);
   /// Clips, updates weights and averages, clears gradients. Returns the gradient norm before
   /// clipping. When it is not finite the weights stay as they are.
   double update(double lr);
@@ -30,6 +32,8 @@ class TrainingStep {
   Optimizer& optimizer_;
   Ema* ema_;
   const LoopConfig& config_;
+  const RouterConfig& router_;
+  std::vector<double> alpha_;  // of the balance loss; empty: none
   Tensor class_weights_;
   uint64_t seed_;
 };

@@ -36,6 +36,8 @@ const char* name_in_list(Kind kind) {
   return kNames<Kind>[static_cast<std::size_t>(kind)];
 }
 
+constexpr const char* kWhere = "[model] shift_add";
+
 // Reads the keys of one object and refuses those nobody asked for.
 class Reader {
  public:
@@ -95,6 +97,7 @@ template AttentionKind kind_of(const std::string&, const std::string&);
 template LayerKind kind_of(const std::string&, const std::string&);
 template Codes kind_of(const std::string&, const std::string&);
 template LocalKind kind_of(const std::string&, const std::string&);
+template ValueFormat kind_of(const std::string&, const std::string&);
 template ShiftForm kind_of(const std::string&, const std::string&);
 template ShiftFormat kind_of(const std::string&, const std::string&);
 template GateKind kind_of(const std::string&, const std::string&);
@@ -102,13 +105,21 @@ template GateKind kind_of(const std::string&, const std::string&);
 const char* name_of(AttentionKind kind) { return name_in_list(kind); }
 const char* name_of(LayerKind kind) { return name_in_list(kind); }
 const char* name_of(Codes codes) { return name_in_list(codes); }
+const char* name_of(ValueFormat format) { return name_in_list(format); }
 const char* name_of(LocalKind kind) { return name_in_list(kind); }
 const char* name_of(ShiftForm form) { return name_in_list(form); }
 const char* name_of(ShiftFormat format) { return name_in_list(format); }
 const char* name_of(GateKind gate) { return name_in_list(gate); }
 
+void validate(const ShiftAddSpec& spec) {
+  if (spec.codes == Codes::kNone)
+    throw user_error(kWhere, ".codes: 'none' is what attention 'linear' is for");
+  if (spec.form == ShiftForm::kPs && spec.format == ShiftFormat::k4Bit)
+    throw user_error(kWhere, ": form 'ps' has no per-row scale: use it with format '5bit'");
+}
+
 ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json) {
-  const std::string where = "[model] shift_add";
+  const std::string where = kWhere;
   ShiftAddSpec spec;
   Reader reader(json, where);
   reader.read("codes", spec.codes);
@@ -131,10 +142,7 @@ ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json) {
     }
   }
   reader.finish();
-  if (spec.codes == Codes::kNone)
-    throw user_error(where, ".codes: 'none' is what attention 'linear' is for");
-  if (spec.form == ShiftForm::kPs && spec.format == ShiftFormat::k4Bit)
-    throw user_error(where, ": form 'ps' has no per-row scale: use it with format '5bit'");
+  validate(spec);
   return spec;
 }
 

@@ -67,6 +67,8 @@ struct ShiftAddSpec {
 /// "blocks": [{"attention": "linear_add", "qkv": "shift", "proj": "shift", "mlp": "mixture"},
 /// ...]}. Absent keys take the defaults above. Throws Error (user) naming an unknown key or value
 /// with the nearest valid one, and for form ps with format 4bit.
+/// Throws Error (user) for options that exclude each other.
+void validate(const ShiftAddSpec& spec);
 ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const ShiftAddSpec& spec);
 
@@ -74,6 +76,7 @@ nlohmann::json to_json(const ShiftAddSpec& spec);
 const char* name_of(AttentionKind kind);
 const char* name_of(LayerKind kind);
 const char* name_of(Codes codes);
+const char* name_of(ValueFormat format);
 const char* name_of(LocalKind kind);
 const char* name_of(ShiftForm form);
 const char* name_of(ShiftFormat format);
