@@ -129,10 +129,18 @@ double mean_norm(const Tensor& x, int64_t begin, int64_t end) {
   return total / static_cast<double>(rows);
 }
 
-// The spec's words for a block: "attention linear_add, qkv shift, proj shift, mlp mixture".
-std::string words_of(const BlockSpec& block) {
-  return concat("attention ", name_of(block.attention), ", qkv ", name_of(block.qkv), ", proj ",
-                name_of(block.proj), ", mlp ", name_of(block.mlp));
+// "attention softmax -> linear_add, mlp multiply -> mixture": what differs.
+std::string changes_between(const BlockSpec& from, const BlockSpec& to) {
+  std::string text;
+  const auto change = [&text](const char* layer, auto was, auto becomes) {
+    if (was == becomes) return;
+    text += concat(text.empty() ? "" : ", ", layer, " ", name_of(was), " -> ", name_of(becomes));
+  };
+  change("attention", from.attention, to.attention);
+  change("qkv", from.qkv, to.qkv);
+  change("proj", from.proj, to.proj);
+  change("mlp", from.mlp, to.mlp);
+  return text;
 }
 
 }  // namespace
@@ -170,7 +178,11 @@ std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpe
                                            const Tensor& images, NamedTensors& weights) {
   require_same_sizes(from, to);
   constexpr double kTargetRms = 0.7;
-  std::map<std::string, Tensor> by_name(weights.begin(), weights.end());
+  const auto own = [&weights](const std::string& name) {  // a file's weights cannot be written
+    for (auto& [each, tensor] : weights)
+      if (each == name) return tensor = tensor.clone();
+    throw failure("[surgery] no weight ", name);
+  };
   Vit model(from, {}, 0);
   model.load_state_dict(weights);
   std::vector<AttentionTrace> traces;
@@ -185,8 +197,8 @@ std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpe
     if (was.attention != AttentionKind::kSoftmax || becomes.attention == was.attention) continue;
     const AttentionTrace& trace = traces[static_cast<std::size_t>(i)];
     const std::string prefix = concat("blocks.", i, ".attn.");
-    const Tensor &qkv = by_name.at(prefix + "qkv.weight"), &bias = by_name.at(prefix + "qkv.bias");
-    const Tensor& proj = by_name.at(prefix + "proj.weight");
+    const Tensor qkv = own(prefix + "qkv.weight"), bias = own(prefix + "qkv.bias");
+    const Tensor proj = own(prefix + "proj.weight");
     double least = INFINITY, most = 0;
     for (int64_t h = 0; h < from.heads; ++h) {
       for (const int64_t part : {int64_t{0}, width}) {  // q, k
@@ -217,8 +229,7 @@ std::vector<std::string> describe_surgery(const ModelSpec& from, const ModelSpec
   std::vector<std::string> lines;
   for (int64_t i = 0; i < from.depth; ++i)
     if (!(from.block(i) == to.block(i)))
-      lines.push_back(
-          concat("block ", i, ": ", words_of(from.block(i)), " -> ", words_of(to.block(i))));
+      lines.push_back(concat("block ", i, ": ", changes_between(from.block(i), to.block(i))));
   const auto multiplications = [&](const ModelSpec& spec) {
     const std::vector<double> shares(routers_of(spec).size(), shift_share);
     return static_cast<double>(count_operations(spec, shares).total.multiplications);

@@ -10,6 +10,8 @@
 #include "tools/program.h"
 #include "train/config.h"
 #include "train/dry_run.h"
+#include "train/run_result.h"
+#include "train/stages.h"
 #include "train/trainer.h"
 
 namespace {
@@ -32,7 +34,7 @@ void handle_signals() {
 
 struct Arguments {
   std::string config, out, resume;
-  std::vector<std::string> set;
+  std::vector<std::string> set, compare;
   int threads = -1;
   std::string seed;
   bool dry_run = false, print_config = false, check_data = false, print_schema = false,
@@ -63,6 +65,10 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_flag("--print-schema", arguments.print_schema, "Print the JSON Schema of configurations");
   app.add_flag("--anomaly", arguments.anomaly,
                "Check every operation for NaN and infinity and name the first one (slow)");
+  app.add_option("--compare", arguments.compare,
+                 "Folders of finished runs, evaluated on the same images: print a table of them "
+                 "(Markdown); the first is what the others are compared with")
+      ->option_text("FOLDER ...");
   app.footer([] { return "Options of a configuration:\n" + train::train_config_help(); });
 }
 
@@ -88,6 +94,14 @@ bool same_folder(const std::string& a, const std::string& b) {
   return std::filesystem::weakly_canonical(a) == std::filesystem::weakly_canonical(b);
 }
 
+train::TrainOptions training_options(const Arguments& arguments, const std::string& checkpoint) {
+  return {.version = tools::kVersion,
+          .resume = checkpoint,
+          .anomaly = arguments.anomaly,
+          .terminal = ::isatty(STDERR_FILENO) == 1,
+          .print = [](std::string_view text) { std::cerr << text << std::flush; }};
+}
+
 int run_training(train::TrainConfig& config, const Arguments& arguments) {
   const train::ResumePoint resume = train::find_resume_point(arguments.resume, config.out);
   if (!arguments.out.empty() && !same_folder(arguments.out, resume.folder))
@@ -95,13 +109,8 @@ int run_training(train::TrainConfig& config, const Arguments& arguments) {
                      " name two folders: a run is resumed where it was written");
   config.out = resume.folder;
   handle_signals();
-  const train::TrainOptions options{
-      .version = tools::kVersion,
-      .resume = resume.checkpoint,
-      .anomaly = arguments.anomaly,
-      .terminal = ::isatty(STDERR_FILENO) == 1,
-      .print = [](std::string_view text) { std::cerr << text << std::flush; }};
-  const train::TrainResult result = train::train(config, options, stop_requested);
+  const train::TrainResult result =
+      train::train(config, training_options(arguments, resume.checkpoint), stop_requested);
   if (result.stopped) {
     std::cerr << "stopped after step " << result.state.step << "; saved " << result.last
               << ". Go on with --resume auto\n";
@@ -119,6 +128,31 @@ int run_training(train::TrainConfig& config, const Arguments& arguments) {
   return 0;
 }
 
+int run_stages(const train::TrainConfig& config, const Arguments& arguments) {
+  if (!arguments.resume.empty() && arguments.resume != "auto")
+    throw user_error("--resume ", arguments.resume,
+                     ": a configuration with stages goes on with --resume auto");
+  handle_signals();
+  const train::StagesResult result = train::train_stages(
+      config, training_options(arguments, ""), arguments.resume == "auto", stop_requested);
+  if (result.stopped) {
+    std::cerr << "stopped. Go on with --resume auto\n";
+    return kInterrupted;
+  }
+  std::cout << result.report << "model: " << result.model << "\n";
+  return 0;
+}
+
+int compare_runs(const std::vector<std::string>& folders) {
+  std::vector<train::RunResult> results;
+  for (const std::string& folder : folders) {
+    results.push_back(train::read_result(folder));
+    results.back().name = folder;
+  }
+  std::cout << train::compare_results(results);
+  return 0;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Trains an image classifier from one JSON configuration.", "shiftadd-train");
   Arguments arguments;
@@ -128,6 +162,7 @@ int run(int argc, char** argv) {
     std::cout << train::train_schema();
     return 0;
   }
+  if (!arguments.compare.empty()) return compare_runs(arguments.compare);
   train::TrainConfig config = load(arguments);
   if (arguments.print_config) {
     std::cout << train::to_text(config);
@@ -144,9 +179,10 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (arguments.dry_run) {
-    std::cout << train::dry_run(config);
+    std::cout << train::dry_run(config.stages.empty() ? config : config.stages.front());
     return 0;
   }
+  if (!config.stages.empty()) return run_stages(config, arguments);
   return run_training(config, arguments);
 }
 

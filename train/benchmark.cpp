@@ -23,12 +23,13 @@ TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int st
     data.targets.data<float>()[row * spec.classes + row % spec.classes] = 1;
   const layers::Vit model(spec, {}, 0);
   const LoopConfig loop;
+  const RouterConfig router;
   Optimizer optimizer(loop.optimizer, model.named_parameters(), spec.depth);
-  TrainingStep step(model, nullptr, optimizer, nullptr, loop, {}, 0);
+  TrainingStep step(model, nullptr, optimizer, nullptr, loop, router, {}, 0);
   TrainStepTiming timing;
   for (int i = 0; i < steps; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    step.accumulate(data, static_cast<uint64_t>(i));
+    step.accumulate(data, static_cast<uint64_t>(i), 0);
     step.update(loop.optimizer.lr);
     timing.seconds.push_back(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());

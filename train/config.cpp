@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "core/config/describe.h"
 #include "core/config/reader.h"
@@ -12,6 +13,10 @@
 
 namespace shiftadd::train {
 namespace {
+
+constexpr const char* kStages = "stages";
+constexpr const char* kStagesAbout =
+    "Runs one after the other: each object's options over the rest of the configuration.";
 
 ConfigListing listing_of(TrainConfig& config) {
   return [&config](ConfigVisitor& visitor) { list_options(visitor, config); };
@@ -71,8 +76,8 @@ void resolve_data(const ConfigReader& reader, TrainConfig& c) {
     reader.fail("data.class_weights", "expected at least one number above 0");
 }
 
-TrainConfig from_node(ConfigNode root, const std::vector<std::string>& overrides) {
-  for (const std::string& each : overrides) apply_override(root, each);
+/// One run; `root` holds no stages.
+TrainConfig read_run(const ConfigNode& root) {
   TrainConfig defaults = default_config(), config = default_config();
   ConfigReader reader(root, option_paths(listing_of(defaults)));
   list_options(reader, config);
@@ -102,6 +107,72 @@ TrainConfig from_node(ConfigNode root, const std::vector<std::string>& overrides
   return config;
 }
 
+/// Takes "stages" out of the root: objects, at most kMostStages.
+std::vector<ConfigNode> take_stages(ConfigNode& root) {
+  constexpr std::size_t kMostStages = 100;
+  const ConfigNode* found = root.find(kStages);
+  if (!found) return {};
+  const std::string where = concat(found->location(), ": ", kStages, ": ");
+  if (found->kind != ConfigNode::Kind::kArray || found->items.size() > kMostStages)
+    throw user_error(where, "expected a list of objects, got ", found->described());
+  std::vector<ConfigNode> stages = found->items;
+  for (const ConfigNode& stage : stages) {
+    const std::string at = concat(stage.location(), ": ", kStages, ": ");
+    if (!stage.is_object())
+      throw user_error(at, "expected an object of options, got ", stage.described());
+    for (const char* key : {"out", "threads", kStages})
+      if (const ConfigNode* option = stage.find(key))
+        throw user_error(option->location(), ": ", kStages, ".", key,
+                         ": belongs to all stages together, outside of the list");
+  }
+  std::erase_if(root.members, [](const ConfigMember& member) { return member.key == kStages; });
+  return stages;
+}
+
+bool says(const ConfigNode& stage, const char* object, const char* key) {
+  const ConfigNode* found = stage.find(object);
+  return found && found->is_object() && found->find(key);
+}
+
+/// A name that is a folder's, and no other stage's.
+void require_stage_name(const ConfigNode& stage, const TrainConfig& config,
+                        const TrainConfig& run) {
+  const auto fits = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+           c == '_';
+  };
+  if (!std::all_of(run.name.begin(), run.name.end(), fits))
+    throw user_error(stage.location(), ": ", kStages,
+                     ".name: expected letters, digits, - and _, got \"", run.name,
+                     "\": it names the stage's folder");
+  for (const TrainConfig& other : config.stages)
+    if (other.name == run.name)
+      throw user_error(stage.location(), ": ", kStages, ".name: two stages are called \"", run.name,
+                       "\"");
+}
+
+TrainConfig from_node(ConfigNode root, const std::vector<std::string>& overrides) {
+  for (const std::string& each : overrides) apply_override(root, each);
+  const std::vector<ConfigNode> stages = take_stages(root);
+  TrainConfig config = read_run(root);
+  for (const ConfigNode& stage : stages) {
+    const std::size_t index = config.stages.size();
+    ConfigNode merged = root;
+    merge_config(merged, stage);
+    TrainConfig run = read_run(merged);
+    if (!stage.find("name")) run.name = concat("stage", index + 1);
+    require_stage_name(stage, config, run);
+    run.out = config.out + "/" + run.name;
+    if (index > 0 && !says(stage, "init", "checkpoint")) {
+      run.init.checkpoint = config.stages.back().out + "/model.safetensors";
+      run.init.adapt = false;
+    }
+    if (run.train.teacher.checkpoint.empty()) run.train.teacher.checkpoint = config.init.checkpoint;
+    config.stages.push_back(std::move(run));
+  }
+  return config;
+}
+
 }  // namespace
 
 TrainConfig load_train_config(const std::string& path, const std::vector<std::string>& overrides) {
@@ -115,20 +186,33 @@ TrainConfig parse_train_config(std::string_view text, const std::string& name,
 
 std::string to_text(const TrainConfig& config) {
   TrainConfig copy = config;
-  return print_config(listing_of(copy));
+  std::string text = print_config(listing_of(copy));
+  if (config.stages.empty()) return text;
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(text);
+  for (const TrainConfig& stage : config.stages) {
+    nlohmann::ordered_json options = nlohmann::ordered_json::parse(to_text(stage));
+    for (const char* key : {"out", "threads"}) options.erase(key);
+    json[kStages].push_back(std::move(options));
+  }
+  return json.dump(2) + "\n";
 }
 
 std::string train_schema() {
   TrainConfig config = default_config();
-  return config_schema(listing_of(config), "shiftadd-train config",
-                       "A training run. Paths of data, checkpoints and outputs are relative to the "
-                       "working directory, "
-                       "the path in \"extends\" to the file that holds it.");
+  const std::string one = config_schema(
+      listing_of(config), "shiftadd-train config",
+      "A training run. Paths of data, checkpoints and outputs are relative to the working "
+      "directory, the path in \"extends\" to the file that holds it.");
+  nlohmann::ordered_json schema = nlohmann::ordered_json::parse(one);
+  schema["properties"][kStages] = {
+      {"description", kStagesAbout}, {"type", "array"}, {"items", {{"$ref", "#"}}}};
+  return schema.dump(2) + "\n";
 }
 
 std::string train_config_help() {
   TrainConfig config = default_config();
-  return config_help(listing_of(config));
+  return config_help(listing_of(config)) + kStages + " = [] (list of objects): " + kStagesAbout +
+         "\n";
 }
 
 bool matches_pattern(std::string_view pattern, std::string_view name) {

@@ -81,8 +81,8 @@ struct ScheduleConfig {
 };
 
 struct TeacherConfig {
-  enum class Kind : uint8_t { kSoft, kHard };
-  std::string checkpoint;  // "": no teacher
+  enum class Kind : uint8_t { kSoft, kHard, kNone };
+  std::string checkpoint;  // "": no teacher; in stages: the network that the first one starts from
   Kind kind = Kind::kSoft;
   double alpha = 0.9;  // loss = (1 - alpha) cross entropy + alpha distillation
   double tau = 1;      // kSoft
@@ -132,6 +132,11 @@ struct TrainConfig {
   LoopConfig train;
   CheckpointConfig checkpoint;
   LogConfig log;
+  /// Runs one after the other, each with everything resolved: what its object in "stages" says,
+  /// over the rest of the configuration. Stage i writes OUT/NAME (default "stage1", ...), starts
+  /// from the stage before, and is taught by the network that the first one starts from, unless its
+  /// object says otherwise. Empty: one run.
+  std::vector<TrainConfig> stages;
 };
 
 /// Reads PATH with its "extends" chain, then applies overrides "train.epochs=3" in order (the value

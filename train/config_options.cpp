@@ -282,7 +282,8 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
   v.begin("teacher", "Distillation from a trained model.");
   v.text("checkpoint", k.checkpoint,
          "Its model file, relative to the working directory. \"\": no distillation.");
-  choice(v, "kind", k.kind, {"soft", "hard"}, "Learn its distribution, or its first choice.");
+  choice(v, "kind", k.kind, {"soft", "hard", "none"},
+         "Learn its distribution, or its first choice; or no teacher at all.");
   v.number("alpha", k.alpha, probability(), "Share of distillation in the loss.");
   v.number("tau", k.tau, Range::above_up_to(0, 1000), "soft: temperature.");
   v.end();

@@ -1,24 +1,72 @@
 // See evaluation.h.
 #include "train/evaluation.h"
 
-namespace shiftadd::train {
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
 
-std::optional<Evaluation> evaluate(const layers::Vit& model, data::Loader& loader,
+namespace shiftadd::train {
+namespace {
+
+// A share this close to 0 or 1 is a collapse.
+constexpr double kCollapsed = 0.01;
+constexpr int64_t kShiftExpert = 1;
+
+}  // namespace
+
+double Validation::shift_share() const {
+  if (shift_shares.empty()) return 0;
+  return std::accumulate(shift_shares.begin(), shift_shares.end(), 0.0) /
+         static_cast<double>(shift_shares.size());
+}
+
+std::optional<Validation> evaluate(const layers::Vit& model, data::Loader& loader,
                                    const std::atomic<bool>& stop) {
   const autograd::NoGradGuard no_grad;
   const int64_t classes = model.spec().classes;
-  Evaluation result(classes);
+  const std::size_t routers = routers_of(model.spec()).size();
+  Validation result{.answers = Evaluation(classes), .shift_shares = {}, .right = {}};
+  std::vector<int64_t> shifted(routers);
+  int64_t tokens = 0;  // that each router has seen
   loader.start(0);
   while (const std::optional<data::Batch> batch = loader.next()) {
     if (stop) return std::nullopt;
-    const autograd::Variable logits = model.forward(autograd::Variable(batch->images), {});
+    std::vector<autograd::Routing> routings;
+    layers::Context context;
+    if (routers > 0) context.routings = &routings;
+    const autograd::Variable logits = model.forward(autograd::Variable(batch->images), context);
+    for (std::size_t i = 0; i < routers; ++i)
+      shifted[i] += std::count(routings[i].choice.begin(), routings[i].choice.end(), kShiftExpert);
+    if (routers > 0) tokens += static_cast<int64_t>(routings[0].choice.size());
     const float* row = logits.value().data<float>();
     for (const int64_t label : batch->labels) {
-      result.add(row, label);
+      const int64_t right = result.answers.top1_count();
+      result.answers.add(row, label);
+      result.right += result.answers.top1_count() > right ? '1' : '0';
       row += classes;
     }
   }
+  for (const int64_t count : shifted)
+    result.shift_shares.push_back(
+        tokens > 0 ? static_cast<double>(count) / static_cast<double>(tokens) : 0);
   return result;
+}
+
+std::vector<std::string> collapsed_routers(const ModelSpec& spec,
+                                           const std::vector<double>& shift_shares) {
+  std::vector<std::string> lines;
+  const std::vector<std::string> routers = routers_of(spec);
+  for (std::size_t i = 0; i < routers.size(); ++i) {
+    const double share = shift_shares[i];
+    if (share >= kCollapsed && share <= 1 - kCollapsed) continue;
+    char line[200];
+    std::snprintf(line, sizeof line,
+                  "warning: the router of %s has collapsed: %.1f %% of the tokens go to %s",
+                  routers[i].c_str(), 100 * std::max(share, 1 - share),
+                  share > 0.5 ? "Shift" : "Mult");
+    lines.emplace_back(line);
+  }
+  return lines;
 }
 
 }  // namespace shiftadd::train

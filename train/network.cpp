@@ -50,11 +50,24 @@ Start read_start(const TrainConfig& config, const ModelSpec& model,
   return start;
 }
 
+bool skips_first_stage(const ModelSpec& spec) {
+  bool shifts = false;
+  for (const BlockSpec& block : spec.shift_add.blocks) {
+    if (block.attention != AttentionKind::kSoftmax) return false;
+    for (const LayerKind kind : {block.qkv, block.proj, block.mlp})
+      shifts = shifts || kind != LayerKind::kMultiply;
+  }
+  return shifts;
+}
+
 // The converted network's first weights.
 NamedTensors converted(const TrainConfig& config, Start start, const ModelSpec& spec,
                        const std::function<Tensor()>& sample, const Say& say) {
   for (const std::string& line : layers::describe_surgery(start.spec, spec, kUsualShiftShare))
     say("surgery: " + line);
+  if (skips_first_stage(spec))
+    say("surgery: layers shift, but all attention is still softmax: the second stage without the "
+        "first");
   if (config.surgery.rescale)
     for (const std::string& line :
          layers::rescale_attention(start.spec, spec, sample(), start.weights))
@@ -88,8 +101,16 @@ void freeze(layers::Vit& model, const std::vector<std::string>& patterns) {
 ModelSpec planned_spec(const TrainConfig& config, int64_t classes) {
   ModelSpec spec = config.model;
   spec.classes = classes;
-  if (!config.init.checkpoint.empty())
-    spec.shift_add = load_model(config.init.checkpoint).spec.shift_add;
+  if (!config.init.checkpoint.empty()) {
+    const ModelSpec start = load_model(config.init.checkpoint).spec;
+    if (config.surgery.recipe.empty() && !start.shift_add.blocks.empty())
+      throw user_error(config.init.checkpoint,
+                       ": holds a converted network, this run's is plain: ", to_json(start).dump(),
+                       " there, ", to_json(spec).dump(),
+                       " here. surgery.recipe says what it is to be; what the recipe does not name "
+                       "stays converted");
+    spec.shift_add = start.shift_add;
+  }
   if (!config.surgery.recipe.empty()) {
     std::vector<layers::SurgeryStep> steps;
     for (const std::string& line : config.surgery.recipe) steps.push_back(parse_recipe_line(line));
@@ -120,7 +141,7 @@ std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const Model
 std::unique_ptr<layers::Vit> make_teacher(const TrainConfig& config, const ModelSpec& spec,
                                           const std::vector<std::string>& classes) {
   const std::string& path = config.train.teacher.checkpoint;
-  if (path.empty()) return nullptr;
+  if (path.empty() || config.train.teacher.kind == TeacherConfig::Kind::kNone) return nullptr;
   const ModelFile file = load_model(path);
   if (file.spec.image_size != spec.image_size || file.spec.in_channels != spec.in_channels)
     throw user_error(path, ": the teacher takes images of ", file.spec.image_size,

@@ -65,6 +65,7 @@ void RunLog::write(const EpochRecord& record, double wall_time) {
     line["val_loss"] = result.loss();
     line["val_top1"] = result.top1();
     line["val_top5"] = result.top5();
+    if (!record.shift_shares.empty()) line["shift_shares"] = record.shift_shares;
     row += number(result.loss(), "%.6f") + "," + number(result.top1(), "%.4f") + "," +
            number(result.top5(), "%.4f");
     scalars.insert(

@@ -15,6 +15,7 @@
 #include "train/network.h"
 #include "train/progress_text.h"
 #include "train/run_lock.h"
+#include "train/run_result.h"
 #include "train/schedule.h"
 #include "train/training_step.h"
 
@@ -82,7 +83,7 @@ class Run {
   std::optional<double> make_step();
   void after_step(double loss, double lr, double norm, double images_per_second);
   bool end_epoch();
-  std::optional<Evaluation> validate();
+  std::optional<Validation> validate();
   Checkpoint snapshot();
   void save(const std::string& name);
   TrainResult result(bool stopped) const;
@@ -103,6 +104,7 @@ class Run {
   TrainingState state_;
   std::unique_ptr<RunLog> log_;
   double saved_at_ = 0;
+  std::optional<Validation> validation_;  // of the present weights, if they have been evaluated
 };
 
 bool Run::finished() const {
@@ -155,16 +157,19 @@ TrainResult Run::operator()() {
   const bool was_cut = state_.batch > 0 && steps_exhausted();
   bool interrupted = was_cut && !end_epoch();
   while (!interrupted && !finished()) interrupted = !train_epoch() || !end_epoch();
+  if (!interrupted && !validation_) interrupted = !validate();
   if (interrupted) {
     save("last");
     return result(true);
   }
   save_model(path("model.safetensors"), snapshot().model);
+  write_result(config_.out, make_result(config_.name, model_->spec(), *validation_));
   return result(false);
 }
 
 /// The rest of the epoch at work, or up to max_steps. False when it was stopped.
 bool Run::train_epoch() {
+  validation_.reset();
   train_loader_.start(state_.epoch, state_.batch);
   while (state_.batch < batches_per_epoch() && !steps_exhausted()) {
     if (stop_) return false;
@@ -262,7 +267,7 @@ bool Run::end_epoch() {
   // as if it had never been cut; without more steps its evaluation is made again.
   if (!whole) save("last");
   const int64_t epochs_done = state_.epoch + (whole ? 1 : 0);
-  std::optional<Evaluation> evaluation;
+  std::optional<Validation> evaluation;
   if (!whole || steps_exhausted() || epochs_done % loop.eval_every == 0 ||
       epochs_done == loop.epochs) {
     evaluation = validate();
@@ -278,7 +283,8 @@ bool Run::end_epoch() {
       .seconds = state_.seconds,
       .images_per_second =
           state_.seconds > 0 ? static_cast<double>(state_.images) / state_.seconds : 0,
-      .validation = evaluation};
+      .validation = evaluation ? std::optional(evaluation->answers) : std::nullopt,
+      .shift_shares = evaluation ? evaluation->shift_shares : std::vector<double>{}};
   log_->write(record, wall_seconds());
   char line[200];
   std::snprintf(line, sizeof line, "epoch %lld/%lld: train loss %.4f, %.0f img/s, %s",
@@ -287,26 +293,31 @@ bool Run::end_epoch() {
   std::string text = line;
   bool best = false;
   if (evaluation) {
+    const Evaluation& answers = evaluation->answers;
     std::snprintf(line, sizeof line, ", val loss %.4f, top-1 %.2f %%, top-5 %.2f %%",
-                  evaluation->loss(), evaluation->top1(), evaluation->top5());
+                  answers.loss(), answers.top1(), answers.top5());
     text += line;
-    state_.last_top1 = evaluation->top1();
-    state_.last_top5 = evaluation->top5();
-    state_.last_loss = evaluation->loss();
-    best = evaluation->top1() > state_.best_top1;
+    if (!evaluation->shift_shares.empty()) {
+      std::snprintf(line, sizeof line, ", %.1f %% of tokens shifted",
+                    100 * evaluation->shift_share());
+      text += line;
+    }
+    best = answers.top1() > state_.best_top1;
     if (best) {
-      state_.best_top1 = evaluation->top1();
+      state_.best_top1 = answers.top1();
       state_.best_epoch = epochs_done;
     }
-    if (evaluation->top1() > state_.early_top1 + loop.early_stop.min_delta ||
-        state_.early_top1 < 0) {
-      state_.early_top1 = evaluation->top1();
+    if (answers.top1() > state_.early_top1 + loop.early_stop.min_delta || state_.early_top1 < 0) {
+      state_.early_top1 = answers.top1();
       state_.early_epoch = epochs_done;
     }
   }
   if (const int64_t broken = train_loader_.broken_count() + val_loader_.broken_count(); broken > 0)
     text += concat(", ", broken, broken == 1 ? " broken image" : " broken images", " left out");
   say_(text);
+  if (evaluation)
+    for (const std::string& warning : collapsed_routers(model_->spec(), evaluation->shift_shares))
+      say_(warning);
   if (!whole) {
     if (best) save("best");
     return true;
@@ -331,15 +342,21 @@ bool Run::end_epoch() {
   return true;
 }
 
-std::optional<Evaluation> Run::validate() {
+/// Evaluates the present weights into validation_ and the state.
+std::optional<Validation> Run::validate() {
   const EmaScope averaged(ema_.get());
-  std::optional<Evaluation> evaluation = evaluate(*model_, val_loader_, stop_);
-  if (evaluation && evaluation->images() == 0)
+  validation_ = evaluate(*model_, val_loader_, stop_);
+  if (!validation_) return std::nullopt;
+  const Evaluation& answers = validation_->answers;
+  if (answers.images() == 0)
     throw user_error(data_.val.path(), ": no validation image could be read (",
                      val_loader_.broken_count(), " broken): list them with --check-data");
-  if (evaluation) state_.last_images = evaluation->images();
-  if (evaluation) write_file(path("per_class.csv"), evaluation->per_class_csv(data_.val.classes()));
-  return evaluation;
+  state_.last_images = answers.images();
+  state_.last_top1 = answers.top1();
+  state_.last_top5 = answers.top5();
+  state_.last_loss = answers.loss();
+  write_file(path("per_class.csv"), answers.per_class_csv(data_.val.classes()));
+  return validation_;
 }
 
 Checkpoint Run::snapshot() {

@@ -30,11 +30,12 @@ struct TrainResult {
 
 /// Trains into the folder config.out: model.safetensors (the final weights, what shiftadd-infer
 /// runs), last, best and epoch_NNN checkpoints, metrics.csv, metrics.jsonl, per_class.csv,
-/// TensorBoard events, manifest.json. `last` is written after each epoch, every five minutes, and
-/// when `stop` becomes true (after the step at work). Final weights depend on configuration and
-/// data alone: not on threads, nor on where the run was interrupted. Throws Error (user): bad data,
-/// an occupied folder (another run at work, or a finished one and no resume), a checkpoint of
-/// another run. Throws Error (failure): a loss that is not finite, a full disk.
+/// TensorBoard events, manifest.json,
+/// result.json (run_result.h: the final weights). `last` is written after each epoch, every five
+/// minutes, and when `stop` becomes true (after the step at work). Final weights depend on
+/// configuration and data alone: not on threads, nor on where the run was interrupted. Throws Error
+/// (user): bad data, an occupied folder (another run at work, or a finished one and no resume), a
+/// checkpoint of another run. Throws Error (failure): a loss that is not finite, a full disk.
 TrainResult train(const TrainConfig& config, const TrainOptions& options,
                   const std::atomic<bool>& stop);
 

@@ -67,10 +67,10 @@ struct ShiftAddSpec {
 /// "blocks": [{"attention": "linear_add", "qkv": "shift", "proj": "shift", "mlp": "mixture"},
 /// ...]}. Absent keys take the defaults above. Throws Error (user) naming an unknown key or value
 /// with the nearest valid one, and for form ps with format 4bit.
-/// Throws Error (user) for options that exclude each other.
-void validate(const ShiftAddSpec& spec);
 ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const ShiftAddSpec& spec);
+/// Throws Error (user) for options that exclude each other.
+void validate(const ShiftAddSpec& spec);
 
 /// The names used in JSON: "linear_add", "mixture", ...
 const char* name_of(AttentionKind kind);

@@ -172,8 +172,8 @@ TEST_CASE("surgery: what changes is said, with the share of multiplications left
   const auto lines = describe_surgery(plain, apply_recipe(plain, {}, {kAttention, kMixtures}), 0.6);
   REQUIRE(lines.size() == 7);
   CHECK(lines[0] ==
-        "block 0: attention softmax, qkv multiply, proj multiply, mlp multiply -> attention "
-        "linear_add, qkv shift, proj shift, mlp mixture");
+        "block 0: attention softmax -> linear_add, qkv multiply -> shift, proj multiply -> shift, "
+        "mlp multiply -> mixture");
   CHECK(lines[6].ends_with(" of the multiplications left, at 60 % of tokens shifted"));
   CHECK(std::stod(lines[6]) < 40);
   CHECK(std::stod(lines[6]) > 10);

@@ -34,6 +34,8 @@ TrainConfig tiny_config() {
 }
 
 const Say silent = [](const std::string&) {};
+// Nothing in these tests measures on images.
+const std::function<Tensor()> no_images = [] { return Tensor(); };
 
 }  // namespace
 
@@ -43,7 +45,7 @@ TEST_CASE("weights start from a model file; another architecture is refused and 
   save_model(path, tiny_file(tiny_spec(), 42));
   TrainConfig config = tiny_config();
   config.init.checkpoint = path;
-  const auto model = make_network(config, tiny_spec(), kClasses, false, silent);
+  const auto model = make_network(config, tiny_spec(), kClasses, false, no_images, silent);
   const layers::Vit expected(tiny_spec(), {}, 42);
   for (std::size_t i = 0; i < expected.state_dict().size(); ++i)
     test::check_close(model->state_dict()[i].second, expected.state_dict()[i].second, 0,
@@ -51,12 +53,12 @@ TEST_CASE("weights start from a model file; another architecture is refused and 
 
   ModelSpec wider = tiny_spec();
   wider.width = 24;
-  CHECK_THROWS_WITH_AS(make_network(config, wider, kClasses, false, silent),
+  CHECK_THROWS_WITH_AS(make_network(config, wider, kClasses, false, no_images, silent),
                        doctest::Contains("\"width\":24"), Error);
   config.init.adapt = true;
-  CHECK_THROWS_AS(make_network(config, wider, kClasses, false, silent), Error);
-  CHECK_NOTHROW(
-      make_network(config, wider, kClasses, true, silent));  // resumed: the file is not needed
+  CHECK_THROWS_AS(make_network(config, wider, kClasses, false, no_images, silent), Error);
+  CHECK_NOTHROW(make_network(config, wider, kClasses, true, no_images,
+                             silent));  // resumed: the file is not needed
 }
 
 TEST_CASE("another number of classes needs init.adapt, which says what it changed") {
@@ -67,12 +69,12 @@ TEST_CASE("another number of classes needs init.adapt, which says what it change
   config.init.checkpoint = path;
   ModelSpec more = tiny_spec();
   more.classes = 7;
-  CHECK_THROWS_WITH_AS(make_network(config, more, kClasses, false, silent),
+  CHECK_THROWS_WITH_AS(make_network(config, more, kClasses, false, no_images, silent),
                        doctest::Contains("init.adapt"), Error);
   config.init.adapt = true;
   std::string said;
-  const auto model =
-      make_network(config, more, kClasses, false, [&](const std::string& line) { said += line; });
+  const auto model = make_network(config, more, kClasses, false, no_images,
+                                  [&](const std::string& line) { said += line; });
   CHECK(model->spec().classes == 7);
   CHECK(said.find("head") != std::string::npos);
 }
@@ -80,16 +82,16 @@ TEST_CASE("another number of classes needs init.adapt, which says what it change
 TEST_CASE("frozen parameters are chosen by pattern") {
   TrainConfig config = tiny_config();
   config.train.freeze = {"blocks.*", "patch_embed.*"};
-  const auto model = make_network(config, tiny_spec(), kClasses, false, silent);
+  const auto model = make_network(config, tiny_spec(), kClasses, false, no_images, silent);
   for (const auto& [name, parameter] : model->named_parameters()) {
     const bool frozen = name.starts_with("blocks.") || name.starts_with("patch_embed.");
     CHECK_MESSAGE(parameter.requires_grad() != frozen, name);
   }
   config.train.freeze = {"block.*"};
-  CHECK_THROWS_WITH_AS(make_network(config, tiny_spec(), kClasses, false, silent),
+  CHECK_THROWS_WITH_AS(make_network(config, tiny_spec(), kClasses, false, no_images, silent),
                        doctest::Contains("'block.*' matches no parameter"), Error);
   config.train.freeze = {"*"};
-  CHECK_THROWS_AS(make_network(config, tiny_spec(), kClasses, false, silent), Error);
+  CHECK_THROWS_AS(make_network(config, tiny_spec(), kClasses, false, no_images, silent), Error);
 }
 
 TEST_CASE("a teacher must see the student's images and know its classes") {

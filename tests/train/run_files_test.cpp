@@ -21,7 +21,8 @@ EpochRecord epoch_record(int64_t epoch) {
                      .train_loss = 1.5,
                      .seconds = 2,
                      .images_per_second = 100,
-                     .validation = {}};
+                     .validation = {},
+                     .shift_shares = {}};
   if (epoch != 2) {
     const float logits[] = {1, 2};
     record.validation.emplace(2).add(logits, 1);

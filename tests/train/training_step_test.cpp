@@ -43,12 +43,13 @@ NamedTensors train_some(int64_t parts, LoopConfig loop, const layers::VitOptions
   loop.accumulate = parts;
   const layers::Vit model(tiny_spec(), options, 1);
   Optimizer optimizer(loop.optimizer, model.named_parameters(), 2);
-  TrainingStep step(model, teacher, optimizer, nullptr, loop, {}, 9);
+  const RouterConfig router;
+  TrainingStep step(model, teacher, optimizer, nullptr, loop, router, {}, 9);
   const data::Batch batch = make_batch(6);
   for (int i = 0; i < steps; ++i) {
     for (int64_t part = 0; part < parts; ++part)
       step.accumulate(rows_of(batch, part * 6 / parts, (part + 1) * 6 / parts),
-                      static_cast<uint64_t>(i * parts + part));
+                      static_cast<uint64_t>(i * parts + part), 0);
     step.update(1e-2);
   }
   return model.state_dict();
@@ -107,10 +108,11 @@ TEST_CASE("a gradient that is not finite leaves the weights alone") {
   const layers::Vit same(tiny_spec(), {}, 1);
   const LoopConfig loop;
   Optimizer optimizer(loop.optimizer, model.named_parameters(), 2);
-  TrainingStep step(model, nullptr, optimizer, nullptr, loop, {}, 9);
+  const RouterConfig router;
+  TrainingStep step(model, nullptr, optimizer, nullptr, loop, router, {}, 9);
   data::Batch batch = make_batch(3);
   batch.images.data<float>()[0] = std::nanf("");
-  CHECK(std::isnan(step.accumulate(batch, 0)));
+  CHECK(std::isnan(step.accumulate(batch, 0, 0)));
   CHECK_FALSE(std::isfinite(step.update(1e-2)));
   check_equal(model.state_dict(), same.state_dict(), 0);
 }

@@ -1,0 +1,161 @@
+// Pretrained -> stage 1 -> stage 2 by one command: the whole of it, interrupted, and refused.
+#include <signal.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/io/files.h"
+#include "core/model/model_file.h"
+#include "tests/e2e/train_support.h"
+
+using namespace shiftadd;
+using nlohmann::json;
+using test::ProcessResult;
+using test::TrainFolder;
+
+namespace {
+
+const char* const kStages = R"(stages=[
+  {"name": "add", "surgery": {"recipe": ["all: attention=linear_add", "1: attention=softmax_add"],
+                              "value": "int8", "activations": "int8"}},
+  {"name": "shift", "surgery": {"recipe": ["all: qkv=shift, proj=shift, mlp=mixture"],
+                                "value": "int8", "activations": "int8"},
+   "train": {"epochs": 2, "optimizer": {"lr": 0.001}}}])";
+
+std::vector<std::string> staged(std::vector<std::string> more = {}) {
+  std::vector<std::string> words = {"--set", "init.checkpoint=dense/model.safetensors", "--set",
+                                    kStages};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// One folder for all cases: a dense network, and the uninterrupted two stages that follow it.
+struct Reference {
+  TrainFolder folder;
+  std::string hash;
+  ProcessResult result;
+  Reference() {
+    REQUIRE(folder.train("dense").status == 0);
+    result = folder.train("whole", staged({"--threads", "2"}));
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    hash = folder.model_hash("whole/shift");
+  }
+};
+const Reference& reference() {
+  static const Reference made;
+  return made;
+}
+
+json result_of(const std::string& out) {
+  return json::parse(read_text(reference().folder / out + "/result.json"));
+}
+
+}  // namespace
+
+TEST_CASE("two stages convert a network, train it, and report") {
+  const TrainFolder& folder = reference().folder;
+  const ModelFile add = load_model(folder / "whole/add/model.safetensors");
+  CHECK(add.spec.block(0).attention == AttentionKind::kLinearAdd);
+  CHECK(add.spec.block(1).attention == AttentionKind::kSoftmaxAdd);
+  CHECK(add.spec.block(0).mlp == LayerKind::kMultiply);
+  const ModelFile shift = load_model(folder / "whole/shift/model.safetensors");
+  CHECK(shift.spec.block(0).attention == AttentionKind::kLinearAdd);
+  CHECK(shift.spec.block(1).mlp == LayerKind::kMixture);
+
+  const json dense = result_of("dense"), last = result_of("whole/shift");
+  CHECK(last["routers"].size() == 2);
+  CHECK(last["operations"]["multiplications"].get<int64_t>() <
+        dense["operations"]["multiplications"].get<int64_t>());
+  CHECK(last["operations"]["shifts"].get<int64_t>() > 0);
+  CHECK(last["weight_bytes"].get<double>() < dense["weight_bytes"].get<double>());
+  CHECK(last["right"].get<std::string>().size() == last["images"].get<std::size_t>());
+
+  const std::string report = read_text(folder / "whole/report.md");
+  for (const char* row : {"| start | ", "| add | ", "| shift | "})
+    CHECK_MESSAGE(report.find(row) != std::string::npos, report);
+  CHECK(reference().result.out.find(report) != std::string::npos);
+  const std::string& said = reference().result.err;
+  CHECK(said.find("surgery: block 0: attention softmax -> linear_add") != std::string::npos);
+  CHECK(said.find("% of tokens shifted") != std::string::npos);
+}
+
+TEST_CASE("one thread and two give the same last stage") {
+  const ProcessResult result = reference().folder.train("one", staged({"--threads", "1"}));
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  CHECK(reference().folder.model_hash("one/shift") == reference().hash);
+}
+
+TEST_CASE("stages that were killed or stopped go on to the same bits") {
+  const TrainFolder& folder = reference().folder;
+  int number = 0;
+  for (const int step : {2, 20, 50, 70}) {  // 45 in the first stage, 30 in the second
+    const std::string out = "killed" + std::to_string(++number);
+    const int signal = number == 2 ? SIGINT : SIGKILL;
+    const ProcessResult cut = folder.train_until(out, staged(), " step ", step, signal);
+    CHECK(cut.status == (signal == SIGINT ? 130 : 128 + SIGKILL));
+    CHECK(folder.train(out, staged()).status == 2);  // occupied
+    const ProcessResult result = folder.train(out, staged({"--resume", "auto"}));
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    CHECK(folder.model_hash(out + "/shift") == reference().hash);
+    CHECK(read_text(folder / out + "/report.md") == read_text(folder / "whole/report.md"));
+  }
+  // Finished stages are left alone.
+  const ProcessResult again = folder.train("killed1", staged({"--resume", "auto"}));
+  CHECK(again.status == 0);
+  CHECK(again.err.find("stage 2 of 2, shift: finished earlier") != std::string::npos);
+}
+
+TEST_CASE("--compare sets runs side by side") {
+  const TrainFolder& folder = reference().folder;
+  const std::string program = test::program("shiftadd-train");
+  const ProcessResult table =
+      test::run({program, "--compare", "dense", "whole/add", "whole/shift"}, "", {}, folder.path());
+  CHECK(table.status == 0);
+  CHECK(table.out.find("| dense | ") != std::string::npos);
+  CHECK(table.out.find("baseline") != std::string::npos);
+  CHECK(table.out.find("| whole/shift | ") != std::string::npos);
+  const ProcessResult none = test::run({program, "--compare", "nowhere"}, "", {}, folder.path());
+  CHECK(none.status == 2);
+  CHECK(none.err.find("nowhere/result.json") != std::string::npos);
+  std::filesystem::create_directory(folder / "damaged");
+  write_file(folder / "damaged/result.json", "{\"version\": 1}");
+  const ProcessResult damaged = test::run({program, "--compare", "damaged"}, "", {}, folder.path());
+  CHECK(damaged.status == 2);
+  CHECK(damaged.err.find("damaged/result.json") != std::string::npos);
+}
+
+TEST_CASE("stages and recipes with mistakes are refused, naming them") {
+  const TrainFolder& folder = reference().folder;
+  const auto refused = [&](const std::vector<std::string>& arguments, const std::string& reason) {
+    const ProcessResult result = folder.train("refused", arguments);
+    CHECK(result.status == 2);
+    CHECK_MESSAGE(result.err.find(reason) != std::string::npos, result.err);
+    CHECK_FALSE(std::filesystem::exists(folder / "refused/last.safetensors"));
+  };
+  const std::string init = "init.checkpoint=dense/model.safetensors";
+  refused({"--set", init, "--set", R"(surgery.recipe=["7: mlp=shift"])"}, "has blocks 0 to 1");
+  refused({"--set", init, "--set", R"(surgery.recipe=["all: mpl=shift"])"}, "did you mean 'mlp'");
+  refused({"--set", "stages=3"}, "stages: expected a list of objects");
+  refused({"--set", "stages=[7]"}, "expected an object of options");
+  refused({"--set", R"(stages=[{"out": "x"}])"}, "belongs to all stages");
+  refused({"--set", R"(stages=[{"name": "a/b"}])"}, "it names the stage's folder");
+  refused({"--set", R"(stages=[{"name": "a"}, {"name": "a"}])"}, "two stages are called");
+  refused({"--set", R"(stages=[{"trian": {}}])"}, "trian");
+  refused({"--set", R"(router.latency=[6, 0])"}, "router.latency");
+  // A converted checkpoint where a plain one is meant, and the reverse: both architectures.
+  refused({"--set", "init.checkpoint=whole/add/model.safetensors"}, "\"attention\":\"linear_add\"");
+  refused({"--set", "init.checkpoint=whole/shift/model.safetensors", "--set",
+           R"(surgery.recipe=["all: mlp=multiply"])"},
+          "cannot become");
+}
+
+TEST_CASE("the second stage without the first is allowed, and says so") {
+  const ProcessResult result = reference().folder.train(
+      "alone", {"--set", "init.checkpoint=dense/model.safetensors", "--set",
+                R"(surgery.recipe=["all: mlp=shift"])", "--set", "train.epochs=1"});
+  CHECK(result.status == 0);
+  CHECK(result.err.find("the second stage without the first") != std::string::npos);
+}

@@ -1,0 +1,34 @@
+// What a finished run came to (result.json), and several runs side by side.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "train/evaluation.h"
+
+namespace shiftadd::train {
+
+struct RunResult {
+  std::string name;
+  ModelSpec spec;
+  double top1 = 0, top5 = 0, loss = 0;  // percent, percent, nats
+  int64_t images = 0;                   // of the validation set
+  std::vector<double> shift_shares;     // as in Validation, and so is `right`
+  std::string right;
+};
+
+RunResult make_result(const std::string& name, const ModelSpec& spec, const Validation& validation);
+
+/// FOLDER/result.json: accuracy, the shares of each router, operations, energy (core/model/
+/// op_count.h at those shares), weight bytes, and which images were answered rightly. Atomic.
+void write_result(const std::string& folder, const RunResult& result);
+/// Throws Error (user) where FOLDER/result.json is absent, damaged, or of another version.
+RunResult read_result(const std::string& folder);
+
+/// A Markdown table, one row a run; the first one is what the others are compared with: difference
+/// of top-1 in points with its 95 % interval (paired, image by image), multiplications and energy
+/// in percent of its own. Throws Error (user) when they were evaluated on different numbers of
+/// images.
+std::string compare_results(const std::vector<RunResult>& results);
+
+}  // namespace shiftadd::train

@@ -1,0 +1,23 @@
+// The stages of a configuration, one run after the other, and their report.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "train/trainer.h"
+
+namespace shiftadd::train {
+
+struct StagesResult {
+  bool stopped = false;  // by `stop`: resume goes on where it was
+  std::string report;    // Markdown (compare_results): the start, then every stage
+  std::string model;     // of the last stage
+};
+
+/// Runs config.stages (not empty), each into its own folder; where a stage is finished it is left
+/// alone. `resume`: go on with the stage at work instead of refusing its folder. options.resume is
+/// not used. Writes OUT/report.md. Throws what train() throws.
+StagesResult train_stages(const TrainConfig& config, const TrainOptions& options, bool resume,
+                          const std::atomic<bool>& stop);
+
+}  // namespace shiftadd::train
