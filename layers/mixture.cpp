@@ -5,8 +5,23 @@ namespace shiftadd::layers {
 namespace {
 
 autograd::Gate gate_of(GateKind kind) {
-  return kind == GateKind::kProbability ? autograd::Gate::kProbability
-                                        : autograd::Gate::kStraightThrough;
+  switch (kind) {
+    case GateKind::kStraightThrough:
+      return autograd::Gate::kStraightThrough;
+    case GateKind::kProbability:
+      return autograd::Gate::kProbability;
+    case GateKind::kFixedSplit:
+      return autograd::Gate::kNone;
+  }
+  throw failure("[mixture] unknown gate");
+}
+
+// Of x (..., N, C): the same for each image.
+autograd::Routing fixed_split(const Variable& x) {
+  const int64_t image = x.dim(-2), tokens = x.value().numel() / x.dim(-1);
+  autograd::Routing routing;
+  for (int64_t t = 0; t < tokens; ++t) routing.choice.push_back(fixed_split_expert(t % image));
+  return routing;
 }
 
 }  // namespace
@@ -14,16 +29,22 @@ autograd::Gate gate_of(GateKind kind) {
 Mixture::Mixture(int64_t width, GateKind gate, Random& random,
                  const std::function<std::unique_ptr<TokenLayer>(bool shift)>& make)
     : gate_(gate_of(gate)),
-      router_(add_module("router", std::make_unique<Linear>(width, 2, random))) {
+      router_(gate == GateKind::kFixedSplit
+                  ? nullptr
+                  : add_module("router", std::make_unique<Linear>(width, 2, random))) {
   for (int i = 0; i < 2; ++i) experts_[i] = add_module(concat("experts.", i), make(i == 1));
 }
 
-Variable Mixture::forward(const Variable& x, const Variable& residual, const Pass& pass) const {
+autograd::Routing Mixture::route(const Variable& x, const Pass& pass) const {
+  if (!router_) return fixed_split(x);
   Tensor noise;
   if (pass.router_noise > 0)
     noise = autograd::routing_noise(x.value().numel() / x.dim(-1), 2, pass.seed, pass.noise_stream);
-  const autograd::Routing routing =
-      autograd::route(x, router_->weight(), router_->bias(), noise, pass.router_noise);
+  return autograd::route(x, router_->weight(), router_->bias(), noise, pass.router_noise);
+}
+
+Variable Mixture::forward(const Variable& x, const Variable& residual, const Pass& pass) const {
+  const autograd::Routing routing = route(x, pass);
   const auto expert = [&pass](const TokenLayer* layer) {
     return [layer, pass](const Variable& tokens) { return layer->forward(tokens, {}, pass); };
   };

@@ -10,8 +10,8 @@ namespace shiftadd::layers {
 
 class Mixture : public TokenLayer {
  public:
-  /// Parameters "router.*" (2, width), "experts.0.*" (multiply), "experts.1.*" (shift); make(shift)
-  /// makes an expert.
+  /// Parameters "router.*" (2, width) unless the split is fixed, "experts.0.*" (multiply),
+  /// "experts.1.*" (shift); make(shift) makes an expert.
   Mixture(int64_t width, GateKind gate, Random& random,
           const std::function<std::unique_ptr<TokenLayer>(bool shift)>& make);
   /// x and residual (..., C). Each token goes through one expert; the routing is left in
@@ -19,8 +19,10 @@ class Mixture : public TokenLayer {
   Variable forward(const Variable& x, const Variable& residual, const Pass& pass) const override;
 
  private:
+  autograd::Routing route(const Variable& x, const Pass& pass) const;
+
   autograd::Gate gate_;
-  Linear* router_;
+  Linear* router_;  // null for a fixed split
   TokenLayer* experts_[2];
 };
 

@@ -113,8 +113,10 @@ void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
   v.choice("activations", activations, {"float", "int8"},
            "Inputs of Shift layers: one scale per token.");
   o.int8_activations = activations == "int8";
-  named_choice(v, "gate", o.gate, GateKind::kStraightThrough, GateKind::kProbability,
-               "What a mixture's output is multiplied by.");
+  named_choice(
+      v, "gate", o.gate, GateKind::kStraightThrough, GateKind::kFixedSplit,
+      "What a mixture's output is multiplied by; fixed_split: no router, every second token is "
+      "shifted.");
   v.boolean("rescale", s.rescale,
             "Scale q, k and proj so that replaced softmax attention starts close.");
   v.end();

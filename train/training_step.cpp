@@ -47,7 +47,7 @@ double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, doubl
   if (teacher_) loss = distillation_loss(loss, logits, taught, config_.teacher);
   const double value = *loss.value().data<float>();
   for (const autograd::Routing& routing : routings) {
-    if (alpha_.empty()) break;
+    if (alpha_.empty() || !routing.logits.defined()) break;  // a fixed split has no router
     const Variable balance = autograd::balance_loss(routing, alpha_, noise).loss;
     loss = autograd::add(loss, autograd::scale(balance, router_.weight));
   }

@@ -108,7 +108,7 @@ namespace {
 // Collects names and shapes.
 class ParameterList {
  public:
-  explicit ParameterList(const ShiftAddSpec& options) : form_(options.form) {}
+  explicit ParameterList(const ShiftAddSpec& options) : options_(options) {}
 
   void add(const std::string& name, Shape shape, bool shift = false) {
     list_.push_back({name, std::move(shape), shift});
@@ -121,7 +121,7 @@ class ParameterList {
   }
   // A linear layer that multiplies or shifts.
   void linear(const std::string& name, int64_t out, int64_t in, bool shift) {
-    if (shift && form_ == ShiftForm::kPs) {
+    if (shift && options_.form == ShiftForm::kPs) {
       add(name + ".shift", {out, in}, true);
       add(name + ".sign", {out, in}, true);
     } else {
@@ -133,14 +133,14 @@ class ParameterList {
   template <class Body>
   void layer(const std::string& name, LayerKind kind, int64_t in, Body body) {
     if (kind != LayerKind::kMixture) return body(name, kind == LayerKind::kShift);
-    affine(name + ".router", {2, in});
+    if (options_.gate != GateKind::kFixedSplit) affine(name + ".router", {2, in});
     body(name + ".experts.0", false);
     body(name + ".experts.1", true);
   }
   std::vector<ParameterInfo> take() { return std::move(list_); }
 
  private:
-  ShiftForm form_;
+  const ShiftAddSpec& options_;
   std::vector<ParameterInfo> list_;
 };
 
@@ -168,8 +168,7 @@ std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
     list.affine(block + "norm1", {s.width});
     linear(block + "attn.qkv", kinds.qkv, 3 * s.width, s.width);
     linear(block + "attn.proj", kinds.proj, s.width, s.width);
-    if (kinds.is_linear())
-      list.add(block + "attn.token_conv.weight", local_shape(s));
+    if (kinds.is_linear()) list.add(block + "attn.token_conv.weight", local_shape(s));
     list.affine(block + "norm2", {s.width});
     list.layer(block + "mlp", kinds.mlp, s.width, [&](const std::string& prefix, bool shift) {
       list.linear(prefix + ".fc1", s.mlp_hidden, s.width, shift);

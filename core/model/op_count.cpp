@@ -123,8 +123,10 @@ void Counter::layer(const std::string& name, LayerKind kind, Body body) {
   const int64_t tokens = spec_.tokens(), width = spec_.width;
   if (kind != LayerKind::kMixture) return body(name, tokens, kind == LayerKind::kShift);
   const auto shifted = static_cast<int64_t>(std::nearbyint(shares_[router_++] * as_double(tokens)));
-  linear(name + ".router", tokens, width, 2, false);
-  other(name + ".router", 2 * tokens, 0);  // softmax
+  if (spec_.shift_add.gate != GateKind::kFixedSplit) {
+    linear(name + ".router", tokens, width, 2, false);
+    other(name + ".router", 2 * tokens, 0);  // softmax
+  }
   body(name + ".experts.0", tokens - shifted, false);
   body(name + ".experts.1", shifted, true);
   if (spec_.shift_add.gate == GateKind::kProbability) gate(name + ".gate", tokens * width);

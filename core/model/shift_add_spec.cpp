@@ -27,7 +27,7 @@ constexpr std::array kNames<ShiftForm> = {"q", "ps"};
 template <>
 constexpr std::array kNames<ShiftFormat> = {"4bit", "5bit"};
 template <>
-constexpr std::array kNames<GateKind> = {"straight_through", "probability"};
+constexpr std::array kNames<GateKind> = {"straight_through", "probability", "fixed_split"};
 template <>
 constexpr std::array kNames<ValueFormat> = {"float", "int8"};
 

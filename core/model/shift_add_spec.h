@@ -32,8 +32,11 @@ constexpr int64_t kTokenTaps = 9, kPatchTaps = 5;
 enum class ShiftForm : uint8_t { kQ, kPs };
 
 /// What a mixture's output is multiplied by: 1 in value with the router's gradient, or the chosen
-/// expert's probability.
-enum class GateKind : uint8_t { kStraightThrough, kProbability };
+/// expert's probability. kFixedSplit has no router: every second token of an image is shifted,
+/// fixed_split_expert says which; what a router is compared with.
+enum class GateKind : uint8_t { kStraightThrough, kProbability, kFixedSplit };
+/// Of token `n` of an image: 0 multiplies, 1 shifts.
+constexpr int64_t fixed_split_expert(int64_t n) { return n % 2; }
 
 struct BlockSpec {
   AttentionKind attention = AttentionKind::kSoftmax;
@@ -63,8 +66,9 @@ struct ShiftAddSpec {
 };
 
 /// {"codes": "sign", "local": "token_conv", "value": "float"|"int8", "form": "q"|"ps", "format":
-/// "4bit"|"5bit", "activations": "float"|"int8", "gate": "straight_through"|"probability",
-/// "blocks": [{"attention": "linear_add", "qkv": "shift", "proj": "shift", "mlp": "mixture"},
+/// "4bit"|"5bit", "activations": "float"|"int8", "gate":
+/// "straight_through"|"probability"|"fixed_split", "blocks": [{"attention": "linear_add", "qkv":
+/// "shift", "proj": "shift", "mlp": "mixture"},
 /// ...]}. Absent keys take the defaults above. Throws Error (user) naming an unknown key or value
 /// with the nearest valid one, and for form ps with format 4bit.
 ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json);

@@ -102,6 +102,14 @@ TEST_CASE("the released code's miscounts change only what they name") {
   CHECK(of(honest, "blocks.0.mlp.gate").multiplications == 17 * 48);
 }
 
+TEST_CASE("a fixed split costs no router") {
+  ModelSpec spec = converted({.mlp = LayerKind::kMixture});
+  const std::vector<double> shares = {0.5, 0.5};
+  const int64_t routed = count_operations(spec, shares).total.multiplications;
+  spec.shift_add.gate = GateKind::kFixedSplit;
+  CHECK(routed - count_operations(spec, shares).total.multiplications == 2 * 17 * 48 * 2);
+}
+
 TEST_CASE("shares are checked") {
   const ModelSpec spec = converted({.mlp = LayerKind::kMixture});
   CHECK_THROWS_AS(count_operations(spec), Error);

@@ -95,7 +95,7 @@ TEST_CASE("stages that were killed or stopped go on to the same bits") {
     const int signal = number == 2 ? SIGINT : SIGKILL;
     const ProcessResult cut = folder.train_until(out, staged(), " step ", step, signal);
     CHECK(cut.status == (signal == SIGINT ? 130 : 128 + SIGKILL));
-    CHECK(folder.train(out, staged()).status == 2);  // occupied
+    if (step > 15) CHECK(folder.train(out, staged()).status == 2);  // an epoch is saved there
     const ProcessResult result = folder.train(out, staged({"--resume", "auto"}));
     INFO(result.err);
     REQUIRE(result.status == 0);

@@ -105,6 +105,25 @@ ModelSpec golden_shift_add(bool full) {
   return spec;
 }
 
+TEST_CASE("vit: a fixed split has no router and shifts every second token") {
+  ModelSpec spec = named_spec("vit_micro");
+  spec.shift_add.gate = GateKind::kFixedSplit;
+  spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth), {.mlp = LayerKind::kMixture});
+  const Vit model(spec, {}, 3);
+  for (const auto& [name, parameter] : model.named_parameters())
+    CHECK_MESSAGE(name.find("router") == std::string::npos, name);
+  std::vector<autograd::Routing> routings;
+  Context context;
+  context.routings = &routings;
+  const Tensor images = Tensor::full({2, spec.in_channels, spec.image_size, spec.image_size}, 0.25);
+  model.forward(Variable(images), context);
+  REQUIRE(routings.size() == static_cast<std::size_t>(spec.depth));
+  const int64_t n = spec.tokens();
+  REQUIRE(routings[0].choice.size() == static_cast<std::size_t>(2 * n));
+  for (int64_t t = 0; t < 2 * n; ++t)
+    CHECK(routings[0].choice[static_cast<std::size_t>(t)] == t % n % 2);
+}
+
 TEST_CASE("vit: golden logits of the ShiftAdd networks") {
   for (const bool full : {false, true}) {
     const TensorFile golden =
