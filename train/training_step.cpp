@@ -3,6 +3,9 @@
 
 #include <cmath>
 
+#include "core/cpu/bf16.h"
+#include "core/cpu/isa.h"
+
 namespace shiftadd::train {
 
 using autograd::Variable;
@@ -18,7 +21,17 @@ TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
       class_weights_(std::move(class_weights)),
       seed_(seed) {}
 
+bool multiplies_bf16(const LoopConfig& config) {
+  return config.precision == Precision::kBf16 && bf16_unit() != Bf16Unit::kNone;
+}
+
+std::string kernels_of(const LoopConfig& config) {
+  const std::string name = name_of(isa());
+  return multiplies_bf16(config) ? name + ", bf16 " + name_of(bf16_unit()) : name;
+}
+
 double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream) {
+  const autograd::Bf16Guard precision(multiplies_bf16(config_));
   Tensor taught;
   if (teacher_) {
     const autograd::NoGradGuard no_grad;
