@@ -12,6 +12,7 @@ namespace {
 
 thread_local bool recording_now = true;
 thread_local bool anomaly_now = false;
+thread_local bool bf16_now = false;
 
 const Variable::Impl& checked(const std::shared_ptr<Variable::Impl>& impl) {
   if (!impl) throw failure("[variable] an undefined variable was used");
@@ -122,6 +123,10 @@ bool recording() { return recording_now; }
 NoGradGuard::NoGradGuard() : before_(std::exchange(recording_now, false)) {}
 NoGradGuard::~NoGradGuard() { recording_now = before_; }
 
+bool bf16_products() { return bf16_now; }
+Bf16Guard::Bf16Guard(bool on) : before_(std::exchange(bf16_now, on)) {}
+Bf16Guard::~Bf16Guard() { bf16_now = before_; }
+
 bool checking_anomalies() { return anomaly_now; }
 AnomalyGuard::AnomalyGuard() : before_(std::exchange(anomaly_now, true)) {}
 AnomalyGuard::~AnomalyGuard() { anomaly_now = before_; }
@@ -143,9 +148,10 @@ Variable checkpoint(const std::function<Variable(const Variable&)>& function,
     value = function(input.detach()).value();
   }
   if (!recording_now) return Variable(std::move(value));
-  const auto backward = [function, kept = input.value(), wanted = input.requires_grad()](
-                            const Tensor& gradient) -> std::vector<Tensor> {
+  const auto backward = [function, kept = input.value(), wanted = input.requires_grad(),
+                         bf16 = bf16_now](const Tensor& gradient) -> std::vector<Tensor> {
     const bool before = std::exchange(recording_now, true);
+    const Bf16Guard precision(bf16);
     Variable leaf(kept, wanted), output;
     leaf.impl()->activation = true;
     try {

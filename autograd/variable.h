@@ -75,6 +75,19 @@ class NoGradGuard {
  private:
   bool before_;
 };
+/// Inside its scope, on its thread, linear, gelu_linear, shift_linear, conv2d, patch_embed and
+/// matmul round the factors of their products to bf16 (GemmArgs::bf16), or with `on` false do not;
+/// their backward does what their forward did. route never rounds. Outside: no rounding.
+class Bf16Guard {
+ public:
+  explicit Bf16Guard(bool on = true);
+  ~Bf16Guard();
+
+ private:
+  bool before_;
+};
+bool bf16_products();
+
 /// Inside its scope each op's output and each gradient is checked; the first NaN or infinity throws
 /// an Error that names the op, the pass (forward or backward) and the shape.
 class AnomalyGuard {

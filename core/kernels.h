@@ -21,7 +21,8 @@ enum class Activation : uint8_t { kNone, kGelu };  // gelu: x/2 (1 + erf(x / sqr
 /// when accumulate (then row_scale, bias, activation and residual are unused). op transposes when
 /// its flag is set: a is stored (m,k) with leading dimension lda, or (k,m) when transpose_a; b is
 /// stored (k,n), or (n,k) when transpose_b. residual may equal c. An element's bits depend on k and
-/// its operands alone, never on m, n, its position, or threads.
+/// its operands alone, never on m, n, its position, or threads. bf16: a and b are rounded to bf16,
+/// half to even, sums stay float32; bf16 numbers below the least normal one may count as 0.
 template <class T>
 struct GemmArgs {
   int64_t m, n, k;
@@ -39,6 +40,7 @@ struct GemmArgs {
   const T* residual = nullptr;
   int64_t ldr = 0;
   const T* row_scale = nullptr;  // or null: 1. Scale and bias are one rounding
+  bool bf16 = false;
 };
 
 /// out[j] += sum over rows of x[row, j]: the gradient of a bias. Fixed order over rows.
@@ -100,6 +102,7 @@ struct SoftmaxBackwardArgs {
 struct Conv2dShape {
   int64_t batch, in_channels, height, width, out_channels, kernel_h, kernel_w, stride, padding;
   bool tokens = false;
+  bool bf16 = false;  // products as GemmArgs::bf16 says; depthwise ones never
   int64_t out_height() const { return (height + 2 * padding - kernel_h) / stride + 1; }
   int64_t out_width() const { return (width + 2 * padding - kernel_w) / stride + 1; }
 };

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cpu/bf16.h"
 #include "core/cpu/isa.h"
 #include "core/memory.h"
 #include "core/model/model_file.h"
@@ -89,9 +90,13 @@ inline ModelFigures bench_inference(const ModelBench& options, ModelFile model) 
 inline ModelFigures bench_training(const ModelBench& options, const ModelSpec& spec) {
   ModelFigures figures;
   // Two steps tell how many fit into the time wanted; each series begins with a warm-up step.
-  const double estimate = train::time_training_steps(spec, options.batch, 2).seconds.back();
+  const auto precision =
+      options.precision == "bf16" ? train::Precision::kBf16 : train::Precision::kFloat32;
+  const double estimate =
+      train::time_training_steps(spec, options.batch, 2, precision).seconds.back();
   const int steps = static_cast<int>(std::clamp(options.seconds / estimate, 5.0, 1000.0));
-  std::vector<double> ms = train::time_training_steps(spec, options.batch, steps + 1).seconds;
+  std::vector<double> ms =
+      train::time_training_steps(spec, options.batch, steps + 1, precision).seconds;
   ms.erase(ms.begin());
   for (double& each : ms) each *= 1e3;
   figures.timing = summarise(std::move(ms));
@@ -119,6 +124,7 @@ inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec
       {"gflops", figures.gflops},
       {"peak_rss_mib", static_cast<double>(peak_rss_bytes()) / (1 << 20)},
       {"isa", name_of(isa())},
+      {"bf16_unit", options.precision == "bf16" ? name_of(bf16_unit()) : "unused"},
       {"cpu", cpu_name()}};
   if (!options.train) json["cpu_ms_median"] = figures.timing.cpu_ms;
   if (!options.train) json["arena_mib"] = static_cast<double>(figures.arena_bytes) / (1 << 20);
@@ -132,6 +138,10 @@ inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec
 }
 
 inline int run_model_bench(const ModelBench& options) {
+  if (options.precision == "bf16" && !options.train)
+    throw user_error("--precision bf16 is of training steps: add --train");
+  if (options.precision == "bf16" && bf16_unit() == Bf16Unit::kNone)
+    throw user_error("--precision bf16: this CPU has no bf16 products (AVX512-BF16 or AMX)");
   set_num_threads(options.threads);
   ModelFile model = open_or_make(options.model);
   const ModelSpec spec = model.spec;
@@ -148,8 +158,10 @@ inline int run_model_bench(const ModelBench& options) {
     return 0;
   }
   std::cout << std::fixed << std::setprecision(2) << options.model << ", "
-            << json["mode"].get<std::string>() << ", float32, batch " << options.batch << ", "
-            << options.threads << " threads, " << name_of(isa()) << " on " << cpu_name() << "\n"
+            << json["mode"].get<std::string>() << ", "
+            << (options.precision == "bf16" ? "bf16" : "float32") << ", batch " << options.batch
+            << ", " << options.threads << " threads, " << name_of(isa()) << " on " << cpu_name()
+            << "\n"
             << "  median      " << figures.timing.median_ms << " ms (" << figures.timing.runs
             << " runs; best " << figures.timing.min_ms << ", 90th percentile "
             << figures.timing.p90_ms << ")\n"

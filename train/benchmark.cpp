@@ -8,7 +8,8 @@
 
 namespace shiftadd::train {
 
-TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int steps) {
+TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int steps,
+                                    Precision precision) {
   validate(spec);
   if (batch < 1 || steps < 1)
     throw user_error("batch is ", batch, " and steps ", steps, ": both must be at least 1");
@@ -22,7 +23,8 @@ TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int st
   for (int64_t row = 0; row < batch; ++row)
     data.targets.data<float>()[row * spec.classes + row % spec.classes] = 1;
   const layers::Vit model(spec, {}, 0);
-  const LoopConfig loop;
+  LoopConfig loop;
+  loop.precision = precision;
   const RouterConfig router;
   Optimizer optimizer(loop.optimizer, model.named_parameters(), spec.depth);
   TrainingStep step(model, nullptr, optimizer, nullptr, loop, router, {}, 0);

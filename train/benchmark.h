@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/model/model_spec.h"
+#include "train/config.h"
 
 namespace shiftadd::train {
 
@@ -13,8 +14,9 @@ struct TrainStepTiming {
 };
 
 /// Times `steps` full steps (forward, backward, AdamW) of a new network on `batch` random images,
-/// float32, with the threads that are set. Throws Error (user) for batch or steps below 1 and for
+/// with the threads that are set. Throws Error (user) for batch or steps below 1 and for
 /// an impossible spec.
-TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int steps);
+TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int steps,
+                                    Precision precision = Precision::kFloat32);
 
 }  // namespace shiftadd::train

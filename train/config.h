@@ -93,13 +93,17 @@ struct EarlyStopConfig {
   double min_delta = 0;  // percentage points of top-1 that count as better
 };
 
+/// What the products of a training step multiply. kBf16: factors rounded to bf16, all else float32.
+enum class Precision : uint8_t { kFloat32, kBf16 };
+
 struct LoopConfig {
   int64_t epochs = 10, batch = 128;
   int64_t accumulate =
       1;                  // gradient accumulation: an optimizer step sees accumulate * batch images
   int64_t max_steps = 0;  // optimizer steps; 0: no limit
-  double clip_norm = 0;   // global L2 norm; 0: off
-  double ema_decay = 0;   // 0: off
+  Precision precision = Precision::kFloat32;
+  double clip_norm = 0;             // global L2 norm; 0: off
+  double ema_decay = 0;             // 0: off
   std::vector<std::string> freeze;  // parameter names with '*' (matches_pattern)
   int64_t eval_every = 1;           // epochs; the last epoch is always evaluated
   OptimizerConfig optimizer;

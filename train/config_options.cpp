@@ -242,6 +242,9 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
   v.integer("accumulate", t.accumulate, Range::between(1, 65536),
             "Batches whose gradients make one step.");
   v.integer("max_steps", t.max_steps, count(0), "Stop after this many steps. 0: no limit.");
+  choice(v, "precision", t.precision, {"float32", "bf16"},
+         "Of the factors of matrix products in training; bf16 is faster where the CPU has it, and "
+         "float32 elsewhere.");
   v.number("clip_norm", t.clip_norm, Range::at_least(0),
            "Largest norm of the whole gradient. 0: off.");
   v.number("ema_decay", t.ema_decay, Range::from_below(0, 1),

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "core/cpu/isa.h"
 #include "core/io/files.h"
 #include "core/parallel.h"
 #include "core/progress.h"
@@ -118,6 +117,8 @@ bool Run::finished() const {
 
 /// Loads the checkpoint to go on from, or makes sure that nothing is overwritten.
 void Run::begin() {
+  if (config_.train.precision == Precision::kBf16 && !multiplies_bf16(config_.train))
+    say_("train.precision is bf16: this machine has no AVX512-BF16 or AMX, training in float32");
   if (options_.resume.empty()) {
     if (std::filesystem::exists(path("last.safetensors")))
       throw user_error(config_.out,
@@ -131,9 +132,9 @@ void Run::begin() {
           options_.resume,
           ": the run was made on other data (a file was added, removed or "
           "resized since): resuming would not give the result of an uninterrupted run");
-    if (saved.isa != name_of(isa()))
+    if (saved.isa != kernels_of(config_.train))
       say_("warning: the run was begun with " + saved.isa + " kernels and goes on with " +
-           name_of(isa()) +
+           kernels_of(config_.train) +
            ": its weights will differ in rounding from those of an uninterrupted run");
     NamedTensors weights = saved.model.weights;
     if (ema_) {
@@ -370,7 +371,7 @@ Checkpoint Run::snapshot() {
                         .state = state_,
                         .config = to_text(config_),
                         .data_digest = data_.digest,
-                        .isa = name_of(isa())};
+                        .isa = kernels_of(config_.train)};
   checkpoint.state.log = log_->position();
   if (ema_)
     for (const auto& [name, tensor] : model_->state_dict())

@@ -6,6 +6,8 @@
 
 #include "autograd/mixture.h"
 #include "autograd/ops.h"
+#include "core/cpu/bf16.h"
+#include "core/cpu/isa.h"
 
 namespace shiftadd::train {
 
@@ -27,7 +29,17 @@ TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
     alpha_ = autograd::latency_alpha(router.latency);
 }
 
+bool multiplies_bf16(const LoopConfig& config) {
+  return config.precision == Precision::kBf16 && bf16_unit() != Bf16Unit::kNone;
+}
+
+std::string kernels_of(const LoopConfig& config) {
+  const std::string name = name_of(isa());
+  return multiplies_bf16(config) ? name + ", bf16 " + name_of(bf16_unit()) : name;
+}
+
 double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, double progress) {
+  const autograd::Bf16Guard precision(multiplies_bf16(config_));
   Tensor taught;
   if (teacher_) {
     const autograd::NoGradGuard no_grad;

@@ -1,6 +1,8 @@
 // One optimizer step: forward, loss, backward for each batch of it, then clip and update.
 #pragma once
 
+#include <string>
+
 #include "data/loader.h"
 #include "layers/vit.h"
 #include "train/ema.h"
@@ -8,6 +10,12 @@
 #include "train/optimizer.h"
 
 namespace shiftadd::train {
+
+/// Whether products of this run are bf16: asked for, and offered by this machine.
+bool multiplies_bf16(const LoopConfig& config);
+/// The instructions that this run computes with: "avx512", or with bf16 products "avx512, bf16
+/// amx".
+std::string kernels_of(const LoopConfig& config);
 
 class TrainingStep {
  public:

@@ -24,8 +24,9 @@ Conv2dShape check_convolution(const char* op, ConvKind kind, const Variable& x,
   check_rank(op, "input", x, 4);
   check_rank(op, "weight", weight, 4);
   check_same_dtype(op, x, {weight, bias});
-  const Conv2dShape s{x.dim(0),      x.dim(1),      x.dim(2), x.dim(3), weight.dim(0),
-                      weight.dim(2), weight.dim(3), stride,   padding};
+  Conv2dShape s{x.dim(0),      x.dim(1),      x.dim(2), x.dim(3), weight.dim(0),
+                weight.dim(2), weight.dim(3), stride,   padding};
+  s.bf16 = kind == ConvKind::kDense && bf16_products();
   if (kind == ConvKind::kDense && weight.dim(1) != s.in_channels)
     throw user_error("[", op, "] weight is ", weight.shape(), ", input is ", x.shape(),
                      ": expected ", weight.dim(1), " input channels");

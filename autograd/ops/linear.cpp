@@ -11,7 +11,7 @@ LinearShape check_linear(const char* op, const Variable& x, const Variable& weig
   check_min_rank(op, "input", x, 1);
   check_rank(op, "weight", weight, 2);
   check_same_dtype(op, x, {weight, bias, residual});
-  const LinearShape shape{rows_of(x.value()), weight.dim(1), weight.dim(0)};
+  const LinearShape shape{rows_of(x.value()), weight.dim(1), weight.dim(0), bf16_products()};
   if (x.dim(-1) != shape.in)
     throw user_error("[", op, "] weight is ", weight.shape(), ", input is ", x.shape(),
                      ": expected last dimension ", shape.in);
@@ -34,6 +34,7 @@ void linear_forward(const LinearShape& s, const T* x, const Tensor& weight, cons
   args.residual = pointer<T>(residual);
   args.ldr = s.out;
   args.row_scale = pointer<T>(row_scale);
+  args.bf16 = s.bf16;
   kernels<T>().gemm(args);
 }
 template void linear_forward(const LinearShape&, const float*, const Tensor&, const Tensor&,
@@ -47,6 +48,7 @@ void linear_parameter_gradients(const LinearShape& s, const T* x, const T* dy,
   if (dweight.defined()) {
     GemmArgs<T> args{s.out, s.in, s.rows, dy, s.out, true, x, s.in, false, dweight.data<T>(), s.in};
     args.accumulate = true;
+    args.bf16 = s.bf16;
     kernels<T>().gemm(args);
   }
   if (dbias.defined()) kernels<T>().column_sum({s.rows, s.out, dy, dbias.data<T>()});
@@ -58,8 +60,9 @@ template void linear_parameter_gradients(const LinearShape&, const double*, cons
 
 template <class T>
 void linear_input_gradient(const LinearShape& s, const T* dy, const Tensor& weight, T* dx) {
-  kernels<T>().gemm(
-      {s.rows, s.in, s.out, dy, s.out, false, weight.data<T>(), s.in, false, dx, s.in});
+  GemmArgs<T> args{s.rows, s.in, s.out, dy, s.out, false, weight.data<T>(), s.in, false, dx, s.in};
+  args.bf16 = s.bf16;
+  kernels<T>().gemm(args);
 }
 template void linear_input_gradient(const LinearShape&, const float*, const Tensor&, float*);
 template void linear_input_gradient(const LinearShape&, const double*, const Tensor&, double*);

@@ -7,10 +7,11 @@ namespace shiftadd::autograd {
 
 struct LinearShape {
   int64_t rows, in, out;
+  bool bf16;  // GemmArgs::bf16 of all three products
 };
 
-/// Validates x (..., in), weight (out, in), bias (out) or undefined, residual (..., out) or
-/// undefined.
+/// Takes bf16 from bf16_products(). Validates x (..., in), weight (out, in), bias (out) or
+/// undefined, residual (..., out) or undefined.
 LinearShape check_linear(const char* op, const Variable& x, const Variable& weight,
                          const Variable& bias, const Variable& residual);
 Shape output_shape(const Variable& x, int64_t out);  // x's, with `out` last

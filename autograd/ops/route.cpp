@@ -50,6 +50,7 @@ Routing route(const Variable& x, const Variable& weight, const Variable& bias, c
   if (noise.defined()) check_shape("route", "noise", noise.shape(), {tokens, experts});
 
   Routing routing;
+  const Bf16Guard precise(false);  // a rounded logit sends tokens elsewhere
   routing.logits =
       linear(x.value().rank() == 2 ? x : reshape(x, {tokens, x.dim(-1)}), weight, bias);
   routing.noisy = routing.logits.value();

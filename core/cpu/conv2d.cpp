@@ -83,12 +83,12 @@ template <Isa isa>
 void conv2d(const Conv2dArgs<float>& args) {
   const Conv2dShape& s = args.shape;
   const Patches patches(s);
-  const auto gemm = gemm_functions(isa).gemm;
   float* columns = scratch(Scratch::kColumns, patches.group * patches.pixels * patches.size);
   for (int64_t b = 0; b < s.batch; b += patches.group) {
     const int64_t images = std::min(patches.group, s.batch - b), rows = images * patches.pixels;
     patches.gather(args.x + b * patches.image, images, columns);
     GemmArgs<float> g{};
+    g.bf16 = s.bf16;
     g.k = patches.size;
     g.transpose_b = true;
     if (s.tokens) {  // y (rows, O) = patches weight^T
@@ -100,7 +100,7 @@ void conv2d(const Conv2dArgs<float>& args) {
       g.bias = args.bias;
       g.lda = g.ldb = patches.size;
       g.ldc = s.out_channels;
-      gemm(g);
+      multiply(isa, g);
       continue;
     }
     for (int64_t i = 0; i < images; ++i) {  // y (O, pixels) = weight patches^T
@@ -111,7 +111,7 @@ void conv2d(const Conv2dArgs<float>& args) {
       g.c = args.y + (b + i) * s.out_channels * patches.pixels;
       g.lda = g.ldb = patches.size;
       g.ldc = patches.pixels;
-      gemm(g);
+      multiply(isa, g);
       for (int64_t o = 0; args.bias && o < s.out_channels; ++o)
         for (int64_t j = 0; j < patches.pixels; ++j) g.c[o * patches.pixels + j] += args.bias[o];
     }
@@ -122,7 +122,6 @@ template <Isa isa>
 void conv2d_backward(const Conv2dBackwardArgs<float>& args) {
   const Conv2dShape& s = args.shape;
   const Patches patches(s);
-  const auto gemm = gemm_functions(isa).gemm;
   const int64_t outputs = s.out_channels * patches.pixels;
   float* columns = scratch(Scratch::kColumns, patches.group * patches.pixels * patches.size);
   for (int64_t b = 0; b < s.batch; b += patches.group) {
@@ -133,6 +132,7 @@ void conv2d_backward(const Conv2dBackwardArgs<float>& args) {
     patches.gather(args.x + b * patches.image, images, columns);
     for (int64_t i = 0; i < products; ++i) {  // dweight (O, size) += dy^T patches
       GemmArgs<float> g{};
+      g.bf16 = s.bf16;
       g.m = s.out_channels;
       g.n = patches.size;
       g.k = rows;
@@ -144,10 +144,11 @@ void conv2d_backward(const Conv2dBackwardArgs<float>& args) {
       g.c = args.dweight;
       g.ldc = patches.size;
       g.accumulate = true;
-      gemm(g);
+      multiply(isa, g);
     }
     for (int64_t i = 0; args.dx && i < products; ++i) {  // dpatches = dy weight
       GemmArgs<float> g{};
+      g.bf16 = s.bf16;
       g.m = rows;
       g.n = patches.size;
       g.k = s.out_channels;
@@ -158,7 +159,7 @@ void conv2d_backward(const Conv2dBackwardArgs<float>& args) {
       g.ldb = patches.size;
       g.c = columns + i * rows * patches.size;
       g.ldc = patches.size;
-      gemm(g);
+      multiply(isa, g);
     }
     if (args.dx) patches.scatter(columns, images, args.dx + b * patches.image);
   }

@@ -23,9 +23,17 @@ const GemmFunctions& gemm_functions_generic();
 const GemmFunctions& gemm_functions_avx2();
 const GemmFunctions& gemm_functions_avx512();
 
+/// The product of one instruction set, of float32 operands or, args.bf16, of bf16 ones: then by
+/// bf16_unit() on AVX-512, and where there is none, by gemm_rounded.
+void multiply(Isa isa, const GemmArgs<float>& args);
+/// args.bf16 by each unit, and without one: copies rounded to bf16, multiplied as floats.
+void gemm_amx(const GemmArgs<float>& args);
+void gemm_avx512bf16(const GemmArgs<float>& args);
+void gemm_rounded(Isa isa, const GemmArgs<float>& args);
+
 /// Scratch of at least `floats` floats, 64-byte aligned, owned by the calling thread and kept for
 /// its next call with the same slot: kernels allocate nothing once warm. Contents are undefined.
-enum class Scratch { kPackA, kPackB, kTile, kAttention, kRows, kColumns, kCount };
+enum class Scratch { kPackA, kPackB, kTile, kAttention, kRows, kColumns, kRoundA, kRoundB, kCount };
 float* scratch(Scratch slot, int64_t floats);
 
 }  // namespace shiftadd

@@ -40,10 +40,11 @@ void for_each_output(const Conv2dShape& s, Body body) {
 
 template <class T>
 void forward(const Conv2dArgs<T>& args, bool depthwise) {
+  const bool bf16 = args.shape.bf16 && !depthwise;
   for_each_output(args.shape, [&](int64_t b, int64_t o, int64_t oh, int64_t ow, int64_t y) {
     double sum = args.bias ? args.bias[o] : 0;
     for_each_tap(args.shape, depthwise, b, o, oh, ow, [&](int64_t x, int64_t w) {
-      sum += static_cast<double>(args.x[x]) * args.weight[w];
+      sum += static_cast<double>(operand(args.x[x], bf16)) * operand(args.weight[w], bf16);
     });
     args.y[y] = static_cast<T>(sum);
   });
@@ -52,13 +53,15 @@ void forward(const Conv2dArgs<T>& args, bool depthwise) {
 template <class T>
 void backward(const Conv2dBackwardArgs<T>& args, bool depthwise) {
   const Conv2dShape& s = args.shape;
+  const bool bf16 = s.bf16 && !depthwise;
   if (args.dx) std::fill_n(args.dx, s.batch * s.in_channels * s.height * s.width, T{0});
   for_each_output(s, [&](int64_t b, int64_t o, int64_t oh, int64_t ow, int64_t y) {
     const T dy = args.dy[y];
     if (args.dbias) args.dbias[o] += dy;
+    const T factor = operand(dy, bf16);
     for_each_tap(s, depthwise, b, o, oh, ow, [&](int64_t x, int64_t w) {
-      args.dweight[w] += dy * args.x[x];
-      if (args.dx) args.dx[x] += dy * args.weight[w];
+      args.dweight[w] += factor * operand(args.x[x], bf16);
+      if (args.dx) args.dx[x] += factor * operand(args.weight[w], bf16);
     });
   });
 }

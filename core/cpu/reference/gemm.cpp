@@ -14,7 +14,7 @@ void gemm(const GemmArgs<T>& g) {
       for (int64_t p = 0; p < g.k; ++p) {
         const T a = g.transpose_a ? g.a[p * g.lda + i] : g.a[i * g.lda + p];
         const T b = g.transpose_b ? g.b[j * g.ldb + p] : g.b[p * g.ldb + j];
-        sum += static_cast<double>(a) * b;
+        sum += static_cast<double>(operand(a, g.bf16)) * operand(b, g.bf16);
       }
       T& c = g.c[i * g.ldc + j];
       if (g.accumulate) {

@@ -1,9 +1,16 @@
 // The reference kernels, one file per subject beside this one: plain loops, sums in double.
 #pragma once
 
+#include "core/cpu/bf16.h"
 #include "core/kernels.h"
 
 namespace shiftadd::reference {
+
+/// A factor of a product: as it is, or rounded to bf16.
+template <class T>
+T operand(T x, bool bf16) {
+  return bf16 ? static_cast<T>(round_to_bf16(static_cast<float>(x))) : x;
+}
 
 template <class T>
 void gemm(const GemmArgs<T>& args);

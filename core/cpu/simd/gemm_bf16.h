@@ -1,0 +1,210 @@
+// The product of bf16 operands: both are rounded while they are packed, in blocks that serve tiles
+// (AMX) and vectors (AVX512-BF16) alike.
+//
+// What multiplies is a Unit: made by a task before its products, with
+//   static void multiply(blocks, a, b, sum): sum (32 x 32) = a panel of a times one of b, `blocks`
+//   blocks deep.
+// Row panels of a that is stored by rows are packed by the thread that
+// multiplies them, so that they are read from its cache; everything else is packed before, in
+// parallel.
+#pragma once
+
+#include "core/cpu/gemm.h"
+#include "core/cpu/simd/gemm_tile.h"
+#include "core/parallel.h"
+
+namespace shiftadd {
+namespace {
+
+using Bf16 = uint16_t;
+
+// A block is 16 lines (rows of op(a), columns of op(b)) by 32 steps of k: 1 KiB, one tile.
+constexpr int64_t kLines = 16, kSteps = 32, kBlock = kLines * kSteps;
+// A panel is two lines of blocks along k, one after the other. Lines and steps beyond the operand
+// are zero.
+constexpr int64_t kPanelLines = 2 * kLines;
+static_assert(kPanelLines == kTileColumns);
+
+// Rows of a task: 64 rows of a at k = 768 are 96 KiB of bf16, which leaves room in L2 for b.
+constexpr int64_t kTaskPanels = 2;
+// Blocks of a slab of k where c is accumulated into: 512 steps of m = 768 and n = 192 are 0.9 MiB.
+constexpr int64_t kSlabBlocks = 16;
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+SHIFTADD_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// Sixteen rows of sixteen pairs, transposed.
+SHIFTADD_INLINE void transpose16(__m512i (&r)[16]) {
+  __m512i t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {  // r[i + j]: column 4 q + j of four rows, q the quarter
+    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {  // quarters 0 and 2, then 1 and 3, of rows 0..7 and 8..15
+    t[j] = _mm512_shuffle_i32x4(r[j], r[j + 4], 0x88);
+    t[j + 4] = _mm512_shuffle_i32x4(r[j], r[j + 4], 0xdd);
+    t[j + 8] = _mm512_shuffle_i32x4(r[j + 8], r[j + 12], 0x88);
+    t[j + 12] = _mm512_shuffle_i32x4(r[j + 8], r[j + 12], 0xdd);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    r[j] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0x88);
+    r[j + 8] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0xdd);
+    r[j + 4] = _mm512_shuffle_i32x4(t[j + 4], t[j + 12], 0x88);
+    r[j + 12] = _mm512_shuffle_i32x4(t[j + 4], t[j + 12], 0xdd);
+  }
+}
+
+// An operand: number (line, step) is x[line * ld + step] or, by steps, x[step * ld + line].
+struct Source {
+  const float* x;
+  int64_t ld;
+  bool by_steps;
+  int64_t lines;
+};
+
+// One block: 16 lines of 32 steps, or (kPairsFirst) 16 pairs of steps, each of 16 lines.
+template <bool kBySteps, bool kPairsFirst>
+SHIFTADD_INLINE void pack_block(const float* x, int64_t ld, int lines, int steps, Bf16* out) {
+  __m512i r[16];
+  if constexpr (kBySteps) {
+    // Words of two steps, the first in the low half, become pairs.
+    alignas(64) static constexpr uint16_t kPairs[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                        21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                        11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    const __m512i pairs = _mm512_load_si512(kPairs);
+    const __mmask16 valid = first_lanes(lines);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      const Vec even = 2 * i < steps ? _mm512_maskz_loadu_ps(valid, x + 2 * i * ld) : zero();
+      const Vec odd =
+          2 * i + 1 < steps ? _mm512_maskz_loadu_ps(valid, x + (2 * i + 1) * ld) : zero();
+      r[i] = _mm512_permutexvar_epi16(pairs, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
+    }
+  } else {
+    const __mmask16 low = first_lanes(steps < 16 ? steps : 16);
+    const __mmask16 high = first_lanes(steps < 16 ? 0 : steps - 16);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i)
+      r[i] = i < lines ? (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, x + i * ld + 16),
+                                                      _mm512_maskz_loadu_ps(low, x + i * ld))
+                       : _mm512_setzero_si512();
+  }
+  if constexpr (kBySteps != kPairsFirst) transpose16(r);
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) _mm512_store_si512(out + i * kSteps, r[i]);
+}
+
+// Blocks [begin, end) of k of the lines of blocks [first, last): line of blocks g is at
+// out + g * blocks * kBlock. Steps are counted from the slab's first.
+template <bool kPairsFirst>
+void pack_blocks(const Source& s, int64_t steps, int64_t begin, int64_t end, int64_t first,
+                 int64_t last, Bf16* out) {
+  const int64_t blocks = ceil_div(steps, kSteps);
+  for (int64_t k = begin; k < end; ++k)
+    for (int64_t g = first; g < last; ++g) {
+      const int64_t line = g * kLines, step = k * kSteps;
+      const int64_t left = s.lines - line;
+      const int lines = static_cast<int>(left < 0 ? 0 : least(left, kLines));
+      const int depth = static_cast<int>(least(steps - step, kSteps));
+      Bf16* const block = out + (g * blocks + k) * kBlock;
+      if (lines == 0)
+        for (int64_t i = 0; i < kBlock; ++i) block[i] = 0;
+      else if (s.by_steps)
+        pack_block<true, kPairsFirst>(s.x + step * s.ld + line, s.ld, lines, depth, block);
+      else
+        pack_block<false, kPairsFirst>(s.x + line * s.ld + step, s.ld, lines, depth, block);
+    }
+}
+
+// What packing before the products is cut into: a block of k where the operand is stored by steps,
+// else a panel.
+struct Chunks {
+  const Source& s;
+  int64_t panels, blocks;
+  int64_t count() const { return s.by_steps ? blocks : panels; }
+  template <bool kPairsFirst>
+  void pack(int64_t chunk, int64_t steps, Bf16* out) const {
+    if (s.by_steps)
+      pack_blocks<kPairsFirst>(s, steps, chunk, chunk + 1, 0, 2 * panels, out);
+    else
+      pack_blocks<kPairsFirst>(s, steps, 0, blocks, 2 * chunk, 2 * chunk + 2, out);
+  }
+};
+
+// Steps [from, from + steps) of k.
+template <class Unit>
+void multiply_slab(const GemmArgs<float>& g, int64_t from, int64_t steps, Bf16* packed_a,
+                   Bf16* packed_b) {
+  const int64_t row_panels = ceil_div(g.m, kPanelLines), panels = ceil_div(g.n, kPanelLines);
+  const int64_t blocks = ceil_div(steps, kSteps), panel = 2 * blocks * kBlock;
+  const Source a = {g.transpose_a ? g.a + from * g.lda : g.a + from, g.lda, g.transpose_a, g.m};
+  const Source b = {g.transpose_b ? g.b + from : g.b + from * g.ldb, g.ldb, !g.transpose_b, g.n};
+  const Chunks chunks_a = {a, row_panels, blocks}, chunks_b = {b, panels, blocks};
+  const int64_t count_b = chunks_b.count();
+  parallel_for(count_b + (packed_a ? chunks_a.count() : 0), [&](int64_t chunk) {
+    if (chunk < count_b)
+      chunks_b.pack<true>(chunk, steps, packed_b);
+    else
+      chunks_a.pack<false>(chunk - count_b, steps, packed_a);
+  });
+  const int64_t task_panels = packed_a ? 1 : kTaskPanels;
+  parallel_for(ceil_div(row_panels, task_panels), [&](int64_t task) {
+    const int64_t first = task * task_panels, last = least(first + task_panels, row_panels);
+    const Bf16* rows_a = packed_a + first * panel;
+    if (!packed_a) {
+      Bf16* own = reinterpret_cast<Bf16*>(scratch(Scratch::kTile, task_panels * panel / 2));
+      const Source rows = {a.x + first * kPanelLines * a.ld, a.ld, false,
+                           a.lines - first * kPanelLines};
+      pack_blocks<false>(rows, steps, 0, blocks, 0, 2 * (last - first), own);
+      rows_a = own;
+    }
+    [[maybe_unused]] const Unit unit;
+    alignas(64) float sum[kPanelLines * kPanelLines];
+    for (int64_t pj = 0; pj < panels; ++pj)
+      for (int64_t pi = first; pi < last; ++pi) {
+        const int64_t i = pi * kPanelLines, j = pj * kPanelLines;
+        Unit::multiply(blocks, rows_a + (pi - first) * panel, packed_b + pj * panel, sum);
+        TileOut out = {g.c + i * g.ldc + j, g.ldc, static_cast<int>(least(g.n - j, kPanelLines))};
+        out.accumulate = g.accumulate;
+        out.bias = g.bias ? g.bias + j : nullptr;
+        out.activation = g.activation;
+        out.residual = g.residual ? g.residual + i * g.ldr + j : nullptr;
+        out.ldr = g.ldr;
+        out.row_scale = g.row_scale ? g.row_scale + i : nullptr;
+        write_tile(sum, static_cast<int>(least(g.m - i, kPanelLines)), out);
+      }
+  });
+}
+
+template <class Unit>
+void multiply_bf16(const GemmArgs<float>& g) {
+  if (g.m == 0 || g.n == 0) return;
+  const int64_t row_panels = ceil_div(g.m, kPanelLines), panels = ceil_div(g.n, kPanelLines);
+  const int64_t slab = g.accumulate ? kSlabBlocks * kSteps : g.k;
+  // 1 KiB, two lines of blocks: 512 floats a panel and block of k.
+  const int64_t blocks = ceil_div(least(slab, g.k), kSteps);
+  const auto room = [&](Scratch slot, int64_t count) {
+    return reinterpret_cast<Bf16*>(scratch(slot, count * blocks * kBlock));
+  };
+  Bf16* const packed_b = room(Scratch::kPackB, panels);
+  Bf16* const packed_a = g.transpose_a ? room(Scratch::kPackA, row_panels) : nullptr;
+  int64_t from = 0;
+  do {
+    const int64_t steps = least(g.k - from, slab);
+    multiply_slab<Unit>(g, from, steps, packed_a, packed_b);
+    from += slab;
+  } while (from < g.k);
+}
+
+}  // namespace
+}  // namespace shiftadd

@@ -1,0 +1,220 @@
+// Products of bf16 operands: each unit, and the emulation of each instruction set, against the
+// reference, which rounds the operands alike.
+#include "core/cpu/bf16.h"
+#include "core/cpu/gemm.h"
+#include "tests/ops/kernels_test.h"
+
+namespace shiftadd::test {
+namespace {
+
+using Product = std::function<void(const GemmArgs<float>&)>;
+struct Multiplier {
+  std::string name;
+  Product gemm;
+};
+
+// Every way in which this machine can multiply, and what it chooses itself.
+std::vector<Multiplier> multipliers() {
+  std::vector<Multiplier> out;
+  for (Isa isa : isas()) {
+    out.push_back({concat("emulated on ", name_of(isa)),
+                   [isa](const GemmArgs<float>& g) { gemm_rounded(isa, g); }});
+    out.push_back({concat("the table of ", name_of(isa)), cpu_kernels(isa).gemm});
+  }
+#if defined(__x86_64__)
+  if (supported(Bf16Unit::kAvx512)) out.push_back({"avx512bf16", gemm_avx512bf16});
+  if (supported(Bf16Unit::kAmx)) out.push_back({"amx", gemm_amx});
+#endif
+  return out;
+}
+
+/// Each of them near the reference, and with the same bits for 1 and 2 threads.
+void check_product(const std::string& what, double tolerance,
+                   const std::function<Numbers(const Product&)>& run) {
+  const Numbers expected = run(reference_kernels<float>().gemm);
+  for (const Multiplier& each : multipliers()) {
+    Numbers actual[2];
+    for (int threads : {1, 2}) {
+      Threads set(threads);
+      actual[threads - 1] = run(each.gemm);
+    }
+    check_near(actual[0], expected, tolerance, concat(what, ", ", each.name));
+    INFO(what, ", ", each.name, ": 1 and 2 threads");
+    CHECK(same_bits(actual[0], actual[1]));
+  }
+}
+
+struct Form {
+  bool transpose_a, transpose_b;
+};
+constexpr Form kForms[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+
+// Leading dimensions are larger than the rows.
+struct Operands {
+  Operands(int64_t m, int64_t n, int64_t k, Form form)
+      : a(normals((form.transpose_a ? k : m) * ((form.transpose_a ? m : k) + 3), 1)),
+        b(normals((form.transpose_b ? n : k) * ((form.transpose_b ? k : n) + 5), 2)),
+        c(normals(m * (n + 2), 3)),
+        bias(normals(n, 4)),
+        residual(normals(m * (n + 1), 5)),
+        scale(normals(m, 6)) {
+    args.m = m;
+    args.n = n;
+    args.k = k;
+    args.a = a.data();
+    args.lda = (form.transpose_a ? m : k) + 3;
+    args.transpose_a = form.transpose_a;
+    args.b = b.data();
+    args.ldb = (form.transpose_b ? k : n) + 5;
+    args.transpose_b = form.transpose_b;
+    args.c = c.data();
+    args.ldc = n + 2;
+    args.bf16 = true;
+  }
+  Numbers a, b, c, bias, residual, scale;
+  GemmArgs<float> args{};
+};
+
+double tolerance(int64_t k) { return 1e-6 * (1 + std::sqrt(static_cast<double>(k)) / 4); }
+
+TEST_CASE("bf16: rounding is to the nearest, half to even") {
+  CHECK(round_to_bf16(1 + 0x1p-8f) == 1);                // a tie: the even neighbour is below
+  CHECK(round_to_bf16(1 + 3 * 0x1p-8f) == 1 + 0x1p-6f);  // a tie: above
+  CHECK(round_to_bf16(-1 - 0x1.1p-8f) == -1 - 0x1p-7f);  // nearer to the one farther out
+  CHECK(round_to_bf16(255) == 255);
+  CHECK(round_to_bf16(257) == 256);
+  CHECK(std::isinf(round_to_bf16(INFINITY)));
+  CHECK(std::isnan(round_to_bf16(std::nanf(""))));
+}
+
+TEST_CASE("bf16: products in all forms and odd sizes") {
+  for (int64_t m : {1, 3, 17, 197})
+    for (int64_t n : {1, 3, 17, 65})
+      for (int64_t k : {1, 17, 33, 197})
+        for (Form form : kForms)
+          check_product(concat("gemm ", m, 'x', n, 'x', k, ' ', form.transpose_a, form.transpose_b),
+                        tolerance(k), [&](const Product& gemm) {
+                          Operands x(m, n, k, form);
+                          gemm(x.args);
+                          return x.c;
+                        });
+}
+
+TEST_CASE("bf16: products really round") {
+  Operands exact(17, 33, 65, {false, true}), coarse(17, 33, 65, {false, true});
+  exact.args.bf16 = false;
+  reference_kernels<float>().gemm(exact.args);
+  reference_kernels<float>().gemm(coarse.args);
+  double worst = 0;
+  for (std::size_t i = 0; i < exact.c.size(); ++i)
+    worst = std::max<double>(worst, std::abs(exact.c[i] - coarse.c[i]));
+  CHECK(worst > 1e-2);
+  CHECK(worst < 0.2);
+}
+
+TEST_CASE("bf16: row scale, bias, gelu and residual") {
+  for (bool scale : {false, true})
+    for (bool bias : {false, true})
+      for (bool gelu : {false, true})
+        for (int residual : {0, 1, 2})  // none, another matrix, c itself
+          check_product(concat("epilogue ", scale, bias, gelu, residual), 1e-5,
+                        [&](const Product& gemm) {
+                          Operands x(99, 83, 40, {false, true});
+                          if (scale) x.args.row_scale = x.scale.data();
+                          if (bias) x.args.bias = x.bias.data();
+                          if (gelu) x.args.activation = Activation::kGelu;
+                          if (residual)
+                            x.args.residual = residual == 1 ? x.residual.data() : x.c.data();
+                          x.args.ldr = residual == 1 ? 84 : x.args.ldc;
+                          gemm(x.args);
+                          return x.c;
+                        });
+}
+
+TEST_CASE("bf16: products accumulate over a tall k") {
+  for (Form form : kForms)
+    for (int64_t k : {0, 17, 512, 513, 1100})
+      check_product(concat("accumulate k=", k), tolerance(k), [&](const Product& gemm) {
+        Operands x(35, 67, k, form);
+        x.args.accumulate = true;
+        gemm(x.args);
+        return x.c;
+      });
+}
+
+TEST_CASE("bf16: an element does not depend on the rows and columns beside it") {
+  for (const Multiplier& each : multipliers())
+    for (Form form : kForms) {
+      Operands all(197, 65, 77, form);
+      each.gemm(all.args);
+      for (int64_t row : {0, 13, 100, 196})
+        for (int64_t column : {0, 31, 64}) {
+          Operands part(197, 65, 77, form);
+          GemmArgs<float> args = part.args;
+          args.m = args.n = 1;
+          args.a += form.transpose_a ? row : row * args.lda;
+          args.b += form.transpose_b ? column * args.ldb : column;
+          float c = 0;
+          args.c = &c;
+          each.gemm(args);
+          INFO(each.name, " row ", row, " column ", column);
+          CHECK(c == all.c[row * all.args.ldc + column]);
+        }
+    }
+}
+
+TEST_CASE("bf16: infinities and NaN stay in their rows") {
+  for (const Multiplier& each : multipliers()) {
+    Operands x(37, 33, 9, {false, true});
+    x.a[2 * x.args.lda] = std::nanf("");
+    each.gemm(x.args);
+    for (int64_t i = 0; i < 37; ++i)
+      for (int64_t j = 0; j < 33; ++j) CHECK(std::isnan(x.c[i * x.args.ldc + j]) == (i == 2));
+  }
+}
+
+// Whole numbers up to 127 and powers of two are bf16 numbers, and sums below 2^24 are exact in any
+// order: a Shift layer on int8 activations loses nothing.
+TEST_CASE("bf16: int8 by powers of two is the float product, bit for bit") {
+  for (const Multiplier& each : multipliers()) {
+    Operands x(67, 45, 197, {false, true});
+    const RandomStream random(3, 9);
+    for (std::size_t i = 0; i < x.a.size(); ++i)
+      x.a[i] = static_cast<float>(static_cast<int>(255 * random.uniform(i)) - 127);
+    for (std::size_t i = 0; i < x.b.size(); ++i)
+      x.b[i] = std::ldexp(x.b[i] < 0 ? -1.f : 1.f, -static_cast<int>(7 * random.uniform(i)));
+    x.args.row_scale = x.scale.data();
+    x.args.bias = x.bias.data();
+    Numbers c = x.c;
+    GemmArgs<float> as_float = x.args;
+    as_float.bf16 = false;
+    as_float.c = c.data();
+    each.gemm(x.args);
+    cpu_kernels(Isa::kAvx2 <= isas().back() ? isas().back() : Isa::kGeneric).gemm(as_float);
+    INFO(each.name);
+    if (each.name.find("generic") == std::string::npos &&
+        each.name.find("avx2") == std::string::npos)
+      CHECK(same_bits(x.c, c));
+    else
+      check_near(x.c, c, 1e-6, each.name);  // another epilogue
+  }
+}
+
+TEST_CASE("bf16: convolution") {
+  Conv2dShape shape{3, 3, 8, 8, 17, 4, 4, 4, 0};
+  shape.bf16 = true;
+  for (bool tokens : {false, true}) {
+    shape.tokens = tokens;
+    const Numbers x = normals(3 * 3 * 64, 1), w = normals(17 * 48, 2), bias = normals(17, 3);
+    check_kernel("conv2d bf16", 1e-5, [&](const KernelTable<float>& kernels) {
+      Numbers y(3 * 17 * 4), dx(x.size()), dw(w.size(), 1.f), db(17, 1.f);
+      kernels.conv2d({shape, x.data(), w.data(), bias.data(), y.data()});
+      kernels.conv2d_backward(
+          {shape, x.data(), w.data(), y.data(), dx.data(), dw.data(), db.data()});
+      return join({y, dx, dw, db});
+    });
+  }
+}
+
+}  // namespace
+}  // namespace shiftadd::test
