@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# From nothing to a trained and used classifier: installs missing Debian packages, builds, draws a synthetic
-# image set, trains a small vision transformer on it, evaluates the model file and classifies one image.
+# From nothing to a used ShiftAdd classifier: installs missing Debian packages, builds, draws a synthetic image
+# set, trains a small vision transformer on it, turns its products into additions and shifts in two stages,
+# prints what that cost and saved, and classifies one image with the result.
 # Run again, it goes on where it was stopped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +20,10 @@ echo "== train: configs/quickstart.json -> $run"
 echo "== evaluate $run/model.safetensors"
 "$bin/shiftadd-infer" "$run/model.safetensors" --eval "$data"
 
+echo "== convert in two stages: configs/quickstart_shiftadd.json -> runs/quickstart_shiftadd"
+"$bin/shiftadd-train" configs/quickstart_shiftadd.json --resume auto
+
 image=$(find "$data" -type f | sort | sed -n 1p)  # not head: pipefail
 echo "== classify $image"
-"$bin/shiftadd-infer" "$run/model.safetensors" "$image" --top-k 3
+"$bin/shiftadd-infer" runs/quickstart_shiftadd/shift/model.safetensors "$image" --top-k 3 \
+  --routing runs/quickstart_shiftadd/routing.png

@@ -112,8 +112,11 @@ int run_training(train::TrainConfig& config, const Arguments& arguments) {
   const train::TrainResult result =
       train::train(config, training_options(arguments, resume.checkpoint), stop_requested);
   if (result.stopped) {
-    std::cerr << "stopped after step " << result.state.step << "; saved " << result.last
-              << ". Go on with --resume auto\n";
+    if (result.last.empty())
+      std::cerr << "stopped before the first step; nothing was saved\n";
+    else
+      std::cerr << "stopped after step " << result.state.step << "; saved " << result.last
+                << ". Go on with --resume auto\n";
     return kInterrupted;
   }
   char line[160];

@@ -27,6 +27,8 @@ struct SurgeryConfig {
   std::vector<std::string> recipe;  // lines of parse_recipe_line; empty: nothing changes
   ShiftAddSpec options;             // of the network it becomes; its blocks are not used
   bool rescale = true;              // layers::rescale_attention on training images
+  int64_t transfer_steps = 0;       // of transfer_attention; 0: none
+  double transfer_lr = 5e-3;
 };
 
 /// How routers of mixtures learn.
@@ -35,8 +37,10 @@ struct RouterConfig {
   Balance balance = Balance::kLatency;
   double weight = 0.01;                  // of the balance loss, summed over routers
   std::vector<double> latency = {6, 4};  // Mult, Shift; only the ratio matters
+  std::string latency_file;              // measured instead, by shiftadd-bench latency; "": none
   double noise = 0.5;                    // standard deviation on the logits at the start
   double noise_until = 0.5;              // share of the training after which there is none
+  double calibrate = 0;  // share of tokens on Shift that calibrate_shares sets at the end; 0: off
 };
 
 /// A set that is drawn before training; train and val are then FOLDER/train and FOLDER/val.

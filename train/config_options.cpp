@@ -119,6 +119,10 @@ void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
       "shifted.");
   v.boolean("rescale", s.rescale,
             "Scale q, k and proj so that replaced softmax attention starts close.");
+  v.begin("transfer", "Training of the new attention alone, to answer as the one it replaces.");
+  v.integer("steps", s.transfer_steps, count(0), "Before the first step proper. 0: none.");
+  v.number("lr", s.transfer_lr, Range::above_up_to(0, 100), "Highest learning rate.");
+  v.end();
   v.end();
 }
 
@@ -128,10 +132,15 @@ void list_router(ConfigVisitor& v, RouterConfig& r) {
          "Loss that spreads tokens: equally, or inversely to the experts' latencies.");
   v.number("weight", r.weight, Range::between(0, 1000), "Of that loss, summed over routers.");
   v.tuple("latency", r.latency, Range::above(0), "Of Mult and Shift; only the ratio matters.");
+  v.text(
+      "latency_file", r.latency_file,
+      "latency.json of shiftadd-bench latency: measured ones, for each router. \"\": the above.");
   v.number("noise", r.noise, Range::between(0, 100),
            "Standard deviation of noise on the routers' logits at the start.");
   v.number("noise_until", r.noise_until, Range::above_up_to(0, 1),
            "It falls linearly to 0 over this share of the training.");
+  v.number("calibrate", r.calibrate, Range::between(0, 0.999),
+           "Share of tokens on Shift that each router's bias is set to at the end. 0: left alone.");
   v.end();
 }
 

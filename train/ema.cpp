@@ -15,6 +15,11 @@ Ema::Ema(const NamedParameters& parameters, double decay) : decay_(decay) {
   }
 }
 
+void Ema::restart() {
+  for (std::size_t i = 0; i < averages_.size(); ++i)
+    averages_[i].copy_from(parameters_[i].second.value());
+}
+
 void Ema::update() {
   for (std::size_t i = 0; i < averages_.size(); ++i) {
     float* average = averages_[i].data<float>();

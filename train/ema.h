@@ -11,6 +11,8 @@ class Ema {
  public:
   Ema(const NamedParameters& parameters, double decay);
   void update();
+  /// The averages become the present weights.
+  void restart();
   /// Exchanges averages and weights in the network; calling it again puts them back.
   void swap();
   /// Averages under the parameters' names, the memory itself.

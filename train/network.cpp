@@ -24,9 +24,11 @@ struct Start {
   NamedTensors weights;
 };
 
-// The weights of config.init, fitted to `model` (plain) where that is allowed.
-Start read_start(const TrainConfig& config, const ModelSpec& model,
+// The weights of config.init, fitted to the sizes of `spec` where that is allowed.
+Start read_start(const TrainConfig& config, const ModelSpec& spec,
                  const std::vector<std::string>& classes, const Say& say) {
+  ModelSpec model = spec;
+  model.shift_add = {};
   const std::string& path = config.init.checkpoint;
   ModelFile file = load_model(path);
   Start start{.spec = model, .weights = {}};
@@ -125,9 +127,7 @@ std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const Model
                                           const std::function<Tensor()>& sample, const Say& say) {
   auto model = std::make_unique<layers::Vit>(spec, config.regularisation, config.seed);
   if (!resumed && !config.init.checkpoint.empty()) {
-    ModelSpec plain = spec;
-    plain.shift_add = {};
-    Start start = read_start(config, plain, classes, say);
+    Start start = read_start(config, spec, classes, say);
     model->load_state_dict(start.spec == spec
                                ? start.weights
                                : converted(config, std::move(start), spec, sample, say));
@@ -135,6 +135,14 @@ std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const Model
     say("surgery: the network starts from random weights; init.checkpoint names a trained one");
   }
   freeze(*model, config.train.freeze);
+  return model;
+}
+
+std::unique_ptr<layers::Vit> make_start(const TrainConfig& config, const ModelSpec& spec,
+                                        const std::vector<std::string>& classes) {
+  const Start start = read_start(config, spec, classes, [](const std::string&) {});
+  auto model = std::make_unique<layers::Vit>(start.spec, layers::VitOptions{}, config.seed);
+  model->load_state_dict(start.weights);
   return model;
 }
 

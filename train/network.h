@@ -26,6 +26,10 @@ std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const Model
                                           const std::vector<std::string>& classes, bool resumed,
                                           const std::function<Tensor()>& sample, const Say& say);
 
+/// The network a run of `spec` starts from, before surgery. config.init.checkpoint is not empty.
+std::unique_ptr<layers::Vit> make_start(const TrainConfig& config, const ModelSpec& spec,
+                                        const std::vector<std::string>& classes);
+
 /// The teacher, frozen; null where the configuration names none. Throws Error (user) when it takes
 /// other images (size, normalisation) or knows other classes than the student.
 std::unique_ptr<layers::Vit> make_teacher(const TrainConfig& config, const ModelSpec& spec,

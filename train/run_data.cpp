@@ -22,19 +22,24 @@ RunData open_data(const TrainConfig& config) {
   return {parts.first, parts.second, parts.first.digest() + " " + parts.second.digest()};
 }
 
-Tensor sample_images(const TrainConfig& config, const data::ImageFolder& train) {
-  constexpr int64_t kMost = 256;
-  const int64_t count = std::min(kMost, train.size());
+data::ImageFolder spread_subset(const data::ImageFolder& set, int64_t most) {
+  const int64_t count = std::min(most, set.size());
   std::vector<int64_t> samples;
-  for (int64_t i = 0; i < count; ++i) samples.push_back(i * train.size() / count);
+  for (int64_t i = 0; i < count; ++i) samples.push_back(i * set.size() / count);
+  return set.subset(samples);
+}
+
+Tensor sample_images(const TrainConfig& config, const data::ImageFolder& train) {
+  const data::ImageFolder samples = spread_subset(train, 256);
   data::LoaderOptions options = evaluation_options(config, config.out, {});
-  options.batch = count;
+  options.batch = samples.size();
   options.cache_bytes = 0;
   if (options.broken == data::BrokenPolicy::kQuarantine) options.broken = data::BrokenPolicy::kSkip;
-  data::Loader loader(train.subset(samples), options);
+  data::Loader loader(samples, options);
   loader.start(0);
   const std::optional<data::Batch> batch = loader.next();
-  if (!batch) throw user_error(train.path(), ": none of ", count, " sampled images could be read");
+  if (!batch)
+    throw user_error(train.path(), ": none of ", samples.size(), " sampled images could be read");
   return batch->images;
 }
 

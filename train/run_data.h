@@ -20,6 +20,9 @@ struct RunData {
 /// different classes, a model with another number of classes.
 RunData open_data(const TrainConfig& config);
 
+/// At most `most` samples of the set, spread evenly over it.
+data::ImageFolder spread_subset(const data::ImageFolder& set, int64_t most);
+
 /// A few hundred training images (B, C, S, S), spread over the set, prepared as for evaluation.
 Tensor sample_images(const TrainConfig& config, const data::ImageFolder& train);
 

@@ -10,6 +10,8 @@
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "core/random.h"
+#include "train/conversion_steps.h"
+#include "train/latency_probe.h"
 #include "train/manifest.h"
 #include "train/network.h"
 #include "train/progress_text.h"
@@ -38,6 +40,14 @@ ModelSpec planned(const TrainConfig& config, const TrainOptions& options, const 
   return planned_spec(config, static_cast<int64_t>(data.train.classes().size()));
 }
 
+// Measured latencies belong to the run: it keeps those it began with.
+RouterConfig router_of(const TrainConfig& config, const TrainOptions& options) {
+  RouterConfig router = config.router;
+  if (!router.latency_file.empty() && !options.resume.empty())
+    router.latency_file = config.out + "/latency.json";
+  return router;
+}
+
 class Run {
  public:
   Run(const TrainConfig& config, const TrainOptions& options, const std::atomic<bool>& stop)
@@ -56,7 +66,8 @@ class Run {
         ema_(config.train.ema_decay > 0
                  ? std::make_unique<Ema>(model_->named_parameters(), config.train.ema_decay)
                  : nullptr),
-        step_(*model_, teacher_.get(), optimizer_, ema_.get(), config.train, config.router,
+        router_(router_of(config, options)),
+        step_(*model_, teacher_.get(), optimizer_, ema_.get(), config.train, router_,
               class_weights(config.data, model_->spec().classes, data_.train.labels()),
               stream_of(config.seed, kDropStreams)),
         train_loader_(data_.train, training_options(config, config.out, say_)),
@@ -77,14 +88,17 @@ class Run {
     return config_.train.max_steps > 0 && state_.step >= config_.train.max_steps;
   }
   int64_t batches_per_epoch() const { return steps_per_epoch_ * config_.train.accumulate; }
-  void begin();
+  bool begin();
   bool train_epoch();
   std::optional<double> make_step();
   void after_step(double loss, double lr, double norm, double images_per_second);
   bool end_epoch();
   std::optional<Validation> validate();
+  bool measure();
+  bool finish();
   Checkpoint snapshot();
   void save(const std::string& name);
+  ModelFile model_file() const;
   TrainResult result(bool stopped) const;
 
   const TrainConfig& config_;
@@ -97,6 +111,7 @@ class Run {
   RunLock lock_;
   Optimizer optimizer_;
   std::unique_ptr<Ema> ema_;
+  RouterConfig router_;
   TrainingStep step_;
   data::Loader train_loader_, val_loader_;
   int64_t steps_per_epoch_;
@@ -115,8 +130,9 @@ bool Run::finished() const {
   return state_.epoch >= loop.epochs || steps_exhausted() || stalled;
 }
 
-/// Loads the checkpoint to go on from, or makes sure that nothing is overwritten.
-void Run::begin() {
+/// Loads the checkpoint to go on from, or makes sure that nothing is overwritten and readies the
+/// converted network. False when it was stopped before there was anything to save.
+bool Run::begin() {
   if (config_.train.precision == Precision::kBf16 && !multiplies_bf16(config_.train))
     say_("train.precision is bf16: this machine has no AVX512-BF16 or AMX, training in float32");
   if (options_.resume.empty()) {
@@ -124,6 +140,12 @@ void Run::begin() {
       throw user_error(config_.out,
                        ": already holds a run; go on with it by --resume auto, give another "
                        "--out, or remove the folder");
+    if (!router_.latency_file.empty() && !routers_of(model_->spec()).empty())
+      write_latency(path("latency.json"), read_latency(router_.latency_file, model_->spec()));
+    if (config_.surgery.transfer_steps > 0 && !config_.init.checkpoint.empty()) {
+      if (!run_transfer(config_, data_, *model_, progress_, stop_)) return false;
+      if (ema_) ema_->restart();
+    }
   } else {
     const Checkpoint saved = load_checkpoint(options_.resume);
     require_same_run(options_.resume, saved.config, to_text(config_));
@@ -151,21 +173,34 @@ void Run::begin() {
   write_manifest(config_.out, config_, data_, options_.version, state_.step);
   log_ = std::make_unique<RunLog>(config_.out, state_.log, config_.log.tensorboard, wall_seconds());
   saved_at_ = steady_seconds();
+  return true;
 }
 
 TrainResult Run::operator()() {
-  begin();
+  if (!begin()) return result(true);
   const bool was_cut = state_.batch > 0 && steps_exhausted();
   bool interrupted = was_cut && !end_epoch();
   while (!interrupted && !finished()) interrupted = !train_epoch() || !end_epoch();
-  if (!interrupted && !validation_) interrupted = !validate();
   if (interrupted) {
     save("last");
     return result(true);
   }
-  save_model(path("model.safetensors"), snapshot().model);
+  return result(!finish());
+}
+
+/// Calibrates, evaluates and writes the final weights; `last` keeps those from before, so that more
+/// steps can follow. False when it was stopped: resumed, it is done again.
+bool Run::finish() {
+  const EmaScope averaged(ema_.get());
+  if (config_.router.calibrate > 0 && !routers_of(model_->spec()).empty() &&
+      model_->spec().shift_add.gate != GateKind::kFixedSplit) {
+    run_calibration(config_, data_, *model_, progress_);
+    validation_.reset();
+  }
+  if (!validation_ && !measure()) return false;
+  save_model(path("model.safetensors"), model_file());
   write_result(config_.out, make_result(config_.name, model_->spec(), *validation_));
-  return result(false);
+  return true;
 }
 
 /// The rest of the epoch at work, or up to max_steps. False when it was stopped.
@@ -343,11 +378,15 @@ bool Run::end_epoch() {
   return true;
 }
 
-/// Evaluates the present weights into validation_ and the state.
 std::optional<Validation> Run::validate() {
   const EmaScope averaged(ema_.get());
+  return measure() ? validation_ : std::nullopt;
+}
+
+/// Evaluates the present weights into validation_ and the state. False when it was stopped.
+bool Run::measure() {
   validation_ = evaluate(*model_, val_loader_, stop_);
-  if (!validation_) return std::nullopt;
+  if (!validation_) return false;
   const Evaluation& answers = validation_->answers;
   if (answers.images() == 0)
     throw user_error(data_.val.path(), ": no validation image could be read (",
@@ -357,15 +396,19 @@ std::optional<Validation> Run::validate() {
   state_.last_top5 = answers.top5();
   state_.last_loss = answers.loss();
   write_file(path("per_class.csv"), answers.per_class_csv(data_.val.classes()));
-  return validation_;
+  return true;
+}
+
+ModelFile Run::model_file() const {
+  return {.spec = model_->spec(),
+          .preprocess = config_.data.preprocess,
+          .classes = data_.train.classes(),
+          .class_ids = {},
+          .weights = model_->state_dict()};
 }
 
 Checkpoint Run::snapshot() {
-  Checkpoint checkpoint{.model = {.spec = model_->spec(),
-                                  .preprocess = config_.data.preprocess,
-                                  .classes = data_.train.classes(),
-                                  .class_ids = {},
-                                  .weights = {}},
+  Checkpoint checkpoint{.model = {},
                         .trained = {},
                         .optimizer = optimizer_.state(),
                         .state = state_,
@@ -377,7 +420,7 @@ Checkpoint Run::snapshot() {
     for (const auto& [name, tensor] : model_->state_dict())
       checkpoint.trained.emplace_back("train." + name, tensor);
   const EmaScope averaged(ema_.get());
-  checkpoint.model.weights = model_->state_dict();
+  checkpoint.model = model_file();
   return checkpoint;
 }
 
@@ -390,7 +433,7 @@ TrainResult Run::result(bool stopped) const {
   return {.stopped = stopped,
           .state = state_,
           .validation_images = state_.last_images,
-          .last = path("last.safetensors"),
+          .last = state_.step > 0 ? path("last.safetensors") : "",
           .best = state_.best_top1 >= 0 ? path("best.safetensors") : "",
           .model = stopped ? "" : path("model.safetensors")};
 }

@@ -21,7 +21,7 @@ struct TrainOptions {
 };
 
 struct TrainResult {
-  bool stopped = false;  // by `stop`; `last` then holds everything
+  bool stopped = false;  // by `stop`; `last` then holds everything, or is empty: nothing to save
   TrainingState state;
   int64_t validation_images = 0;
   std::string last, best,

@@ -2,12 +2,14 @@
 #include "train/training_step.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "autograd/mixture.h"
 #include "autograd/ops.h"
 #include "core/cpu/bf16.h"
 #include "core/cpu/isa.h"
+#include "train/latency_probe.h"
 
 namespace shiftadd::train {
 
@@ -24,9 +26,15 @@ TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
       router_(router),
       class_weights_(std::move(class_weights)),
       seed_(seed) {
-  if (router.balance == RouterConfig::Balance::kUniform) alpha_ = {0.5, 0.5};
-  if (router.balance == RouterConfig::Balance::kLatency)
-    alpha_ = autograd::latency_alpha(router.latency);
+  const std::size_t routers = routers_of(model.spec()).size();
+  if (router.balance == RouterConfig::Balance::kUniform) alphas_.assign(routers, {0.5, 0.5});
+  if (router.balance != RouterConfig::Balance::kLatency) return;
+  if (router.latency_file.empty()) {
+    alphas_.assign(routers, autograd::latency_alpha(router.latency));
+  } else if (routers > 0) {
+    for (const RouterLatency& each : read_latency(router.latency_file, model.spec()).routers)
+      alphas_.push_back(autograd::latency_alpha(std::array{each.mult_ms, each.shift_ms}));
+  }
 }
 
 bool multiplies_bf16(const LoopConfig& config) {
@@ -58,9 +66,9 @@ double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, doubl
   Variable loss = classification_loss(logits, batch.targets, class_weights_);
   if (teacher_) loss = distillation_loss(loss, logits, taught, config_.teacher);
   const double value = *loss.value().data<float>();
-  for (const autograd::Routing& routing : routings) {
-    if (alpha_.empty() || !routing.logits.defined()) break;  // a fixed split has no router
-    const Variable balance = autograd::balance_loss(routing, alpha_, noise).loss;
+  for (std::size_t i = 0; i < std::min(routings.size(), alphas_.size()); ++i) {
+    if (!routings[i].logits.defined()) continue;  // a fixed split has no router
+    const Variable balance = autograd::balance_loss(routings[i], alphas_[i], noise).loss;
     loss = autograd::add(loss, autograd::scale(balance, router_.weight));
   }
   loss.backward(Tensor::full({}, 1.0 / static_cast<double>(config_.accumulate)));

@@ -41,7 +41,7 @@ class TrainingStep {
   Ema* ema_;
   const LoopConfig& config_;
   const RouterConfig& router_;
-  std::vector<double> alpha_;  // of the balance loss; empty: none
+  std::vector<std::vector<double>> alphas_;  // of each router's balance loss; empty: none
   Tensor class_weights_;
   uint64_t seed_;
 };

@@ -1,0 +1,59 @@
+// See conversion_steps.h.
+#include "train/conversion_steps.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+#include "train/calibrate.h"
+#include "train/network.h"
+#include "train/training_step.h"
+#include "train/transfer.h"
+
+namespace shiftadd::train {
+namespace {
+
+constexpr int64_t kCalibrationImages = 1024;
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& model,
+                  Progress& progress, const std::atomic<bool>& stop) {
+  const auto dense = make_start(config, model.spec(), data.train.classes());
+  data::Loader loader(data.train, training_options(config, config.out, {}));
+  const auto report = [&](const TransferProgress& at) {
+    char text[120];
+    std::snprintf(text, sizeof text, "transfer step %lld/%lld: relative error of attention %.4f",
+                  static_cast<long long>(at.step), static_cast<long long>(at.steps), at.error);
+    if (progress.terminal())
+      progress.draw(text, steady_seconds(), at.step == at.steps);
+    else if (at.step == at.steps || at.step % config.log.every == 0)
+      progress.line(text);
+  };
+  const autograd::Bf16Guard precision(multiplies_bf16(config.train));
+  const auto transferred = transfer_attention(model, *dense, endless_images(loader),
+                                              {.steps = config.surgery.transfer_steps,
+                                               .lr = config.surgery.transfer_lr,
+                                               .seed = config.seed},
+                                              stop, report);
+  if (!transferred) return false;
+  for (const BlockTransfer& block : *transferred) progress.line("transfer: " + to_text(block));
+  return true;
+}
+
+void run_calibration(const TrainConfig& config, const RunData& data, layers::Vit& model,
+                     Progress& progress) {
+  const data::ImageFolder images = spread_subset(data.train, kCalibrationImages);
+  data::LoaderOptions options = evaluation_options(config, config.out, {});
+  options.cache_bytes = 0;
+  data::Loader loader(images, options);
+  for (const CalibratedShare& share :
+       calibrate_shares(model, endless_images(loader), loader.batches(), config.router.calibrate))
+    progress.line("calibrated: " + to_text(share));
+}
+
+}  // namespace shiftadd::train
