@@ -36,8 +36,7 @@ float finish(float x, const GemmArgs<float>& g, int64_t i, int64_t j) {
     x = static_cast<float>(static_cast<double>(x) * g.row_scale[i] + (g.bias ? g.bias[j] : 0));
   else if (g.bias)
     x += g.bias[j];
-  if (g.activation == Activation::kGelu)
-    x = gelu(x);
+  if (g.activation == Activation::kGelu) x = gelu(x);
   return g.residual ? x + g.residual[i * g.ldr + j] : x;
 }
 
