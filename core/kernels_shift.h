@@ -78,7 +78,7 @@ struct ShiftGemmArgs {
   const T* scales;           // (tokens)
   const uint8_t* codes;      // shift_panels(outputs) panels of inputs * 8 bytes
   const int32_t* exponents;  // (outputs)
-  const T *bias, *residual;  // (outputs), (tokens, outputs); or null
+  const T *bias, *residual;  // (outputs), (tokens, outputs), may be y; or null
   T* y;
 };
 

@@ -1,6 +1,7 @@
 // Evaluation's road from pixels to input: resize the shorter side, centre crop, normalise.
 #include "data/preprocess.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -35,6 +36,18 @@ void normalise(const Image& image, const Preprocess& p, float* out) {
     out[count + i] = table[1][pixel[1]];
     out[2 * count + i] = table[2][pixel[2]];
   }
+}
+
+Image denormalise(const float* planes, const Preprocess& p) {
+  const int64_t count = p.crop * p.crop;
+  Image image{p.crop, p.crop, std::vector<uint8_t>(3 * count)};
+  for (int64_t i = 0; i < count; ++i)
+    for (int c = 0; c < 3; ++c) {
+      const float value = planes[c * count + i] * p.std[c] + p.mean[c];
+      image.pixels[3 * i + c] =
+          static_cast<uint8_t>(std::lround(255 * std::clamp(value, 0.0f, 1.0f)));
+    }
+  return image;
 }
 
 Size resized_size(const Image& image, const Preprocess& p) {

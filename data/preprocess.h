@@ -19,5 +19,7 @@ struct Size {
 Size resized_size(const Image& image, const Preprocess& p);
 /// RGB bytes, width == height == crop, to normalised planes.
 void normalise(const Image& image, const Preprocess& p, float* out);
+/// The pixels that normalise made `planes` (3, crop, crop) from.
+Image denormalise(const float* planes, const Preprocess& p);
 
 }  // namespace shiftadd::data

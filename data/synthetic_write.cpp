@@ -13,8 +13,8 @@
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/parallel.h"
+#include "data/encode.h"
 #include "data/synthetic.h"
-#include "data/synthetic_encode.h"
 
 namespace shiftadd::data {
 namespace {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/memory.h"
+#include "infer/attention.h"
 
 namespace shiftadd::infer {
 namespace {
@@ -13,6 +14,27 @@ int64_t round_up(int64_t floats) {
   constexpr int64_t kLine = kAlignment / sizeof(float);
   return (floats + kLine - 1) / kLine * kLine;
 }
+
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// What a network's blocks need beyond a plain one's.
+struct Needs {
+  explicit Needs(const ModelSpec& spec) {
+    const auto mixed = [](LayerKind kind) { return kind == LayerKind::kMixture; };
+    bool shifts = false;
+    for (const BlockSpec& block : spec.shift_add.blocks) {
+      qkv = qkv || mixed(block.qkv);
+      proj = proj || mixed(block.proj);
+      mlp = mlp || mixed(block.mlp);
+      thresholds = thresholds || needs_all_queries(spec, block);
+      for (const LayerKind kind : {block.qkv, block.proj, block.mlp})
+        shifts = shifts || kind != LayerKind::kMultiply;
+    }
+    int8 = shifts && spec.shift_add.int8_activations;
+  }
+  bool qkv = false, proj = false, mlp = false;  // mixtures
+  bool thresholds = false, int8 = false;
+};
 
 }  // namespace
 
@@ -46,7 +68,8 @@ VitPlan plan_vit(const ModelSpec& spec, int64_t images) {
   // The steps of a forward pass; blocks repeat kNorm1..kFc2.
   enum Step { kGather, kEmbed, kNorm1, kQkv, kAttention, kProj, kNorm2, kFc1, kFc2, kHead };
   const int64_t patches = spec.grid() * spec.grid();
-  const int64_t values = images * spec.tokens() * spec.width;
+  const int64_t rows = images * spec.tokens(), values = rows * spec.width;
+  const Needs needs(spec);
   VitPlan plan;
   plan.images = images;
   const std::vector<std::pair<int64_t VitPlan::*, BufferRequest>> buffers = {
@@ -58,9 +81,22 @@ VitPlan plan_vit(const ModelSpec& spec, int64_t images) {
       {&VitPlan::class_q, {images * spec.width, kQkv, kAttention}},
       {&VitPlan::attended, {values, kAttention, kProj}},
       {&VitPlan::normed2, {values, kNorm2, kFc1}},
-      {&VitPlan::hidden, {images * spec.tokens() * spec.mlp_hidden, kFc1, kFc2}},
+      {&VitPlan::hidden, {rows * spec.mlp_hidden, kFc1, kFc2}},
       {&VitPlan::class_x, {images * spec.width, kProj, kHead}},
-      {&VitPlan::class_normed, {images * spec.width, kHead, kHead}},
+      {&VitPlan::class_normed, {images * spec.width, kNorm1, kHead}},
+      {&VitPlan::thresholds,
+       {needs.thresholds ? 2 * images * spec.heads : 0, kAttention, kAttention}},
+      {&VitPlan::quantized,
+       {needs.int8 ? divide_up(rows * std::max(spec.width, spec.mlp_hidden), sizeof(float)) : 0,
+        kQkv, kFc2}},
+      {&VitPlan::scales, {needs.int8 ? rows : 0, kQkv, kFc2}},
+      {&VitPlan::logits, {needs.qkv || needs.proj || needs.mlp ? 2 * rows : 0, kQkv, kFc2}},
+      {&VitPlan::order, {needs.qkv || needs.proj || needs.mlp ? rows : 0, kQkv, kFc2}},
+      {&VitPlan::qkv_gathered, {needs.qkv ? values : 0, kQkv, kQkv}},
+      {&VitPlan::qkv_outputs, {needs.qkv ? 3 * values : 0, kQkv, kQkv}},
+      {&VitPlan::proj_gathered, {needs.proj ? values : 0, kProj, kProj}},
+      {&VitPlan::proj_outputs, {needs.proj ? values : 0, kProj, kProj}},
+      {&VitPlan::mlp_gathered, {needs.mlp ? values : 0, kFc1, kFc2}},
   };
   std::vector<BufferRequest> requests;
   for (const auto& [member, request] : buffers) requests.push_back(request);

@@ -2,27 +2,21 @@
 // allocation.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/model/model_file.h"
+#include "infer/stage_times.h"
 
 namespace shiftadd::infer {
 
-/// Processor seconds of the calling thread in each part of the forward pass, summed over calls.
-struct StageTimes {
-  enum Stage { kPatches, kNorm, kQkv, kAttention, kProj, kFc1, kFc2, kHead, kStages };
-  std::array<double, kStages> seconds{};
-  static const char* name_of(int stage);
-};
-
 class Session {
  public:
-  /// Packs the weights (each tensor of `model` is released as soon as it is packed). Throws Error
-  /// (user) naming a weight that is missing or has another shape than model.spec demands.
+  /// Packs the weights and quantises those of Shift layers (each tensor of `model` is released as
+  /// soon as it is packed). Throws Error (user) naming a weight that is missing or has another
+  /// shape than model.spec demands, and for codes `unit_batch`.
   explicit Session(ModelFile model);
   ~Session();
   Session(Session&&) noexcept;
@@ -32,21 +26,25 @@ class Session {
   const Preprocess& preprocess() const;
   const std::vector<std::string>& classes() const;    // empty: unnamed
   const std::vector<std::string>& class_ids() const;  // empty: unknown
+  const std::vector<std::string>& routers() const;    // routers_of(spec())
 
-  /// images: batch * in_channels * S * S floats, normalised planes; logits: batch * classes floats.
-  /// An image's logits have the same bits for any batch and any num_threads(). The first call, and
-  /// the first after a change of num_threads(), takes memory; later ones take none. One call at a
-  /// time.
-  void run(const float* images, int64_t batch, float* logits);
+  /// images: batch * in_channels * S * S floats, normalised planes; logits: batch * classes floats;
+  /// choices: batch * routers().size() * spec().tokens() bytes, or null: the expert of each token
+  /// at each router, kMultExpert, kShiftExpert or, for a token whose output nothing reads,
+  /// kNotRouted. The logits are those of the training graph's evaluation; an image's have the same
+  /// bits for any batch and any num_threads(). The first call, and the first after a change of
+  /// num_threads(), takes memory; later ones take none. One call at a time.
+  void run(const float* images, int64_t batch, float* logits, uint8_t* choices = nullptr);
 
   /// Sums the time of each stage from now on into `times` (null: stop); for runs with one thread.
   void set_stage_times(StageTimes* times);
 
-  /// Multiply-accumulates that run() performs for one image: fewer than count_macs(spec()), because
-  /// in the last block only the class token's row is carried beyond the keys and values: nothing
-  /// reads the others.
+  /// Terms that run() sums for one image in its linear layers and attention, each a multiplication,
+  /// an addition or a shift with an addition. Of a plain network fewer than count_macs(spec()),
+  /// because in the last block only the class token's row is carried beyond the keys and values:
+  /// nothing reads the others.
   int64_t macs_per_image() const;
-  /// Floats of packed weights, and of one thread's arena.
+  /// Trained values, and floats of one thread's arena.
   int64_t weight_floats() const;
   int64_t arena_floats() const;
 

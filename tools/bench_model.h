@@ -172,7 +172,7 @@ inline int run_model_bench(const ModelBench& options) {
             << "  speed       " << figures.images_per_second << " images/s, " << figures.gflops
             << " GFLOP/s\n"
             << "  peak memory " << json["peak_rss_mib"].get<double>() << " MiB\n";
-  if (!options.train)
+  if (!options.train && spec.block(spec.depth - 1).mlp != LayerKind::kMixture)
     std::cout << "  The last block computes only the class token's query, projection and MLP: "
                  "nothing reads the\n"
                  "  other rows. GFLOP/s counts what is computed.\n";

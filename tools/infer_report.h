@@ -11,6 +11,7 @@
 
 #include "core/evaluation.h"
 #include "infer/predictions.h"
+#include "infer/routing_counts.h"
 
 namespace shiftadd::tools {
 
@@ -28,6 +29,43 @@ inline std::string to_line(const nlohmann::ordered_json& json) {
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+/// {"tokens": N, "mult": SHARE, "shift": SHARE, "routers": [{"router": NAME, "tokens": ...}, ...]},
+/// shares from 0 to 1.
+inline nlohmann::ordered_json routing_json(const infer::RoutingCounts& counts) {
+  const auto shares = [](const infer::RoutingCounts::Row& row) {
+    const double shift = row.shift_share();
+    return nlohmann::ordered_json{
+        {"tokens", row.tokens()}, {"mult", row.tokens() ? 1 - shift : 0}, {"shift", shift}};
+  };
+  nlohmann::ordered_json json = shares(counts.total());
+  json["routers"] = nlohmann::ordered_json::array();
+  for (const infer::RoutingCounts::Row& row : counts.rows()) {
+    nlohmann::ordered_json each = {{"router", row.router}};
+    each.update(shares(row));
+    json["routers"].push_back(each);
+  }
+  return json;
+}
+
+/// A table, a router a line; nothing for a network without routers.
+inline void print_routing(std::ostream& out, const infer::RoutingCounts& counts) {
+  std::vector<infer::RoutingCounts::Row> rows = counts.rows();
+  if (rows.empty() || !counts.total().tokens()) return;
+  rows.push_back(counts.total());
+  std::size_t width = 6;
+  for (const auto& row : rows) width = std::max(width, row.router.size());
+  const int column = static_cast<int>(width);
+  out << "\n"
+      << std::left << std::setw(column) << "router" << std::right << std::setw(12) << "tokens"
+      << std::setw(12) << "Mult" << std::setw(12) << "Shift"
+      << "\n"
+      << std::fixed << std::setprecision(2);
+  for (const auto& row : rows)
+    out << std::left << std::setw(column) << row.router << std::right << std::setw(12)
+        << row.tokens() << std::setw(10) << Evaluation::percent(row.mult, row.tokens()) << " %"
+        << std::setw(10) << Evaluation::percent(row.shift, row.tokens()) << " %\n";
+}
+
 /// Prints predictions image by image: blocks of a table, or one JSON array with an object a line.
 class PredictionWriter {
  public:
@@ -36,14 +74,18 @@ class PredictionWriter {
     if (json_) out_ << "[";
   }
 
-  void prediction(const std::string& image, const std::vector<infer::Prediction>& best) {
+  /// routing: of this image alone; printed as JSON where the network has routers.
+  void prediction(const std::string& image, const std::vector<infer::Prediction>& best,
+                  const infer::RoutingCounts& routing) {
     if (json_) {
       nlohmann::ordered_json top = nlohmann::ordered_json::array();
       for (const infer::Prediction& each : best)
         top.push_back({{"class", names_[each.index]},
                        {"index", each.index},
                        {"probability", each.probability}});
-      object({{"image", image}, {"top", top}});
+      nlohmann::ordered_json json = {{"image", image}, {"top", top}};
+      if (!routing.rows().empty()) json["routing"] = routing_json(routing);
+      object(json);
       return;
     }
     out_ << image << "\n";
@@ -80,6 +122,7 @@ struct EvaluationFigures {
   int64_t broken;
   int threads;
   double seconds;
+  infer::RoutingCounts routing;
 };
 
 inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
@@ -95,17 +138,13 @@ inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
                       {"top1", Evaluation::percent(each.top1, each.images)},
                       {"top5", Evaluation::percent(each.top5, each.images)}});
     }
-    out << to_line({{"set", figures.set},
-                    {"images", evaluation.images()},
-                    {"broken", figures.broken},
-                    {"top1", evaluation.top1()},
-                    {"top5", evaluation.top5()},
-                    {"loss", evaluation.loss()},
-                    {"images_per_second", speed},
-                    {"seconds", figures.seconds},
-                    {"threads", figures.threads},
-                    {"per_class", rows}})
-        << "\n";
+    nlohmann::ordered_json report = {{"set", figures.set},         {"images", evaluation.images()},
+                                     {"broken", figures.broken},   {"top1", evaluation.top1()},
+                                     {"top5", evaluation.top5()},  {"loss", evaluation.loss()},
+                                     {"images_per_second", speed}, {"seconds", figures.seconds},
+                                     {"threads", figures.threads}, {"per_class", rows}};
+    if (!figures.routing.rows().empty()) report["routing"] = routing_json(figures.routing);
+    out << to_line(report) << "\n";
     return;
   }
   out << std::fixed << std::setprecision(2) << "images   " << evaluation.images() << "\n"
@@ -127,6 +166,7 @@ inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
         << std::setw(10) << Evaluation::percent(each.top1, each.images) << " %" << std::setw(10)
         << Evaluation::percent(each.top5, each.images) << " %\n";
   }
+  print_routing(out, figures.routing);
 }
 
 }  // namespace shiftadd::tools

@@ -12,9 +12,13 @@
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "data/dataset.h"
+#include "data/encode.h"
+#include "data/preprocess.h"
 #include "infer/image_stream.h"
 #include "infer/inputs.h"
 #include "infer/predictions.h"
+#include "infer/routing_counts.h"
+#include "infer/routing_picture.h"
 #include "infer/session.h"
 #include "tools/infer_report.h"
 #include "tools/program.h"
@@ -36,7 +40,7 @@ void watch_interrupts() {
 struct Options {
   std::string model;
   std::vector<std::string> images;
-  std::string eval, confusion, dump, device = "auto";
+  std::string eval, confusion, dump, routing, device = "auto";
   int64_t top_k = 5, batch = 32;
   int threads = available_cores(), workers = 0;
   bool json = false;
@@ -103,22 +107,32 @@ class RunProgress {
   double line_at_ = 0;
 };
 
-// Runs all images of `source` through the session. Calls row(item, pixels, logits) for each image
-// in order, and broken(item, reason) for each that cannot be read. Returns how many were broken.
-template <class Row, class Broken>
+// What a session says of one image.
+struct Row {
+  int64_t item;
+  const float *pixels, *logits;
+  const uint8_t* choices;  // (routers, tokens)
+};
+
+// Runs all images of `source` through the session. Calls each(Row) for every image in order, and
+// broken(item, reason) for each that cannot be read. Returns how many were broken.
+template <class Each, class Broken>
 int64_t run_all(infer::Session& session, const infer::ImageSource& source, const Options& options,
-                RunProgress& progress, Row row, Broken broken) {
+                RunProgress& progress, Each each_row, Broken broken) {
   const int workers = options.workers ? options.workers : options.threads;
   infer::ImageStream stream(source, session.preprocess(), options.batch, workers);
   const int64_t classes = session.spec().classes;
   std::vector<float> logits(options.batch * classes);
+  const int64_t image_choices =
+      static_cast<int64_t>(session.routers().size()) * session.spec().tokens();
+  std::vector<uint8_t> choices(options.batch * image_choices);
   int64_t done = 0, broken_count = 0;
   while (!interrupted) {
     const auto batch = stream.next();
     if (!batch) break;
     const auto rows = static_cast<int64_t>(batch->items.size());
     const float* pixels = batch->images.data<float>();
-    session.run(pixels, rows, logits.data());
+    session.run(pixels, rows, logits.data(), choices.data());
     const int64_t values = rows ? batch->images.numel() / rows : 0;
     for (const auto& each : batch->broken) {
       progress.wipe();
@@ -126,7 +140,8 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source, const
       broken(each.item, each.reason);
     }
     for (int64_t i = 0; i < rows; ++i)
-      row(batch->items[i], pixels + i * values, logits.data() + i * classes);
+      each_row(Row{batch->items[i], pixels + i * values, logits.data() + i * classes,
+                   choices.data() + i * image_choices});
     broken_count += static_cast<int64_t>(batch->broken.size());
     done += rows + static_cast<int64_t>(batch->broken.size());
     progress.update(done);
@@ -152,10 +167,33 @@ void write_dump(const Options& options, const std::vector<std::string>& names,
   write_safetensors(options.dump, file);
 }
 
+void require_router(const Options& options, const infer::Session& session) {
+  if (session.routers().empty())
+    throw user_error(options.model,
+                     ": no router to draw for --routing: no layer of this network is a mixture, "
+                     "which would send each token to Mult or Shift");
+}
+
+void write_routing(const Options& options, const infer::Session& session, const Row& row) {
+  const int64_t tokens = session.spec().tokens();
+  const auto routers = static_cast<int64_t>(session.routers().size());
+  const data::Image picture = infer::draw_routing(
+      {.photograph = data::denormalise(row.pixels, session.preprocess()),
+       .grid = session.spec().grid(),
+       .routers = session.routers(),
+       .choices = std::vector<uint8_t>(row.choices, row.choices + routers * tokens)});
+  const std::vector<uint8_t> png = data::encode_png(picture);
+  write_file(options.routing, {reinterpret_cast<const char*>(png.data()), png.size()});
+}
+
 int classify(const Options& options) {
   const std::vector<std::string> paths = infer::list_images(options.images, std::cin);
+  if (!options.routing.empty() && paths.size() != 1)
+    throw user_error("--routing draws one image: ", paths.size(), " were named");
   infer::Session session = open_model(options);
+  if (!options.routing.empty()) require_router(options, session);
   const ModelSpec& spec = session.spec();
+  infer::RoutingCounts routing(session.routers(), spec.tokens());
   PredictionWriter writer(std::cout, printed_names(session.classes(), spec.classes), options.json);
   // On a terminal the predictions themselves show how far it is.
   RunProgress progress(static_cast<int64_t>(paths.size()),
@@ -165,15 +203,21 @@ int classify(const Options& options) {
   const Shape image_shape = {3, spec.image_size, spec.image_size};
   const int64_t broken = run_all(
       session, infer::source_of_files(paths), options, progress,
-      [&](int64_t item, const float* pixels, const float* row) {
-        writer.prediction(paths[item], infer::top_k(row, spec.classes, options.top_k));
+      [&](const Row& row) {
+        infer::RoutingCounts own(session.routers(), spec.tokens());
+        own.add(row.choices);
+        routing.add(row.choices);
+        writer.prediction(paths[row.item], infer::top_k(row.logits, spec.classes, options.top_k),
+                          own);
+        if (!options.routing.empty()) write_routing(options, session, row);
         if (options.dump.empty()) return;
-        inputs.add(pixels, element_count(image_shape));
-        logits.add(row, spec.classes);
-        names.push_back(paths[item]);
+        inputs.add(row.pixels, element_count(image_shape));
+        logits.add(row.logits, spec.classes);
+        names.push_back(paths[row.item]);
       },
       [&](int64_t item, const std::string& reason) { writer.broken(paths[item], reason); });
   writer.finish();
+  if (!options.json) print_routing(std::cout, routing);
   if (!options.dump.empty() && !interrupted)
     write_dump(options, names,
                {{"input", inputs.tensor(image_shape)}, {"logits", logits.tensor({spec.classes})}});
@@ -195,19 +239,21 @@ int evaluate(const Options& options) {
                                      [&](int64_t item) { return set.read(item); }};
   RunProgress progress(set.size(), true);
   Evaluation evaluation(classes);
+  infer::RoutingCounts routing(session.routers(), session.spec().tokens());
   Rows logits;
   std::vector<int64_t> labels;
   std::vector<std::string> dumped;
   const auto start = std::chrono::steady_clock::now();
   const int64_t broken = run_all(
       session, source, options, progress,
-      [&](int64_t item, const float*, const float* row) {
-        const int64_t label = indices[set.label(item)];
-        evaluation.add(row, label);
+      [&](const Row& row) {
+        const int64_t label = indices[set.label(row.item)];
+        evaluation.add(row.logits, label);
+        routing.add(row.choices);
         if (options.dump.empty()) return;
-        logits.add(row, classes);
+        logits.add(row.logits, classes);
         labels.push_back(label);
-        dumped.push_back(set.name(item));
+        dumped.push_back(set.name(row.item));
       },
       [](int64_t, const std::string&) {});
   const double seconds =
@@ -218,8 +264,8 @@ int evaluate(const Options& options) {
     write_dump(options, dumped,
                {{"logits", logits.tensor({classes})},
                 {"labels", Tensor::from(labels, {static_cast<int64_t>(labels.size())})}});
-  print_evaluation(std::cout, evaluation, names, {options.eval, broken, options.threads, seconds},
-                   options.json);
+  print_evaluation(std::cout, evaluation, names,
+                   {options.eval, broken, options.threads, seconds, routing}, options.json);
   return finish(broken);
 }
 
@@ -259,6 +305,9 @@ int run(int argc, char** argv) {
   app.add_option("--dump", options.dump,
                  "Write tensors: input and logits of the images; with --eval logits and labels")
       ->option_text("FILE.safetensors");
+  app.add_option("--routing", options.routing,
+                 "Draw, over the one image, which patches each router sent to Mult and to Shift")
+      ->option_text("FILE.png");
   app.add_option("--device", options.device, "Where to compute: cpu, cuda or auto [auto]")
       ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
       ->option_text("cpu|cuda|auto");
@@ -273,6 +322,10 @@ int run(int argc, char** argv) {
                            : "--eval takes its images from the set: name no other images");
     if (!options.confusion.empty() && options.eval.empty())
       throw user_error("--confusion needs --eval: only a labelled set has a confusion matrix");
+    if (!options.routing.empty() && options.images.empty())
+      throw user_error("--routing draws one image: name it in place of --eval");
+    if (!options.routing.empty() && !options.routing.ends_with(".png"))
+      throw user_error("--routing ", options.routing, ": the picture is a PNG: name it ....png");
     set_num_threads(options.threads);
     watch_interrupts();
     try {

@@ -26,13 +26,17 @@ void pack_tile(const float* x, int64_t row, int64_t step, int64_t rows, int64_t 
     for (int64_t r = 0; r < kTile; ++r) out[p * kTile + r] = r < rows ? x[r * row + p * step] : 0;
 }
 
+// The bits of the table's gelu (the reference), so that a fused one rounds alike.
+float gelu(double x) {
+  return static_cast<float>(x / 2 * (1 + std::erf(x * std::numbers::sqrt2 / 2)));
+}
+
 float finish(float x, const GemmArgs<float>& g, int64_t i, int64_t j) {
   if (g.row_scale)
     x = static_cast<float>(static_cast<double>(x) * g.row_scale[i] + (g.bias ? g.bias[j] : 0));
   else if (g.bias)
     x += g.bias[j];
-  if (g.activation == Activation::kGelu)
-    x = x / 2 * (1 + std::erf(x * std::numbers::sqrt2_v<float> / 2));
+  if (g.activation == Activation::kGelu) x = gelu(x);
   return g.residual ? x + g.residual[i * g.ldr + j] : x;
 }
 

@@ -22,8 +22,8 @@ PackedMatrix::PackedMatrix(const float* weight, int64_t n, int64_t k, int64_t ld
 }
 
 void gemm_packed(const float* a, int64_t lda, int64_t m, const PackedMatrix& b, float* c,
-                 int64_t ldc, const float* bias, Activation act, const float* residual,
-                 int64_t ldr) {
+                 int64_t ldc, const float* bias, Activation act, const float* residual, int64_t ldr,
+                 const float* row_scale) {
   GemmArgs<float> args{};
   args.m = m;
   args.n = b.n();
@@ -37,6 +37,7 @@ void gemm_packed(const float* a, int64_t lda, int64_t m, const PackedMatrix& b, 
   args.activation = act;
   args.residual = residual;
   args.ldr = ldr;
+  args.row_scale = row_scale;
   gemm_functions(b.isa()).gemm_packed(args);
 }
 

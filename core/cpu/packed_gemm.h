@@ -29,12 +29,13 @@ class PackedMatrix {
   Isa isa_ = Isa::kGeneric;
 };
 
-/// c[m, n] = act(a[m, k] weight^T + bias[n]) + residual[m, n]; bias and residual may be null,
-/// residual may equal c. Allocates nothing after a thread's first call; threads through
-/// parallel_for. The bits equal those of cpu_kernels(b.isa()).gemm with transpose_b, and do not
-/// depend on m or threads.
+/// c[m, n] = act(row_scale[m] a[m, k] weight^T + bias[n]) + residual[m, n]; bias, residual and
+/// row_scale (1) may be null, residual may equal c. Allocates nothing after a thread's first call;
+/// threads through parallel_for. The bits equal those of cpu_kernels(b.isa()).gemm with
+/// transpose_b, and do not depend on m or threads.
 void gemm_packed(const float* a, int64_t lda, int64_t m, const PackedMatrix& b, float* c,
                  int64_t ldc, const float* bias = nullptr, Activation act = Activation::kNone,
-                 const float* residual = nullptr, int64_t ldr = 0);
+                 const float* residual = nullptr, int64_t ldr = 0,
+                 const float* row_scale = nullptr);
 
 }  // namespace shiftadd

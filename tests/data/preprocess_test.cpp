@@ -48,6 +48,15 @@ TEST_CASE("preprocess resizes the shorter side, truncates the longer, and crops 
         REQUIRE(at(out, 20, c, y, x) == whole.row(2 + y)[3 * (7 + x) + c]);
 }
 
+TEST_CASE("denormalise gives back the pixels") {
+  Preprocess p;  // ImageNet's mean and deviation
+  p.resize = 0;
+  p.crop = 16;
+  Image source = noise(16, 16);
+  for (int i = 0; i < 256; ++i) source.pixels[3 * i] = static_cast<uint8_t>(i);
+  CHECK(denormalise(run(source, p).data(), p).pixels == source.pixels);
+}
+
 TEST_CASE("centre crop rounds half to even") {
   // 9 - 4 = 5: 2.5 -> 2. 7 - 4 = 3: 1.5 -> 2.
   const Image source = noise(9, 7);

@@ -8,7 +8,7 @@
 
 #include "data/dataset.h"
 #include "data/decode.h"
-#include "data/synthetic_encode.h"
+#include "data/encode.h"
 #include "data/synthetic_figures.h"
 #include "tests/data/dataset_support.h"
 

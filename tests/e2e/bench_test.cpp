@@ -76,10 +76,7 @@ TEST_CASE("operations and energy are counted") {
   CHECK(bench({"count", folder / "spec.json", "--published-miscounts", "--json"}).out !=
         bench({"count", folder / "spec.json", "--json"}).out);
   CHECK(bench({"count", "no_such_network"}).status == 2);
-  // What inference cannot run is refused, not run as something else.
-  const ProcessResult run = bench({"model", folder / "spec.json", "--seconds", "0.05"});
-  CHECK(run.status == 2);
-  CHECK(test::contains(run.err, "shift_add"));
+  check_figures(bench({"model", folder / "spec.json", "--seconds", "0.05", "--json"}));
   check_figures(bench({"model", folder / "spec.json", "--train", "--seconds", "0.05", "--json"}));
 }
 

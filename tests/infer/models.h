@@ -25,9 +25,11 @@ inline ModelFile random_model(const ModelSpec& spec, uint64_t seed) {
     const bool norm = info.name.find("norm") != std::string::npos && info.name.ends_with("weight");
     const double fan =
         matrix ? static_cast<double>(value.numel()) / static_cast<double>(info.shape[0]) : 1;
-    const double scale = matrix ? 1 / std::sqrt(fan) : 0.2;
+    double scale = matrix ? 1 / std::sqrt(fan) : 0.2, mean = norm ? 1 : 0;
+    if (info.name.ends_with(".shift")) scale = 1.5, mean = -3;  // powers of two: 2^-6 .. 2^0
+    if (info.name.ends_with(".sign")) scale = 1;                // a third is 0
     for (float& each : value.span<float>())
-      each = static_cast<float>(random.normal() * scale + (norm ? 1 : 0));
+      each = static_cast<float>(random.normal() * scale + mean);
     model.weights.emplace_back(info.name, value);
   }
   return model;

@@ -1,5 +1,5 @@
 // The only file that holds stb_image_write.
-#include "data/synthetic_encode.h"
+#include "data/encode.h"
 
 #include "core/error.h"
 
@@ -23,7 +23,7 @@ std::vector<uint8_t> encode_png(const Image& image) {
   std::vector<uint8_t> out;
   const auto width = static_cast<int>(image.width), height = static_cast<int>(image.height);
   if (!stbi_write_png_to_func(append, &out, width, height, 3, image.pixels.data(), width * 3))
-    throw failure("[synthetic] cannot encode a PNG of ", width, "x", height);
+    throw failure("[encode] cannot encode a PNG of ", width, "x", height);
   return out;
 }
 
@@ -31,7 +31,7 @@ std::vector<uint8_t> encode_jpeg(const Image& image, int quality) {
   std::vector<uint8_t> out;
   const auto width = static_cast<int>(image.width), height = static_cast<int>(image.height);
   if (!stbi_write_jpg_to_func(append, &out, width, height, 3, image.pixels.data(), quality))
-    throw failure("[synthetic] cannot encode a JPEG of ", width, "x", height);
+    throw failure("[encode] cannot encode a JPEG of ", width, "x", height);
   return out;
 }
 

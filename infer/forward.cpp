@@ -1,0 +1,191 @@
+// See forward.h.
+#include "infer/forward.h"
+
+#include <algorithm>
+
+#include "infer/attention.h"
+#include "infer/patches.h"
+
+namespace shiftadd::infer {
+namespace {
+
+struct RunLinear {
+  QuantizedRoom room;
+  void operator()(const Linear& layer, float* x, int64_t rows, float* y,
+                  const float* residual) const {
+    apply(layer, x, rows, y, room, {.residual = residual});
+  }
+};
+
+class Pass {
+ public:
+  Pass(const Network& network, int64_t count, uint8_t* choices, float* arena, StageTimes* times)
+      : network_(network),
+        spec_(network.spec),
+        plan_(network.plan),
+        count_(count),
+        width_(spec_.width),
+        tokens_(spec_.tokens()),
+        choices_(choices),
+        arena_(arena),
+        times_(times) {}
+
+  void run(const float* images, float* logits) {
+    if (choices_) std::fill_n(choices_, count_ * network_.routers * tokens_, kNotRouted);
+    embed(images);
+    for (int64_t i = 0; i < spec_.depth; ++i) block(i);
+    float *x = arena_ + plan_.class_x, *normed = arena_ + plan_.class_normed;
+    if (!answers_class_token(spec_, spec_.depth - 1)) copy_class_rows(arena_ + plan_.x, x);
+    norm(network_.weights.norm, x, count_, normed);
+    const StageTimer timer(times_, StageTimes::kHead);
+    apply(network_.weights.head, normed, count_, logits, {});
+  }
+
+ private:
+  // Patches, positions and the class token: x (count, N, D).
+  void embed(const float* images) {
+    const StageTimer timer(times_, StageTimes::kPatches);
+    const VitWeights& weights = network_.weights;
+    const int64_t patches = tokens_ - 1, patch_values = weights.patch_embed.inputs();
+    float* gathered = arena_ + plan_.patches;
+    gather_patches(spec_, images, count_, gathered);
+    for (int64_t image = 0; image < count_; ++image) {
+      float* x = arena_ + plan_.x + image * tokens_ * width_;
+      std::copy_n(weights.class_row.data<float>(), width_, x);
+      apply(weights.patch_embed, gathered + image * patches * patch_values, patches, x + width_, {},
+            {.residual = weights.positions.data<float>() + width_});
+    }
+  }
+
+  void block(int64_t index) {
+    const Block& block = network_.weights.blocks[static_cast<std::size_t>(index)];
+    const bool class_only = answers_class_token(spec_, index);
+    const bool split = splits_query(spec_, index);
+    const int64_t answers = class_only ? 1 : tokens_;  // rows of an image that leave the block
+    float *x = arena_ + plan_.x, *out = x;
+    norm(block.norm1, x, count_ * tokens_, arena_ + plan_.normed1);
+    project_queries_keys_values(block, split);
+    attend_tokens(block, spec_.block(index), split, answers);
+    if (class_only) copy_class_rows(x, out = arena_ + plan_.class_x);
+    {
+      const StageTimer timer(times_, StageTimes::kProj);
+      mix(block.proj, arena_ + plan_.attended, answers, width_, out, out,
+          room(plan_.proj_gathered, plan_.proj_outputs), RunLinear{quantized()});
+    }
+    mlp(block, answers, out);
+  }
+
+  void project_queries_keys_values(const Block& block, bool split) {
+    const StageTimer timer(times_, StageTimes::kQkv);
+    float *normed = arena_ + plan_.normed1, *qkv = arena_ + plan_.qkv;
+    if (split) {
+      float* class_rows = arena_ + plan_.class_normed;
+      copy_class_rows(normed, class_rows);
+      apply(block.query, class_rows, count_, arena_ + plan_.class_q, quantized());
+    }
+    mix(block.qkv, normed, tokens_, (split ? 2 : 3) * width_, nullptr, qkv,
+        room(plan_.qkv_gathered, plan_.qkv_outputs), RunLinear{quantized()});
+  }
+
+  void attend_tokens(const Block& block, const BlockSpec& kinds, bool split, int64_t answers) {
+    const StageTimer timer(times_, StageTimes::kAttention);
+    const int64_t row = (split ? 2 : 3) * width_, head_dim = spec_.head_dim();
+    const float* keys = arena_ + plan_.qkv + (split ? 0 : width_);
+    const AttentionShape shape = {.batch = count_,
+                                  .heads = spec_.heads,
+                                  .queries = answers,
+                                  .keys = tokens_,
+                                  .head_dim = head_dim,
+                                  .q_batch = split ? width_ : tokens_ * row,
+                                  .q_row = split ? width_ : row,
+                                  .q_head = head_dim,
+                                  .k_batch = tokens_ * row,
+                                  .k_row = row,
+                                  .k_head = head_dim,
+                                  .o_batch = answers * width_,
+                                  .o_row = width_,
+                                  .o_head = head_dim};
+    attend(spec_, kinds,
+           {.shape = shape,
+            .q = arena_ + (split ? plan_.class_q : plan_.qkv),
+            .k = keys,
+            .v = keys + width_,
+            .local_weight = block.local.defined() ? block.local.data<float>() : nullptr,
+            .thresholds = arena_ + plan_.thresholds},
+           arena_ + plan_.attended);
+  }
+
+  // x += mlp(norm2 x), `answers` rows of an image.
+  void mlp(const Block& block, int64_t answers, float* x) {
+    float *normed = arena_ + plan_.normed2, *hidden = arena_ + plan_.hidden;
+    norm(block.norm2, x, count_ * answers, normed);
+    const auto run = [&](const Mlp& layer, float* in, int64_t rows, float* out,
+                         const float* residual) {
+      {
+        const StageTimer timer(times_, StageTimes::kFc1);
+        apply(layer.fc1, in, rows, hidden, quantized(), {.activation = Activation::kGelu});
+      }
+      const StageTimer timer(times_, StageTimes::kFc2);
+      apply(layer.fc2, hidden, rows, out, quantized(), {.residual = residual});
+    };
+    mix(block.mlp, normed, answers, width_, x, x, room(plan_.mlp_gathered, plan_.mlp_gathered),
+        run);
+  }
+
+  // y = layer(x) + residual for `tokens` rows of each image; a router's choices are noted.
+  template <class Layer, class Run>
+  void mix(const Mixture<Layer>& layer, float* x, int64_t tokens, int64_t outputs,
+           const float* residual, float* y, const MixtureRoom& room, const Run& run) {
+    ChoiceSink sink;
+    if (layer.routed && choices_)
+      sink = {choices_ + router_++ * tokens_, network_.routers * tokens_, tokens};
+    run_mixture(layer, x, count_ * tokens, width_, outputs, spec_.shift_add.gate, residual, y, room,
+                sink, run);
+  }
+
+  void norm(const Norm& norm, const float* x, int64_t rows, float* y) const {
+    const StageTimer timer(times_, StageTimes::kNorm);
+    kernels<float>().layer_norm({.rows = rows,
+                                 .columns = width_,
+                                 .eps = spec_.norm_eps,
+                                 .x = x,
+                                 .gamma = norm.gamma.data<float>(),
+                                 .beta = norm.beta.data<float>(),
+                                 .y = y,
+                                 .mean = nullptr,
+                                 .rstd = nullptr});
+  }
+
+  // from (count, N, D) -> to (count, D).
+  void copy_class_rows(const float* from, float* to) const {
+    for (int64_t image = 0; image < count_; ++image)
+      std::copy_n(from + image * tokens_ * width_, width_, to + image * width_);
+  }
+
+  // Of the arena, which holds floats.
+  QuantizedRoom quantized() const {
+    return {reinterpret_cast<int8_t*>(arena_ + plan_.quantized), arena_ + plan_.scales};
+  }
+  MixtureRoom room(int64_t gathered, int64_t outputs) const {
+    return {arena_ + plan_.logits, reinterpret_cast<int32_t*>(arena_ + plan_.order),
+            arena_ + gathered, arena_ + outputs};
+  }
+
+  const Network& network_;
+  const ModelSpec& spec_;
+  const VitPlan& plan_;
+  const int64_t count_, width_, tokens_;
+  uint8_t* const choices_;
+  float* const arena_;
+  StageTimes* const times_;
+  int64_t router_ = 0;  // the next one, in the order of routers_of
+};
+
+}  // namespace
+
+void forward(const Network& network, const float* images, int64_t count, float* logits,
+             uint8_t* choices, float* arena, StageTimes* times) {
+  Pass(network, count, choices, arena, times).run(images, logits);
+}
+
+}  // namespace shiftadd::infer

@@ -1,0 +1,26 @@
+// The forward pass of a few images on one arena.
+#pragma once
+
+#include <cstdint>
+
+#include "core/model/model_spec.h"
+#include "infer/plan.h"
+#include "infer/stage_times.h"
+#include "infer/weights.h"
+
+namespace shiftadd::infer {
+
+struct Network {
+  const ModelSpec& spec;
+  const VitWeights& weights;
+  const VitPlan& plan;
+  int64_t routers;  // routers_of(spec).size()
+};
+
+/// images: count * in_channels * S * S floats, count <= plan.images; logits: count * classes;
+/// arena: plan.floats. choices: (count, routers, tokens) or null, see Session::run. times may be
+/// null.
+void forward(const Network& network, const float* images, int64_t count, float* logits,
+             uint8_t* choices, float* arena, StageTimes* times);
+
+}  // namespace shiftadd::infer

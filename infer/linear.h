@@ -1,0 +1,43 @@
+// A linear layer of a loaded network: multiplied, or shifted and added.
+#pragma once
+
+#include <cstdint>
+
+#include "core/cpu/packed_gemm.h"
+#include "core/kernels.h"
+#include "core/shift.h"
+#include "core/tensor.h"
+
+namespace shiftadd::infer {
+
+/// Holds one of the two weights.
+struct Linear {
+  PackedMatrix weight;  // a plain layer's, or a Shift layer's powers of two as floats
+  PackedShift shift;    // 4-bit codes, for integer shifts and adds; needs int8_input
+  Tensor bias;          // (outputs)
+  bool int8_input = false;
+
+  bool in_integers() const { return shift.codes.defined(); }
+  int64_t inputs() const { return in_integers() ? shift.inputs : weight.k(); }
+  int64_t outputs() const { return in_integers() ? shift.outputs : weight.n(); }
+};
+
+/// Room for int8 inputs and their scales; unused by layers without.
+struct QuantizedRoom {
+  int8_t* codes = nullptr;  // (rows, inputs)
+  float* scales = nullptr;  // (rows)
+};
+
+/// What follows a product besides its bias: an activation or a residual, not both.
+struct Epilogue {
+  Activation activation = Activation::kNone;
+  const float* residual = nullptr;  // (rows, outputs), may be the output; or null
+};
+
+/// y (rows, outputs) = act(x W^T + bias) + residual. x (rows, inputs), contiguous, is overwritten
+/// where it is quantised. The bits are those of the training graph's evaluation, and of any number
+/// of rows and threads.
+void apply(const Linear& linear, float* x, int64_t rows, float* y, const QuantizedRoom& room,
+           const Epilogue& epilogue = {});
+
+}  // namespace shiftadd::infer

@@ -1,0 +1,34 @@
+// How many tokens each router sent to each expert.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace shiftadd::infer {
+
+class RoutingCounts {
+ public:
+  struct Row {
+    std::string router;
+    int64_t mult = 0, shift = 0;
+    int64_t tokens() const { return mult + shift; }
+    /// 0 to 1; 0 when no token came by.
+    double shift_share() const {
+      return tokens() ? static_cast<double>(shift) / static_cast<double>(tokens()) : 0;
+    }
+  };
+
+  /// tokens: of an image.
+  RoutingCounts(const std::vector<std::string>& routers, int64_t tokens);
+  /// choices: (routers, tokens) of one image, as Session::run gives them.
+  void add(const uint8_t* choices);
+  const std::vector<Row>& rows() const { return rows_; }
+  Row total() const;  // its router is called "all"
+
+ private:
+  std::vector<Row> rows_;
+  int64_t tokens_;
+};
+
+}  // namespace shiftadd::infer

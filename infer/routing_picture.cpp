@@ -1,0 +1,210 @@
+// See routing_picture.h.
+#include "infer/routing_picture.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "core/error.h"
+#include "data/resize.h"
+#include "infer/mixture.h"
+
+namespace shiftadd::infer {
+namespace {
+
+constexpr Color kPaper = {255, 255, 255}, kInk = {32, 32, 32}, kNothing = {176, 176, 176};
+constexpr int kDarkest = 72;       // black in a tile
+constexpr double kOpacity = 0.55;  // of a tint: the photograph stays visible
+constexpr int64_t kMostColumns = 6, kLabelLines = 3;
+
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// "blocks.10.attn.qkv": block 10, layer "qkv".
+struct RouterName {
+  explicit RouterName(const std::string& name) {
+    const std::size_t first = name.find('.') + 1, second = name.find('.', first);
+    block = name.substr(first, second - first);
+    layer = name.substr(name.rfind('.') + 1);
+  }
+  std::string block, layer;
+};
+
+// A column for each kind of layer that has a router, blocks side by side while there is room.
+struct Placing {
+  explicit Placing(const std::vector<std::string>& routers) {
+    std::vector<std::string> layers, blocks;
+    const auto index_in = [](std::vector<std::string>& names, const std::string& name) {
+      const auto found = std::find(names.begin(), names.end(), name);
+      const int64_t index = found - names.begin();
+      if (found == names.end()) names.push_back(name);
+      return index;
+    };
+    std::vector<std::pair<int64_t, int64_t>> places;  // block, layer
+    for (const std::string& each : routers) {
+      const RouterName name(each);
+      places.emplace_back(index_in(blocks, name.block), index_in(layers, name.layer));
+    }
+    const auto kinds = static_cast<int64_t>(layers.size());
+    const auto count = static_cast<int64_t>(blocks.size());
+    const int64_t most = std::max<int64_t>(1, kMostColumns / kinds);
+    const int64_t beside = divide_up(count, divide_up(count, most));  // rows of equal length
+    columns = beside * kinds;
+    rows = divide_up(count, beside);
+    for (const auto& [block, layer] : places)
+      cells.push_back({block % beside * kinds + layer, block / beside});
+  }
+  int64_t columns, rows;
+  std::vector<PictureLayout::Cell> cells;
+};
+
+data::Image scaled(const data::Image& image, int64_t side) {
+  if (image.width == side && image.height == side) return image;
+  return data::resize(image, side, side, Interpolation::kBicubic);
+}
+
+// Colour is left to the tints, which show best on light ground.
+data::Image light_gray(data::Image image) {
+  for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
+    uint8_t* p = image.pixels.data() + i;  // ITU-R BT.601
+    const int luma = (299 * p[0] + 587 * p[1] + 114 * p[2] + 500) / 1000;
+    p[0] = p[1] = p[2] = static_cast<uint8_t>(kDarkest + luma * (255 - kDarkest) / 255);
+  }
+  return image;
+}
+
+Color color_of(uint8_t choice) {
+  return choice == kMultExpert ? kMultColor : choice == kShiftExpert ? kShiftColor : kNothing;
+}
+
+const char* name_of(uint8_t choice) {
+  return choice == kMultExpert ? "Mult" : choice == kShiftExpert ? "Shift" : "not routed";
+}
+
+// Shares of the tokens that were routed.
+struct Shares {
+  int64_t shift = 0, tokens = 0;
+  void add(uint8_t choice) {
+    shift += choice == kShiftExpert;
+    tokens += choice != kNotRouted;
+  }
+  std::string text() const {
+    char line[32];
+    std::snprintf(line, sizeof line, "Shift %.1f%%",
+                  tokens ? 100.0 * static_cast<double>(shift) / static_cast<double>(tokens) : 0.0);
+    return line;
+  }
+};
+
+class Painter {
+ public:
+  explicit Painter(const RoutedImage& routed)
+      : routed_(routed),
+        layout_(routed.photograph.width, routed.routers),
+        photograph_(scaled(routed.photograph, layout_.tile)),
+        base_(light_gray(photograph_)),
+        picture_(make_canvas(layout_.width, layout_.height, kPaper)) {}
+
+  data::Image draw() {
+    for (std::size_t i = 0; i < routed_.routers.size(); ++i) tile(static_cast<int64_t>(i));
+    head();
+    return std::move(picture_);
+  }
+
+ private:
+  int64_t tokens() const { return 1 + routed_.grid * routed_.grid; }
+  int64_t line_height() const { return kTextHeight * layout_.text + layout_.text; }
+
+  void text(int64_t x, int64_t y, const std::string& words) {
+    draw_text(picture_, x, y, words, layout_.text, kInk);
+  }
+  // A square of an expert's colour as a tile has it on the middle of its grays, and words behind
+  // it.
+  void swatch(int64_t x, int64_t y, uint8_t choice, const std::string& words) {
+    const int64_t side = 8 * layout_.text;
+    fill(picture_, {x, y, side, side}, kNothing);
+    blend(picture_, {x, y, side, side}, color_of(choice), kOpacity);
+    text(x + side + 4 * layout_.text, y, words);
+  }
+
+  void tile(int64_t router) {
+    const Area area = layout_.tile_at(router);
+    const uint8_t* choices = routed_.choices.data() + router * tokens();
+    paste(picture_, base_, area.x, area.y);
+    const int64_t grid = routed_.grid;
+    const auto edge = [&](int64_t cell) { return cell * area.width / grid; };
+    const int64_t line = area.width / grid >= 4;  // of bare photograph, between patches
+    Shares shares;
+    shares.add(choices[0]);
+    bool patches = false;
+    for (int64_t row = 0; row < grid; ++row)
+      for (int64_t column = 0; column < grid; ++column) {
+        const uint8_t choice = choices[1 + row * grid + column];
+        shares.add(choice);
+        if (choice == kNotRouted) continue;
+        patches = true;
+        const int64_t x = edge(column), y = edge(row);
+        blend(picture_,
+              {area.x + x, area.y + y, edge(column + 1) - x - line, edge(row + 1) - y - line},
+              color_of(choice), kOpacity);
+      }
+    total_.shift += shares.shift;
+    total_.tokens += shares.tokens;
+    bare_ = bare_ || !patches;
+
+    const RouterName name(routed_.routers[router]);
+    int64_t y = area.y + area.height + 2 * layout_.text;
+    text(area.x, y, concat("block ", name.block, " ", name.layer));
+    text(area.x, y += line_height(), patches ? shares.text() : "class token only");
+    swatch(area.x, y += line_height(), choices[0], concat("class: ", name_of(choices[0])));
+  }
+
+  void head() {
+    const int64_t gap = layout_.gap, x = 2 * gap + layout_.tile;
+    paste(picture_, photograph_, gap, gap);
+    int64_t y = gap;
+    swatch(x, y, kMultExpert, name_of(kMultExpert));
+    swatch(x, y += 2 * line_height(), kShiftExpert, name_of(kShiftExpert));
+    if (bare_) swatch(x, y += 2 * line_height(), kNotRouted, name_of(kNotRouted));
+    text(x, y += 2 * line_height(), total_.text());
+    text(x, y += line_height(), "of routed tokens");
+  }
+
+  const RoutedImage& routed_;
+  const PictureLayout layout_;
+  const data::Image photograph_, base_;
+  data::Image picture_;
+  Shares total_;
+  bool bare_ = false;  // some tile shows no routed patch
+};
+
+}  // namespace
+
+PictureLayout::PictureLayout(int64_t image_size, const std::vector<std::string>& routers)
+    : tile(std::min(kMostTile, image_size * divide_up(kLeastTile, image_size))),
+      text(tile / 96),
+      gap(6 * text),
+      label(kLabelLines * (kTextHeight + 1) * text + 2 * text),
+      head(tile + 2 * gap) {
+  Placing placing(routers);
+  cells = std::move(placing.cells);
+  width = gap + std::max<int64_t>(2, placing.columns) * (tile + gap);
+  height = head + placing.rows * (tile + label + gap);
+}
+
+Area PictureLayout::tile_at(int64_t router) const {
+  const Cell& cell = cells[static_cast<std::size_t>(router)];
+  return {gap + cell.column * (tile + gap), head + cell.row * (tile + label + gap), tile, tile};
+}
+
+data::Image draw_routing(const RoutedImage& image) {
+  const auto expected = image.routers.size() * (1 + image.grid * image.grid);
+  if (image.routers.empty() || image.choices.size() != expected || image.photograph.width < 1 ||
+      image.photograph.width != image.photograph.height)
+    throw user_error("[routing picture] ", image.routers.size(), " routers, ", image.choices.size(),
+                     " choices, a photograph of ", image.photograph.width, " x ",
+                     image.photograph.height, ": expected at least one router, ", expected,
+                     " choices and a square photograph");
+  return Painter(image).draw();
+}
+
+}  // namespace shiftadd::infer

@@ -1,0 +1,43 @@
+// A picture of which patches a network's routers sent to which expert, over the photograph.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/image.h"
+#include "infer/canvas.h"
+
+namespace shiftadd::infer {
+
+/// Orange and blue of Okabe and Ito's palette: apart for colour-blind eyes, and light and dark.
+inline constexpr Color kMultColor = {230, 159, 0}, kShiftColor = {0, 114, 178};
+
+/// What one image's tokens did: grid x grid patches behind the class token.
+struct RoutedImage {
+  data::Image photograph;  // as the network saw it: square
+  int64_t grid;
+  std::vector<std::string> routers;  // "blocks.0.mlp", ...; at least one
+  std::vector<uint8_t> choices;      // (routers, 1 + grid^2), as Session::run gives them
+};
+
+/// Where things are: a head with the photograph and the legend, then a tile for each router, its
+/// label below it; a block's routers stand side by side.
+struct PictureLayout {
+  struct Cell {
+    int64_t column, row;
+  };
+  PictureLayout(int64_t image_size, const std::vector<std::string>& routers);
+
+  int64_t tile;              // side of a tile in pixels: kLeastTile to kMostTile
+  int64_t text;              // pixels of a point of the font
+  int64_t gap, label, head;  // pixels between tiles, of a label's height, of the head
+  int64_t width, height;     // of the picture
+  std::vector<Cell> cells;   // of the routers
+  Area tile_at(int64_t router) const;
+};
+inline constexpr int64_t kLeastTile = 192, kMostTile = 448;
+
+data::Image draw_routing(const RoutedImage& image);
+
+}  // namespace shiftadd::infer
