@@ -136,9 +136,8 @@ class Pass {
   template <class Layer, class Run>
   void mix(const Mixture<Layer>& layer, float* x, int64_t tokens, int64_t outputs,
            const float* residual, float* y, const MixtureRoom& room, const Run& run) {
-    ChoiceSink sink;
-    if (layer.routed && choices_)
-      sink = {choices_ + router_++ * tokens_, network_.routers * tokens_, tokens};
+    ChoiceSink sink = {nullptr, network_.routers * tokens_, tokens};
+    if (layer.routed && choices_) sink.to = choices_ + router_++ * tokens_;
     run_mixture(layer, x, count_ * tokens, width_, outputs, spec_.shift_add.gate, residual, y, room,
                 sink, run);
   }

@@ -14,11 +14,14 @@ int64_t grain(int64_t width) { return std::max<int64_t>(1, 16384 / width); }
 
 int64_t route(const Linear& router, const float* x, int64_t rows, GateKind gate,
               const MixtureRoom& room, const ChoiceSink& sink) {
-  gemm_packed(x, router.inputs(), rows, router.weight, room.logits, 2, router.bias.data<float>());
+  const bool fixed = gate == GateKind::kFixedSplit;
+  if (!fixed)
+    gemm_packed(x, router.inputs(), rows, router.weight, room.logits, 2, router.bias.data<float>());
   int64_t first = 0, second = rows;
   for (int64_t row = 0; row < rows; ++row) {
-    const uint8_t choice =
-        room.logits[2 * row + 1] > room.logits[2 * row] ? kShiftExpert : kMultExpert;
+    const bool shifted = fixed ? fixed_split_expert(row % sink.tokens) == kShiftExpert
+                               : room.logits[2 * row + 1] > room.logits[2 * row];
+    const uint8_t choice = shifted ? kShiftExpert : kMultExpert;
     room.order[choice == kMultExpert ? first++ : --second] = static_cast<int32_t>(row);
     if (sink.to) sink.to[row / sink.tokens * sink.image_stride + row % sink.tokens] = choice;
   }

@@ -17,7 +17,7 @@ inline constexpr uint8_t kMultExpert = 0, kShiftExpert = 1, kNotRouted = 255;
 template <class Layer>
 struct Mixture {
   Layer experts[2];  // multiplies, shifts; without a router the first is the layer
-  Linear router;     // (2, width)
+  Linear router;     // (2, width); empty for a fixed split
   bool routed = false;
 };
 
@@ -37,8 +37,8 @@ struct ChoiceSink {
 };
 
 /// Routes x (rows, width): room.logits, and room.order: the rows of the first expert ascending,
-/// then those of the second. With gate `probability` logits become probabilities. Returns how many
-/// the first expert gets.
+/// then those of the second. With gate `probability` logits become probabilities; with
+/// `fixed_split` router and logits are unused. Returns how many the first expert gets.
 int64_t route(const Linear& router, const float* x, int64_t rows, GateKind gate,
               const MixtureRoom& room, const ChoiceSink& sink);
 /// room.gathered[i] = x[room.order[i]].

@@ -106,7 +106,7 @@ class Shelf {
     Mixture<decltype(take_layer(name, false))> result;
     result.routed = kind == LayerKind::kMixture;
     if (result.routed) {
-      result.router = linear(name + ".router");
+      if (options_.gate != GateKind::kFixedSplit) result.router = linear(name + ".router");
       for (const int i : {kMultExpert, kShiftExpert})
         result.experts[i] = take_layer(concat(name, ".experts.", i), i == kShiftExpert);
     } else {

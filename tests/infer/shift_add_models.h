@@ -49,7 +49,7 @@ inline ModelSpec random_shift_add_spec(int variant) {
   options.int8_activations = variant % 2 == 0;
   options.codes = variant / 2 % 2 ? Codes::kUnitHead : Codes::kSign;
   options.values = variant / 4 % 2 ? ValueFormat::kFloat : ValueFormat::kInt8;
-  options.gate = variant / 8 % 2 ? GateKind::kProbability : GateKind::kStraightThrough;
+  options.gate = static_cast<GateKind>(variant / 8 % 3);
   options.format = variant % 3 ? ShiftFormat::k5Bit : ShiftFormat::k4Bit;
   options.form = variant % 3 == 2 ? ShiftForm::kPs : ShiftForm::kQ;
   options.local = variant / 3 % 2 ? LocalKind::kDepthwise2d : LocalKind::kTokenConv;
