@@ -57,17 +57,22 @@ Variable Attention::attend(const Variable& qkv, int64_t queries) const {
   throw failure("[attention] unknown kind");
 }
 
-Variable Attention::forward(const Variable& x, const Variable& residual, const Branch& branch,
-                            const Pass& pass) const {
+Variable Attention::apply(const Variable& x, int64_t queries, const Variable& residual,
+                          const Pass& pass) const {
   const Variable qkv = qkv_->forward(x, {}, pass);
-  const Variable attended = attend(qkv, residual.dim(1));
+  const Variable attended = attend(qkv, queries);
   if (pass.traces)
     pass.traces->push_back(
         {x.value(), qkv.value(), attended.value(), proj_->forward(attended, {}, pass).value()});
   Pass after = pass;
   after.noise_stream = stream_of(pass.noise_stream, 1);
-  if (branch.plain()) return proj_->forward(attended, residual, after);
-  return branch.add(residual, proj_->forward(attended, {}, after));
+  return proj_->forward(attended, residual, after);
+}
+
+Variable Attention::forward(const Variable& x, const Variable& residual, const Branch& branch,
+                            const Pass& pass) const {
+  if (branch.plain()) return apply(x, residual.dim(1), residual, pass);
+  return branch.add(residual, apply(x, residual.dim(1), {}, pass));
 }
 
 }  // namespace shiftadd::layers

@@ -11,7 +11,11 @@ namespace shiftadd::layers {
 class Attention : public Module {
  public:
   Attention(const ModelSpec& spec, const BlockSpec& block, Random& random);
-  /// residual (B, Q, C) + branch(proj(attention(x (B, N, C)))), where the first Q tokens ask.
+  /// proj(attention(x (B, N, C))) where the first `queries` tokens ask (autograd::kAllQueries:
+  /// all), plus residual (B, queries, C) where it is defined.
+  Variable apply(const Variable& x, int64_t queries, const Variable& residual,
+                 const Pass& pass) const;
+  /// residual (B, Q, C) + branch(apply(x, Q)).
   Variable forward(const Variable& x, const Variable& residual, const Branch& branch,
                    const Pass& pass) const;
 

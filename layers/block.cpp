@@ -19,27 +19,45 @@ Block::Block(const ModelSpec& spec, int64_t index, Random& random)
                                                     spec.shift_add, random);
                                               }))) {}
 
+uint64_t Block::stream(const Context& context, uint64_t which) const {
+  return stream_of(context.stream, index_, which);
+}
+
+Pass Block::attention_pass(const Context& context) const {
+  Pass pass;
+  pass.routings = context.routings;
+  pass.traces = context.traces;
+  if (context.training) {
+    pass.seed = context.seed;
+    pass.router_noise = context.router_noise;
+    pass.noise_stream = stream(context, 6);
+  }
+  return pass;
+}
+
+Variable Block::attend(const Variable& normed, int64_t queries, const Context& context) const {
+  return attn_->apply(normed, queries, {}, attention_pass(context));
+}
+
 Variable Block::forward(const Variable& x, const Context& context, double dropout, double drop_path,
                         bool class_token_only) const {
   Branch attention_branch, mlp_branch;
-  Pass attention_pass, mlp_pass;
-  attention_pass.routings = mlp_pass.routings = context.routings;
-  attention_pass.traces = context.traces;
+  Pass mlp_pass;
+  mlp_pass.routings = context.routings;
   if (context.training) {
-    const auto stream = [&](uint64_t which) { return stream_of(context.stream, index_, which); };
-    attention_branch = {dropout, drop_path, context.seed, stream(1), stream(2)};
-    mlp_branch = {dropout, drop_path, context.seed, stream(3), stream(4)};
-    attention_pass.seed = mlp_pass.seed = context.seed;
-    attention_pass.router_noise = mlp_pass.router_noise = context.router_noise;
-    attention_pass.noise_stream = stream(6);
+    attention_branch = {dropout, drop_path, context.seed, stream(context, 1), stream(context, 2)};
+    mlp_branch = {dropout, drop_path, context.seed, stream(context, 3), stream(context, 4)};
+    mlp_pass.seed = context.seed;
+    mlp_pass.router_noise = context.router_noise;
     mlp_pass.dropout = dropout;
-    mlp_pass.dropout_stream = stream(5);
-    mlp_pass.noise_stream = stream(7);
+    mlp_pass.dropout_stream = stream(context, 5);
+    mlp_pass.noise_stream = stream(context, 7);
   }
   Variable residual = x;
   if (class_token_only)
     residual = autograd::reshape(autograd::select_token(x, 0), {x.dim(0), 1, x.dim(2)});
-  const Variable y = attn_->forward(norm1_->forward(x), residual, attention_branch, attention_pass);
+  const Variable y =
+      attn_->forward(norm1_->forward(x), residual, attention_branch, attention_pass(context));
   const Variable normed = norm2_->forward(y);
   if (mlp_branch.plain()) return mlp_->forward(normed, y, mlp_pass);
   return mlp_branch.add(y, mlp_->forward(normed, {}, mlp_pass));

@@ -15,8 +15,14 @@ class Block : public Module {
   /// rows nobody reads.
   Variable forward(const Variable& x, const Context& context, double dropout, double drop_path,
                    bool class_token_only) const;
+  /// The attention alone: normed (B, N, C), what norm1 gave -> (B, queries, C), what forward adds
+  /// to x before dropout and drop path.
+  Variable attend(const Variable& normed, int64_t queries, const Context& context) const;
 
  private:
+  Pass attention_pass(const Context& context) const;
+  uint64_t stream(const Context& context, uint64_t which) const;
+
   int64_t index_;  // separates this block's random draws from the others'
   LayerNorm* norm1_;
   Attention* attn_;

@@ -71,12 +71,37 @@ Vit::Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed)
 
 Vit::~Vit() = default;
 
-Variable Vit::forward(const Variable& images, const Context& context) const {
+bool Vit::class_token_only(int64_t i) const {
+  return i + 1 == spec_.depth && spec_.block(i).mlp != LayerKind::kMixture;
+}
+
+Variable Vit::embed(const Variable& images, const Context& context) const {
   const Shape expected{images.defined() && images.value().rank() ? images.dim(0) : 1,
                        spec_.in_channels, spec_.image_size, spec_.image_size};
   if (!images.defined() || images.shape() != expected)
     throw user_error("[vit] images are ", images.defined() ? images.shape() : Shape{},
                      ": expected ", expected);
+  const Layers& l = *layers_;
+  const Variable x =
+      autograd::prepend_token(l.class_token, l.patch_embed->forward(images), l.positions);
+  if (!context.training) return x;
+  return autograd::dropout(x, options_.dropout, context.seed,
+                           stream_of(context.stream, spec_.depth));
+}
+
+Variable Vit::run_block(int64_t i, const Variable& tokens, const Context& context) const {
+  const double drop_path =
+      options_.drop_path * (spec_.depth > 1 ? static_cast<double>(i) / (spec_.depth - 1) : 1);
+  return layers_->blocks[i]->forward(tokens, context, options_.dropout, drop_path,
+                                     class_token_only(i) && !context.traces);
+}
+
+Variable Vit::attend(int64_t i, const Variable& normed, int64_t queries,
+                     const Context& context) const {
+  return layers_->blocks[i]->attend(normed, queries, context);
+}
+
+Variable Vit::forward(const Variable& images, const Context& context) const {
   if (autograd::recording()) {
     // Gradients stay from step to step: allocated before the first activations, they do not split
     // the arena that the activations use again each step.
@@ -84,25 +109,14 @@ Variable Vit::forward(const Variable& images, const Context& context) const {
       if (parameter.requires_grad()) autograd::accumulator_of(parameter);
     }
   }
-  const Layers& l = *layers_;
-  Variable x = autograd::prepend_token(l.class_token, l.patch_embed->forward(images), l.positions);
-  if (context.training)
-    x = autograd::dropout(x, options_.dropout, context.seed,
-                          stream_of(context.stream, spec_.depth));
+  Variable x = embed(images, context);
   // A block computed twice would route its tokens twice.
   const bool checkpointed = options_.checkpoint_blocks && !context.routings;
   for (int64_t i = 0; i < spec_.depth; ++i) {
-    // Nobody reads the last block's patches; but a router learns from all tokens and is counted by
-    // all.
-    const bool class_token_only =
-        i + 1 == spec_.depth && spec_.block(i).mlp != LayerKind::kMixture && !context.traces;
-    const double drop_path =
-        options_.drop_path * (spec_.depth > 1 ? static_cast<double>(i) / (spec_.depth - 1) : 1);
-    const auto block = [=, this, block = l.blocks[i]](const Variable& in) {
-      return block->forward(in, context, options_.dropout, drop_path, class_token_only);
-    };
+    const auto block = [=, this](const Variable& in) { return run_block(i, in, context); };
     x = checkpointed ? autograd::checkpoint(block, x) : block(x);
   }
+  const Layers& l = *layers_;
   const Variable answer =
       x.dim(1) == 1 ? autograd::reshape(x, {x.dim(0), spec_.width}) : autograd::select_token(x, 0);
   return (*l.head)(l.norm->forward(answer));

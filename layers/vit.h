@@ -26,6 +26,17 @@ class Vit : public Module {
 
   /// images (B, in_channels, S, S) -> logits (B, classes).
   Variable forward(const Variable& images, const Context& context) const;
+  /// The parts of forward, for those who work block by block: images -> tokens (B, N, C).
+  Variable embed(const Variable& images, const Context& context) const;
+  /// tokens (B, N, C) -> those after block i; of the last block the class token's alone (B, 1, C)
+  /// where nothing asks for the others.
+  Variable run_block(int64_t i, const Variable& tokens, const Context& context) const;
+  /// The attention of block i alone: normed (B, N, C), what its norm1 gave -> (B, queries, C), what
+  /// it adds to the first `queries` tokens; autograd::kAllQueries: all. No dropout, no drop path.
+  Variable attend(int64_t i, const Variable& normed, int64_t queries, const Context& context) const;
+  /// Whether only the class token's attention and MLP of block i are ever read: in the last one,
+  /// unless its MLP is a mixture, whose router learns from all tokens and is counted by all.
+  bool class_token_only(int64_t i) const;
   const ModelSpec& spec() const { return spec_; }
 
  private:

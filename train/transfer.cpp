@@ -1,0 +1,220 @@
+// See transfer.h.
+#include "train/transfer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "autograd/ops.h"
+#include "core/parallel.h"
+#include "core/random.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+
+namespace shiftadd::train {
+namespace {
+
+using autograd::Variable;
+using layers::AttentionTrace;
+
+constexpr double kRouterNoise = 0.5;              // a stage's first
+constexpr uint64_t kStream = 0x7472616e73666572;  // "transfer"
+
+// sum over the elements of f(i), in double and in a fixed order.
+template <class F>
+double sum_of(int64_t n, F&& f) {
+  constexpr int64_t kGrain = 1 << 14;
+  std::vector<double> partial(static_cast<std::size_t>((n + kGrain - 1) / kGrain));
+  parallel_chunks(n, kGrain, [&](int64_t begin, int64_t end) {
+    double sum = 0;
+    for (int64_t i = begin; i < end; ++i) sum += f(i);
+    partial[static_cast<std::size_t>(begin / kGrain)] = sum;
+  });
+  double total = 0;
+  for (const double each : partial) total += each;
+  return total;
+}
+
+struct RelativeError {
+  double value = 0;
+  Tensor gradient;  // with respect to y
+};
+
+RelativeError relative_error(const Tensor& y, const Tensor& target) {
+  const float *a = y.data<float>(), *t = target.data<float>();
+  const Tensor gradient(y.shape());
+  float* g = gradient.data<float>();
+  const double size = std::max(
+      sum_of(y.numel(), [&](int64_t i) { return static_cast<double>(t[i]) * t[i]; }), 1e-12);
+  const auto factor = static_cast<float>(2 / size);
+  const double error = sum_of(y.numel(), [&](int64_t i) {
+    const float difference = a[i] - t[i];
+    g[i] = factor * difference;
+    return static_cast<double>(difference) * difference;
+  });
+  return {error / size, gradient};
+}
+
+// The first `queries` tokens of x (B, N, C).
+Tensor first_tokens(const Tensor& x, int64_t queries) {
+  const int64_t tokens = x.dim(1), width = x.dim(2);
+  if (queries == autograd::kAllQueries || queries == tokens) return x;
+  const Tensor result({x.dim(0), queries, width});
+  for (int64_t image = 0; image < x.dim(0); ++image)
+    std::copy_n(x.data<float>() + image * tokens * width, queries * width,
+                result.data<float>() + image * queries * width);
+  return result;
+}
+
+bool is_attention(const std::string& name, const std::vector<int64_t>& blocks) {
+  return name.find(".router.") == std::string::npos &&
+         std::any_of(blocks.begin(), blocks.end(), [&](int64_t block) {
+           return name.starts_with(concat("blocks.", block, ".attn."));
+         });
+}
+
+// Inside its scope nothing outside the given blocks' attention requires a gradient, nor a router.
+class Selection {
+ public:
+  Selection(const layers::Vit& model, const std::vector<int64_t>& blocks) {
+    for (auto& [name, parameter] : model.named_parameters()) {
+      if (!parameter.requires_grad()) continue;
+      if (is_attention(name, blocks)) {
+        chosen_.emplace_back(name, parameter);
+      } else {
+        parameter.set_requires_grad(false);
+        others_.push_back(parameter);
+      }
+    }
+  }
+  ~Selection() {
+    for (Variable& parameter : others_) parameter.set_requires_grad(true);
+  }
+  Selection(const Selection&) = delete;
+  Selection& operator=(const Selection&) = delete;
+  const NamedParameters& chosen() const { return chosen_; }
+
+ private:
+  NamedParameters chosen_;
+  std::vector<Variable> others_;
+};
+
+class Transfer {
+ public:
+  Transfer(const layers::Vit& student, const layers::Vit& dense, std::vector<int64_t> blocks)
+      : student_(student), dense_(dense), blocks_(std::move(blocks)) {}
+
+  // Each block's error on the batch, in the order of the blocks; where recording, gradients are
+  // added. A block at a time, so that no more than one block's activations are held.
+  std::vector<double> errors(const Tensor& images, const layers::Context& context) const {
+    std::vector<double> result;
+    Variable x = unrecorded([&] { return dense_.embed(Variable(images), {}); });
+    for (int64_t i = 0; i <= blocks_.back(); ++i) {
+      std::vector<AttentionTrace> traces;
+      layers::Context seeing;
+      seeing.traces = &traces;
+      x = unrecorded([&] { return dense_.run_block(i, x, seeing); });
+      if (!std::binary_search(blocks_.begin(), blocks_.end(), i)) continue;
+      const int64_t queries = student_.class_token_only(i) ? 1 : autograd::kAllQueries;
+      const Variable y = student_.attend(i, Variable(traces[0].input), queries, context);
+      const RelativeError error =
+          relative_error(y.value(), first_tokens(traces[0].output, queries));
+      result.push_back(error.value);
+      if (y.requires_grad()) y.backward(error.gradient);
+    }
+    return result;
+  }
+
+ private:
+  template <class F>
+  static Variable unrecorded(F&& f) {
+    const autograd::NoGradGuard guard;
+    return f();
+  }
+
+  const layers::Vit &student_, &dense_;
+  std::vector<int64_t> blocks_;
+};
+
+double mean_of(const std::vector<double>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value;
+  return sum / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+std::vector<int64_t> transferred_blocks(const ModelSpec& student, const ModelSpec& dense) {
+  ModelSpec same = student;
+  same.name = dense.name;
+  same.shift_add = dense.shift_add;
+  if (!(same == dense))
+    throw user_error("[transfer] ", to_json(student).dump(), " cannot learn the attention of ",
+                     to_json(dense).dump(), ": their sizes differ");
+  std::vector<int64_t> blocks;
+  for (int64_t i = 0; i < student.depth; ++i)
+    if (student.block(i).attention != dense.block(i).attention) blocks.push_back(i);
+  return blocks;
+}
+
+std::optional<std::vector<BlockTransfer>> transfer_attention(
+    layers::Vit& student, const layers::Vit& dense, const NextImages& next_images,
+    const TransferOptions& options, const std::atomic<bool>& stop,
+    const std::function<void(const TransferProgress&)>& report) {
+  if (options.steps < 1 || !(options.lr > 0 && std::isfinite(options.lr)) ||
+      !(options.warm_up >= 0 && options.warm_up < 1))
+    throw user_error("[transfer] steps is ", options.steps, ", lr ", options.lr, ", warm_up ",
+                     options.warm_up, ": expected steps >= 1, lr > 0 and 0 <= warm_up < 1");
+  const std::vector<int64_t> blocks = transferred_blocks(student.spec(), dense.spec());
+  std::vector<BlockTransfer> result;
+  if (blocks.empty()) return result;
+
+  const Selection selection(student, blocks);
+  OptimizerConfig config;
+  config.weight_decay = 0;
+  Optimizer optimizer(config, selection.chosen(), student.spec().depth);
+  const ScheduleConfig schedule = {
+      .warmup_epochs = options.warm_up * static_cast<double>(options.steps),
+      .warmup_lr = 0,
+      .min_lr = 0};
+  const Transfer transfer(student, dense, blocks);
+  const auto evaluate_on = [&](const Tensor& images) {
+    const autograd::NoGradGuard guard;
+    return transfer.errors(images, {});
+  };
+
+  Tensor images = next_images();
+  const Tensor first = images.clone();
+  const std::vector<double> before = evaluate_on(first);
+  for (int64_t step = 0; step < options.steps; ++step) {
+    if (stop) return std::nullopt;
+    if (step > 0) images = next_images();
+    const layers::Context context{.training = true,
+                                  .seed = options.seed,
+                                  .stream = stream_of(kStream, static_cast<uint64_t>(step)),
+                                  .router_noise = kRouterNoise};
+    const double error = mean_of(transfer.errors(images, context));
+    if (!std::isfinite(error))
+      throw failure("[transfer] step ", step + 1, ": the relative error is ", error,
+                    ": a lower rate of the transfer may prevent it");
+    // In the middle of a step, so that the first and the last one move something.
+    optimizer.step(
+        learning_rate(schedule, options.lr, options.steps, static_cast<double>(step) + 0.5));
+    optimizer.zero_grad();
+    if (report) report({.step = step + 1, .steps = options.steps, .error = error});
+  }
+  const std::vector<double> after = evaluate_on(first);
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    result.push_back({.block = blocks[i], .before = before[i], .after = after[i]});
+  return result;
+}
+
+std::string to_text(const BlockTransfer& transfer) {
+  char text[120];
+  std::snprintf(text, sizeof text, "block %lld: relative error of attention %.3f -> %.3f",
+                static_cast<long long>(transfer.block), transfer.before, transfer.after);
+  return text;
+}
+
+}  // namespace shiftadd::train
