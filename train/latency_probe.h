@@ -1,0 +1,66 @@
+// How long each expert of each router takes on this machine: what `balance: latency` weighs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "core/model/model_spec.h"
+
+namespace shiftadd::train {
+
+struct RouterLatency {
+  std::string name;                             // as in routers_of
+  int64_t inputs = 0, hidden = 0, outputs = 0;  // widths of an expert; hidden 0: one linear layer
+  double mult_ms = 0, shift_ms = 0;             // median, for all tokens of LatencyReport
+
+  bool operator==(const RouterLatency&) const = default;
+};
+
+struct LatencyReport {
+  std::string model;              // the network's name
+  int64_t batch = 0, tokens = 0;  // images, and tokens (batch * N) each expert was given
+  std::string mult, shift;        // what was timed: "float32", "int8 x 4bit", ...
+  std::string cpu, isa;
+  int threads = 0;
+  int64_t repeats = 0;  // the fewest of any expert
+  std::vector<RouterLatency> routers;
+
+  /// Mult and Shift over all routers together.
+  std::array<double, 2> total_ms() const;
+  /// total_ms as shares of their sum: method's alpha.
+  std::array<double, 2> alpha() const;
+  bool operator==(const LatencyReport&) const = default;
+};
+
+struct LatencyOptions {
+  int64_t batch = 1;
+  double seconds = 1;  // of sampling for each pair of experts; at least 15 runs, at most 1000
+};
+
+/// The routers of `spec`, in order, with the widths of their experts and no latencies yet.
+std::vector<RouterLatency> router_widths(const ModelSpec& spec);
+
+/// Times each router's two experts as they are deployed, with random weights and tokens, on the
+/// threads that are set: Mult with packed float32 weights; Shift, of 4bit weights and int8
+/// activations, through quantize_tokens and the integer shift_gemm, otherwise as the float product
+/// it is then. Each expert is given all batch * N tokens; dispatch, which both share, is left out.
+/// The two take turns, after a warm-up, so that a busy moment meets both. Routers of equal widths
+/// share one measurement. Throws Error (user) for a network without routers, or options out of
+/// range.
+LatencyReport measure_latency(const ModelSpec& spec, const LatencyOptions& options);
+
+nlohmann::ordered_json to_json(const LatencyReport& report);
+/// Throws Error (user) "NAME: what is wrong", for a key that is absent or of the wrong type, and
+/// for a latency that is not finite or not > 0.
+LatencyReport latency_from_json(const nlohmann::json& json, const std::string& name);
+
+/// Through AtomicFile.
+void write_latency(const std::string& path, const LatencyReport& report);
+/// A report for the routers of `spec`, in their order. Throws Error (user) naming the file, and the
+/// router that is missing, unknown, there twice, or of other widths.
+LatencyReport read_latency(const std::string& path, const ModelSpec& spec);
+
+}  // namespace shiftadd::train
