@@ -17,10 +17,14 @@ struct CountBench {
   bool published = false, json = false;
 };
 
+/// The architecture of a name, a JSON file or a model file.
+inline ModelSpec open_spec(const std::string& name) {
+  const bool file = std::filesystem::is_regular_file(name) && !name.ends_with(".json");
+  return file ? load_model(name).spec : load_spec(name);
+}
+
 inline int run_count(const CountBench& options) {
-  const bool file =
-      std::filesystem::is_regular_file(options.model) && !options.model.ends_with(".json");
-  const ModelSpec spec = file ? load_model(options.model).spec : load_spec(options.model);
+  const ModelSpec spec = open_spec(options.model);
   const std::vector<double> shares(routers_of(spec).size(), options.shift_share);
   const PublishedMiscounts miscounts = {.every_add_as_the_first = options.published,
                                         .softmax_products_free = options.published,

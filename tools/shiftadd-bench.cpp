@@ -1,7 +1,9 @@
-// shiftadd-bench: measures a network, the input pipeline, or the matrix kernels; counts operations.
+// shiftadd-bench: measures a network, the experts of its routers, the input pipeline, or the matrix
+// kernels; counts operations.
 #include "tools/bench_count.h"
 #include "tools/bench_data.h"
 #include "tools/bench_gemm.h"
+#include "tools/bench_latency.h"
 #include "tools/bench_model.h"
 #include "tools/program.h"
 
@@ -86,6 +88,30 @@ int run(int argc, char** argv) {
                           "products free, elementwise products without latency");
   count_command->add_flag("--json", count.json, "Print one JSON object");
 
+  LatencyBench latency;
+  CLI::App* latency_command = app.add_subcommand(
+      "latency",
+      "Both experts of each router, as deployed on this machine: what router.latency "
+      "of a training configuration can be given");
+  latency_command
+      ->add_option("model", latency.model, "The JSON of a network with routers, or a model file")
+      ->required()
+      ->option_text("SPEC.json|MODEL");
+  latency_command->add_option("--batch", latency.probe.batch, "Images whose tokens go through [1]")
+      ->check(CLI::Range(int64_t{1}, int64_t{65'536}))
+      ->option_text("N");
+  latency_command->add_option("--threads", latency.threads, "Threads [all cores]")
+      ->check(CLI::Range(1, 1024))
+      ->option_text("N");
+  latency_command
+      ->add_option("--seconds", latency.probe.seconds,
+                   "How long to sample each pair of experts of other widths [1]")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->option_text("S");
+  latency_command->add_option("--out", latency.out, "The file to write [latency.json]")
+      ->option_text("FILE");
+  latency_command->add_flag("--json", latency.json, "Print the file's JSON, too");
+
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
   return run_program("shiftadd-bench", [&] {
     if (model_command->parsed()) {
@@ -95,6 +121,7 @@ int run(int argc, char** argv) {
       return run_model_bench(model);
     }
     if (count_command->parsed()) return run_count(count);
+    if (latency_command->parsed()) return run_latency(latency);
     return data_command->parsed() ? run_data_bench(data) : run_gemm_bench(gemm);
   });
 }

@@ -20,7 +20,7 @@ namespace shiftadd::train {
 
 struct TransferOptions {
   int64_t steps = 150;
-  double lr = 2e-3;      // AdamW's, without weight decay; cosine to 0
+  double lr = 5e-3;      // AdamW's, without weight decay; cosine to 0
   double warm_up = 0.1;  // the share of the steps over which lr rises from 0
   uint64_t seed = 0;     // of the routers' noise
 };

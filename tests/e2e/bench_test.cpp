@@ -1,4 +1,7 @@
 // shiftadd-bench as a process: the keys people script against, and bad input.
+#include <filesystem>
+
+#include "core/io/files.h"
 #include "tests/e2e/infer_support.h"
 
 using namespace shiftadd;
@@ -78,6 +81,37 @@ TEST_CASE("operations and energy are counted") {
   CHECK(bench({"count", "no_such_network"}).status == 2);
   check_figures(bench({"model", folder / "spec.json", "--seconds", "0.05", "--json"}));
   check_figures(bench({"model", folder / "spec.json", "--train", "--seconds", "0.05", "--json"}));
+}
+
+TEST_CASE("the latency of experts") {
+  const test::InferFolder folder;
+  test::write_text(folder / "spec.json",
+                   R"({"base": "vit_micro", "shift_add": {"activations": "int8", "blocks": [
+                       {"mlp": "mixture"}, {"qkv": "mixture", "mlp": "mixture"}]}})");
+  const std::string out = folder / "latency.json";
+  const ProcessResult result = bench({"latency", folder / "spec.json", "--batch", "2", "--threads",
+                                      "1", "--seconds", "0", "--out", out, "--json"});
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  const json printed = json::parse(result.out);
+  CHECK(printed == json::parse(read_text(out)));
+  CHECK(printed["tokens"] == 34);
+  CHECK(printed["threads"] == 1);
+  REQUIRE(printed["routers"].size() == 3);
+  CHECK(printed["routers"][1]["name"] == "blocks.1.attn.qkv");
+  for (const json& router : printed["routers"]) CHECK(router["shift_ms"].get<double>() > 0);
+  const ProcessResult text =
+      bench({"latency", folder / "spec.json", "--seconds", "0", "--out", out});
+  REQUIRE_MESSAGE(text.status == 0, text.err);
+  CHECK(test::contains(text.out, "alpha: Mult 0."));
+  CHECK(test::contains(text.out, "blocks.1.mlp"));
+
+  const ProcessResult plain = bench({"latency", "vit_micro", "--out", folder / "plain.json"});
+  CHECK(plain.status == 2);
+  CHECK(test::contains(plain.err, "has no router"));
+  CHECK_FALSE(std::filesystem::exists(folder / "plain.json"));
+  CHECK(bench({"latency", folder / "spec.json", "--seconds", "0", "--out",
+               folder / "none/latency.json"})
+            .status != 0);
 }
 
 TEST_CASE("the input pipeline") {

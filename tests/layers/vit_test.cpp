@@ -316,6 +316,39 @@ TEST_CASE("vit: frozen parameters get no gradient, the others the same bits") {
   });
 }
 
+TEST_CASE("vit: its parts, and the attention of a block alone") {
+  ModelSpec spec = odd_spec();
+  spec.shift_add.blocks = {{}, {.attention = AttentionKind::kLinearAdd}, {}};
+  const Vit model(spec, {}, 3);
+  const Variable images(random_images(spec, 2, 5));
+  const autograd::NoGradGuard no_grad;
+  std::vector<AttentionTrace> traces;
+  Context context;
+  context.traces = &traces;
+  const Tensor logits = model.forward(images, context).value();
+  REQUIRE(traces.size() == 3);
+  for (int64_t i = 0; i < 3; ++i) {
+    const Variable normed(traces[i].input);
+    const Tensor all = model.attend(i, normed, autograd::kAllQueries, {}).value();
+    CHECK(values(all) == values(traces[i].output));
+    const Tensor first = model.attend(i, normed, 1, {}).value();
+    CHECK(first.shape() == Shape{2, 1, 21});
+    test::check_close(first.slice(1, 2).reshape({21}),
+                      traces[i].output.slice(1, 2).reshape({10, 21}).slice(0, 1).reshape({21}),
+                      1e-6, "class token");
+  }
+
+  Variable x = model.embed(images, {});
+  CHECK(x.shape() == Shape{2, 10, 21});
+  for (int64_t i = 0; i < 3; ++i) x = model.run_block(i, x, {});
+  CHECK(x.shape() == Shape{2, 1, 21});  // nobody reads the last block's patches
+  CHECK(model.class_token_only(2));
+  CHECK_FALSE(model.class_token_only(1));
+  spec.shift_add.blocks[2].mlp = LayerKind::kMixture;
+  CHECK_FALSE(Vit(spec, {}, 3).class_token_only(2));
+  CHECK(values(model.forward(images, {}).value()) == values(logits));
+}
+
 TEST_CASE("vit: errors") {
   const Vit model(odd_spec(), {}, 1);
   const auto message = [&](const std::function<void()>& function) {

@@ -1,0 +1,121 @@
+// The latency probe: what it measures, its file, and files that do not fit.
+#include <nlohmann/json.hpp>
+
+#include "layers/surgery.h"
+#include "tests/support/support.h"
+#include "tests/train/tiny_spec.h"
+#include "train/latency_probe.h"
+
+using namespace shiftadd;
+using namespace shiftadd::train;
+using nlohmann::json;
+using test::tiny_spec;
+
+namespace {
+
+ModelSpec routed(const ShiftAddSpec& options = {}) {
+  return layers::apply_recipe(
+      tiny_spec(), options,
+      {{.qkv = LayerKind::kMixture, .proj = LayerKind::kMixture, .mlp = LayerKind::kMixture}});
+}
+
+LatencyReport report_of(const ModelSpec& spec) {
+  LatencyReport report{.model = "tiny",
+                       .batch = 2,
+                       .tokens = 10,
+                       .mult = "float32",
+                       .shift = "int8 x 4bit, integers",
+                       .cpu = "a \"CPU\"",
+                       .isa = "avx2",
+                       .threads = 2,
+                       .repeats = 15,
+                       .routers = router_widths(spec)};
+  for (RouterLatency& router : report.routers) router.mult_ms = 0.6, router.shift_ms = 0.4;
+  return report;
+}
+
+}  // namespace
+
+TEST_CASE("latency: each router's experts are timed, in every deployed form") {
+  for (const bool int8 : {false, true})
+    for (const ShiftFormat format : {ShiftFormat::k4Bit, ShiftFormat::k5Bit}) {
+      const ModelSpec spec = routed({.format = format, .int8_activations = int8, .blocks = {}});
+      const LatencyReport report = measure_latency(spec, {.batch = 3, .seconds = 0});
+      CHECK(report.tokens == 15);
+      CHECK(report.repeats == 15);
+      CHECK(test::contains(report.shift, "integers") == (int8 && format == ShiftFormat::k4Bit));
+      REQUIRE(report.routers.size() == 6);
+      CHECK(report.routers[0].name == "blocks.0.attn.qkv");
+      CHECK(report.routers[0].outputs == 36);
+      CHECK(report.routers[2].hidden == 17);
+      for (const RouterLatency& router : report.routers) {
+        CHECK(router.mult_ms > 0);
+        CHECK(router.shift_ms > 0);
+      }
+      // Equal widths, one measurement.
+      CHECK(report.routers[2].shift_ms == report.routers[5].shift_ms);
+      const auto [mult, shift] = report.alpha();
+      CHECK(mult + shift == doctest::Approx(1));
+    }
+  CHECK(report_of(routed()).alpha()[0] == doctest::Approx(0.6));
+  CHECK_THROWS_WITH_AS(measure_latency(tiny_spec(), {}), doctest::Contains("has no router"), Error);
+  CHECK_THROWS_AS(measure_latency(routed(), {.batch = 0}), Error);
+}
+
+TEST_CASE("latency: the file reads back, in the network's order") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "latency.json";
+  const LatencyReport report = report_of(routed());
+  write_latency(path, report);
+  CHECK(read_latency(path, routed()) == report);
+
+  json shuffled = json::parse(to_json(report).dump());
+  std::swap(shuffled["routers"][0], shuffled["routers"][4]);
+  test::write_text(path, shuffled.dump());
+  CHECK(read_latency(path, routed()) == report);
+}
+
+TEST_CASE("latency: files that do not fit are refused by name") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "latency.json";
+  const auto refusal = [&](const auto& change) {
+    json object = json::parse(to_json(report_of(routed())).dump());
+    change(object);
+    test::write_text(path, object.dump());
+    try {
+      read_latency(path, routed());
+    } catch (const Error& error) {
+      CHECK(error.exit_code() == 2);
+      CHECK(test::contains(error.what(), path));
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const auto expect = [&](const std::string& message, const auto& change) {
+    const std::string what = refusal(change);
+    CHECK_MESSAGE(test::contains(what, message), what);
+  };
+  CHECK(refusal([](json&) {}).empty());
+  for (const json& wrong : {json(0), json(-1.5), json(nullptr), json("fast"), json(true)})
+    expect("blocks.1.mlp: 'shift_ms' is " + wrong.dump() + ": expected milliseconds > 0",
+           [&](json& object) { object["routers"][5]["shift_ms"] = wrong; });
+  expect("'mult_ms' is missing", [](json& object) { object["routers"][0].erase("mult_ms"); });
+  expect("'blocks.0.attn.qkx'; did you mean 'blocks.0.attn.qkv'?",
+         [](json& object) { object["routers"][0]["name"] = "blocks.0.attn.qkx"; });
+  expect("'blocks.0.mlp' is there twice",
+         [](json& object) { object["routers"][5]["name"] = "blocks.0.mlp"; });
+  expect("'blocks.1.mlp' is missing", [](json& object) { object["routers"].erase(5); });
+  expect("(12, 17, 12) in this network", [](json& object) { object["routers"][2]["hidden"] = 18; });
+  expect("'routers' is empty", [](json& object) { object["routers"] = json::array(); });
+  expect("'routers' is no list", [](json& object) { object["routers"] = 3; });
+  expect("expected an object", [](json& object) { object["routers"][1] = 3; });
+  expect("'batch' is 1.5", [](json& object) { object["batch"] = 1.5; });
+  expect("'threads' is 18446744073709551615",
+         [](json& object) { object["threads"] = 18446744073709551615ULL; });
+  expect("'cpu' is 3", [](json& object) { object["cpu"] = 3; });
+  expect("expected an object", [](json& object) { object = json::array(); });
+
+  test::write_text(path, "{\"model\": ");
+  CHECK_THROWS_WITH_AS(read_latency(path, routed()), doctest::Contains("is not JSON"), Error);
+  CHECK_THROWS_AS(read_latency(folder / "none.json", routed()), Error);
+}

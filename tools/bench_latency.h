@@ -1,0 +1,47 @@
+// shiftadd-bench latency: Mult against Shift for each router, into latency.json.
+#pragma once
+
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "core/parallel.h"
+#include "tools/bench_count.h"
+#include "train/latency_probe.h"
+
+namespace shiftadd::tools {
+
+struct LatencyBench {
+  std::string model, out = "latency.json";
+  train::LatencyOptions probe;
+  int threads = available_cores();
+  bool json = false;
+};
+
+inline int run_latency(const LatencyBench& options) {
+  set_num_threads(options.threads);
+  const ModelSpec spec = open_spec(options.model);
+  const train::LatencyReport report = train::measure_latency(spec, options.probe);
+  train::write_latency(options.out, report);
+  if (options.json) {
+    std::cout << to_json(report).dump() << "\n";
+    return 0;
+  }
+  std::cout << report.model << ", " << report.tokens << " tokens (batch " << report.batch << "), "
+            << report.threads << " threads, " << report.isa << " on " << report.cpu << "\n"
+            << "  Mult is " << report.mult << ", Shift " << report.shift << "; medians of at least "
+            << report.repeats << " runs\n"
+            << std::fixed << std::setprecision(4);
+  for (const train::RouterLatency& router : report.routers)
+    std::cout << "  " << std::left << std::setw(22) << router.name << std::right << "Mult "
+              << router.mult_ms << " ms, Shift " << router.shift_ms << " ms, Mult / Shift "
+              << std::setprecision(2) << router.mult_ms / router.shift_ms << std::setprecision(4)
+              << "\n";
+  const auto [mult, shift] = report.alpha();
+  std::cout << std::setprecision(3) << "  alpha: Mult " << mult << ", Shift " << shift << "\n"
+            << "  wrote " << options.out << "\n";
+  return 0;
+}
+
+}  // namespace shiftadd::tools
