@@ -325,10 +325,10 @@ void list_options(ConfigVisitor& v, TrainConfig& c) {
   v.boolean("adapt", c.init.adapt,
             "Allow another number of classes (new head) or image size (positions interpolated).");
   v.end();
-  list_surgery(v, c.surgery);
   list_model(v, c);
   list_data(v, c.data);
   list_train(v, c.train);
+  list_surgery(v, c.surgery);
   list_router(v, c.router);
   v.begin("checkpoint", "What is saved in the output folder, beside last and best.");
   v.integer("every", c.checkpoint.every, count(0), "Epochs between numbered checkpoints. 0: none.");

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "train/run_log.h"
+
 namespace shiftadd::train {
 
 struct TrainingProgress {
@@ -15,5 +17,9 @@ struct TrainingProgress {
 /// "epoch 3/10 [=====>    ] 45/97 loss 1.234 lr 4.9e-04 812 img/s ETA 1m20s"; "step" where the bar
 /// is unwanted.
 std::string progress_text(const TrainingProgress& at, bool bar);
+
+/// "epoch 3/10: train loss 1.2340, 812 img/s, 1m20s, val loss 1.3000, top-1 51.00 %, ..., 2 broken
+/// images left out".
+std::string epoch_text(const EpochRecord& record, int64_t epochs, int64_t broken);
 
 }  // namespace shiftadd::train

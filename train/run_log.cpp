@@ -61,11 +61,12 @@ void RunLog::write(const EpochRecord& record, double wall_time) {
                     number(record.lr, "%.17g") + "," + number(record.train_loss, "%.6f") + ",";
   Scalars scalars = {{"epoch/train_loss", record.train_loss}, {"epoch/lr", record.lr}};
   if (record.validation) {
-    const Evaluation& result = *record.validation;
+    const Evaluation& result = record.validation->answers;
     line["val_loss"] = result.loss();
     line["val_top1"] = result.top1();
     line["val_top5"] = result.top5();
-    if (!record.shift_shares.empty()) line["shift_shares"] = record.shift_shares;
+    if (!record.validation->shift_shares.empty())
+      line["shift_shares"] = record.validation->shift_shares;
     row += number(result.loss(), "%.6f") + "," + number(result.top1(), "%.4f") + "," +
            number(result.top5(), "%.4f");
     scalars.insert(

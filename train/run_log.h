@@ -29,8 +29,7 @@ struct EpochRecord {
   double lr = 0;                // at the epoch's first step
   double train_loss = 0;        // mean over the epoch
   double seconds = 0, images_per_second = 0;
-  std::optional<Evaluation> validation;
-  std::vector<double> shift_shares;  // of the routers, in that evaluation
+  std::optional<Validation> validation;
 };
 
 class RunLog {

@@ -94,6 +94,8 @@ class Run {
   void after_step(double loss, double lr, double norm, double images_per_second);
   bool end_epoch();
   std::optional<Validation> validate();
+  bool judge(double top1, int64_t epochs_done);
+  void save_numbered();
   bool measure();
   bool finish();
   Checkpoint snapshot();
@@ -319,41 +321,13 @@ bool Run::end_epoch() {
       .seconds = state_.seconds,
       .images_per_second =
           state_.seconds > 0 ? static_cast<double>(state_.images) / state_.seconds : 0,
-      .validation = evaluation ? std::optional(evaluation->answers) : std::nullopt,
-      .shift_shares = evaluation ? evaluation->shift_shares : std::vector<double>{}};
+      .validation = evaluation};
   log_->write(record, wall_seconds());
-  char line[200];
-  std::snprintf(line, sizeof line, "epoch %lld/%lld: train loss %.4f, %.0f img/s, %s",
-                static_cast<long long>(epochs_done), static_cast<long long>(loop.epochs),
-                record.train_loss, record.images_per_second, duration_text(record.seconds).c_str());
-  std::string text = line;
-  bool best = false;
-  if (evaluation) {
-    const Evaluation& answers = evaluation->answers;
-    std::snprintf(line, sizeof line, ", val loss %.4f, top-1 %.2f %%, top-5 %.2f %%",
-                  answers.loss(), answers.top1(), answers.top5());
-    text += line;
-    if (!evaluation->shift_shares.empty()) {
-      std::snprintf(line, sizeof line, ", %.1f %% of tokens shifted",
-                    100 * evaluation->shift_share());
-      text += line;
-    }
-    best = answers.top1() > state_.best_top1;
-    if (best) {
-      state_.best_top1 = answers.top1();
-      state_.best_epoch = epochs_done;
-    }
-    if (answers.top1() > state_.early_top1 + loop.early_stop.min_delta || state_.early_top1 < 0) {
-      state_.early_top1 = answers.top1();
-      state_.early_epoch = epochs_done;
-    }
-  }
-  if (const int64_t broken = train_loader_.broken_count() + val_loader_.broken_count(); broken > 0)
-    text += concat(", ", broken, broken == 1 ? " broken image" : " broken images", " left out");
-  say_(text);
+  say_(epoch_text(record, loop.epochs, train_loader_.broken_count() + val_loader_.broken_count()));
   if (evaluation)
     for (const std::string& warning : collapsed_routers(model_->spec(), evaluation->shift_shares))
       say_(warning);
+  const bool best = evaluation && judge(evaluation->answers.top1(), epochs_done);
   if (!whole) {
     if (best) save("best");
     return true;
@@ -362,20 +336,36 @@ bool Run::end_epoch() {
   state_.batch = state_.loss_count = state_.images = 0;
   state_.loss_sum = state_.seconds = 0;
   if (best) save("best");
-  if (config_.checkpoint.every > 0 && epochs_done % config_.checkpoint.every == 0) {
-    const auto name = [](int64_t epoch) {
-      char text[32];
-      std::snprintf(text, sizeof text, "epoch_%03lld", static_cast<long long>(epoch));
-      return std::string(text);
-    };
-    save(name(epochs_done));
-    const int64_t old = epochs_done - config_.checkpoint.keep * config_.checkpoint.every;
-    if (config_.checkpoint.keep > 0 && old > 0)
-      std::filesystem::remove(path(name(old) + ".safetensors"));
-  }
+  save_numbered();
   save("last");  // after the others: a run killed between them does this epoch again, and misses
                  // none
   return true;
+}
+
+/// Notes a top-1 that was reached; whether it is the best so far.
+bool Run::judge(double top1, int64_t epochs_done) {
+  if (state_.early_top1 < 0 || top1 > state_.early_top1 + config_.train.early_stop.min_delta) {
+    state_.early_top1 = top1;
+    state_.early_epoch = epochs_done;
+  }
+  if (top1 <= state_.best_top1) return false;
+  state_.best_top1 = top1;
+  state_.best_epoch = epochs_done;
+  return true;
+}
+
+/// The checkpoint that config.checkpoint asks for after this epoch, if any.
+void Run::save_numbered() {
+  const auto [every, keep] = config_.checkpoint;
+  if (every == 0 || state_.epoch % every != 0) return;
+  const auto name = [](int64_t epoch) {
+    char text[32];
+    std::snprintf(text, sizeof text, "epoch_%03lld", static_cast<long long>(epoch));
+    return std::string(text);
+  };
+  save(name(state_.epoch));
+  if (const int64_t old = state_.epoch - keep * every; keep > 0 && old > 0)
+    std::filesystem::remove(path(name(old) + ".safetensors"));
 }
 
 std::optional<Validation> Run::validate() {

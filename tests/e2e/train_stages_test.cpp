@@ -17,10 +17,10 @@ namespace {
 
 const char* const kStages = R"(stages=[
   {"name": "add", "surgery": {"recipe": ["all: attention=linear_add", "1: attention=softmax_add"],
-                              "value": "int8", "activations": "int8"}},
+                              "value": "int8", "activations": "int8", "transfer": {"steps": 5}}},
   {"name": "shift", "surgery": {"recipe": ["all: qkv=shift, proj=shift, mlp=mixture"],
                                 "value": "int8", "activations": "int8"},
-   "train": {"epochs": 2, "optimizer": {"lr": 0.001}}}])";
+   "train": {"epochs": 2, "optimizer": {"lr": 0.001}}, "router": {"calibrate": 0.6}}])";
 
 std::vector<std::string> staged(std::vector<std::string> more = {}) {
   std::vector<std::string> words = {"--set", "init.checkpoint=dense/model.safetensors", "--set",
@@ -78,6 +78,8 @@ TEST_CASE("two stages convert a network, train it, and report") {
   const std::string& said = reference().result.err;
   CHECK(said.find("surgery: block 0: attention softmax -> linear_add") != std::string::npos);
   CHECK(said.find("% of tokens shifted") != std::string::npos);
+  CHECK(said.find("transfer: block 0: relative error of attention") != std::string::npos);
+  CHECK(said.find("calibrated: blocks.1.mlp: ") != std::string::npos);
 }
 
 TEST_CASE("one thread and two give the same last stage") {
@@ -90,12 +92,12 @@ TEST_CASE("one thread and two give the same last stage") {
 TEST_CASE("stages that were killed or stopped go on to the same bits") {
   const TrainFolder& folder = reference().folder;
   int number = 0;
-  for (const int step : {2, 20, 50, 70}) {  // 45 in the first stage, 30 in the second
+  for (const int step : {2, 25, 55, 75}) {  // 5 of transfer, 45 in the first stage, 30 after
     const std::string out = "killed" + std::to_string(++number);
     const int signal = number == 2 ? SIGINT : SIGKILL;
     const ProcessResult cut = folder.train_until(out, staged(), " step ", step, signal);
     CHECK(cut.status == (signal == SIGINT ? 130 : 128 + SIGKILL));
-    if (step > 15) CHECK(folder.train(out, staged()).status == 2);  // an epoch is saved there
+    if (step > 20) CHECK(folder.train(out, staged()).status == 2);  // an epoch is saved there
     const ProcessResult result = folder.train(out, staged({"--resume", "auto"}));
     INFO(result.err);
     REQUIRE(result.status == 0);
@@ -106,6 +108,38 @@ TEST_CASE("stages that were killed or stopped go on to the same bits") {
   const ProcessResult again = folder.train("killed1", staged({"--resume", "auto"}));
   CHECK(again.status == 0);
   CHECK(again.err.find("stage 2 of 2, shift: finished earlier") != std::string::npos);
+}
+
+TEST_CASE("stopped before the first step, a stage saves nothing and begins anew") {
+  const TrainFolder& folder = reference().folder;
+  const ProcessResult cut = folder.train_until("early", staged(), "transfer step 2/5", 1, SIGINT);
+  CHECK(cut.status == 130);
+  CHECK_FALSE(std::filesystem::exists(folder / "early/add/last.safetensors"));
+  REQUIRE(folder.train("early", staged({"--resume", "auto"})).status == 0);
+  CHECK(folder.model_hash("early/shift") == reference().hash);
+}
+
+TEST_CASE("measured latencies take the place of given ones, and stay with the run") {
+  const TrainFolder& folder = reference().folder;
+  const std::string bench = test::program("shiftadd-bench");
+  const ProcessResult probe =
+      test::run({bench, "latency", "whole/shift/model.safetensors", "--out", "measured.json"}, "",
+                {}, folder.path());
+  INFO(probe.err);
+  REQUIRE(probe.status == 0);
+  const std::vector<std::string> arguments = {
+      "--set", "init.checkpoint=whole/add/model.safetensors",
+      "--set", R"(surgery.recipe=["all: mlp=mixture"])",
+      "--set", "surgery.value=int8",
+      "--set", "surgery.activations=int8",
+      "--set", "router.latency_file=measured.json",
+      "--set", "train.epochs=1"};
+  const ProcessResult result = folder.train("measured", arguments);
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  CHECK(read_text(folder / "measured/latency.json") == read_text(folder / "measured.json"));
+  std::filesystem::remove(folder / "measured.json");
+  CHECK(folder.train("measured2", arguments).status == 2);
 }
 
 TEST_CASE("--compare sets runs side by side") {

@@ -222,7 +222,7 @@ TEST_CASE("train config: every shipped config loads and prints back to itself") 
       CHECK(to_text(parse(printed)) == printed);
       ++count;
     }
-  CHECK(count >= 11);
+  CHECK(count >= 13);
   for (const auto& entry :
        std::filesystem::directory_iterator(test::source_folder() + "/configs/models"))
     CHECK(load_spec(entry.path().string()).name == entry.path().stem().string());

@@ -21,11 +21,11 @@ EpochRecord epoch_record(int64_t epoch) {
                      .train_loss = 1.5,
                      .seconds = 2,
                      .images_per_second = 100,
-                     .validation = {},
-                     .shift_shares = {}};
+                     .validation = {}};
   if (epoch != 2) {
     const float logits[] = {1, 2};
-    record.validation.emplace(2).add(logits, 1);
+    record.validation = Validation{.answers = Evaluation(2), .shift_shares = {0.25}, .right = {}};
+    record.validation->answers.add(logits, 1);
   }
   return record;
 }
