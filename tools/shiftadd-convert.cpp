@@ -1,4 +1,5 @@
 // shiftadd-convert: a foreign checkpoint into a model file, or a model file into plain timm names.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
@@ -58,6 +59,23 @@ Preprocess merged_preprocess(const Preprocess& base, const std::string& option) 
   return preprocess_from_json(merged);
 }
 
+bool is_converted(const ModelSpec& spec) {
+  const auto& blocks = spec.shift_add.blocks;
+  return std::any_of(blocks.begin(), blocks.end(),
+                     [](const BlockSpec& block) { return !(block == BlockSpec{}); });
+}
+
+// Tensors may fit both ways, as softmax_add's do: the answers would be wrong without a word.
+void require_same_conversion(const Options& options, const ModelSpec& from, const ModelSpec& to) {
+  if (is_converted(from) == is_converted(to) &&
+      (!is_converted(from) || from.shift_add == to.shift_add))
+    return;
+  throw user_error(
+      options.input, " holds ", to_json(from).dump(), ", --arch is ", to_json(to).dump(),
+      ": one multiplies where the other adds or shifts. shiftadd-train turns a network "
+      "into the other (surgery.recipe); leave --arch out to keep it as it is");
+}
+
 // Everything of the model but its weights: what the options say, else what the input holds, else
 // defaults.
 ModelFile describe(const Options& options, const WeightsFile& weights) {
@@ -71,6 +89,7 @@ ModelFile describe(const Options& options, const WeightsFile& weights) {
   }
   if (!options.arch.empty()) {
     const ModelSpec spec = load_spec(options.arch);
+    if (is_ours) require_same_conversion(options, model.spec, spec);
     const bool same_input = is_ours && spec.image_size == model.spec.image_size;
     if (!same_input) model.preprocess = default_preprocess(spec);
     model.spec = spec;
@@ -143,6 +162,10 @@ void check(const Options& options, const ModelFile& model, const Conversion& con
 int convert(const Options& options) {
   const WeightsFile weights = read_weights(options.input, options.state_dict);
   ModelFile model = describe(options, weights);
+  if (options.to != "ours" && is_converted(model.spec))
+    throw user_error("--to ", options.to, ": ", options.input, " holds a converted network, ",
+                     to_json(model.spec).dump(),
+                     ", which plain tensors cannot describe: expected --to ours");
   const NameMap map = options.mapping.empty() ? NameMap() : NameMap::load(options.mapping);
   const Conversion conversion = convert_weights(weights, model.spec, map);
   if (!weights.wrapper.empty())

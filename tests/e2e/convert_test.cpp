@@ -145,6 +145,37 @@ TEST_CASE(
   CHECK(sha256_of_file(out) == digest);
 }
 
+TEST_CASE("a converted network is not taken for a plain one, nor the reverse") {
+  const test::TemporaryFolder folder;
+  ModelFile plain;
+  plain.spec = named_spec("vit_micro");
+  plain.preprocess.crop = plain.preprocess.resize = plain.spec.image_size;
+  for (const ParameterInfo& each : parameters_of(plain.spec))
+    plain.weights.emplace_back(each.name, Tensor::zeros(each.shape));
+  save_model(folder / "plain.safetensors", plain);
+  ModelFile coded = plain;  // the same tensors
+  coded.spec.shift_add.blocks.assign(static_cast<std::size_t>(plain.spec.depth),
+                                     {.attention = AttentionKind::kSoftmaxAdd});
+  save_model(folder / "coded.safetensors", coded);
+  write_file(folder / "coded.json", to_json(coded.spec).dump());
+
+  const auto to_out = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--out", folder / "out.safetensors"});
+    return convert(arguments);
+  };
+  const auto refused = [&](const std::vector<std::string>& arguments, const std::string& reason) {
+    const test::ProcessResult result = to_out(arguments);
+    CHECK(result.status == 2);
+    CHECK_MESSAGE(result.err.find(reason) != std::string::npos, result.err);
+    CHECK_FALSE(std::filesystem::exists(folder / "out.safetensors"));
+  };
+  refused({folder / "coded.safetensors", "--arch", "vit_micro"}, "\"attention\":\"softmax_add\"");
+  refused({folder / "plain.safetensors", "--arch", folder / "coded.json"},
+          "\"attention\":\"softmax_add\"");
+  refused({folder / "coded.safetensors", "--to", "timm"}, "converted network");
+  CHECK(to_out({folder / "coded.safetensors", "--arch", folder / "coded.json"}).status == 0);
+}
+
 TEST_CASE("foreign checkpoints: VisionTriad through its mapping, DeiT with its class list") {
   const std::string weights = test::shared_path("data/weights");
   if (weights.empty()) return;
