@@ -100,37 +100,66 @@ class Selection {
   std::vector<Variable> others_;
 };
 
+// What brings the stream `own` to where t brings x; all (B, N, C).
+Tensor corrected(const Tensor& t, const Tensor& x, const Tensor& own) {
+  const Tensor result(t.shape());
+  const float *a = t.data<float>(), *b = x.data<float>(), *c = own.data<float>();
+  float* out = result.data<float>();
+  parallel_chunks(t.numel(), 1 << 14, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) out[i] = a[i] + (b[i] - c[i]);
+  });
+  return result;
+}
+
 class Transfer {
  public:
   Transfer(const layers::Vit& student, const layers::Vit& dense, std::vector<int64_t> blocks)
       : student_(student), dense_(dense), blocks_(std::move(blocks)) {}
 
-  // Each block's error on the batch, in the order of the blocks; where recording, gradients are
-  // added. A block at a time, so that no more than one block's activations are held.
-  std::vector<double> errors(const Tensor& images, const layers::Context& context) const {
+  // Each block's error on the batch, in the order of the blocks, on the dense network's activations
+  // or on the student's own; where recording, gradients are added. A block at a time, so that no
+  // more than one block's activations are held.
+  std::vector<double> errors(const Tensor& images, bool own, const layers::Context& context) const {
     std::vector<double> result;
-    Variable x = unrecorded([&] { return dense_.embed(Variable(images), {}); });
+    Tensor x = embed(dense_, images), mine = own ? embed(student_, images) : x;
     for (int64_t i = 0; i <= blocks_.back(); ++i) {
-      std::vector<AttentionTrace> traces;
-      layers::Context seeing;
-      seeing.traces = &traces;
-      x = unrecorded([&] { return dense_.run_block(i, x, seeing); });
-      if (!std::binary_search(blocks_.begin(), blocks_.end(), i)) continue;
-      const int64_t queries = student_.class_token_only(i) ? 1 : autograd::kAllQueries;
-      const Variable y = student_.attend(i, Variable(traces[0].input), queries, context);
-      const RelativeError error =
-          relative_error(y.value(), first_tokens(traces[0].output, queries));
-      result.push_back(error.value);
-      if (y.requires_grad()) y.backward(error.gradient);
+      const Traced wanted = run(dense_, i, x);
+      const bool converted = std::binary_search(blocks_.begin(), blocks_.end(), i);
+      const Traced is = own ? run(student_, i, mine) : wanted;
+      if (converted) {
+        const int64_t queries = student_.class_token_only(i) ? 1 : autograd::kAllQueries;
+        const Tensor target = own ? corrected(wanted.trace.output, x, mine) : wanted.trace.output;
+        const Variable y = student_.attend(i, Variable(is.trace.input), queries, context);
+        const RelativeError error = relative_error(y.value(), first_tokens(target, queries));
+        result.push_back(error.value);
+        if (y.requires_grad()) y.backward(error.gradient);
+      }
+      x = wanted.output;
+      mine = is.output;
     }
     return result;
   }
 
  private:
+  struct Traced {
+    AttentionTrace trace;
+    Tensor output;  // of the whole block
+  };
+
   template <class F>
-  static Variable unrecorded(F&& f) {
+  static Tensor unrecorded(F&& f) {
     const autograd::NoGradGuard guard;
-    return f();
+    return f().value();
+  }
+  static Tensor embed(const layers::Vit& model, const Tensor& images) {
+    return unrecorded([&] { return model.embed(Variable(images), {}); });
+  }
+  static Traced run(const layers::Vit& model, int64_t block, const Tensor& x) {
+    std::vector<AttentionTrace> traces;
+    layers::Context context;
+    context.traces = &traces;
+    const Tensor output = unrecorded([&] { return model.run_block(block, Variable(x), context); });
+    return {traces[0], output};
   }
 
   const layers::Vit &student_, &dense_;
@@ -163,9 +192,10 @@ std::optional<std::vector<BlockTransfer>> transfer_attention(
     const TransferOptions& options, const std::atomic<bool>& stop,
     const std::function<void(const TransferProgress&)>& report) {
   if (options.steps < 1 || !(options.lr > 0 && std::isfinite(options.lr)) ||
-      !(options.warm_up >= 0 && options.warm_up < 1))
+      !(options.warm_up >= 0 && options.warm_up < 1) || !(options.own >= 0 && options.own <= 1))
     throw user_error("[transfer] steps is ", options.steps, ", lr ", options.lr, ", warm_up ",
-                     options.warm_up, ": expected steps >= 1, lr > 0 and 0 <= warm_up < 1");
+                     options.warm_up, ", own ", options.own,
+                     ": expected steps >= 1, lr > 0, 0 <= warm_up < 1 and 0 <= own <= 1");
   const std::vector<int64_t> blocks = transferred_blocks(student.spec(), dense.spec());
   std::vector<BlockTransfer> result;
   if (blocks.empty()) return result;
@@ -181,7 +211,7 @@ std::optional<std::vector<BlockTransfer>> transfer_attention(
   const Transfer transfer(student, dense, blocks);
   const auto evaluate_on = [&](const Tensor& images) {
     const autograd::NoGradGuard guard;
-    return transfer.errors(images, {});
+    return transfer.errors(images, options.own > 0, {});
   };
 
   Tensor images = next_images();
@@ -194,7 +224,9 @@ std::optional<std::vector<BlockTransfer>> transfer_attention(
                                   .seed = options.seed,
                                   .stream = stream_of(kStream, static_cast<uint64_t>(step)),
                                   .router_noise = kRouterNoise};
-    const double error = mean_of(transfer.errors(images, context));
+    const bool own =
+        static_cast<double>(step) >= (1 - options.own) * static_cast<double>(options.steps);
+    const double error = mean_of(transfer.errors(images, own, context));
     if (!std::isfinite(error))
       throw failure("[transfer] step ", step + 1, ": the relative error is ", error,
                     ": a lower rate of the transfer may prevent it");

@@ -1,9 +1,12 @@
 // Attention transfer: teaches new attention to answer as the attention it replaces, before any
 // end-to-end step.
 //
-// All converted blocks learn at once, each on the dense network's own activations: block i is given
-// what the dense block's norm1 gave, and is to give what the dense attention gave after proj. Only
-// qkv, proj and the local convolution of v move.
+// All converted blocks learn at once. First each on the dense network's own activations: block i is
+// given what the dense block's norm1 gave, and is to give what the dense attention gave after proj.
+// Then, for the last part of the steps, each on the student's own activations, as it will run: it
+// is to bring the residual stream to where the dense attention brings the dense one, and so makes
+// up for what the blocks before it did not reach. Only qkv, proj and the local convolution of v
+// move, and no gradient crosses a block.
 #pragma once
 
 #include <atomic>
@@ -22,6 +25,7 @@ struct TransferOptions {
   int64_t steps = 150;
   double lr = 5e-3;      // AdamW's, without weight decay; cosine to 0
   double warm_up = 0.1;  // the share of the steps over which lr rises from 0
+  double own = 0.5;      // the share of the steps, at the end, on the student's own activations
   uint64_t seed = 0;     // of the routers' noise
 };
 
@@ -30,8 +34,9 @@ struct TransferProgress {
   double error = 0;             // mean of the blocks' relative errors in this step
 };
 
-/// Relative squared error sum (y - t)^2 / sum t^2 of a block's attention output y against the dense
-/// one's t, on the first batch: before the first step and after the last.
+/// Relative squared error sum (y - t)^2 / sum t^2 of a block's attention output y against what it
+/// is to give, t, on the first batch, before the first step and after the last; on the activations
+/// of the last steps: the student's, unless TransferOptions::own is 0.
 struct BlockTransfer {
   int64_t block = 0;
   double before = 0, after = 0;
