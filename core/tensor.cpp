@@ -39,6 +39,11 @@ const char* name_of(DType dtype) {
   return kNames[static_cast<int>(dtype)];
 }
 
+bool is_floating(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kF16 ||
+         dtype == DType::kBF16;
+}
+
 std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
 
 float to_float(BFloat16 value) { return std::bit_cast<float>(uint32_t{value.bits} << 16); }

@@ -15,6 +15,7 @@ namespace shiftadd {
 enum class DType : uint8_t { kF32, kF64, kBF16, kF16, kI64, kI32, kI8, kU8 };
 std::size_t size_of(DType dtype);
 const char* name_of(DType dtype);  // "f32", ...
+bool is_floating(DType dtype);
 std::ostream& operator<<(std::ostream& out, DType dtype);
 
 enum class Device : uint8_t { kCpu, kCuda };

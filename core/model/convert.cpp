@@ -16,11 +16,6 @@ struct Candidate {
   bool ignored = false, is_used = false;
 };
 
-bool is_floating(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kF16 ||
-         dtype == DType::kBF16;
-}
-
 // Equal but for dimensions of 1: (65, 128) and (1, 65, 128).
 bool differs_in_ones_only(const Shape& a, const Shape& b) {
   const auto squeezed = [](Shape shape) {

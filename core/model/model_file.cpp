@@ -42,11 +42,6 @@ std::vector<std::string> names_under(const TensorFile& file, const char* key, in
   return names;
 }
 
-bool is_floating(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF64 || dtype == DType::kF16 ||
-         dtype == DType::kBF16;
-}
-
 // A NaN or infinity would make every answer one.
 void require_finite(const std::string& name, const Tensor& values) {
   if (const int64_t bad = count_not_finite(values))
