@@ -33,6 +33,12 @@ float finish(float x, const GemmArgs<float>& g, int64_t i, int64_t j) {
     x += g.bias[j];
   if (g.activation == Activation::kGelu)
     x = x / 2 * (1 + std::erf(x * std::numbers::sqrt2_v<float> / 2));
+  if (g.gelu_input) {
+    const double at = g.gelu_input[i * g.ldc + j];
+    const double cdf = (1 + std::erf(at * std::numbers::sqrt2 / 2)) / 2;
+    const double pdf = std::exp(-at * at / 2) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
+    x = static_cast<float>(x * (cdf + at * pdf));
+  }
   return g.residual ? x + g.residual[i * g.ldr + j] : x;
 }
 
