@@ -41,6 +41,13 @@ struct GemmArgs {
   int64_t ldr = 0;
   const T* row_scale = nullptr;  // or null: 1. Scale and bias are one rounding
   bool bf16 = false;
+  const T* gelu_input =
+      nullptr;  // (m, n), leading dimension ldc, or null: c = sum gelu'(gelu_input)
+  // With bf16 only. What a and b go through before they are rounded:
+  Activation a_activation = Activation::kNone, b_activation = Activation::kNone;
+  // (m) or null; with transpose_a and accumulate only. a_sums[i] += sum over k of a[k, i], float32:
+  // with a = dy the gradient of a bias, in the sweep that makes the weight's.
+  T* a_sums = nullptr;
 };
 
 /// out[j] += sum over rows of x[row, j]: the gradient of a bias. Fixed order over rows.

@@ -5,16 +5,31 @@
 #include "autograd/ops/support.h"
 
 namespace shiftadd::autograd {
+namespace {
+
+// bf16 products take gelu of x while they round it, the others an x that went through it before.
+Activation activation_of(const LinearShape& s) {
+  return s.bf16 ? Activation::kGelu : Activation::kNone;
+}
+template <class T>
+Tensor active_of(const LinearShape& s, const Tensor& x) {
+  if (s.bf16) return x;
+  Tensor y(x.shape(), x.dtype());
+  kernels<T>().gelu({y.numel(), x.data<T>(), y.data<T>()});
+  return y;
+}
+
+}  // namespace
 
 Variable gelu_linear(const Variable& x, const Variable& weight, const Variable& bias,
                      const Variable& residual) {
   const LinearShape s = check_linear("gelu_linear", x, weight, bias, residual);
   Tensor y(output_shape(x, s.out), x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    const Tensor active(x.shape(), x.dtype());
-    kernels<T>().gelu({active.numel(), x.value().data<T>(), active.data<T>()});
+    const Tensor active = active_of<T>(s, x.value());
     linear_forward<T>(s, active.data<T>(), weight.value(), bias.defined() ? bias.value() : Tensor(),
-                      residual.defined() ? residual.value() : Tensor(), y.data<T>());
+                      residual.defined() ? residual.value() : Tensor(), y.data<T>(), {},
+                      activation_of(s));
   });
   ParameterGradient dw(weight), db(bias);
   return make_result(
@@ -25,16 +40,13 @@ Variable gelu_linear(const Variable& x, const Variable& weight, const Variable& 
         Tensor dx;
         dispatch(dy.dtype(), [&]<class T>() {
           Tensor active;
-          if (dw.wanted()) {
-            active = Tensor(kept_x.shape(), kept_x.dtype());
-            kernels<T>().gelu({active.numel(), kept_x.data<T>(), active.data<T>()});
-          }
+          if (dw.wanted()) active = active_of<T>(s, kept_x);
           linear_parameter_gradients<T>(s, pointer<T>(active), dy.data<T>(), dw.target(),
-                                        db.target());
+                                        db.target(), activation_of(s));
           if (!kept_weight.defined()) return;
-          dx = active.defined() ? std::move(active) : Tensor(kept_x.shape(), kept_x.dtype());
-          linear_input_gradient<T>(s, dy.data<T>(), kept_weight, dx.data<T>());
-          kernels<T>().gelu_backward({dx.numel(), kept_x.data<T>(), dx.data<T>(), dx.data<T>()});
+          dx = active.defined() && !s.bf16 ? std::move(active)
+                                           : Tensor(kept_x.shape(), kept_x.dtype());
+          linear_input_gradient<T>(s, dy.data<T>(), kept_weight, dx.data<T>(), kept_x.data<T>());
         });
         return {dx, dw.result(), db.result(), pass ? dy : Tensor()};
       });

@@ -28,44 +28,52 @@ Shape output_shape(const Variable& x, int64_t out) {
 
 template <class T>
 void linear_forward(const LinearShape& s, const T* x, const Tensor& weight, const Tensor& bias,
-                    const Tensor& residual, T* y, const Tensor& row_scale) {
+                    const Tensor& residual, T* y, const Tensor& row_scale, Activation input) {
   GemmArgs<T> args{s.rows, s.out, s.in, x, s.in, false, weight.data<T>(), s.in, true, y, s.out};
   args.bias = pointer<T>(bias);
   args.residual = pointer<T>(residual);
   args.ldr = s.out;
   args.row_scale = pointer<T>(row_scale);
   args.bf16 = s.bf16;
+  args.a_activation = input;
   kernels<T>().gemm(args);
 }
 template void linear_forward(const LinearShape&, const float*, const Tensor&, const Tensor&,
-                             const Tensor&, float*, const Tensor&);
+                             const Tensor&, float*, const Tensor&, Activation);
 template void linear_forward(const LinearShape&, const double*, const Tensor&, const Tensor&,
-                             const Tensor&, double*, const Tensor&);
+                             const Tensor&, double*, const Tensor&, Activation);
 
 template <class T>
 void linear_parameter_gradients(const LinearShape& s, const T* x, const T* dy,
-                                const Tensor& dweight, const Tensor& dbias) {
+                                const Tensor& dweight, const Tensor& dbias, Activation input) {
   if (dweight.defined()) {
     GemmArgs<T> args{s.out, s.in, s.rows, dy, s.out, true, x, s.in, false, dweight.data<T>(), s.in};
     args.accumulate = true;
     args.bf16 = s.bf16;
+    args.b_activation = input;
+    if (s.bf16) args.a_sums = pointer<T>(dbias);
     kernels<T>().gemm(args);
+    if (s.bf16) return;
   }
   if (dbias.defined()) kernels<T>().column_sum({s.rows, s.out, dy, dbias.data<T>()});
 }
 template void linear_parameter_gradients(const LinearShape&, const float*, const float*,
-                                         const Tensor&, const Tensor&);
+                                         const Tensor&, const Tensor&, Activation);
 template void linear_parameter_gradients(const LinearShape&, const double*, const double*,
-                                         const Tensor&, const Tensor&);
+                                         const Tensor&, const Tensor&, Activation);
 
 template <class T>
-void linear_input_gradient(const LinearShape& s, const T* dy, const Tensor& weight, T* dx) {
+void linear_input_gradient(const LinearShape& s, const T* dy, const Tensor& weight, T* dx,
+                           const T* gelu_input) {
   GemmArgs<T> args{s.rows, s.in, s.out, dy, s.out, false, weight.data<T>(), s.in, false, dx, s.in};
   args.bf16 = s.bf16;
+  args.gelu_input = gelu_input;
   kernels<T>().gemm(args);
 }
-template void linear_input_gradient(const LinearShape&, const float*, const Tensor&, float*);
-template void linear_input_gradient(const LinearShape&, const double*, const Tensor&, double*);
+template void linear_input_gradient(const LinearShape&, const float*, const Tensor&, float*,
+                                    const float*);
+template void linear_input_gradient(const LinearShape&, const double*, const Tensor&, double*,
+                                    const double*);
 
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                 const Variable& residual) {

@@ -136,9 +136,8 @@ Variable run(const char* op, const Variable& x, const Variable& first, const Var
           // A restored input is ours, and its memory can serve dx.
           const bool ours = active.defined() && (gelu || options.int8_activations);
           dx = ours ? std::move(active) : Tensor(kept.shape, dy.dtype());
-          linear_input_gradient<T>(s, dy.data<T>(), w, dx.data<T>());
-          if (gelu)
-            kernels<T>().gelu_backward({dx.numel(), kept.x.data<T>(), dx.data<T>(), dx.data<T>()});
+          linear_input_gradient<T>(s, dy.data<T>(), w, dx.data<T>(),
+                                   gelu ? kept.x.data<T>() : nullptr);
         });
         return {dx, dfirst.result(), dsecond.result(), db.result(), pass ? dy : Tensor()};
       });

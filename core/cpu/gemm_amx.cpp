@@ -21,7 +21,7 @@ class Unit {
   // Tiles 0 .. 3: the sums of 2 x 2 blocks; 4, 5: blocks of a; 6, 7: of b.
   static void multiply(int64_t blocks, const Bf16* a, const Bf16* b, float* sum) {
     asm volatile("" ::: "memory");  // g++'s tile loads do not say that they read memory
-    const int64_t line = blocks * kBlock;
+    const int64_t line = line_of(blocks);
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);

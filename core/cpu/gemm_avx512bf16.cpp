@@ -9,7 +9,7 @@ constexpr int kRows = 8;
 
 struct Unit {
   static void multiply(int64_t blocks, const Bf16* a, const Bf16* b, float* sum) {
-    const int64_t line = blocks * kBlock;
+    const int64_t line = line_of(blocks);
     for (int first = 0; first < kPanelLines; first += kRows, sum += kRows * kPanelLines) {
       const Bf16* rows = a + first / kLines * line + first % kLines * kSteps;
       __m512 total[kRows][2];

@@ -8,15 +8,23 @@
 namespace shiftadd {
 namespace {
 
-// A copy of (rows, columns) numbers rounded to bf16, leading dimension `columns`.
-const float* rounded(const float* x, int64_t ld, int64_t rows, int64_t columns, Scratch slot) {
-  constexpr int64_t kRows = 64;  // of a task
+constexpr int64_t kRows = 64;  // of a task
+
+// A copy of (rows, columns) numbers, leading dimension `columns`.
+float* copied(const float* x, int64_t ld, int64_t rows, int64_t columns, Scratch slot) {
   float* const out = scratch(slot, rows * columns);
   parallel_chunks(rows, kRows, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
-      std::transform(x + row * ld, x + row * ld + columns, out + row * columns, round_to_bf16);
+      std::copy_n(x + row * ld, columns, out + row * columns);
   });
   return out;
+}
+
+void activate_and_round(Isa isa, Activation activation, int64_t n, float* x) {
+  if (activation == Activation::kGelu) cpu_kernels(isa).gelu({n, x, x});
+  parallel_chunks(n, kRows * 256, [&](int64_t begin, int64_t end) {
+    std::transform(x + begin, x + end, x + begin, round_to_bf16);
+  });
 }
 
 }  // namespace
@@ -26,8 +34,13 @@ void gemm_rounded(Isa isa, const GemmArgs<float>& args) {
   g.bf16 = false;
   g.lda = g.transpose_a ? g.m : g.k;
   g.ldb = g.transpose_b ? g.k : g.n;
-  g.a = rounded(args.a, args.lda, g.transpose_a ? g.k : g.m, g.lda, Scratch::kRoundA);
-  g.b = rounded(args.b, args.ldb, g.transpose_b ? g.n : g.k, g.ldb, Scratch::kRoundB);
+  float* const a = copied(args.a, args.lda, g.transpose_a ? g.k : g.m, g.lda, Scratch::kRoundA);
+  float* const b = copied(args.b, args.ldb, g.transpose_b ? g.n : g.k, g.ldb, Scratch::kRoundB);
+  if (g.a_sums) cpu_kernels(isa).column_sum({g.k, g.m, a, g.a_sums});
+  activate_and_round(isa, g.a_activation, g.m * g.k, a);
+  activate_and_round(isa, g.b_activation, g.n * g.k, b);
+  g.a = a;
+  g.b = b;
   gemm_functions(isa).gemm(g);
 }
 

@@ -37,6 +37,12 @@ float finish(float x, const GemmArgs<float>& g, int64_t i, int64_t j) {
   else if (g.bias)
     x += g.bias[j];
   if (g.activation == Activation::kGelu) x = gelu(x);
+  if (g.gelu_input) {
+    const double at = g.gelu_input[i * g.ldc + j];
+    const double cdf = (1 + std::erf(at * std::numbers::sqrt2 / 2)) / 2;
+    const double pdf = std::exp(-at * at / 2) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
+    x = static_cast<float>(x * (cdf + at * pdf));
+  }
   return g.residual ? x + g.residual[i * g.ldr + j] : x;
 }
 

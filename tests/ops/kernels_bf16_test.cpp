@@ -200,6 +200,55 @@ TEST_CASE("bf16: int8 by powers of two is the float product, bit for bit") {
   }
 }
 
+TEST_CASE("bf16: gelu of the operands, the operand's sums, and gelu's slope in the epilogue") {
+  for (Form form : kForms)
+    for (bool of_a : {false, true})
+      check_product(concat("gelu of ", of_a ? "a" : "b"), 1e-5, [&](const Product& gemm) {
+        Operands x(39, 67, 45, form);
+        // An operand on whose gelu two definitions agree after rounding: far from any tie.
+        for (Numbers* numbers : {&x.a, &x.b})
+          for (float& each : *numbers) each = each < 0 ? -8 : std::nearbyint(each) + 7;
+        (of_a ? x.args.a_activation : x.args.b_activation) = Activation::kGelu;
+        gemm(x.args);
+        return x.c;
+      });
+  for (bool transpose_b : {false, true})
+    check_product("sums of a", 1e-5, [&](const Product& gemm) {
+      Operands x(39, 67, 1100, {true, transpose_b});
+      Numbers sums(39, 2.f);
+      x.args.accumulate = true;
+      x.args.a_sums = sums.data();
+      gemm(x.args);
+      return sums;
+    });
+  const Numbers at = normals(39 * 69, 8);
+  const auto slope = [&](bool bf16) {
+    return [&at, bf16](const Product& gemm) {
+      Operands x(39, 67, 45, {false, false});
+      x.args.gelu_input = at.data();
+      x.args.bf16 = bf16;
+      gemm(x.args);
+      return x.c;
+    };
+  };
+  check_product("slope of gelu", 1e-5, slope(true));
+  check_kernel("slope of gelu in float32", 1e-5,
+               [&](const KernelTable<float>& kernels) { return slope(false)(kernels.gemm); });
+}
+
+TEST_CASE("bf16: results that are written past the caches") {
+  check_product("4.5 MiB", 1e-5, [](const Product& gemm) {
+    Operands x(2051, 577, 3, {false, true});
+    const Tensor c({2051, 592}), residual = Tensor::full({2051, 592}, 1);
+    x.args.c = c.data<float>();
+    x.args.ldc = x.args.ldr = 592;
+    x.args.residual = residual.data<float>();
+    c.fill(0);
+    gemm(x.args);
+    return Numbers(c.data<float>(), c.data<float>() + c.numel());
+  });
+}
+
 TEST_CASE("bf16: convolution") {
   Conv2dShape shape{3, 3, 8, 8, 17, 4, 4, 4, 0};
   shape.bf16 = true;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "core/cpu/isa.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "tests/support/support.h"
@@ -152,4 +153,34 @@ TEST_CASE("the step benchmark times each step and refuses nonsense") {
   CHECK(timing.seconds[0] > 0);
   CHECK_THROWS_AS(time_training_steps(tiny_spec(), 0, 2), Error);
   CHECK_THROWS_AS(time_training_steps(tiny_spec(), 1, 0), Error);
+}
+
+TEST_CASE("training step: bf16 products learn like float32 ones") {
+  LoopConfig loop;
+  const auto loss_after = [&](Precision precision, int steps) {
+    loop.precision = precision;
+    const layers::Vit model(tiny_spec(), {}, 1);
+    Optimizer optimizer(loop.optimizer, model.named_parameters(), 2);
+    TrainingStep step(model, nullptr, optimizer, nullptr, loop, {}, 9);
+    const data::Batch batch = make_batch(6);
+    double loss = 0;
+    for (int i = 0; i <= steps; ++i) {
+      loss = step.accumulate(batch, static_cast<uint64_t>(i));
+      step.update(1e-2);
+    }
+    return loss;
+  };
+  const double first = loss_after(Precision::kBf16, 0), last = loss_after(Precision::kBf16, 10);
+  CHECK(last < 0.7 * first);
+  CHECK(std::abs(first - loss_after(Precision::kFloat32, 0)) < 0.02 * first);
+
+  LoopConfig coarse;
+  coarse.precision = Precision::kBf16;
+  CHECK(kernels_of(LoopConfig{}) == name_of(isa()));
+  CHECK((kernels_of(coarse) == name_of(isa())) == !multiplies_bf16(coarse));
+  const auto with_threads = [&](int threads) {
+    const test::Threads set(threads);
+    return train_some(2, coarse);
+  };
+  check_equal(with_threads(1), with_threads(2), 0);
 }

@@ -1,20 +1,33 @@
 // Matrix product and column sums, by definition.
-#include <cmath>
-#include <numbers>
-
 #include "core/cpu/reference/reference.h"
 
 namespace shiftadd::reference {
 
+namespace {
+
+// A factor of a product, through its activation and rounding.
+template <class T>
+double factor(T x, Activation activation, bool bf16) {
+  const T active = activation == Activation::kGelu ? static_cast<T>(gelu_of(x)) : x;
+  return operand(active, bf16);
+}
+
+}  // namespace
+
 template <class T>
 void gemm(const GemmArgs<T>& g) {
+  const auto a_at = [&](int64_t i, int64_t p) {
+    return g.transpose_a ? g.a[p * g.lda + i] : g.a[i * g.lda + p];
+  };
   for (int64_t i = 0; i < g.m; ++i) {
+    double total = 0;
+    for (int64_t p = 0; g.a_sums && p < g.k; ++p) total += a_at(i, p);
+    if (g.a_sums) g.a_sums[i] = static_cast<T>(g.a_sums[i] + total);
     for (int64_t j = 0; j < g.n; ++j) {
       double sum = 0;
       for (int64_t p = 0; p < g.k; ++p) {
-        const T a = g.transpose_a ? g.a[p * g.lda + i] : g.a[i * g.lda + p];
         const T b = g.transpose_b ? g.b[j * g.ldb + p] : g.b[p * g.ldb + j];
-        sum += static_cast<double>(operand(a, g.bf16)) * operand(b, g.bf16);
+        sum += factor(a_at(i, p), g.a_activation, g.bf16) * factor(b, g.b_activation, g.bf16);
       }
       T& c = g.c[i * g.ldc + j];
       if (g.accumulate) {
@@ -23,8 +36,8 @@ void gemm(const GemmArgs<T>& g) {
       }
       if (g.row_scale) sum *= g.row_scale[i];
       if (g.bias) sum += g.bias[j];
-      if (g.activation == Activation::kGelu)
-        sum = sum / 2 * (1 + std::erf(sum * std::numbers::sqrt2 / 2));
+      if (g.activation == Activation::kGelu) sum = gelu_of(sum);
+      if (g.gelu_input) sum *= gelu_slope(g.gelu_input[i * g.ldc + j]);
       if (g.residual) sum += g.residual[i * g.ldr + j];
       c = static_cast<T>(sum);
     }

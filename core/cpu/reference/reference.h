@@ -1,6 +1,9 @@
 // The reference kernels, one file per subject beside this one: plain loops, sums in double.
 #pragma once
 
+#include <cmath>
+#include <numbers>
+
 #include "core/cpu/bf16.h"
 #include "core/kernels.h"
 
@@ -10,6 +13,12 @@ namespace shiftadd::reference {
 template <class T>
 T operand(T x, bool bf16) {
   return bf16 ? static_cast<T>(round_to_bf16(static_cast<float>(x))) : x;
+}
+
+inline double gelu_of(double x) { return x / 2 * (1 + std::erf(x * std::numbers::sqrt2 / 2)); }
+inline double gelu_slope(double x) {
+  const double cdf = (1 + std::erf(x * std::numbers::sqrt2 / 2)) / 2;
+  return cdf + x * std::exp(-x * x / 2) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
 }
 
 template <class T>

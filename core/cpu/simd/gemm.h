@@ -68,6 +68,7 @@ struct Slab {
     out.residual = g.residual ? g.residual + i * g.ldr + j : nullptr;
     out.ldr = g.ldr;
     out.row_scale = g.row_scale ? g.row_scale + i : nullptr;
+    out.gelu_input = g.gelu_input ? g.gelu_input + i * g.ldc + j : nullptr;
     run_tile(rows, packed_a, k, packed_a ? a + ti * kTileRows * k : a + i * g.lda, g.lda,
              packed_b + j * k, out);
   }

@@ -31,11 +31,20 @@ struct TileOut {
   Activation activation = Activation::kNone;
   const float* residual = nullptr;
   int64_t ldr = 0;
-  const float* row_scale = nullptr;  // of these rows, or null
+  const float* row_scale = nullptr;   // of these rows, or null
+  const float* gelu_input = nullptr;  // of these rows and columns, leading dimension ldc, or null
+};
+
+struct PlainStore {
+  template <class Lanes>
+  SHIFTADD_INLINE void operator()(float* c, Vec x, Lanes lanes) const {
+    store(c, x, lanes);
+  }
 };
 
 // sum: rows of kTileColumns, in L1. Read before c is written: residual may be c itself.
-SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out) {
+template <class Store = PlainStore>
+SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out, Store put = {}) {
   for (int r = 0; r < rows; ++r, sum += kTileColumns) {
     float* c = out.c + r * out.ldc;
     const float* residual = out.residual ? out.residual + r * out.ldr : nullptr;
@@ -48,8 +57,10 @@ SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out) 
           else if (out.bias)
             x = x + load(out.bias + j, lanes);
           if (out.activation == Activation::kGelu) x = gelu(x);
+          if (out.gelu_input)
+            x = x * gelu_derivative(load(out.gelu_input + r * out.ldc + j, lanes));
           if (residual) x = x + load(residual + j, lanes);
-          store(c + j, x, lanes);
+          put(c + j, x, lanes);
         });
   }
 }
