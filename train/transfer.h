@@ -23,7 +23,7 @@ namespace shiftadd::train {
 
 struct TransferOptions {
   int64_t steps = 150;
-  double lr = 5e-3;      // AdamW's, without weight decay; cosine to 0
+  double lr = 1e-2;      // AdamW's, without weight decay; cosine to 0
   double warm_up = 0.1;  // the share of the steps over which lr rises from 0
   double own = 0.5;      // the share of the steps, at the end, on the student's own activations
   uint64_t seed = 0;     // of the routers' noise
