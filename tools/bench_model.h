@@ -23,7 +23,7 @@
 namespace shiftadd::tools {
 
 struct ModelBench {
-  std::string model, precision = "fp32";
+  std::string model, precision = "float32";
   int64_t batch = 1;
   int threads = available_cores();
   bool train = false, profile = false, json = false;

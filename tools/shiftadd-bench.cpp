@@ -33,9 +33,10 @@ int run(int argc, char** argv) {
   model_command->add_flag("--train", model.train,
                           "Time training steps: forward, backward and AdamW");
   model_command
-      ->add_option("--precision", model.precision, "Arithmetic: fp32, or bf16 products (--train)")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->option_text("fp32|bf16");
+      ->add_option("--precision", model.precision,
+                   "Arithmetic: float32, or bf16 products (--train)")
+      ->check(CLI::IsMember({"float32", "bf16"}))
+      ->option_text("float32|bf16");
   model_command->add_flag("--profile", model.profile,
                           "Show the time of each part of the forward pass (1 thread)");
   model_command->add_option("--seconds", model.seconds, "How long to sample [3]")

@@ -13,6 +13,7 @@
 #include "data/loader.h"
 #include "data/synthetic.h"
 #include "layers/vit.h"
+#include "train/transfer.h"
 
 namespace shiftadd::train {
 
@@ -27,8 +28,8 @@ struct SurgeryConfig {
   std::vector<std::string> recipe;  // lines of parse_recipe_line; empty: nothing changes
   ShiftAddSpec options;             // of the network it becomes; its blocks are not used
   bool rescale = true;              // layers::rescale_attention on training images
-  int64_t transfer_steps = 0;       // of transfer_attention; 0: none
-  double transfer_lr = 5e-3;
+  /// Of transfer_attention, whose seed is the run's; 0 steps: none.
+  TransferOptions transfer = {.steps = 0};
 };
 
 /// How routers of mixtures learn.

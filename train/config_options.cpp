@@ -120,8 +120,10 @@ void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
   v.boolean("rescale", s.rescale,
             "Scale q, k and proj so that replaced softmax attention starts close.");
   v.begin("transfer", "Training of the new attention alone, to answer as the one it replaces.");
-  v.integer("steps", s.transfer_steps, count(0), "Before the first step proper. 0: none.");
-  v.number("lr", s.transfer_lr, Range::above_up_to(0, 100), "Highest learning rate.");
+  v.integer("steps", s.transfer.steps, count(0), "Before the first step proper. 0: none.");
+  v.number("lr", s.transfer.lr, Range::above_up_to(0, 100), "Highest learning rate.");
+  v.number("own", s.transfer.own, Range::between(0, 1),
+           "Share of the steps, at the end, on the converted network's own activations.");
   v.end();
   v.end();
 }

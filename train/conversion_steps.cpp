@@ -35,11 +35,10 @@ bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& m
       progress.line(text);
   };
   const autograd::Bf16Guard precision(multiplies_bf16(config.train));
-  const auto transferred = transfer_attention(model, *dense, endless_images(loader),
-                                              {.steps = config.surgery.transfer_steps,
-                                               .lr = config.surgery.transfer_lr,
-                                               .seed = config.seed},
-                                              stop, report);
+  TransferOptions options = config.surgery.transfer;
+  options.seed = config.seed;
+  const auto transferred =
+      transfer_attention(model, *dense, endless_images(loader), options, stop, report);
   if (!transferred) return false;
   for (const BlockTransfer& block : *transferred) progress.line("transfer: " + to_text(block));
   return true;

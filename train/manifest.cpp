@@ -6,10 +6,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/cpu/isa.h"
 #include "core/io/files.h"
 #include "core/parallel.h"
 #include "data/decode.h"
+#include "train/training_step.h"
 
 namespace shiftadd::train {
 
@@ -55,7 +55,7 @@ void write_manifest(const std::string& folder, const TrainConfig& config, const 
                       {"first_step", first_step},
                       {"version", version},
                       {"cpu", cpu_name()},
-                      {"instruction_set", name_of(isa())},
+                      {"instruction_set", kernels_of(config.train)},
                       {"cores", available_cores()},
                       {"threads", num_threads()},
                       {"compiler", "gcc-compatible " __VERSION__},

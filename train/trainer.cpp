@@ -144,7 +144,7 @@ bool Run::begin() {
                        "--out, or remove the folder");
     if (!router_.latency_file.empty() && !routers_of(model_->spec()).empty())
       write_latency(path("latency.json"), read_latency(router_.latency_file, model_->spec()));
-    if (config_.surgery.transfer_steps > 0 && !config_.init.checkpoint.empty()) {
+    if (config_.surgery.transfer.steps > 0 && !config_.init.checkpoint.empty()) {
       if (!run_transfer(config_, data_, *model_, progress_, stop_)) return false;
       if (ema_) ema_->restart();
     }

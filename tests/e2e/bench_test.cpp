@@ -29,7 +29,7 @@ void check_figures(const ProcessResult& result) {
 TEST_CASE("a network by name, by JSON and from a file") {
   const test::InferFolder folder;
   check_figures(bench({"model", "vit_micro", "--batch", "3", "--threads", "2", "--precision",
-                       "fp32", "--seconds", "0.05", "--json"}));
+                       "float32", "--seconds", "0.05", "--json"}));
   test::write_text(folder / "spec.json", R"({"base": "vit_micro", "depth": 3})");
   check_figures(bench({"model", folder / "spec.json", "--seconds", "0.05", "--json"}));
   check_figures(bench({"model", folder.model_path(), "--seconds", "0.05", "--json"}));

@@ -161,11 +161,12 @@ TEST_CASE("training step: bf16 products learn like float32 ones") {
     loop.precision = precision;
     const layers::Vit model(tiny_spec(), {}, 1);
     Optimizer optimizer(loop.optimizer, model.named_parameters(), 2);
-    TrainingStep step(model, nullptr, optimizer, nullptr, loop, {}, 9);
+    const RouterConfig router;
+    TrainingStep step(model, nullptr, optimizer, nullptr, loop, router, {}, 9);
     const data::Batch batch = make_batch(6);
     double loss = 0;
     for (int i = 0; i <= steps; ++i) {
-      loss = step.accumulate(batch, static_cast<uint64_t>(i));
+      loss = step.accumulate(batch, static_cast<uint64_t>(i), 0);
       step.update(1e-2);
     }
     return loss;
