@@ -83,10 +83,15 @@ int run(int argc, char** argv) {
                    "Share of tokens that routers send to Shift [0.6]")
       ->check(CLI::Range(0.0, 1.0))
       ->option_text("S");
-  count_command->add_flag("--published-miscounts", count.published,
-                          "Count as ShiftAddViT's released code does, for comparison with its "
-                          "figures: every addition charged as the first, softmax attention's "
-                          "products free, elementwise products without latency");
+  count_command
+      ->add_option("--miscount", count.miscounts,
+                   "Count as ShiftAddViT's released code does, for comparison with its figures: "
+                   "every addition layer charged as the first (adds), softmax attention's products "
+                   "free (softmax), elementwise products without latency (elementwise); may be "
+                   "repeated")
+      ->check(CLI::IsMember(kMiscounts))
+      ->allow_extra_args(false)
+      ->option_text("adds|softmax|elementwise|all");
   count_command->add_flag("--json", count.json, "Print one JSON object");
 
   LatencyBench latency;

@@ -76,8 +76,11 @@ TEST_CASE("operations and energy are counted") {
   CHECK(some["eyeriss_energy_mj"].get<double>() <
         dense["total"]["eyeriss_energy_mj"].get<double>());
   CHECK(test::contains(bench({"count", folder / "spec.json"}).out, "blocks.11.mlp.experts.1.fc2"));
-  CHECK(bench({"count", folder / "spec.json", "--published-miscounts", "--json"}).out !=
-        bench({"count", folder / "spec.json", "--json"}).out);
+  const std::string honest = bench({"count", folder / "spec.json", "--json"}).out;
+  CHECK(bench({"count", folder / "spec.json", "--miscount", "adds", "--json"}).out != honest);
+  CHECK(bench({"count", "deit_tiny_patch16_224", "--miscount", "all", "--json"}).out ==
+        bench({"count", "deit_tiny_patch16_224", "--miscount", "softmax", "--json"}).out);
+  CHECK(bench({"count", folder / "spec.json", "--miscount", "nothing"}).status == 2);
   CHECK(bench({"count", "no_such_network"}).status == 2);
   check_figures(bench({"model", folder / "spec.json", "--seconds", "0.05", "--json"}));
   check_figures(bench({"model", folder / "spec.json", "--train", "--seconds", "0.05", "--json"}));
