@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/model/model_file.h"
 #include "infer/attention.h"
 
 namespace shiftadd::infer {
@@ -126,16 +127,6 @@ class Shelf {
   int64_t floats_ = 0;
 };
 
-void refuse_unit_batch(const ModelSpec& spec) {
-  if (spec.shift_add.codes != Codes::kUnitBatch) return;
-  for (const BlockSpec& block : spec.shift_add.blocks)
-    if (block.attention == AttentionKind::kLinearAdd)
-      throw user_error("[infer] '", spec.name,
-                       "' has codes unit_batch, whose threshold is a mean over the whole batch: an "
-                       "image's answer would depend on its neighbours; train with codes sign or "
-                       "unit_head");
-}
-
 Block take_block(const ModelSpec& spec, int64_t index, Shelf& shelf) {
   const std::string prefix = concat("blocks.", index, ".");
   const BlockSpec kinds = spec.block(index);
@@ -172,7 +163,7 @@ bool splits_query(const ModelSpec& spec, int64_t index) {
 
 VitWeights::VitWeights(const ModelSpec& spec, std::vector<std::pair<std::string, Tensor>> named) {
   validate(spec);
-  refuse_unit_batch(spec);
+  require_deployable(spec);
   Shelf shelf(spec, std::move(named));
   floats = shelf.floats();
   positions = shelf.take_copy("pos_embed").reshape({spec.tokens(), spec.width});

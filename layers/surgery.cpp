@@ -1,6 +1,7 @@
 // See surgery.h.
 #include "layers/surgery.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -143,6 +144,27 @@ std::string changes_between(const BlockSpec& from, const BlockSpec& to) {
   return text;
 }
 
+bool is_converted(const BlockSpec& block) { return !(block == BlockSpec{}); }
+
+// "codes sign -> unit_head, value int8 -> float": options that change for layers converted earlier.
+std::string changed_options(const ShiftAddSpec& from, const ShiftAddSpec& to) {
+  std::string text;
+  const auto change = [&text](const char* key, const std::string& was, const std::string& is) {
+    if (was != is) text += concat(text.empty() ? "" : ", ", key, " ", was, " -> ", is);
+  };
+  const auto activations = [](const ShiftAddSpec& spec) {
+    return spec.int8_activations ? "int8" : "float";
+  };
+  change("codes", name_of(from.codes), name_of(to.codes));
+  change("local", name_of(from.local), name_of(to.local));
+  change("value", name_of(from.values), name_of(to.values));
+  change("form", name_of(from.form), name_of(to.form));
+  change("format", name_of(from.format), name_of(to.format));
+  change("activations", activations(from), activations(to));
+  change("gate", name_of(from.gate), name_of(to.gate));
+  return text;
+}
+
 }  // namespace
 
 ModelSpec apply_recipe(const ModelSpec& from, const ShiftAddSpec& options,
@@ -230,15 +252,22 @@ std::vector<std::string> describe_surgery(const ModelSpec& from, const ModelSpec
   for (int64_t i = 0; i < from.depth; ++i)
     if (!(from.block(i) == to.block(i)))
       lines.push_back(concat("block ", i, ": ", changes_between(from.block(i), to.block(i))));
+  const auto& before = from.shift_add.blocks;
+  const std::string options = changed_options(from.shift_add, to.shift_add);
+  if (std::any_of(before.begin(), before.end(), is_converted) && !options.empty())
+    lines.push_back("layers converted earlier change, too: " + options);
   const auto multiplications = [&](const ModelSpec& spec) {
     const std::vector<double> shares(routers_of(spec).size(), shift_share);
     return static_cast<double>(count_operations(spec, shares).total.multiplications);
   };
   char line[120];
-  std::snprintf(line, sizeof line,
-                "%.1f %% of the multiplications left, at %.0f %% of tokens shifted",
-                100 * multiplications(to) / multiplications(from), 100 * shift_share);
+  std::snprintf(line, sizeof line, "%.1f %% of the multiplications left",
+                100 * multiplications(to) / multiplications(from));
   lines.emplace_back(line);
+  if (!routers_of(to).empty() && to.shift_add.gate != GateKind::kFixedSplit) {
+    std::snprintf(line, sizeof line, ", at %.0f %% of tokens shifted", 100 * shift_share);
+    lines.back() += line;
+  }
   return lines;
 }
 

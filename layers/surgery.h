@@ -42,8 +42,8 @@ NamedTensors carry_weights(const ModelSpec& from, const ModelSpec& to, const Nam
 std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpec& to,
                                            const Tensor& images, NamedTensors& weights);
 
-/// One line for each block that changes, and the share of multiplications left, with every router's
-/// tokens at `shift_share`.
+/// One line for each block that changes, one for options that change under layers converted
+/// earlier, and the share of multiplications left, with every router's tokens at `shift_share`.
 std::vector<std::string> describe_surgery(const ModelSpec& from, const ModelSpec& to,
                                           double shift_share);
 

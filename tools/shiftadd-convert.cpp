@@ -162,6 +162,7 @@ void check(const Options& options, const ModelFile& model, const Conversion& con
 int convert(const Options& options) {
   const WeightsFile weights = read_weights(options.input, options.state_dict);
   ModelFile model = describe(options, weights);
+  require_deployable(model.spec);
   if (options.to != "ours" && is_converted(model.spec))
     throw user_error("--to ", options.to, ": ", options.input, " holds a converted network, ",
                      to_json(model.spec).dump(),

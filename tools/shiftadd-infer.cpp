@@ -1,6 +1,7 @@
 // shiftadd-infer: classifies images with a model file, or evaluates it on a labelled set.
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -190,6 +191,10 @@ int classify(const Options& options) {
   const std::vector<std::string> paths = infer::list_images(options.images, std::cin);
   if (!options.routing.empty() && paths.size() != 1)
     throw user_error("--routing draws one image: ", paths.size(), " were named");
+  std::error_code missing;
+  if (!options.routing.empty() && std::filesystem::equivalent(options.routing, paths[0], missing))
+    throw user_error("--routing ", options.routing,
+                     " is the image itself: give the picture another name");
   infer::Session session = open_model(options);
   if (!options.routing.empty()) require_router(options, session);
   const ModelSpec& spec = session.spec();

@@ -182,7 +182,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (arguments.dry_run) {
-    std::cout << train::dry_run(config.stages.empty() ? config : config.stages.front());
+    std::cout << train::dry_run(config);
     return 0;
   }
   if (!config.stages.empty()) return run_stages(config, arguments);

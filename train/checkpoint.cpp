@@ -2,8 +2,10 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/io/files.h"
 #include "core/io/safetensors.h"
 #include "train/config.h"
 
@@ -86,6 +88,8 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   file.metadata["shiftadd.config"] = checkpoint.config;
   file.metadata["shiftadd.data"] = checkpoint.data_digest;
   file.metadata["shiftadd.isa"] = checkpoint.isa;
+  file.metadata["shiftadd.init"] = checkpoint.init_digest;
+  file.metadata["shiftadd.teacher"] = checkpoint.teacher_digest;
   for (const NamedTensors* part :
        {&checkpoint.model.weights, &checkpoint.trained, &checkpoint.optimizer})
     file.tensors.insert(file.tensors.end(), part->begin(), part->end());
@@ -94,7 +98,8 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
 
 Checkpoint load_checkpoint(const std::string& path) {
   const TensorFile file = read_safetensors(path);
-  for (const char* key : {"shiftadd.training", "shiftadd.config", "shiftadd.data", "shiftadd.isa"})
+  for (const char* key : {"shiftadd.training", "shiftadd.config", "shiftadd.data", "shiftadd.isa",
+                          "shiftadd.init", "shiftadd.teacher"})
     if (!file.metadata.contains(key))
       throw user_error(path, ": no '", key,
                        "' inside, so it is no training checkpoint: use it as "
@@ -105,7 +110,9 @@ Checkpoint load_checkpoint(const std::string& path) {
                         .state = state_from(file.metadata.at("shiftadd.training"), path),
                         .config = file.metadata.at("shiftadd.config"),
                         .data_digest = file.metadata.at("shiftadd.data"),
-                        .isa = file.metadata.at("shiftadd.isa")};
+                        .isa = file.metadata.at("shiftadd.isa"),
+                        .init_digest = file.metadata.at("shiftadd.init"),
+                        .teacher_digest = file.metadata.at("shiftadd.teacher")};
   for (const auto& entry : file.tensors) {
     if (entry.first.starts_with("train.")) checkpoint.trained.push_back(entry);
     if (entry.first.starts_with("optimizer.")) checkpoint.optimizer.push_back(entry);
@@ -145,6 +152,23 @@ void require_same_run(const std::string& checkpoint_path, const std::string& sav
                    ": resuming with another configuration would not give the result of an "
                    "uninterrupted run. Differing options:",
                    list, "\nSet them back, or start a new run with init.checkpoint");
+}
+
+std::string digest_of_input(const std::string& path) {
+  return path.empty() || !std::filesystem::exists(path) ? "" : sha256_of_file(path);
+}
+
+void require_same_inputs(const std::string& checkpoint_path, const Checkpoint& saved,
+                         const TrainConfig& config) {
+  const auto require = [&](const char* key, const std::string& path, const std::string& began) {
+    const std::string now = digest_of_input(path);
+    if (!now.empty() && !began.empty() && now != began)
+      throw user_error(checkpoint_path, ": the run began with another ", key, " than ", path,
+                       " is now: put that file back, or start a new run");
+  };
+  require("init.checkpoint", config.init.checkpoint, saved.init_digest);
+  if (config.train.teacher.kind != TeacherConfig::Kind::kNone)
+    require("train.teacher.checkpoint", config.train.teacher.checkpoint, saved.teacher_digest);
 }
 
 }  // namespace shiftadd::train

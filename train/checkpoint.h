@@ -34,14 +34,19 @@ struct TrainingState {
 /// so that shiftadd-infer runs a checkpoint as it is. "train.NAME": the weights being trained,
 /// where EMA is on. "optimizer.m.NAME", "optimizer.v.NAME", "optimizer.buffer.NAME": the optimizer.
 /// Metadata beside that of a model: "shiftadd.training" (TrainingState as JSON), "shiftadd.config"
-/// (to_text), "shiftadd.data" (digest), "shiftadd.isa".
+/// (to_text), "shiftadd.data" (digest), "shiftadd.isa", "shiftadd.init" and "shiftadd.teacher"
+/// (SHA-256 of those files, or empty).
 struct Checkpoint {
   ModelFile model;         // evaluated weights
   NamedTensors trained;    // "train.NAME"; empty without EMA
   NamedTensors optimizer;  // "optimizer...."
   TrainingState state;
   std::string config, data_digest, isa;
+  std::string init_digest = {}, teacher_digest = {};
 };
+
+/// SHA-256 of a file the run reads at its start; "" for none, or one that is no longer there.
+std::string digest_of_input(const std::string& path);
 
 /// Atomic: on any failure the file at `path` stays as it was. Throws Error (failure).
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
@@ -53,5 +58,9 @@ Checkpoint load_checkpoint(const std::string& path);
 /// weights), threads, workers, caches, logs, checkpoints and max_steps.
 void require_same_run(const std::string& checkpoint_path, const std::string& saved_config,
                       const std::string& config);
+/// Throws Error (user) when the file at config.init.checkpoint or the teacher's holds something
+/// else than what the run began with. Files that are gone are not missed.
+void require_same_inputs(const std::string& checkpoint_path, const Checkpoint& saved,
+                         const TrainConfig& config);
 
 }  // namespace shiftadd::train

@@ -40,6 +40,7 @@ bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& m
   const auto transferred =
       transfer_attention(model, *dense, endless_images(loader), options, stop, report);
   if (!transferred) return false;
+  if (transferred->empty()) progress.line("surgery.transfer: no attention is replaced");
   for (const BlockTransfer& block : *transferred) progress.line("transfer: " + to_text(block));
   return true;
 }

@@ -7,14 +7,17 @@
 #include <cstdio>
 
 #include "core/memory.h"
+#include "core/model/op_count.h"
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "data/check.h"
 #include "data/synthetic.h"
+#include "layers/surgery.h"
 #include "train/ema.h"
 #include "train/losses.h"
 #include "train/network.h"
 #include "train/run_data.h"
+#include "train/stages.h"
 #include "train/training_step.h"
 
 namespace shiftadd::train {
@@ -43,9 +46,46 @@ std::string describe_batch(const data::Batch& batch) {
   return text + (batch.labels.size() > 8 ? " ...\n" : "\n");
 }
 
+// Its layers and what they cost; a converted one in multiplications, additions and shifts.
+std::string describe_network(const layers::Vit& model) {
+  const ModelSpec& spec = model.spec();
+  const std::string parameters = concat("parameters: ", count_parameters(spec));
+  if (spec.shift_add.blocks.empty()) {
+    const MacCount macs = count_macs(spec);
+    return concat(layers::summary(model), parameters, "; MACs per image: ", macs.total(), " (",
+                  macs.attention, " of them in attention)\n");
+  }
+  const std::vector<double> shares(routers_of(spec).size(), kUsualShiftShare);
+  std::string text = to_text(count_operations(spec, shares)) + parameters + "\n";
+  if (!shares.empty())
+    text += concat("counted with ", 100 * kUsualShiftShare, " % of tokens shifted by routers\n");
+  return text;
+}
+
+std::string dry_run_of_stages(const TrainConfig& config) {
+  const std::vector<std::string> classes = open_data(config).train.classes();
+  std::string report;
+  const std::vector<ModelSpec> specs = plan_stages(config, classes);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const TrainConfig& stage = config.stages[i];
+    report +=
+        concat("stage ", i + 1, " of ", specs.size(), ", ", stage.name, ": ", stage.out, "\n");
+    if (i == 0) {
+      report += dry_run(stage);
+      continue;
+    }
+    for (const std::string& line :
+         layers::describe_surgery(specs[i - 1], specs[i], kUsualShiftShare))
+      report += "surgery: " + line + "\n";
+    report += "no step is tried: it starts from weights that the stage before makes\n";
+  }
+  return report;
+}
+
 }  // namespace
 
 std::string dry_run(const TrainConfig& config) {
+  if (!config.stages.empty()) return dry_run_of_stages(config);
   constexpr int kSteps = 3;
   set_num_threads(config.threads > 0 ? config.threads : available_cores());
   std::string report;
@@ -56,12 +96,9 @@ std::string dry_run(const TrainConfig& config) {
       config, spec, data.train.classes(), false, [&] { return sample_images(config, data.train); },
       say);
   const auto teacher = make_teacher(config, spec, data.train.classes());
-  report += layers::summary(*model);
-  const MacCount macs = count_macs(spec);
-  report += concat("parameters: ", count_parameters(spec), "; MACs per image: ", macs.total(), " (",
-                   macs.attention, " of them in attention)\n", "data: ", data.train.size(),
-                   " training images, ", data.val.size(), " validation images, ", spec.classes,
-                   " classes\n");
+  report += describe_network(*model);
+  report += concat("data: ", data.train.size(), " training images, ", data.val.size(),
+                   " validation images, ", spec.classes, " classes\n");
 
   Optimizer optimizer(config.train.optimizer, model->named_parameters(), spec.depth);
   const auto ema = config.train.ema_decay > 0

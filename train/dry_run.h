@@ -8,9 +8,9 @@
 namespace shiftadd::train {
 
 /// Opens the data, builds the network, loads the first batch and makes three real steps; writes
-/// nothing (but the synthetic set, where the configuration asks for one). Returns the report: layer
-/// table, parameters, MACs, data, first batch, memory, time per epoch. Throws what train() would
-/// throw.
+/// nothing (but the synthetic set, where the configuration asks for one). Of stages all are
+/// checked, and the first one tried. Returns the report: layer table, parameters, MACs, data, first
+/// batch, memory, time per epoch. Throws what train() would throw.
 std::string dry_run(const TrainConfig& config);
 
 /// Reads every image of both sets once. The report names each broken, odd or ignored file; `broken`

@@ -13,9 +13,6 @@ namespace shiftadd::train {
 
 namespace {
 
-// What the printed share of multiplications assumes before routers have been trained.
-constexpr double kUsualShiftShare = 0.6;
-
 using layers::NamedTensors;
 
 // What the weights start as: the checkpoint's, of the spec they are of.
@@ -52,6 +49,25 @@ Start read_start(const TrainConfig& config, const ModelSpec& spec,
   return start;
 }
 
+// What a user of these codes may not expect.
+std::vector<std::string> cautions(const ModelSpec& spec) {
+  std::vector<std::string> lines;
+  const auto& blocks = spec.shift_add.blocks;
+  const auto any = [&](AttentionKind kind) {
+    return std::any_of(blocks.begin(), blocks.end(),
+                       [kind](const BlockSpec& block) { return block.attention == kind; });
+  };
+  const Codes codes = spec.shift_add.codes;
+  if (codes == Codes::kUnitBatch && any(AttentionKind::kLinearAdd))
+    lines.emplace_back(
+        "surgery.codes unit_batch: answers depend on the images beside them and on the batch's "
+        "size; shiftadd-infer and shiftadd-convert refuse such a network");
+  if (codes != Codes::kSign && any(AttentionKind::kSoftmaxAdd))
+    lines.push_back(
+        concat("surgery.codes ", name_of(codes), " are linear_add's: softmax_add compares signs"));
+  return lines;
+}
+
 bool skips_first_stage(const ModelSpec& spec) {
   bool shifts = false;
   for (const BlockSpec& block : spec.shift_add.blocks) {
@@ -67,6 +83,7 @@ NamedTensors converted(const TrainConfig& config, Start start, const ModelSpec& 
                        const std::function<Tensor()>& sample, const Say& say) {
   for (const std::string& line : layers::describe_surgery(start.spec, spec, kUsualShiftShare))
     say("surgery: " + line);
+  for (const std::string& line : cautions(spec)) say("warning: " + line);
   if (skips_first_stage(spec))
     say("surgery: layers shift, but all attention is still softmax: the second stage without the "
         "first");
@@ -78,33 +95,37 @@ NamedTensors converted(const TrainConfig& config, Start start, const ModelSpec& 
 }
 
 void freeze(layers::Vit& model, const std::vector<std::string>& patterns) {
-  auto parameters = model.named_parameters();
-  std::vector<std::string> names;
-  for (const auto& entry : parameters) names.push_back(entry.first);
-  for (const std::string& pattern : patterns) {
-    bool matched = false;
-    for (auto& [name, parameter] : parameters)
-      if (matches_pattern(pattern, name)) {
-        parameter.set_requires_grad(false);
-        matched = true;
-      }
-    if (!matched)
-      throw user_error("train.freeze: '", pattern, "' matches no parameter",
-                       did_you_mean(pattern, names),
-                       "; use '*' for any run of characters, as in \"blocks.*\"");
-  }
-  if (std::none_of(parameters.begin(), parameters.end(),
-                   [](const auto& entry) { return entry.second.requires_grad(); }))
-    throw user_error("train.freeze leaves no parameter to train");
+  for (auto& [name, parameter] : model.named_parameters())
+    for (const std::string& pattern : patterns)
+      if (matches_pattern(pattern, name)) parameter.set_requires_grad(false);
 }
 
 }  // namespace
 
-ModelSpec planned_spec(const TrainConfig& config, int64_t classes) {
+void require_freezable(const TrainConfig& config, const ModelSpec& spec) {
+  std::vector<std::string> names;
+  for (const ParameterInfo& parameter : parameters_of(spec)) names.push_back(parameter.name);
+  std::size_t frozen = 0;
+  std::vector<bool> matched(config.train.freeze.size());
+  for (const std::string& name : names) {
+    bool any = false;
+    for (std::size_t i = 0; i < matched.size(); ++i)
+      if (matches_pattern(config.train.freeze[i], name)) any = matched[i] = true;
+    frozen += any;
+  }
+  for (std::size_t i = 0; i < matched.size(); ++i)
+    if (!matched[i])
+      throw user_error("train.freeze: '", config.train.freeze[i], "' matches no parameter",
+                       did_you_mean(config.train.freeze[i], names),
+                       "; use '*' for any run of characters, as in \"blocks.*\"");
+  if (frozen == names.size()) throw user_error("train.freeze leaves no parameter to train");
+}
+
+ModelSpec planned_spec(const TrainConfig& config, int64_t classes, const ModelSpec* planned) {
   ModelSpec spec = config.model;
   spec.classes = classes;
   if (!config.init.checkpoint.empty()) {
-    const ModelSpec start = load_model(config.init.checkpoint).spec;
+    const ModelSpec start = planned ? *planned : load_model(config.init.checkpoint).spec;
     if (config.surgery.recipe.empty() && !start.shift_add.blocks.empty())
       throw user_error(config.init.checkpoint,
                        ": holds a converted network, this run's is plain: ", to_json(start).dump(),
@@ -134,6 +155,7 @@ std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const Model
   } else if (!resumed && !config.surgery.recipe.empty()) {
     say("surgery: the network starts from random weights; init.checkpoint names a trained one");
   }
+  require_freezable(config, spec);
   freeze(*model, config.train.freeze);
   return model;
 }

@@ -11,11 +11,20 @@
 
 namespace shiftadd::train {
 
+/// What printed costs assume before routers have been trained.
+constexpr double kUsualShiftShare = 0.6;
+
 using Say = std::function<void(const std::string&)>;  // receives a line for the user
 
 /// The network the configuration trains on `classes` classes: config.model, converted as the start
 /// (config.init) already is, after config.surgery.
-ModelSpec planned_spec(const TrainConfig& config, int64_t classes);
+/// `planned`: what config.init.checkpoint will hold, where it does not exist yet.
+ModelSpec planned_spec(const TrainConfig& config, int64_t classes,
+                       const ModelSpec* planned = nullptr);
+
+/// Throws Error (user) where a pattern of config.train.freeze names no parameter of `spec`, or all
+/// are frozen.
+void require_freezable(const TrainConfig& config, const ModelSpec& spec);
 
 /// A new network of `spec` with the parameters of config.train.freeze frozen, started from
 /// config.init and converted by config.surgery where those are given; not when `resumed`, because a

@@ -58,7 +58,8 @@ layers::SurgeryStep parse_recipe_line(const std::string& line) {
     else if (layer == "mlp")
       step.mlp = kind_of<LayerKind>(kind, where);
     else
-      throw user_error("\"", line, "\": no layer '", layer, "'",
+      throw user_error("\"", line, "\": no layer '", layer,
+                       "': expected attention, qkv, proj or mlp",
                        did_you_mean(layer, {"attention", "qkv", "proj", "mlp"}));
     if (comma == std::string::npos) return step;
     rest = rest.substr(comma + 1);

@@ -35,20 +35,30 @@ RunLog::RunLog(const std::string& folder, const LogPosition& position, bool tens
 }
 
 void RunLog::write(const StepRecord& record, double wall_time) {
-  const nlohmann::ordered_json line = {{"type", "step"},
-                                       {"step", record.step},
-                                       {"epoch", record.epoch},
-                                       {"loss", record.loss},
-                                       {"lr", record.lr},
-                                       {"gradient_norm", record.gradient_norm},
-                                       {"images_per_second", record.images_per_second}};
+  nlohmann::ordered_json line = {{"type", "step"},
+                                 {"step", record.step},
+                                 {"epoch", record.epoch},
+                                 {"loss", record.loss},
+                                 {"lr", record.lr},
+                                 {"gradient_norm", record.gradient_norm},
+                                 {"images_per_second", record.images_per_second}};
+  Scalars scalars = {{"train/loss", record.loss},
+                     {"train/lr", record.lr},
+                     {"train/gradient_norm", record.gradient_norm},
+                     {"train/images_per_second", record.images_per_second}};
+  for (std::size_t i = 0; i < record.routers.size(); ++i) {
+    const RouterRecord& router = record.routers[i];
+    line["routers"].push_back({{"shift_share", router.shift_share},
+                               {"entropy", router.entropy},
+                               {"alpha_shift", router.alpha_shift},
+                               {"importance_scv", router.importance_scv},
+                               {"load_scv", router.load_scv}});
+    const std::string tag = "router" + std::to_string(i) + "/";
+    scalars.insert(scalars.end(),
+                   {{tag + "shift_share", router.shift_share}, {tag + "entropy", router.entropy}});
+  }
   jsonl_.write(line.dump() + "\n");
-  if (events_)
-    events_->write(record.step, wall_time,
-                   {{"train/loss", record.loss},
-                    {"train/lr", record.lr},
-                    {"train/gradient_norm", record.gradient_norm},
-                    {"train/images_per_second", record.images_per_second}});
+  if (events_) events_->write(record.step, wall_time, scalars);
 }
 
 void RunLog::write(const EpochRecord& record, double wall_time) {

@@ -19,9 +19,17 @@ struct LogPosition {
   std::string events_name;                 // file name in the run's folder; empty: none
 };
 
+/// One router in one step.
+struct RouterRecord {
+  double shift_share = 0, entropy = 0;  // as in autograd::RoutingStatistics: without noise, nats
+  double alpha_shift = 0;               // of the balance loss, Mult's is 1 - alpha; 0: no such loss
+  double importance_scv = 0, load_scv = 0;
+};
+
 struct StepRecord {
   int64_t step = 0, epoch = 0;  // steps done; epochs done
   double loss = 0, lr = 0, gradient_norm = 0, images_per_second = 0;
+  std::vector<RouterRecord> routers = {};  // in the order of routers_of
 };
 
 struct EpochRecord {

@@ -1,6 +1,7 @@
 // See run_result.h.
 #include "train/run_result.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
@@ -59,8 +60,8 @@ Difference paired_difference(const std::string& right, const std::string& baseli
 
 }  // namespace
 
-RunResult make_result(const std::string& name, const ModelSpec& spec,
-                      const Validation& validation) {
+RunResult make_result(const std::string& name, const ModelSpec& spec, const Validation& validation,
+                      const std::string& data, const std::string& model_path) {
   return {.name = name,
           .spec = spec,
           .top1 = validation.answers.top1(),
@@ -68,7 +69,9 @@ RunResult make_result(const std::string& name, const ModelSpec& spec,
           .loss = validation.answers.loss(),
           .images = validation.answers.images(),
           .shift_shares = validation.shift_shares,
-          .right = validation.right};
+          .right = validation.right,
+          .data = data,
+          .model = sha256_of_file(model_path)};
 }
 
 void write_result(const std::string& folder, const RunResult& result) {
@@ -84,6 +87,8 @@ void write_result(const std::string& folder, const RunResult& result) {
                              {"operations", to_json(cost)["total"]},
                              {"weight_bytes", cost.weight_bytes},
                              {"model", to_json(result.spec)},
+                             {"model_sha256", result.model},
+                             {"data", result.data},
                              {"right", result.right}};
   write_file(folder + "/result.json",
              json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
@@ -92,28 +97,38 @@ void write_result(const std::string& folder, const RunResult& result) {
 RunResult read_result(const std::string& folder) {
   const std::string path = folder + "/result.json";
   const std::string text = read_text(path);
+  RunResult result;
   try {
     const ordered_json json = ordered_json::parse(text);
     if (json.at("version") != kVersion)
-      throw user_error(path, ": has version ", json.at("version").dump(), ", this program reads ",
+      throw user_error("has version ", json.at("version").dump(), ", this program reads ",
                        kVersion);
-    RunResult result{.name = json.at("name"),
-                     .spec = spec_from_json(json.at("model")),
-                     .top1 = json.at("top1"),
-                     .top5 = json.at("top5"),
-                     .loss = json.at("loss"),
-                     .images = json.at("images"),
-                     .shift_shares = {},
-                     .right = json.at("right")};
+    result.name = json.at("name");
+    result.spec = spec_from_json(json.at("model"));
+    result.top1 = json.at("top1");
+    result.top5 = json.at("top5");
+    result.loss = json.at("loss");
+    result.images = json.at("images");
+    result.right = json.at("right");
+    result.data = json.at("data");
+    result.model = json.at("model_sha256");
     for (const auto& router : json.at("routers"))
       result.shift_shares.push_back(router.at("shift_share"));
-    if (result.shift_shares.size() != routers_of(result.spec).size() ||
-        static_cast<int64_t>(result.right.size()) != result.images)
-      throw user_error(path, ": its routers or answers do not fit its model: the file is damaged");
-    return result;
   } catch (const ordered_json::exception& error) {
-    throw user_error(path, ": is no result of a run: ", error.what());
+    throw user_error(path, ": is no result of a run, or damaged: ", error.what());
+  } catch (const Error& error) {
+    throw user_error(path, ": is no result of a run, or damaged: ", error.what());
   }
+  const int64_t right = std::count(result.right.begin(), result.right.end(), '1');
+  const int64_t wrong = std::count(result.right.begin(), result.right.end(), '0');
+  const bool shares = result.shift_shares.size() == routers_of(result.spec).size() &&
+                      std::all_of(result.shift_shares.begin(), result.shift_shares.end(),
+                                  [](double share) { return share >= 0 && share <= 1; });
+  if (!shares || right + wrong != static_cast<int64_t>(result.right.size()) ||
+      right + wrong != result.images ||
+      std::abs(Evaluation::percent(right, result.images) - result.top1) > 1e-6)
+    throw user_error(path, ": its shares or answers do not fit its figures: the file is damaged");
+  return result;
 }
 
 std::string compare_results(const std::vector<RunResult>& results) {
@@ -126,9 +141,9 @@ std::string compare_results(const std::vector<RunResult>& results) {
       "| add M | shift M | energy mJ (Eyeriss) | saved % | unit costs mJ | weights KiB |\n"
       "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
   for (const RunResult& result : results) {
-    if (result.images != baseline.images)
-      throw user_error(result.name, " was evaluated on ", result.images, " images, ", baseline.name,
-                       " on ", baseline.images, ": they cannot be compared");
+    if (result.images != baseline.images || result.data != baseline.data)
+      throw user_error(result.name, " was evaluated on other images than ", baseline.name, " (",
+                       result.images, " and ", baseline.images, "): they cannot be compared");
     const ModelCost cost = count_operations(result.spec, result.shift_shares);
     const auto millions = [](int64_t n) { return 1e-6 * static_cast<double>(n); };
     table += "| " + result.name + formatted(" | %.2f | %.2f | ", result.top1, result.top5);

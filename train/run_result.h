@@ -15,9 +15,13 @@ struct RunResult {
   int64_t images = 0;                   // of the validation set
   std::vector<double> shift_shares;     // as in Validation, and so is `right`
   std::string right;
+  std::string data;   // digest of the validation set
+  std::string model;  // SHA-256 of the model file
 };
 
-RunResult make_result(const std::string& name, const ModelSpec& spec, const Validation& validation);
+/// `data`: the validation set's digest; `model_path`: the model file that was measured.
+RunResult make_result(const std::string& name, const ModelSpec& spec, const Validation& validation,
+                      const std::string& data, const std::string& model_path);
 
 /// FOLDER/result.json: accuracy, the shares of each router, operations, energy (core/model/
 /// op_count.h at those shares), weight bytes, and which images were answered rightly. Atomic.
@@ -27,8 +31,7 @@ RunResult read_result(const std::string& folder);
 
 /// A Markdown table, one row a run; the first one is what the others are compared with: difference
 /// of top-1 in points with its 95 % interval (paired, image by image), multiplications and energy
-/// in percent of its own. Throws Error (user) when they were evaluated on different numbers of
-/// images.
+/// in percent of its own. Throws Error (user) when they were evaluated on different images.
 std::string compare_results(const std::vector<RunResult>& results);
 
 }  // namespace shiftadd::train

@@ -5,6 +5,7 @@
 
 #include "core/io/files.h"
 #include "core/parallel.h"
+#include "train/latency_probe.h"
 #include "train/network.h"
 #include "train/run_data.h"
 #include "train/run_result.h"
@@ -23,22 +24,57 @@ std::optional<RunResult> measure_start(const TrainConfig& config, const std::ato
   data::Loader loader(data.val, evaluation_options(config, config.out, {}));
   const std::optional<Validation> validation = evaluate(model, loader, stop);
   if (!validation) return std::nullopt;
-  return make_result("start", start.spec, *validation);
+  return make_result("start", start.spec, *validation, data.val.digest(), config.init.checkpoint);
 }
 
 // Whether the stage has come to its end. Throws Error (user) when its folder holds another run.
 bool is_finished(const TrainConfig& stage) {
   const std::string last = stage.out + "/last.safetensors";
   if (!fs::exists(stage.out + "/result.json") || !fs::exists(last)) return false;
-  require_same_run(last, load_checkpoint(last).config, to_text(stage));
-  return true;
+  const Checkpoint saved = load_checkpoint(last);
+  require_same_run(last, saved.config, to_text(stage));
+  require_same_inputs(last, saved, stage);
+  return digest_of_input(stage.out + "/model.safetensors") == read_result(stage.out).model;
+}
+
+// Which stage before `index` writes the model file `path`, or null.
+const TrainConfig* maker_of(const TrainConfig& config, std::size_t index, const std::string& path) {
+  for (std::size_t i = 0; i < index; ++i)
+    if (path == config.stages[i].out + "/model.safetensors") return &config.stages[i];
+  return nullptr;
 }
 
 }  // namespace
 
+std::vector<ModelSpec> plan_stages(const TrainConfig& config,
+                                   const std::vector<std::string>& classes) {
+  std::vector<ModelSpec> specs;
+  for (std::size_t i = 0; i < config.stages.size(); ++i) {
+    const TrainConfig& stage = config.stages[i];
+    try {
+      const TrainConfig* before = maker_of(config, i, stage.init.checkpoint);
+      const ModelSpec spec = planned_spec(
+          stage, static_cast<int64_t>(classes.size()),
+          before ? &specs[static_cast<std::size_t>(before - config.stages.data())] : nullptr);
+      require_freezable(stage, spec);
+      if (!stage.router.latency_file.empty() && !routers_of(spec).empty())
+        read_latency(stage.router.latency_file, spec);
+      if (!maker_of(config, i, stage.train.teacher.checkpoint)) make_teacher(stage, spec, classes);
+      specs.push_back(spec);
+    } catch (const Error& error) {
+      if (error.exit_code() != 2) throw;
+      throw user_error("stage ", stage.name, ": ", error.what());
+    }
+  }
+  return specs;
+}
+
 StagesResult train_stages(const TrainConfig& config, const TrainOptions& options, bool resume,
                           const std::atomic<bool>& stop) {
   const auto say = [&](const std::string& line) { options.print(line + "\n"); };
+  if (fs::exists(config.out + "/last.safetensors"))
+    throw user_error(config.out, ": holds a run without stages: give another --out");
+  plan_stages(config, open_data(config).train.classes());
   std::vector<RunResult> results;
   for (std::size_t i = 0; i < config.stages.size(); ++i) {
     const TrainConfig& stage = config.stages[i];
@@ -59,6 +95,8 @@ StagesResult train_stages(const TrainConfig& config, const TrainOptions& options
     const std::optional<RunResult> start = measure_start(first, stop);
     if (!start) return {.stopped = true, .report = {}, .model = {}};
     results.insert(results.begin(), *start);
+  } else {
+    say("report: the first stage is the baseline, because it starts from no network of its size");
   }
   StagesResult result{.stopped = false,
                       .report = compare_results(results),

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include "train/trainer.h"
 
@@ -13,6 +14,11 @@ struct StagesResult {
   std::string report;    // Markdown (compare_results): the start, then every stage
   std::string model;     // of the last stage
 };
+
+/// The networks of config.stages, in order; everything that can be known before the first step is
+/// checked: recipes, frozen parts, teachers, latency files. Throws Error (user) "stage NAME: ...".
+std::vector<ModelSpec> plan_stages(const TrainConfig& config,
+                                   const std::vector<std::string>& classes);
 
 /// Runs config.stages (not empty), each into its own folder; where a stage is finished it is left
 /// alone. `resume`: go on with the stage at work instead of refusing its folder. options.resume is

@@ -114,6 +114,7 @@ class Run {
   Optimizer optimizer_;
   std::unique_ptr<Ema> ema_;
   RouterConfig router_;
+  std::string init_digest_, teacher_digest_;
   TrainingStep step_;
   data::Loader train_loader_, val_loader_;
   int64_t steps_per_epoch_;
@@ -142,15 +143,22 @@ bool Run::begin() {
       throw user_error(config_.out,
                        ": already holds a run; go on with it by --resume auto, give another "
                        "--out, or remove the folder");
+    init_digest_ = digest_of_input(config_.init.checkpoint);
+    teacher_digest_ = digest_of_input(config_.train.teacher.checkpoint);
     if (!router_.latency_file.empty() && !routers_of(model_->spec()).empty())
       write_latency(path("latency.json"), read_latency(router_.latency_file, model_->spec()));
-    if (config_.surgery.transfer.steps > 0 && !config_.init.checkpoint.empty()) {
+    if (config_.surgery.transfer.steps > 0 && config_.init.checkpoint.empty()) {
+      say_("surgery.transfer: there is no init.checkpoint to learn the attention of");
+    } else if (config_.surgery.transfer.steps > 0) {
       if (!run_transfer(config_, data_, *model_, progress_, stop_)) return false;
       if (ema_) ema_->restart();
     }
   } else {
     const Checkpoint saved = load_checkpoint(options_.resume);
     require_same_run(options_.resume, saved.config, to_text(config_));
+    require_same_inputs(options_.resume, saved, config_);
+    init_digest_ = saved.init_digest;
+    teacher_digest_ = saved.teacher_digest;
     if (saved.data_digest != data_.digest)
       throw user_error(
           options_.resume,
@@ -194,14 +202,18 @@ TrainResult Run::operator()() {
 /// steps can follow. False when it was stopped: resumed, it is done again.
 bool Run::finish() {
   const EmaScope averaged(ema_.get());
-  if (config_.router.calibrate > 0 && !routers_of(model_->spec()).empty() &&
-      model_->spec().shift_add.gate != GateKind::kFixedSplit) {
+  const ModelSpec& spec = model_->spec();
+  if (config_.router.calibrate > 0 &&
+      (routers_of(spec).empty() || spec.shift_add.gate == GateKind::kFixedSplit)) {
+    say_("router.calibrate: the network has no router");
+  } else if (config_.router.calibrate > 0) {
     run_calibration(config_, data_, *model_, progress_);
     validation_.reset();
   }
   if (!validation_ && !measure()) return false;
   save_model(path("model.safetensors"), model_file());
-  write_result(config_.out, make_result(config_.name, model_->spec(), *validation_));
+  write_result(config_.out, make_result(config_.name, model_->spec(), *validation_,
+                                        data_.val.digest(), path("model.safetensors")));
   return true;
 }
 
@@ -291,7 +303,8 @@ void Run::after_step(double loss, double lr, double norm, double images_per_seco
                            .loss = loss,
                            .lr = lr,
                            .gradient_norm = norm,
-                           .images_per_second = images_per_second},
+                           .images_per_second = images_per_second,
+                           .routers = step_.routers()},
                 wall_seconds());
   if (steady_seconds() - saved_at_ > kSaveSeconds) save("last");
 }
@@ -404,7 +417,9 @@ Checkpoint Run::snapshot() {
                         .state = state_,
                         .config = to_text(config_),
                         .data_digest = data_.digest,
-                        .isa = kernels_of(config_.train)};
+                        .isa = kernels_of(config_.train),
+                        .init_digest = init_digest_,
+                        .teacher_digest = teacher_digest_};
   checkpoint.state.log = log_->position();
   if (ema_)
     for (const auto& [name, tensor] : model_->state_dict())

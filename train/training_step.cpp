@@ -66,10 +66,19 @@ double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, doubl
   Variable loss = classification_loss(logits, batch.targets, class_weights_);
   if (teacher_) loss = distillation_loss(loss, logits, taught, config_.teacher);
   const double value = *loss.value().data<float>();
-  for (std::size_t i = 0; i < std::min(routings.size(), alphas_.size()); ++i) {
+  routers_.clear();
+  for (std::size_t i = 0; i < routings.size(); ++i) {
     if (!routings[i].logits.defined()) continue;  // a fixed split has no router
-    const Variable balance = autograd::balance_loss(routings[i], alphas_[i], noise).loss;
-    loss = autograd::add(loss, autograd::scale(balance, router_.weight));
+    const autograd::RoutingStatistics seen = autograd::routing_statistics(routings[i]);
+    RouterRecord record = {.shift_share = seen.share[1], .entropy = seen.entropy};
+    if (!alphas_.empty()) {
+      const autograd::BalanceLoss balance = autograd::balance_loss(routings[i], alphas_[i], noise);
+      loss = autograd::add(loss, autograd::scale(balance.loss, router_.weight));
+      record.alpha_shift = alphas_[i][1];
+      record.importance_scv = balance.importance_scv;
+      record.load_scv = balance.load_scv;
+    }
+    routers_.push_back(record);
   }
   loss.backward(Tensor::full({}, 1.0 / static_cast<double>(config_.accumulate)));
   return value;

@@ -8,6 +8,7 @@
 #include "train/ema.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
+#include "train/run_log.h"
 
 namespace shiftadd::train {
 
@@ -30,6 +31,8 @@ class TrainingStep {
   /// dropout and routers), `progress` is the share of the training that is done. Returns the
   /// batch's loss, without the routers' balance loss.
   double accumulate(const data::Batch& batch, uint64_t stream, double progress);
+  /// The routers in the last batch; empty where there are none, or the split is fixed.
+  const std::vector<RouterRecord>& routers() const { return routers_; }
   /// Clips, updates weights and averages, clears gradients. Returns the gradient norm before
   /// clipping. When it is not finite the weights stay as they are.
   double update(double lr);
@@ -42,6 +45,7 @@ class TrainingStep {
   const LoopConfig& config_;
   const RouterConfig& router_;
   std::vector<std::vector<double>> alphas_;  // of each router's balance loss; empty: none
+  std::vector<RouterRecord> routers_;
   Tensor class_weights_;
   uint64_t seed_;
 };

@@ -1,6 +1,7 @@
 // Model files: weights, architecture, class names and preprocessing in one safetensors file.
 #include "core/model/model_file.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
@@ -153,6 +154,18 @@ std::map<std::string, std::string> metadata_of(const ModelFile& model) {
       {"shiftadd.preprocess", text(to_json(model.preprocess))}};
   if (!model.class_ids.empty()) metadata["shiftadd.class_ids"] = text(model.class_ids);
   return metadata;
+}
+
+void require_deployable(const ModelSpec& spec) {
+  const auto& blocks = spec.shift_add.blocks;
+  if (spec.shift_add.codes == Codes::kUnitBatch &&
+      std::any_of(blocks.begin(), blocks.end(), [](const BlockSpec& block) {
+        return block.attention == AttentionKind::kLinearAdd;
+      }))
+    throw user_error("[model] '", spec.name,
+                     "' has codes unit_batch, whose threshold is a mean over the whole batch: an "
+                     "image's answer would depend on its neighbours; train with codes sign or "
+                     "unit_head");
 }
 
 }  // namespace shiftadd

@@ -28,6 +28,9 @@ struct ModelFile {
 /// file without shiftadd.model says to run shiftadd-convert.
 ModelFile load_model(const std::string& path);
 void save_model(const std::string& path, const ModelFile& model);
+/// Throws Error (user) for a network whose answer to an image depends on the images beside it:
+/// codes unit_batch, which can be trained and compared with, but not deployed.
+void require_deployable(const ModelSpec& spec);
 /// The metadata entries for `model`, for files that hold more than a model (checkpoints).
 std::map<std::string, std::string> metadata_of(const ModelFile& model);
 

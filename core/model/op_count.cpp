@@ -122,8 +122,11 @@ template <class Body>
 void Counter::layer(const std::string& name, LayerKind kind, Body body) {
   const int64_t tokens = spec_.tokens(), width = spec_.width;
   if (kind != LayerKind::kMixture) return body(name, tokens, kind == LayerKind::kShift);
-  const auto shifted = static_cast<int64_t>(std::nearbyint(shares_[router_++] * as_double(tokens)));
-  if (spec_.shift_add.gate != GateKind::kFixedSplit) {
+  const bool fixed = spec_.shift_add.gate == GateKind::kFixedSplit;
+  const double share = shares_[router_++];
+  const auto shifted =
+      fixed ? tokens / 2 : static_cast<int64_t>(std::nearbyint(share * as_double(tokens)));
+  if (!fixed) {
     linear(name + ".router", tokens, width, 2, false);
     other(name + ".router", 2 * tokens, 0);  // softmax
   }

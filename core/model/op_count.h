@@ -54,9 +54,10 @@ struct PublishedMiscounts {
 };
 
 /// `shift_shares`: for each of routers_of(spec), the share of tokens its Shift expert gets,
-/// measured in evaluation; empty where there is no router. Every token of every block is counted,
-/// although an engine may skip the last block's. A patch embedding is counted as the product it is
-/// (kernel = stride). Throws Error (user) when the number of shares or one of them is wrong.
+/// measured in evaluation; empty where there is no router, unused where the split is fixed. Every
+/// token of every block is counted, although an engine may skip the last block's. A patch embedding
+/// is counted as the product it is (kernel = stride). Throws Error (user) when the number of shares
+/// or one of them is wrong.
 ModelCost count_operations(const ModelSpec& spec, const std::vector<double>& shift_shares = {},
                            const PublishedMiscounts& miscounts = {});
 

@@ -90,8 +90,8 @@ Kind kind_of(const std::string& name, const std::string& key) {
   }
   std::string known;
   for (const std::string& each : names) known += (known.empty() ? "" : ", ") + each;
-  throw user_error(key, ": '", name, "' is not known", did_you_mean(name, names),
-                   " Known: ", known);
+  throw user_error(key, ": '", name, "' is not known: expected one of ", known,
+                   did_you_mean(name, names));
 }
 template AttentionKind kind_of(const std::string&, const std::string&);
 template LayerKind kind_of(const std::string&, const std::string&);

@@ -107,7 +107,9 @@ TEST_CASE("a fixed split costs no router") {
   const std::vector<double> shares = {0.5, 0.5};
   const int64_t routed = count_operations(spec, shares).total.multiplications;
   spec.shift_add.gate = GateKind::kFixedSplit;
-  CHECK(routed - count_operations(spec, shares).total.multiplications == 2 * 17 * 48 * 2);
+  const ModelCost split = count_operations(spec, {0.9, 0.1});  // its own share: 8 of 17 tokens
+  CHECK(of(split, "blocks.1.mlp.experts.1.fc1").shifts == 8 * 48 * spec.mlp_hidden);
+  CHECK(routed - split.total.multiplications == 2 * 17 * 48 * 2);
 }
 
 TEST_CASE("shares are checked") {

@@ -147,6 +147,16 @@ TEST_CASE("--routing: what cannot be drawn says why and leaves no file") {
   }
 }
 
+TEST_CASE("--routing does not draw over the image") {
+  const ConvertedFolder folder;
+  const std::string image = folder.image("a.png", 64, 64, 1);
+  const std::string before = bytes_of(image);
+  const ProcessResult result = folder.run_on(folder.converted, {image, "--routing", image});
+  CHECK(result.status == 2);
+  CHECK_MESSAGE(contains(result.err, "is the image itself"), result.err);
+  CHECK(bytes_of(image) == before);
+}
+
 TEST_CASE("--routing: a full disk keeps the picture that was there") {
   const ConvertedFolder folder;
   const std::string image = folder.image("a.bmp", 64, 64, 1), png = folder / "out.png";

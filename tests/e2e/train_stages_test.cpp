@@ -80,6 +80,13 @@ TEST_CASE("two stages convert a network, train it, and report") {
   CHECK(said.find("% of tokens shifted") != std::string::npos);
   CHECK(said.find("transfer: block 0: relative error of attention") != std::string::npos);
   CHECK(said.find("calibrated: blocks.1.mlp: ") != std::string::npos);
+
+  // Every step says what its routers did.
+  const std::string log = read_text(folder / "whole/shift/metrics.jsonl");
+  const json step = json::parse(log.substr(0, log.find('\n')));
+  REQUIRE(step["routers"].size() == 2);
+  CHECK(step["routers"][1]["alpha_shift"].get<double>() == doctest::Approx(0.4));
+  CHECK(step["routers"][0]["entropy"].get<double>() > 0);
 }
 
 TEST_CASE("one thread and two give the same last stage") {
@@ -108,6 +115,95 @@ TEST_CASE("stages that were killed or stopped go on to the same bits") {
   const ProcessResult again = folder.train("killed1", staged({"--resume", "auto"}));
   CHECK(again.status == 0);
   CHECK(again.err.find("stage 2 of 2, shift: finished earlier") != std::string::npos);
+}
+
+TEST_CASE("a stage that grew from something else is not taken for finished") {
+  const TrainFolder& folder = reference().folder;
+  const auto copy = [&](const std::string& from, const std::string& to) {
+    std::filesystem::copy(folder / from, folder / to,
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::overwrite_existing);
+  };
+  const std::string dense = "dense/model.safetensors", trained = "whole/add/model.safetensors";
+  copy("whole", "stale");
+  copy(dense, "kept.safetensors");
+  // The start is another network of the same sizes.
+  REQUIRE(folder.train("dense2", {"--seed", "5", "--set", "train.epochs=1"}).status == 0);
+  copy("dense2/model.safetensors", dense);
+  const ProcessResult changed = folder.train("whole", staged({"--resume", "auto"}));
+  copy("kept.safetensors", dense);
+  CHECK(changed.status == 2);
+  CHECK(changed.err.find("began with another init.checkpoint") != std::string::npos);
+  // A model file that is not what the stage wrote is written again.
+  write_file(folder / "whole/add/model.safetensors", "damaged");
+  const ProcessResult mended = folder.train("whole", staged({"--resume", "auto"}));
+  INFO(mended.err);
+  CHECK(mended.status == 0);
+  CHECK(folder.model_hash("whole/add") == sha256_of_file(folder / "stale/add/model.safetensors"));
+  CHECK(folder.model_hash("whole/shift") == reference().hash);
+}
+
+TEST_CASE("mistakes of a later stage are found before the first step, and by --dry-run") {
+  const TrainFolder& folder = reference().folder;
+  const auto refused = [&](const std::string& second, const std::string& reason) {
+    const std::string stages =
+        R"(stages=[{"surgery": {"recipe": ["all: attention=linear_add"]}}, )" + second + "]";
+    for (const std::string out : {"late", "--dry-run"}) {
+      std::vector<std::string> arguments = {"--set", "init.checkpoint=dense/model.safetensors",
+                                            "--set", stages};
+      if (out == "--dry-run") arguments.push_back(out);
+      const ProcessResult result = folder.train("late", arguments);
+      CHECK(result.status == 2);
+      CHECK_MESSAGE(result.err.find("stage stage2: ") != std::string::npos, result.err);
+      CHECK_MESSAGE(result.err.find(reason) != std::string::npos, result.err);
+      CHECK_FALSE(std::filesystem::exists(folder / "late/stage1"));
+    }
+  };
+  refused(R"({"surgery": {"recipe": ["0-9: mlp=mixture"]}})", "has blocks 0 to 1");
+  refused(R"({"surgery": {"recipe": ["all: mlp=mixture"]}, "router": {"latency_file": "no.json"}})",
+          "no.json");
+  refused(R"({"surgery": {"recipe": ["all: mlp=shift"]}, "train": {"freeze": ["nothing.*"]}})",
+          "matches no parameter");
+  refused(R"({"surgery": {"recipe": ["all: mlp=shift"]},
+              "train": {"teacher": {"checkpoint": "no.safetensors"}}})",
+          "no.safetensors");
+  const ProcessResult plan = folder.train("dry", staged({"--dry-run"}));
+  INFO(plan.err);
+  CHECK(plan.status == 0);
+  for (const char* part : {"stage 2 of 2, shift", "mlp multiply -> mixture", "blocks.0.attn.k_v"})
+    CHECK_MESSAGE(plan.out.find(part) != std::string::npos, plan.out);
+}
+
+TEST_CASE("options under layers converted earlier do not change unsaid, nor what cannot act") {
+  const TrainFolder& folder = reference().folder;
+  const auto said = [&](const std::string& out, std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--set", "train.epochs=1"});
+    const ProcessResult result = folder.train(out, arguments);
+    INFO(result.err);
+    CHECK(result.status == 0);
+    return result.err;
+  };
+  const std::string changed =
+      said("changed", {"--set", "init.checkpoint=whole/add/model.safetensors", "--set",
+                       R"(surgery.recipe=["all: mlp=shift"])", "--set", "router.calibrate=0.5"});
+  CHECK(changed.find("layers converted earlier change, too: value int8 -> float") !=
+        std::string::npos);
+  CHECK(changed.find("router.calibrate: the network has no router") != std::string::npos);
+  const std::string batch =
+      said("batch", {"--set", "init.checkpoint=dense/model.safetensors", "--set",
+                     R"(surgery.recipe=["0: attention=linear_add", "1: attention=softmax_add"])",
+                     "--set", "surgery.codes=unit_batch"});
+  CHECK(batch.find("answers depend on the images beside them") != std::string::npos);
+  CHECK(batch.find("softmax_add compares signs") != std::string::npos);
+  const std::string model = folder / "batch/model.safetensors";
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{test::program("shiftadd-convert"), model, "--out",
+                                 folder / "exported.safetensors"},
+        std::vector<std::string>{test::program("shiftadd-infer"), model, "--eval", "set/val"}}) {
+    const ProcessResult result = test::run(command, "", {}, folder.path());
+    CHECK(result.status == 2);
+    CHECK(result.err.find("would depend on its neighbours") != std::string::npos);
+  }
 }
 
 TEST_CASE("stopped before the first step, a stage saves nothing and begins anew") {

@@ -1,6 +1,8 @@
 // Stages in a configuration, and the table that compares runs.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/io/files.h"
 #include "tests/support/support.h"
@@ -34,12 +36,15 @@ TrainConfig parsed(const std::vector<std::string>& overrides = {}) {
 RunResult result_with(const std::string& name, const std::string& right) {
   RunResult result{.name = name,
                    .spec = test::tiny_spec(),
-                   .top1 = 50,
+                   .top1 = 0,
                    .top5 = 100,
                    .loss = 0.5,
                    .images = static_cast<int64_t>(right.size()),
                    .shift_shares = {},
-                   .right = right};
+                   .right = right,
+                   .data = "images",
+                   .model = "model"};
+  result.top1 = Evaluation::percent(std::count(right.begin(), right.end(), '1'), result.images);
   return result;
 }
 
@@ -106,20 +111,27 @@ TEST_CASE("a result is written, read back, and compared image by image") {
 
   // Differences 0, +1, 0, +1: mean 0.5, sample deviation 0.577, interval 1.96 * 0.577 / 2.
   const std::string table = compare_results({result_with("plain", "1000"), again});
-  CHECK(table.find("| plain | 50.00 | 100.00 | baseline | - ") != std::string::npos);
+  CHECK(table.find("| plain | 25.00 | 100.00 | baseline | - ") != std::string::npos);
   CHECK(table.find("+50.00 +- 56.58 | 50.0 |") != std::string::npos);
   CHECK_THROWS_WITH_AS(compare_results({result_with("plain", "10"), again}),
                        doctest::Contains("cannot be compared"), Error);
+  RunResult elsewhere = result_with("elsewhere", "1000");
+  elsewhere.data = "other images";
+  CHECK_THROWS_WITH_AS(compare_results({elsewhere, again}), doctest::Contains("cannot be compared"),
+                       Error);
 }
 
 TEST_CASE("a result that does not fit its model is refused") {
   const test::TemporaryFolder folder;
   RunResult result = result_with("short", "11");
   write_result(folder.path(), result);
-  std::string text = read_text(folder / "result.json");
-  text.replace(text.find("\"11\""), 4, "\"1\"");
-  write_file(folder / "result.json", text);
-  CHECK_THROWS_WITH_AS(read_result(folder.path()), doctest::Contains("damaged"), Error);
+  const std::string text = read_text(folder / "result.json");
+  for (const char* damage : {"\"1\"", "\"1x\"", "\"10\""}) {
+    std::string damaged = text;
+    damaged.replace(damaged.find("\"11\""), 4, damage);
+    write_file(folder / "result.json", damaged);
+    CHECK_THROWS_WITH_AS(read_result(folder.path()), doctest::Contains("damaged"), Error);
+  }
   write_file(folder / "result.json", "[]");
   CHECK_THROWS_WITH_AS(read_result(folder.path()), doctest::Contains("result.json"), Error);
 }
