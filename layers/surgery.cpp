@@ -200,10 +200,19 @@ std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpe
                                            const Tensor& images, NamedTensors& weights) {
   require_same_sizes(from, to);
   constexpr double kTargetRms = 0.7;
-  const auto own = [&weights](const std::string& name) {  // a file's weights cannot be written
-    for (auto& [each, tensor] : weights)
-      if (each == name) return tensor = tensor.clone();
-    throw failure("[surgery] no weight ", name);
+  // The layer's tensors that are `part`, both experts' where it is a mixture; own copies, because a
+  // file's weights cannot be written.
+  const auto own = [&weights](const std::string& layer, const std::string& part) {
+    std::vector<Tensor> found;
+    for (auto& [name, tensor] : weights)
+      if (name == layer + part || name == layer + ".experts.0" + part ||
+          name == layer + ".experts.1" + part)
+        found.push_back(tensor = tensor.clone());
+    return found;
+  };
+  // Latent shifts and signs cannot be scaled.
+  const auto scalable = [&from](LayerKind kind) {
+    return kind == LayerKind::kMultiply || from.shift_add.form == ShiftForm::kQ;
   };
   Vit model(from, {}, 0);
   model.load_state_dict(weights);
@@ -216,30 +225,35 @@ std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpe
   const int64_t head = from.head_dim(), width = from.width;
   for (int64_t i = 0; i < from.depth; ++i) {
     const BlockSpec was = from.block(i), becomes = to.block(i);
-    if (was.attention != AttentionKind::kSoftmax || becomes.attention == was.attention) continue;
+    const bool coded = uses_codes(becomes.attention) && !uses_codes(was.attention);
+    const bool normed = becomes.is_linear() && !was.is_linear();
+    if (!coded && !normed) continue;
     const AttentionTrace& trace = traces[static_cast<std::size_t>(i)];
-    const std::string prefix = concat("blocks.", i, ".attn.");
-    const Tensor qkv = own(prefix + "qkv.weight"), bias = own(prefix + "qkv.bias");
-    const Tensor proj = own(prefix + "proj.weight");
+    const std::string qkv = concat("blocks.", i, ".attn.qkv"),
+                      proj = concat("blocks.", i, ".attn.proj");
+    std::vector<Tensor> rows, columns;
+    if (coded && scalable(was.qkv)) {
+      rows = own(qkv, ".weight");
+      for (const Tensor& bias : own(qkv, ".bias")) rows.push_back(bias);
+    }
+    if (normed && scalable(was.proj)) columns = own(proj, ".weight");
     double least = INFINITY, most = 0;
     for (int64_t h = 0; h < from.heads; ++h) {
       for (const int64_t part : {int64_t{0}, width}) {  // q, k
         const int64_t begin = part + h * head;
         const double rms = root_mean_square(trace.qkv, begin, begin + head);
-        const auto factor = static_cast<float>(kTargetRms / std::max(rms, 1e-12));
-        if (uses_codes(becomes.attention)) {
-          scale_rows(qkv, begin, begin + head, factor);
-          scale_rows(bias, begin, begin + head, factor);
-        }
+        for (const Tensor& tensor : rows)
+          scale_rows(tensor, begin, begin + head,
+                     static_cast<float>(kTargetRms / std::max(rms, 1e-12)));
       }
       const double norm = mean_norm(trace.attended, h * head, (h + 1) * head);
-      if (becomes.is_linear())
-        scale_columns(proj, h * head, (h + 1) * head, static_cast<float>(norm));
+      for (const Tensor& tensor : columns)
+        scale_columns(tensor, h * head, (h + 1) * head, static_cast<float>(norm));
       least = std::min(least, norm), most = std::max(most, norm);
     }
     char line[120];
     std::snprintf(line, sizeof line,
-                  "block %lld: outputs of the softmax heads have norms %.3f to %.3f",
+                  "block %lld: outputs of the replaced heads have norms %.3f to %.3f",
                   static_cast<long long>(i), least, most);
     lines.emplace_back(line);
   }

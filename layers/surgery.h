@@ -34,11 +34,12 @@ ModelSpec apply_recipe(const ModelSpec& from, const ShiftAddSpec& options,
 NamedTensors carry_weights(const ModelSpec& from, const ModelSpec& to, const NamedTensors& weights,
                            uint64_t seed);
 
-/// Scales `weights` of `from`, a network whose softmax attention `to` replaces, so that the new
-/// attention starts close: each head's q and k to an RMS of 0.7 (codes stay, and fill the window of
-/// their estimator), and proj's columns of a head that becomes linear-angular, whose outputs have
-/// norm 1, by that head's mean norm. Measured on `images` (B, C, S, S). Returns a line for each
-/// block.
+/// Scales `weights` of `from`, a network whose attention `to` replaces, so that the new attention
+/// starts close: where codes take the place of floats, each head's q and k to an RMS of 0.7 (codes
+/// stay, and fill the window of their estimator); where linear-angular attention, whose outputs
+/// have norm 1, takes the place of softmax, proj's columns of a head by that head's mean norm.
+/// Latent shifts and signs (form ps) are left as they are. Measured on `images` (B, C, S, S).
+/// Returns a line for each block.
 std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpec& to,
                                            const Tensor& images, NamedTensors& weights);
 

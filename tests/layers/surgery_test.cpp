@@ -128,6 +128,27 @@ TEST_CASE("surgery: weights are carried through both stages") {
   }
 }
 
+TEST_CASE("surgery: codes that follow float linear attention are scaled, routed layers too") {
+  const ModelSpec plain = named_spec("vit_micro");
+  const SurgeryStep warm{.attention = AttentionKind::kLinear, .qkv = LayerKind::kMixture};
+  const ModelSpec first = apply_recipe(plain, {}, {warm});
+  const ModelSpec second = apply_recipe(first, {}, {{.attention = AttentionKind::kLinearAdd}});
+  NamedTensors weights = carry_weights(plain, first, lively_weights(plain), 1);
+  const auto before = by_name(weights);
+  REQUIRE(rescale_attention(first, second, images_for(plain, 3), weights).size() == 2);
+  const auto after = by_name(weights);
+  // q of head 0 in both experts by one factor; v and proj, whose input has norm 1 already, stay.
+  const auto ratio = [&](const std::string& name, int64_t at) {
+    return after.at(name).span<float>()[at] / before.at(name).span<float>()[at];
+  };
+  const std::string qkv = "blocks.0.attn.qkv.experts.";
+  const float factor = ratio(qkv + "0.weight", 0);
+  CHECK(factor != 1);
+  CHECK(ratio(qkv + "1.weight", 48 * 15 + 47) == doctest::Approx(factor));
+  CHECK(ratio(qkv + "0.weight", 48 * 96) == 1);
+  CHECK(ratio("blocks.0.attn.proj.weight", 5) == 1);
+}
+
 TEST_CASE("surgery: rescaled attention has an RMS of 0.7 and the old heads' norms") {
   const ModelSpec plain = named_spec("vit_micro");
   const NamedTensors start = lively_weights(plain);
