@@ -2,10 +2,15 @@
 #include "core/progress.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <utility>
 
 namespace shiftadd {
+
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 std::string duration_text(double seconds) {
   const auto whole = static_cast<long long>(std::max(0.0, seconds) + 0.5);

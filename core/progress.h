@@ -15,6 +15,9 @@ std::string duration_text(double seconds);
 /// "[=========>          ]", 20 characters between the brackets.
 std::string bar_text(int64_t done, int64_t total);
 
+/// Seconds on a clock that never goes back, from an arbitrary start.
+double steady_seconds();
+
 class Progress {
  public:
   using Sink = std::function<void(std::string_view)>;

@@ -1,8 +1,6 @@
 // See conversion_steps.h.
 #include "train/conversion_steps.h"
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 #include "train/calibrate.h"
@@ -14,10 +12,6 @@ namespace shiftadd::train {
 namespace {
 
 constexpr int64_t kCalibrationImages = 1024;
-
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 

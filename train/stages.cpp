@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "core/io/files.h"
-#include "core/parallel.h"
 #include "train/latency_probe.h"
 #include "train/network.h"
 #include "train/run_data.h"

@@ -27,9 +27,6 @@ namespace {
 constexpr double kSaveSeconds = 300;           // a killed run loses at most this much work
 constexpr uint64_t kDropStreams = 0x64726f70;  // keeps dropout's numbers apart from the data's
 
-double steady_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }

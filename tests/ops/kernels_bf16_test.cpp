@@ -2,6 +2,7 @@
 // reference, which rounds the operands alike.
 #include "core/cpu/bf16.h"
 #include "core/cpu/gemm.h"
+#include "tests/ops/gemm_operands.h"
 #include "tests/ops/kernels_test.h"
 
 namespace shiftadd::test {
@@ -44,38 +45,11 @@ void check_product(const std::string& what, double tolerance,
   }
 }
 
-struct Form {
-  bool transpose_a, transpose_b;
-};
-constexpr Form kForms[] = {{false, false}, {false, true}, {true, false}, {true, true}};
-
-// Leading dimensions are larger than the rows.
-struct Operands {
-  Operands(int64_t m, int64_t n, int64_t k, Form form)
-      : a(normals((form.transpose_a ? k : m) * ((form.transpose_a ? m : k) + 3), 1)),
-        b(normals((form.transpose_b ? n : k) * ((form.transpose_b ? k : n) + 5), 2)),
-        c(normals(m * (n + 2), 3)),
-        bias(normals(n, 4)),
-        residual(normals(m * (n + 1), 5)),
-        scale(normals(m, 6)) {
-    args.m = m;
-    args.n = n;
-    args.k = k;
-    args.a = a.data();
-    args.lda = (form.transpose_a ? m : k) + 3;
-    args.transpose_a = form.transpose_a;
-    args.b = b.data();
-    args.ldb = (form.transpose_b ? k : n) + 5;
-    args.transpose_b = form.transpose_b;
-    args.c = c.data();
-    args.ldc = n + 2;
+struct Bf16Operands : Operands {
+  Bf16Operands(int64_t m, int64_t n, int64_t k, Form form) : Operands(m, n, k, form) {
     args.bf16 = true;
   }
-  Numbers a, b, c, bias, residual, scale;
-  GemmArgs<float> args{};
 };
-
-double tolerance(int64_t k) { return 1e-6 * (1 + std::sqrt(static_cast<double>(k)) / 4); }
 
 TEST_CASE("bf16: rounding is to the nearest, half to even") {
   CHECK(round_to_bf16(1 + 0x1p-8f) == 1);                // a tie: the even neighbour is below
@@ -94,14 +68,14 @@ TEST_CASE("bf16: products in all forms and odd sizes") {
         for (Form form : kForms)
           check_product(concat("gemm ", m, 'x', n, 'x', k, ' ', form.transpose_a, form.transpose_b),
                         tolerance(k), [&](const Product& gemm) {
-                          Operands x(m, n, k, form);
+                          Bf16Operands x(m, n, k, form);
                           gemm(x.args);
                           return x.c;
                         });
 }
 
 TEST_CASE("bf16: products really round") {
-  Operands exact(17, 33, 65, {false, true}), coarse(17, 33, 65, {false, true});
+  Bf16Operands exact(17, 33, 65, {false, true}), coarse(17, 33, 65, {false, true});
   exact.args.bf16 = false;
   reference_kernels<float>().gemm(exact.args);
   reference_kernels<float>().gemm(coarse.args);
@@ -119,7 +93,7 @@ TEST_CASE("bf16: row scale, bias, gelu and residual") {
         for (int residual : {0, 1, 2})  // none, another matrix, c itself
           check_product(concat("epilogue ", scale, bias, gelu, residual), 1e-5,
                         [&](const Product& gemm) {
-                          Operands x(99, 83, 40, {false, true});
+                          Bf16Operands x(99, 83, 40, {false, true});
                           if (scale) x.args.row_scale = x.scale.data();
                           if (bias) x.args.bias = x.bias.data();
                           if (gelu) x.args.activation = Activation::kGelu;
@@ -135,7 +109,7 @@ TEST_CASE("bf16: products accumulate over a tall k") {
   for (Form form : kForms)
     for (int64_t k : {0, 17, 512, 513, 1100})
       check_product(concat("accumulate k=", k), tolerance(k), [&](const Product& gemm) {
-        Operands x(35, 67, k, form);
+        Bf16Operands x(35, 67, k, form);
         x.args.accumulate = true;
         gemm(x.args);
         return x.c;
@@ -145,11 +119,11 @@ TEST_CASE("bf16: products accumulate over a tall k") {
 TEST_CASE("bf16: an element does not depend on the rows and columns beside it") {
   for (const Multiplier& each : multipliers())
     for (Form form : kForms) {
-      Operands all(197, 65, 77, form);
+      Bf16Operands all(197, 65, 77, form);
       each.gemm(all.args);
       for (int64_t row : {0, 13, 100, 196})
         for (int64_t column : {0, 31, 64}) {
-          Operands part(197, 65, 77, form);
+          Bf16Operands part(197, 65, 77, form);
           GemmArgs<float> args = part.args;
           args.m = args.n = 1;
           args.a += form.transpose_a ? row : row * args.lda;
@@ -165,7 +139,7 @@ TEST_CASE("bf16: an element does not depend on the rows and columns beside it") 
 
 TEST_CASE("bf16: infinities and NaN stay in their rows") {
   for (const Multiplier& each : multipliers()) {
-    Operands x(37, 33, 9, {false, true});
+    Bf16Operands x(37, 33, 9, {false, true});
     x.a[2 * x.args.lda] = std::nanf("");
     each.gemm(x.args);
     for (int64_t i = 0; i < 37; ++i)
@@ -177,7 +151,7 @@ TEST_CASE("bf16: infinities and NaN stay in their rows") {
 // order: a Shift layer on int8 activations loses nothing.
 TEST_CASE("bf16: int8 by powers of two is the float product, bit for bit") {
   for (const Multiplier& each : multipliers()) {
-    Operands x(67, 45, 197, {false, true});
+    Bf16Operands x(67, 45, 197, {false, true});
     const RandomStream random(3, 9);
     for (std::size_t i = 0; i < x.a.size(); ++i)
       x.a[i] = static_cast<float>(static_cast<int>(255 * random.uniform(i)) - 127);
@@ -204,7 +178,7 @@ TEST_CASE("bf16: gelu of the operands, the operand's sums, and gelu's slope in t
   for (Form form : kForms)
     for (bool of_a : {false, true})
       check_product(concat("gelu of ", of_a ? "a" : "b"), 1e-5, [&](const Product& gemm) {
-        Operands x(39, 67, 45, form);
+        Bf16Operands x(39, 67, 45, form);
         // An operand on whose gelu two definitions agree after rounding: far from any tie.
         for (Numbers* numbers : {&x.a, &x.b})
           for (float& each : *numbers) each = each < 0 ? -8 : std::nearbyint(each) + 7;
@@ -214,7 +188,7 @@ TEST_CASE("bf16: gelu of the operands, the operand's sums, and gelu's slope in t
       });
   for (bool transpose_b : {false, true})
     check_product("sums of a", 1e-5, [&](const Product& gemm) {
-      Operands x(39, 67, 1100, {true, transpose_b});
+      Bf16Operands x(39, 67, 1100, {true, transpose_b});
       Numbers sums(39, 2.f);
       x.args.accumulate = true;
       x.args.a_sums = sums.data();
@@ -224,7 +198,7 @@ TEST_CASE("bf16: gelu of the operands, the operand's sums, and gelu's slope in t
   const Numbers at = normals(39 * 69, 8);
   const auto slope = [&](bool bf16) {
     return [&at, bf16](const Product& gemm) {
-      Operands x(39, 67, 45, {false, false});
+      Bf16Operands x(39, 67, 45, {false, false});
       x.args.gelu_input = at.data();
       x.args.bf16 = bf16;
       gemm(x.args);
@@ -238,7 +212,7 @@ TEST_CASE("bf16: gelu of the operands, the operand's sums, and gelu's slope in t
 
 TEST_CASE("bf16: results that are written past the caches") {
   check_product("4.5 MiB", 1e-5, [](const Product& gemm) {
-    Operands x(2051, 577, 3, {false, true});
+    Bf16Operands x(2051, 577, 3, {false, true});
     const Tensor c({2051, 592}), residual = Tensor::full({2051, 592}, 1);
     x.args.c = c.data<float>();
     x.args.ldc = x.args.ldr = 592;

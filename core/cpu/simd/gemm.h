@@ -61,14 +61,7 @@ struct Slab {
   void tile_at(int64_t ti, int64_t tj) const {
     const int64_t i = row(ti), j = tj * kTileColumns;
     const int rows = static_cast<int>(row(ti + 1) - i), columns = valid_columns(g.n, tj);
-    TileOut out = {g.c + i * g.ldc + j, g.ldc, columns};
-    out.accumulate = g.accumulate;
-    out.bias = g.bias ? g.bias + j : nullptr;
-    out.activation = g.activation;
-    out.residual = g.residual ? g.residual + i * g.ldr + j : nullptr;
-    out.ldr = g.ldr;
-    out.row_scale = g.row_scale ? g.row_scale + i : nullptr;
-    out.gelu_input = g.gelu_input ? g.gelu_input + i * g.ldc + j : nullptr;
+    const TileOut out = tile_out(g, i, j, columns);
     run_tile(rows, packed_a, k, packed_a ? a + ti * kTileRows * k : a + i * g.lda, g.lda,
              packed_b + j * k, out);
   }

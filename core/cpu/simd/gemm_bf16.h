@@ -250,14 +250,7 @@ void multiply_slab(const GemmArgs<float>& g, int64_t from, int64_t steps, Bf16* 
     for (int64_t pj = 0; pj < panels; ++pj)
       for (int64_t pi = first; pi < last; ++pi) {
         const int64_t i = pi * kPanelLines, j = pj * kPanelLines;
-        TileOut out = {g.c + i * g.ldc + j, g.ldc, static_cast<int>(least(g.n - j, kPanelLines))};
-        out.accumulate = g.accumulate;
-        out.bias = g.bias ? g.bias + j : nullptr;
-        out.activation = g.activation;
-        out.residual = g.residual ? g.residual + i * g.ldr + j : nullptr;
-        out.ldr = g.ldr;
-        out.row_scale = g.row_scale ? g.row_scale + i : nullptr;
-        out.gelu_input = g.gelu_input ? g.gelu_input + i * g.ldc + j : nullptr;
+        const TileOut out = tile_out(g, i, j, static_cast<int>(least(g.n - j, kPanelLines)));
         const int valid = static_cast<int>(least(g.m - i, kPanelLines));
         prefetch(out.residual, out.ldr, valid);
         prefetch(out.gelu_input, out.ldc, valid);

@@ -35,6 +35,20 @@ struct TileOut {
   const float* gelu_input = nullptr;  // of these rows and columns, leading dimension ldc, or null
 };
 
+// The tile of g whose first element is (i, j).
+SHIFTADD_INLINE TileOut tile_out(const GemmArgs<float>& g, int64_t i, int64_t j, int columns) {
+  return {.c = g.c + i * g.ldc + j,
+          .ldc = g.ldc,
+          .columns = columns,
+          .accumulate = g.accumulate,
+          .bias = g.bias ? g.bias + j : nullptr,
+          .activation = g.activation,
+          .residual = g.residual ? g.residual + i * g.ldr + j : nullptr,
+          .ldr = g.ldr,
+          .row_scale = g.row_scale ? g.row_scale + i : nullptr,
+          .gelu_input = g.gelu_input ? g.gelu_input + i * g.ldc + j : nullptr};
+}
+
 struct PlainStore {
   template <class Lanes>
   SHIFTADD_INLINE void operator()(float* c, Vec x, Lanes lanes) const {
