@@ -90,6 +90,11 @@ Variable softmax_add_attention(const Variable& qkv, int64_t heads,
                                ValueFormat value = ValueFormat::kFloat,
                                int64_t queries = kAllQueries);
 
+/// Signs of q and k, v as it is: qkv (B, N, 3 C) -> (B, N, 3 C) with +-1 (sign(0) = +1) in the
+/// first 2 C channels, for the attentions on sign codes, whose own estimator passes all of a +-1.
+/// The gradient is that of atan(slope x): slope / (1 + (slope x)^2), a window without an edge.
+Variable smooth_signs(const Variable& qkv, double slope);
+
 // --- convolution
 /// x (B, I, H, W), weight (O, I, kh, kw), bias (O) or undefined -> (B, O, OH, OW).
 Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, int64_t stride,

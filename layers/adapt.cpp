@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/io/json_text.h"
 #include "layers/linear.h"
 #include "layers/vit.h"
 
@@ -89,8 +90,8 @@ std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& t
   same.classes = from.classes;
   same.image_size = from.image_size;
   if (!(same == from))
-    throw user_error("[adapt] weights of ", to_json(from).dump(), " do not fit ",
-                     to_json(to).dump(),
+    throw user_error("[adapt] weights of ", json_text(to_json(from)), " do not fit ",
+                     json_text(to_json(to)),
                      ": only the number of classes and the image size may differ");
 
   std::vector<std::string> changes;

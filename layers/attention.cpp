@@ -33,8 +33,10 @@ Attention::Attention(const ModelSpec& spec, const BlockSpec& block, Random& rand
         add_module("token_conv", std::make_unique<LocalConvolution>(local_shape(spec)))->weight;
 }
 
-Variable Attention::attend(const Variable& qkv, int64_t queries) const {
+Variable Attention::attend(const Variable& projected, int64_t queries, double code_slope) const {
   const ShiftAddSpec& options = spec_.shift_add;
+  const bool smooth = code_slope > 0 && block_.has_sign_codes(options.codes);
+  const Variable qkv = smooth ? autograd::smooth_signs(projected, code_slope) : projected;
   switch (block_.attention) {
     case AttentionKind::kSoftmax:
       return autograd::softmax_attention(qkv, spec_.heads, queries);
@@ -60,7 +62,7 @@ Variable Attention::attend(const Variable& qkv, int64_t queries) const {
 Variable Attention::apply(const Variable& x, int64_t queries, const Variable& residual,
                           const Pass& pass) const {
   const Variable qkv = qkv_->forward(x, {}, pass);
-  const Variable attended = attend(qkv, queries);
+  const Variable attended = attend(qkv, queries, pass.code_slope);
   if (pass.traces)
     pass.traces->push_back(
         {x.value(), qkv.value(), attended.value(), proj_->forward(attended, {}, pass).value()});

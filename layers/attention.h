@@ -20,7 +20,7 @@ class Attention : public Module {
                    const Pass& pass) const;
 
  private:
-  Variable attend(const Variable& qkv, int64_t queries) const;
+  Variable attend(const Variable& projected, int64_t queries, double code_slope) const;
 
   ModelSpec spec_;
   BlockSpec block_;

@@ -30,6 +30,7 @@ Pass Block::attention_pass(const Context& context) const {
   if (context.training) {
     pass.seed = context.seed;
     pass.router_noise = context.router_noise;
+    pass.code_slope = context.code_slope;
     pass.noise_stream = stream(context, 6);
   }
   return pass;

@@ -27,10 +27,13 @@ struct Context {
   bool training = false;
   uint64_t seed = 0, stream = 0;
   double router_noise = 0;  // standard deviation of the noise on routers' logits, in training
+  double code_slope = 0;    // autograd::smooth_signs for sign codes, in training; 0: their window
   /// Receives what each router decided, in the order of routers_of(spec), or null.
   std::vector<autograd::Routing>* routings = nullptr;
   /// Receives a trace of each block's attention, in evaluation, or null.
   std::vector<AttentionTrace>* traces = nullptr;
+  /// Receives the tokens after each block, as run_block gives them, or null.
+  std::vector<Variable>* tokens = nullptr;
 };
 
 class Module {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
+#include "core/io/json_text.h"
 #include "core/model/op_count.h"
 #include "layers/linear.h"
 
@@ -21,8 +22,8 @@ bool uses_codes(AttentionKind kind) {
 }
 
 Error cannot_become(const ModelSpec& from, const ModelSpec& to, const std::string& why) {
-  return user_error("[surgery] ", to_json(from).dump(), " cannot become ", to_json(to).dump(), ": ",
-                    why);
+  return user_error("[surgery] ", json_text(to_json(from)), " cannot become ",
+                    json_text(to_json(to)), ": ", why);
 }
 
 // Only the conversion may differ.
@@ -144,8 +145,6 @@ std::string changes_between(const BlockSpec& from, const BlockSpec& to) {
   return text;
 }
 
-bool is_converted(const BlockSpec& block) { return !(block == BlockSpec{}); }
-
 // "codes sign -> unit_head, value int8 -> float": options that change for layers converted earlier.
 std::string changed_options(const ShiftAddSpec& from, const ShiftAddSpec& to) {
   std::string text;
@@ -266,9 +265,8 @@ std::vector<std::string> describe_surgery(const ModelSpec& from, const ModelSpec
   for (int64_t i = 0; i < from.depth; ++i)
     if (!(from.block(i) == to.block(i)))
       lines.push_back(concat("block ", i, ": ", changes_between(from.block(i), to.block(i))));
-  const auto& before = from.shift_add.blocks;
   const std::string options = changed_options(from.shift_add, to.shift_add);
-  if (std::any_of(before.begin(), before.end(), is_converted) && !options.empty())
+  if (from.converted() && !options.empty())
     lines.push_back("layers converted earlier change, too: " + options);
   const auto multiplications = [&](const ModelSpec& spec) {
     const std::vector<double> shares(routers_of(spec).size(), shift_share);

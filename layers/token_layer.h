@@ -10,8 +10,8 @@ namespace shiftadd::layers {
 
 /// What a layer needs in one forward pass besides its tokens; the defaults are evaluation's.
 struct Pass {
-  double dropout = 0;  // of an MLP's hidden values
-  double router_noise = 0;
+  double dropout = 0;                       // of an MLP's hidden values
+  double router_noise = 0, code_slope = 0;  // as Context's
   uint64_t seed = 0, dropout_stream = 0, noise_stream = 0;
   /// Where routers leave what they decided, or null.
   std::vector<autograd::Routing>* routings = nullptr;

@@ -115,6 +115,7 @@ Variable Vit::forward(const Variable& images, const Context& context) const {
   for (int64_t i = 0; i < spec_.depth; ++i) {
     const auto block = [=, this](const Variable& in) { return run_block(i, in, context); };
     x = checkpointed ? autograd::checkpoint(block, x) : block(x);
+    if (context.tokens) context.tokens->push_back(x);
   }
   const Layers& l = *layers_;
   const Variable answer =

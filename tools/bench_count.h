@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "core/model/op_count.h"
 
@@ -44,7 +45,7 @@ inline int run_count(const CountBench& options) {
     nlohmann::ordered_json json = {{"model", spec.name}};
     if (!shares.empty()) json["shift_share"] = options.shift_share;
     json.update(to_json(cost));
-    std::cout << json.dump() << "\n";
+    std::cout << json_text(json) << "\n";
     return 0;
   }
   std::cout << spec.name << ", one image";

@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "data/decode.h"
 #include "data/preprocess.h"
 #include "data/resize.h"
@@ -97,7 +98,7 @@ inline int run_data_bench(const DataBench& options) {
                                          {"stages_ms", stages},
                                          {"jpeg_decoder", data::jpeg_decoder()},
                                          {"cpu", cpu_name()}};
-    std::cout << json.dump() << "\n";
+    std::cout << json_text(json) << "\n";
     return 0;
   }
   std::cout << files.size() << " images, " << whole.runs << " passes, 1 core of " << cpu_name()

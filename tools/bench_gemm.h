@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/cpu/packed_gemm.h"
+#include "core/io/json_text.h"
 #include "core/kernels.h"
 #include "core/parallel.h"
 #include "core/random.h"
@@ -86,7 +87,7 @@ inline int run_gemm_bench(const GemmBench& options) {
     const nlohmann::ordered_json json = {{"peak_gflops", peak}, {"isa", name_of(isa())},
                                          {"cpu", cpu_name()},   {"threads", 1},
                                          {"eigen", "3.4"},      {"shapes", rows}};
-    std::cout << json.dump() << "\n";
+    std::cout << json_text(json) << "\n";
     return 0;
   }
   std::cout << "1 core of " << cpu_name() << ", " << name_of(isa()) << ", float32; measured peak "

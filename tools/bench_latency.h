@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/io/json_text.h"
 #include "core/parallel.h"
 #include "tools/bench_count.h"
 #include "train/latency_probe.h"
@@ -25,7 +26,7 @@ inline int run_latency(const LatencyBench& options) {
   const train::LatencyReport report = train::measure_latency(spec, options.probe);
   train::write_latency(options.out, report);
   if (options.json) {
-    std::cout << to_json(report).dump() << "\n";
+    std::cout << json_text(to_json(report)) << "\n";
     return 0;
   }
   std::cout << report.model << ", " << report.tokens << " tokens (batch " << report.batch << "), "

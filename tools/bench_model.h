@@ -12,6 +12,7 @@
 
 #include "core/cpu/bf16.h"
 #include "core/cpu/isa.h"
+#include "core/io/json_text.h"
 #include "core/memory.h"
 #include "core/model/model_file.h"
 #include "core/parallel.h"
@@ -154,7 +155,7 @@ inline int run_model_bench(const ModelBench& options) {
   }
   const nlohmann::ordered_json json = to_json(options, spec, figures);
   if (options.json) {
-    std::cout << json.dump() << "\n";
+    std::cout << json_text(json) << "\n";
     return 0;
   }
   std::cout << std::fixed << std::setprecision(2) << options.model << ", "

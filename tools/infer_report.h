@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/evaluation.h"
+#include "core/io/json_text.h"
 #include "infer/predictions.h"
 #include "infer/routing_counts.h"
 
@@ -22,11 +23,6 @@ inline std::vector<std::string> printed_names(const std::vector<std::string>& na
   std::vector<std::string> numbers;
   for (int64_t i = 0; i < classes; ++i) numbers.push_back(std::to_string(i));
   return numbers;
-}
-
-/// Image names are bytes of the file system: anything that is not UTF-8 becomes U+FFFD.
-inline std::string to_line(const nlohmann::ordered_json& json) {
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 /// {"tokens": N, "mult": SHARE, "shift": SHARE, "routers": [{"router": NAME, "tokens": ...}, ...]},
@@ -108,7 +104,7 @@ class PredictionWriter {
 
  private:
   void object(const nlohmann::ordered_json& json) {
-    out_ << (first_ ? "\n" : ",\n") << to_line(json);
+    out_ << (first_ ? "\n" : ",\n") << json_text(json);
     first_ = false;
   }
 
@@ -144,7 +140,7 @@ inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
                                      {"images_per_second", speed}, {"seconds", figures.seconds},
                                      {"threads", figures.threads}, {"per_class", rows}};
     if (!figures.routing.rows().empty()) report["routing"] = routing_json(figures.routing);
-    out << to_line(report) << "\n";
+    out << json_text(report) << "\n";
     return;
   }
   out << std::fixed << std::setprecision(2) << "images   " << evaluation.images() << "\n"

@@ -1,8 +1,8 @@
 // shiftadd-convert: a foreign checkpoint into a model file, or a model file into plain timm names.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/model/class_names.h"
 #include "core/model/convert.h"
 #include "core/model/model_file.h"
@@ -45,7 +45,7 @@ nlohmann::json read_json(const std::string& text_or_path, const std::string& wha
   const bool is_inline = text_or_path.starts_with('{');
   const std::string text = is_inline ? text_or_path : read_text(text_or_path);
   try {
-    return nlohmann::json::parse(text);
+    return parse_json(text);
   } catch (const nlohmann::json::exception& problem) {
     throw user_error(is_inline ? what : text_or_path, ": not valid JSON: ", problem.what());
   }
@@ -59,19 +59,12 @@ Preprocess merged_preprocess(const Preprocess& base, const std::string& option) 
   return preprocess_from_json(merged);
 }
 
-bool is_converted(const ModelSpec& spec) {
-  const auto& blocks = spec.shift_add.blocks;
-  return std::any_of(blocks.begin(), blocks.end(),
-                     [](const BlockSpec& block) { return !(block == BlockSpec{}); });
-}
-
 // Tensors may fit both ways, as softmax_add's do: the answers would be wrong without a word.
 void require_same_conversion(const Options& options, const ModelSpec& from, const ModelSpec& to) {
-  if (is_converted(from) == is_converted(to) &&
-      (!is_converted(from) || from.shift_add == to.shift_add))
+  if (from.converted() == to.converted() && (!from.converted() || from.shift_add == to.shift_add))
     return;
   throw user_error(
-      options.input, " holds ", to_json(from).dump(), ", --arch is ", to_json(to).dump(),
+      options.input, " holds ", json_text(to_json(from)), ", --arch is ", json_text(to_json(to)),
       ": one multiplies where the other adds or shifts. shiftadd-train turns a network "
       "into the other (surgery.recipe); leave --arch out to keep it as it is");
 }
@@ -129,17 +122,13 @@ void write_report(const Options& options, const WeightsFile& weights, const Mode
                                  {"output", options.out},
                                  {"to", options.to}};
   json.update(report_json(conversion));
-  const auto line =
-      [](const nlohmann::ordered_json& value) {  // names in a checkpoint need not be UTF-8
-        return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-      };
   std::string text = "{";  // one line an entry and a tensor: people read it, too
   for (const auto& [key, value] : json.items()) {
-    text += concat(text == "{" ? "\n  " : ",\n  ", line(key), ": ",
-                   key == "tensors" ? "[" : line(value));
+    text += concat(text == "{" ? "\n  " : ",\n  ", json_text(nlohmann::ordered_json(key)), ": ",
+                   key == "tensors" ? "[" : json_text(value));
     if (key != "tensors") continue;
     const char* separator = "\n    ";
-    for (const auto& row : value) text += separator + line(row), separator = ",\n    ";
+    for (const auto& row : value) text += separator + json_text(row), separator = ",\n    ";
     text += "\n  ]";
   }
   write_file(options.report, text + "\n}\n");
@@ -163,9 +152,9 @@ int convert(const Options& options) {
   const WeightsFile weights = read_weights(options.input, options.state_dict);
   ModelFile model = describe(options, weights);
   require_deployable(model.spec);
-  if (options.to != "ours" && is_converted(model.spec))
+  if (options.to != "ours" && model.spec.converted())
     throw user_error("--to ", options.to, ": ", options.input, " holds a converted network, ",
-                     to_json(model.spec).dump(),
+                     json_text(to_json(model.spec)),
                      ", which plain tensors cannot describe: expected --to ours");
   const NameMap map = options.mapping.empty() ? NameMap() : NameMap::load(options.mapping);
   const Conversion conversion = convert_weights(weights, model.spec, map);

@@ -164,7 +164,7 @@ void write_dump(const Options& options, const std::vector<std::string>& names,
                 std::vector<std::pair<std::string, Tensor>> tensors) {
   TensorFile file;
   file.tensors = std::move(tensors);
-  file.metadata["images"] = to_line(nlohmann::ordered_json(names));
+  file.metadata["images"] = json_text(nlohmann::ordered_json(names));
   write_safetensors(options.dump, file);
 }
 

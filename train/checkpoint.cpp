@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/io/safetensors.h"
 #include "train/config.h"
 
@@ -42,12 +43,12 @@ void visit_fields(State& state, Visit&& visit) {
 std::string to_text(const TrainingState& state) {
   json object;
   visit_fields(state, [&](const char* name, const auto& value) { object[name] = value; });
-  return object.dump();
+  return json_text(object);
 }
 
 TrainingState state_from(const std::string& text, const std::string& path) {
   try {
-    const json object = json::parse(text);
+    const json object = parse_json(text);
     TrainingState state;
     visit_fields(state,
                  [&]<class T>(const char* name, T& value) { value = object.at(name).get<T>(); });
@@ -125,8 +126,8 @@ void require_same_run(const std::string& checkpoint_path, const std::string& sav
   if (saved_config == config) return;
   json saved, now;
   try {
-    saved = json::parse(saved_config).flatten();
-    now = json::parse(config).flatten();
+    saved = parse_json(saved_config).flatten();
+    now = parse_json(config).flatten();
   } catch (const json::exception& error) {
     throw user_error(checkpoint_path, ": its configuration is damaged: ", error.what());
   }
@@ -139,8 +140,9 @@ void require_same_run(const std::string& checkpoint_path, const std::string& sav
       std::string key = pointer.substr(1);
       std::replace(key.begin(), key.end(), '/', '.');
       differing.push_back(
-          key + " (" + (only_missing ? "absent" : value.dump()) + " there, " +
-          (only_missing ? value.dump() : right.value(pointer, json("absent")).dump()) + " now)");
+          key + " (" + (only_missing ? "absent" : json_text(value)) + " there, " +
+          (only_missing ? json_text(value) : json_text(right.value(pointer, json("absent")))) +
+          " now)");
     }
   };
   compare(saved, now, false);

@@ -8,6 +8,7 @@
 #include "core/config/describe.h"
 #include "core/config/reader.h"
 #include "core/config/source.h"
+#include "core/io/json_text.h"
 #include "train/config_options.h"
 #include "train/recipe.h"
 
@@ -188,13 +189,13 @@ std::string to_text(const TrainConfig& config) {
   TrainConfig copy = config;
   std::string text = print_config(listing_of(copy));
   if (config.stages.empty()) return text;
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(text);
+  nlohmann::ordered_json json = parse_ordered_json(text);
   for (const TrainConfig& stage : config.stages) {
-    nlohmann::ordered_json options = nlohmann::ordered_json::parse(to_text(stage));
+    nlohmann::ordered_json options = parse_ordered_json(to_text(stage));
     for (const char* key : {"out", "threads"}) options.erase(key);
     json[kStages].push_back(std::move(options));
   }
-  return json.dump(2) + "\n";
+  return json_text(json, 2) + "\n";
 }
 
 std::string train_schema() {
@@ -203,10 +204,10 @@ std::string train_schema() {
       listing_of(config), "shiftadd-train config",
       "A training run. Paths of data, checkpoints and outputs are relative to the working "
       "directory, the path in \"extends\" to the file that holds it.");
-  nlohmann::ordered_json schema = nlohmann::ordered_json::parse(one);
+  nlohmann::ordered_json schema = parse_ordered_json(one);
   schema["properties"][kStages] = {
       {"description", kStagesAbout}, {"type", "array"}, {"items", {{"$ref", "#"}}}};
-  return schema.dump(2) + "\n";
+  return json_text(schema, 2) + "\n";
 }
 
 std::string train_config_help() {

@@ -28,6 +28,7 @@ struct SurgeryConfig {
   std::vector<std::string> recipe;  // lines of parse_recipe_line; empty: nothing changes
   ShiftAddSpec options;             // of the network it becomes; its blocks are not used
   bool rescale = true;              // layers::rescale_attention on training images
+  bool smooth_codes = false;        // sign codes learn through autograd::smooth_signs
   /// Of transfer_attention, whose seed is the run's; 0 steps: none.
   TransferOptions transfer = {.steps = 0};
 };
@@ -89,8 +90,9 @@ struct TeacherConfig {
   enum class Kind : uint8_t { kSoft, kHard, kNone };
   std::string checkpoint;  // "": no teacher; in stages: the network that the first one starts from
   Kind kind = Kind::kSoft;
-  double alpha = 0.9;  // loss = (1 - alpha) cross entropy + alpha distillation
-  double tau = 1;      // kSoft
+  double alpha = 0.9;   // loss = (1 - alpha) cross entropy + alpha distillation
+  double tau = 1;       // kSoft
+  double features = 0;  // weight of the blocks' mean relative_error (losses.h) from the teacher's
 };
 
 struct EarlyStopConfig {

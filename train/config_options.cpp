@@ -119,6 +119,9 @@ void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
       "shifted.");
   v.boolean("rescale", s.rescale,
             "Scale q, k and proj so that replaced softmax attention starts close.");
+  v.boolean("smooth_codes", s.smooth_codes,
+            "Sign codes learn through the slope of a smooth step, which steepens during the "
+            "training, in place of a window.");
   v.begin("transfer", "Training of the new attention alone, to answer as the one it replaces.");
   v.integer("steps", s.transfer.steps, count(0), "Before the first step proper. 0: none.");
   v.number("lr", s.transfer.lr, Range::above_up_to(0, 100), "Highest learning rate.");
@@ -302,6 +305,9 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
          "Learn its distribution, or its first choice; or no teacher at all.");
   v.number("alpha", k.alpha, probability(), "Share of distillation in the loss.");
   v.number("tau", k.tau, Range::above_up_to(0, 1000), "soft: temperature.");
+  v.number("features", k.features, Range::between(0, 1000),
+           "Added to the loss: this many times the blocks' mean relative squared error against the "
+           "teacher's outputs. 0: off.");
   v.end();
 
   v.begin("early_stop", "Ending when nothing improves.");

@@ -31,6 +31,7 @@ bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& m
   const autograd::Bf16Guard precision(multiplies_bf16(config.train));
   TransferOptions options = config.surgery.transfer;
   options.seed = config.seed;
+  options.smooth_codes = config.surgery.smooth_codes;
   const auto transferred =
       transfer_attention(model, *dense, endless_images(loader), options, stop, report);
   if (!transferred) return false;

@@ -50,7 +50,7 @@ std::string describe_batch(const data::Batch& batch) {
 std::string describe_network(const layers::Vit& model) {
   const ModelSpec& spec = model.spec();
   const std::string parameters = concat("parameters: ", count_parameters(spec));
-  if (spec.shift_add.blocks.empty()) {
+  if (!spec.converted()) {
     const MacCount macs = count_macs(spec);
     return concat(layers::summary(model), parameters, "; MACs per image: ", macs.total(), " (",
                   macs.attention, " of them in attention)\n");
@@ -105,7 +105,8 @@ std::string dry_run(const TrainConfig& config) {
                        ? std::make_unique<Ema>(model->named_parameters(), config.train.ema_decay)
                        : nullptr;
   TrainingStep step(*model, teacher.get(), optimizer, ema.get(), config.train, config.router,
-                    class_weights(config.data, spec.classes, data.train.labels()), config.seed);
+                    class_weights(config.data, spec.classes, data.train.labels()), config.seed,
+                    config.surgery.smooth_codes);
   data::LoaderOptions options = training_options(config, config.out, say);
   if (options.broken == data::BrokenPolicy::kQuarantine) options.broken = data::BrokenPolicy::kSkip;
   data::Loader loader(data.train, options);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/names.h"
 #include "train/latency_probe.h"
 
@@ -23,7 +24,7 @@ const json& member(const json& object, const char* key, const std::string& name)
 std::string text(const json& object, const char* key, const std::string& name) {
   const json& value = member(object, key, name);
   if (!value.is_string())
-    throw user_error(name, ": '", key, "' is ", value.dump(), ": expected text");
+    throw user_error(name, ": '", key, "' is ", json_text(value), ": expected text");
   return value.get<std::string>();
 }
 
@@ -32,7 +33,7 @@ int64_t integer(const json& object, const char* key, int64_t least, const std::s
   const bool whole = value.is_number_integer() &&
                      (!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{INT32_MAX});
   if (!whole || value.get<int64_t>() < least || value.get<int64_t>() > INT32_MAX)
-    throw user_error(name, ": '", key, "' is ", value.dump(),
+    throw user_error(name, ": '", key, "' is ", json_text(value),
                      ": expected a whole number >= ", least);
   return value.get<int64_t>();
 }
@@ -41,7 +42,7 @@ double latency(const json& object, const char* key, const std::string& name) {
   const json& value = member(object, key, name);
   const double ms = value.is_number() ? value.get<double>() : 0;
   if (!(ms > 0 && std::isfinite(ms)))
-    throw user_error(name, ": '", key, "' is ", value.dump(), ": expected milliseconds > 0");
+    throw user_error(name, ": '", key, "' is ", json_text(value), ": expected milliseconds > 0");
   return ms;
 }
 
@@ -93,7 +94,7 @@ LatencyReport latency_from_json(const json& object, const std::string& name) {
 }
 
 void write_latency(const std::string& path, const LatencyReport& report) {
-  write_file(path, to_json(report).dump(2, ' ', false, json::error_handler_t::replace) + "\n");
+  write_file(path, json_text(to_json(report), 2) + "\n");
 }
 
 LatencyReport read_latency(const std::string& path, const ModelSpec& spec) {

@@ -1,4 +1,5 @@
-// The training loss: cross entropy on soft targets, class weights, distillation.
+// The training loss: cross entropy on soft targets, class weights, distillation of answers and
+// features.
 #pragma once
 
 #include <span>
@@ -28,5 +29,10 @@ autograd::Variable classification_loss(const autograd::Variable& logits, const T
 autograd::Variable distillation_loss(const autograd::Variable& base,
                                      const autograd::Variable& logits, const Tensor& teacher_logits,
                                      const TeacherConfig& config);
+
+/// How far features y (B, M, C) are from a teacher's t (B, N, C) (FitNets, Romero et al. 2015):
+/// sum (y - t)^2 / sum t^2 over the first min(M, N) tokens. float32, summed in double in an order
+/// that no number of threads changes. Throws Error (user) where B or C differ.
+autograd::Variable relative_error(const autograd::Variable& y, const Tensor& t);
 
 }  // namespace shiftadd::train

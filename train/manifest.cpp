@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/parallel.h"
 #include "data/decode.h"
 #include "train/training_step.h"
@@ -63,13 +64,13 @@ void write_manifest(const std::string& folder, const TrainConfig& config, const 
   const ordered_json manifest = {{"program", "shiftadd-train"},
                                  {"version", version},
                                  {"seed", config.seed},
-                                 {"config", ordered_json::parse(to_text(config))},
+                                 {"config", parse_ordered_json(to_text(config))},
                                  {"data",
                                   {{"classes", data.train.classes()},
                                    {"train", describe(data.train)},
                                    {"val", describe(data.val)}}},
                                  {"sessions", sessions}};
-  write_file(path, manifest.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
+  write_file(path, json_text(manifest, 2) + "\n");
 }
 
 }  // namespace shiftadd::train

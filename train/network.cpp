@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "core/names.h"
 #include "layers/surgery.h"
@@ -37,8 +38,9 @@ Start read_start(const TrainConfig& config, const ModelSpec& spec,
          layers::adapt_weights(from, start.spec, config.seed, file.weights))
       say(path + ": " + change);
   } else if (!(from == start.spec)) {
-    throw user_error(path, ": holds another network than this run's: ", to_json(file.spec).dump(),
-                     " there, ", to_json(start.spec).dump(),
+    throw user_error(path,
+                     ": holds another network than this run's: ", json_text(to_json(file.spec)),
+                     " there, ", json_text(to_json(start.spec)),
                      " here. Where only classes or image_size differ, "
                      "set init.adapt to true");
   }
@@ -126,10 +128,9 @@ ModelSpec planned_spec(const TrainConfig& config, int64_t classes, const ModelSp
   spec.classes = classes;
   if (!config.init.checkpoint.empty()) {
     const ModelSpec start = planned ? *planned : load_model(config.init.checkpoint).spec;
-    if (config.surgery.recipe.empty() && !start.shift_add.blocks.empty())
-      throw user_error(config.init.checkpoint,
-                       ": holds a converted network, this run's is plain: ", to_json(start).dump(),
-                       " there, ", to_json(spec).dump(),
+    if (config.surgery.recipe.empty() && start.converted())
+      throw user_error(config.init.checkpoint, ": holds a converted network, this run's is plain: ",
+                       json_text(to_json(start)), " there, ", json_text(to_json(spec)),
                        " here. surgery.recipe says what it is to be; what the recipe does not name "
                        "stays converted");
     spec.shift_add = start.shift_add;
@@ -179,14 +180,21 @@ std::unique_ptr<layers::Vit> make_teacher(const TrainConfig& config, const Model
   if (file.preprocess.mean != config.data.preprocess.mean ||
       file.preprocess.std != config.data.preprocess.std)
     throw user_error(
-        path, ": the teacher's normalisation is ", to_json(file.preprocess).dump(),
-        ", the student's ", to_json(config.data.preprocess).dump(),
+        path, ": the teacher's normalisation is ", json_text(to_json(file.preprocess)),
+        ", the student's ", json_text(to_json(config.data.preprocess)),
         ": both see the same batch; set data.preprocess.mean and std to the teacher's");
   if (file.spec.classes != spec.classes)
     throw user_error(path, ": the teacher knows ", file.spec.classes, " classes, the student ",
                      spec.classes);
   if (!file.classes.empty() && file.classes != classes && file.class_ids != classes)
     throw user_error(path, ": the teacher's classes have other names than the data's");
+  if (config.train.teacher.features > 0 &&
+      (file.spec.depth != spec.depth || file.spec.width != spec.width ||
+       file.spec.patch_size != spec.patch_size))
+    throw user_error(path, ": the teacher has ", file.spec.depth, " blocks of width ",
+                     file.spec.width, " on patches of ", file.spec.patch_size, ", the student ",
+                     spec.depth, " of ", spec.width, " on ", spec.patch_size,
+                     ": train.teacher.features compares them block by block");
   auto teacher = std::make_unique<layers::Vit>(file.spec, layers::VitOptions{}, 0);
   teacher->load_state_dict(file.weights);
   for (auto& [name, parameter] : teacher->named_parameters()) parameter.set_requires_grad(false);

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "core/io/json_text.h"
+
 namespace shiftadd::train {
 
 namespace {
@@ -57,7 +59,7 @@ void RunLog::write(const StepRecord& record, double wall_time) {
     scalars.insert(scalars.end(),
                    {{tag + "shift_share", router.shift_share}, {tag + "entropy", router.entropy}});
   }
-  jsonl_.write(line.dump() + "\n");
+  jsonl_.write(json_text(line) + "\n");
   if (events_) events_->write(record.step, wall_time, scalars);
 }
 
@@ -90,7 +92,7 @@ void RunLog::write(const EpochRecord& record, double wall_time) {
   row +=
       "," + number(record.seconds, "%.2f") + "," + number(record.images_per_second, "%.1f") + "\n";
   csv_.write(row);
-  jsonl_.write(line.dump() + "\n");
+  jsonl_.write(json_text(line) + "\n");
   if (events_) events_->write(record.step, wall_time, scalars);
 }
 

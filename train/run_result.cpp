@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/model/op_count.h"
 
 namespace shiftadd::train {
@@ -90,8 +91,7 @@ void write_result(const std::string& folder, const RunResult& result) {
                              {"model_sha256", result.model},
                              {"data", result.data},
                              {"right", result.right}};
-  write_file(folder + "/result.json",
-             json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
+  write_file(folder + "/result.json", json_text(json, 2) + "\n");
 }
 
 RunResult read_result(const std::string& folder) {
@@ -99,9 +99,9 @@ RunResult read_result(const std::string& folder) {
   const std::string text = read_text(path);
   RunResult result;
   try {
-    const ordered_json json = ordered_json::parse(text);
+    const ordered_json json = parse_ordered_json(text);
     if (json.at("version") != kVersion)
-      throw user_error("has version ", json.at("version").dump(), ", this program reads ",
+      throw user_error("has version ", json_text(json.at("version")), ", this program reads ",
                        kVersion);
     result.name = json.at("name");
     result.spec = spec_from_json(json.at("model"));

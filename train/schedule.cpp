@@ -22,4 +22,9 @@ double learning_rate(const ScheduleConfig& schedule, double lr, int64_t epochs, 
   return lr;
 }
 
+double code_slope(double progress) {
+  constexpr double kSteepest = 5;
+  return std::pow(kSteepest, progress);
+}
+
 }  // namespace shiftadd::train

@@ -66,7 +66,7 @@ class Run {
         router_(router_of(config, options)),
         step_(*model_, teacher_.get(), optimizer_, ema_.get(), config.train, router_,
               class_weights(config.data, model_->spec().classes, data_.train.labels()),
-              stream_of(config.seed, kDropStreams)),
+              stream_of(config.seed, kDropStreams), config.surgery.smooth_codes),
         train_loader_(data_.train, training_options(config, config.out, say_)),
         val_loader_(data_.val, evaluation_options(config, config.out, say_)),
         steps_per_epoch_(train_loader_.batches() / config.train.accumulate) {
@@ -435,7 +435,7 @@ TrainResult Run::result(bool stopped) const {
   return {.stopped = stopped,
           .state = state_,
           .validation_images = state_.last_images,
-          .last = state_.step > 0 ? path("last.safetensors") : "",
+          .last = std::filesystem::exists(path("last.safetensors")) ? path("last.safetensors") : "",
           .best = state_.best_top1 >= 0 ? path("best.safetensors") : "",
           .model = stopped ? "" : path("model.safetensors")};
 }

@@ -10,6 +10,7 @@
 #include "core/cpu/bf16.h"
 #include "core/cpu/isa.h"
 #include "train/latency_probe.h"
+#include "train/schedule.h"
 
 namespace shiftadd::train {
 
@@ -17,7 +18,8 @@ using autograd::Variable;
 
 TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
                            Optimizer& optimizer, Ema* ema, const LoopConfig& config,
-                           const RouterConfig& router, Tensor class_weights, uint64_t seed)
+                           const RouterConfig& router, Tensor class_weights, uint64_t seed,
+                           bool smooth_codes)
     : model_(model),
       teacher_(teacher),
       optimizer_(optimizer),
@@ -25,7 +27,8 @@ TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
       config_(config),
       router_(router),
       class_weights_(std::move(class_weights)),
-      seed_(seed) {
+      seed_(seed),
+      smooth_codes_(smooth_codes) {
   const std::size_t routers = routers_of(model.spec()).size();
   if (router.balance == RouterConfig::Balance::kUniform) alphas_.assign(routers, {0.5, 0.5});
   if (router.balance != RouterConfig::Balance::kLatency) return;
@@ -49,9 +52,13 @@ std::string kernels_of(const LoopConfig& config) {
 double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, double progress) {
   const autograd::Bf16Guard precision(multiplies_bf16(config_));
   Tensor taught;
+  std::vector<Variable> tokens, teacher_tokens;
+  const bool features = teacher_ && config_.teacher.features > 0;
   if (teacher_) {
     const autograd::NoGradGuard no_grad;
-    taught = teacher_->forward(Variable(batch.images), {}).value();
+    layers::Context context;
+    if (features) context.tokens = &teacher_tokens;
+    taught = teacher_->forward(Variable(batch.images), context).value();
   }
   const double noise = router_.noise * std::max(0.0, 1 - progress / router_.noise_until);
   std::vector<autograd::Routing> routings;
@@ -60,11 +67,17 @@ double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, doubl
                                 .seed = seed_,
                                 .stream = stream,
                                 .router_noise = noise,
+                                .code_slope = smooth_codes_ ? code_slope(progress) : 0,
                                 .routings = routed ? &routings : nullptr,
-                                .traces = nullptr};
+                                .traces = nullptr,
+                                .tokens = features ? &tokens : nullptr};
   const Variable logits = model_.forward(Variable(batch.images), context);
   Variable loss = classification_loss(logits, batch.targets, class_weights_);
   if (teacher_) loss = distillation_loss(loss, logits, taught, config_.teacher);
+  const double weight = config_.teacher.features / static_cast<double>(tokens.size());
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    loss = autograd::add(
+        loss, autograd::scale(relative_error(tokens[i], teacher_tokens[i].value()), weight));
   const double value = *loss.value().data<float>();
   routers_.clear();
   for (std::size_t i = 0; i < routings.size(); ++i) {

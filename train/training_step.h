@@ -20,11 +20,12 @@ std::string kernels_of(const LoopConfig& config);
 
 class TrainingStep {
  public:
-  /// `teacher` and `ema` may be null; class_weights may be undefined. All referenced objects must
+  /// `teacher` and `ema` may be null; class_weights may be undefined. With smooth_codes, sign codes
+  /// learn through autograd::smooth_signs. All referenced objects must
   /// outlive this.
   TrainingStep(const layers::Vit& model, const layers::Vit* teacher, Optimizer& optimizer, Ema* ema,
                const LoopConfig& config, const RouterConfig& router, Tensor class_weights,
-               uint64_t seed);
+               uint64_t seed, bool smooth_codes = false);
 
   /// Adds a batch's gradients, divided by config.accumulate: after that many equal batches they are
   /// those of one big batch. `stream` numbers the batch over the whole run (random draws of
@@ -48,6 +49,7 @@ class TrainingStep {
   std::vector<RouterRecord> routers_;
   Tensor class_weights_;
   uint64_t seed_;
+  bool smooth_codes_;
 };
 
 }  // namespace shiftadd::train

@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
+#include "core/io/json_text.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "train/losses.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
@@ -20,52 +22,6 @@ using layers::AttentionTrace;
 
 constexpr double kRouterNoise = 0.5;              // a stage's first
 constexpr uint64_t kStream = 0x7472616e73666572;  // "transfer"
-
-// sum over the elements of f(i), in double and in a fixed order.
-template <class F>
-double sum_of(int64_t n, F&& f) {
-  constexpr int64_t kGrain = 1 << 14;
-  std::vector<double> partial(static_cast<std::size_t>((n + kGrain - 1) / kGrain));
-  parallel_chunks(n, kGrain, [&](int64_t begin, int64_t end) {
-    double sum = 0;
-    for (int64_t i = begin; i < end; ++i) sum += f(i);
-    partial[static_cast<std::size_t>(begin / kGrain)] = sum;
-  });
-  double total = 0;
-  for (const double each : partial) total += each;
-  return total;
-}
-
-struct RelativeError {
-  double value = 0;
-  Tensor gradient;  // with respect to y
-};
-
-RelativeError relative_error(const Tensor& y, const Tensor& target) {
-  const float *a = y.data<float>(), *t = target.data<float>();
-  const Tensor gradient(y.shape());
-  float* g = gradient.data<float>();
-  const double size = std::max(
-      sum_of(y.numel(), [&](int64_t i) { return static_cast<double>(t[i]) * t[i]; }), 1e-12);
-  const auto factor = static_cast<float>(2 / size);
-  const double error = sum_of(y.numel(), [&](int64_t i) {
-    const float difference = a[i] - t[i];
-    g[i] = factor * difference;
-    return static_cast<double>(difference) * difference;
-  });
-  return {error / size, gradient};
-}
-
-// The first `queries` tokens of x (B, N, C).
-Tensor first_tokens(const Tensor& x, int64_t queries) {
-  const int64_t tokens = x.dim(1), width = x.dim(2);
-  if (queries == autograd::kAllQueries || queries == tokens) return x;
-  const Tensor result({x.dim(0), queries, width});
-  for (int64_t image = 0; image < x.dim(0); ++image)
-    std::copy_n(x.data<float>() + image * tokens * width, queries * width,
-                result.data<float>() + image * queries * width);
-  return result;
-}
 
 bool is_attention(const std::string& name, const std::vector<int64_t>& blocks) {
   return name.find(".router.") == std::string::npos &&
@@ -129,10 +85,10 @@ class Transfer {
       if (converted) {
         const int64_t queries = student_.class_token_only(i) ? 1 : autograd::kAllQueries;
         const Tensor target = own ? corrected(wanted.trace.output, x, mine) : wanted.trace.output;
-        const Variable y = student_.attend(i, Variable(is.trace.input), queries, context);
-        const RelativeError error = relative_error(y.value(), first_tokens(target, queries));
-        result.push_back(error.value);
-        if (y.requires_grad()) y.backward(error.gradient);
+        const Variable error =
+            relative_error(student_.attend(i, Variable(is.trace.input), queries, context), target);
+        result.push_back(*error.value().data<float>());
+        if (error.requires_grad()) error.backward();
       }
       x = wanted.output;
       mine = is.output;
@@ -179,8 +135,8 @@ std::vector<int64_t> transferred_blocks(const ModelSpec& student, const ModelSpe
   same.name = dense.name;
   same.shift_add = dense.shift_add;
   if (!(same == dense))
-    throw user_error("[transfer] ", to_json(student).dump(), " cannot learn the attention of ",
-                     to_json(dense).dump(), ": their sizes differ");
+    throw user_error("[transfer] ", json_text(to_json(student)), " cannot learn the attention of ",
+                     json_text(to_json(dense)), ": their sizes differ");
   std::vector<int64_t> blocks;
   for (int64_t i = 0; i < student.depth; ++i)
     if (student.block(i).attention != dense.block(i).attention) blocks.push_back(i);
@@ -220,12 +176,13 @@ std::optional<std::vector<BlockTransfer>> transfer_attention(
   for (int64_t step = 0; step < options.steps; ++step) {
     if (stop) return std::nullopt;
     if (step > 0) images = next_images();
+    const double progress = static_cast<double>(step) / static_cast<double>(options.steps);
     const layers::Context context{.training = true,
                                   .seed = options.seed,
                                   .stream = stream_of(kStream, static_cast<uint64_t>(step)),
-                                  .router_noise = kRouterNoise};
-    const bool own =
-        static_cast<double>(step) >= (1 - options.own) * static_cast<double>(options.steps);
+                                  .router_noise = kRouterNoise,
+                                  .code_slope = options.smooth_codes ? code_slope(progress) : 0};
+    const bool own = progress >= 1 - options.own;
     const double error = mean_of(transfer.errors(images, own, context));
     if (!std::isfinite(error))
       throw failure("[transfer] step ", step + 1, ": the relative error is ", error,

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/io/json_text.h"
 
 namespace shiftadd {
 
@@ -29,15 +30,11 @@ Json plain(const std::vector<double>& values) {
   return list;
 }
 
-std::string dumped(const Json& json, int indent = -1) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
-
 /// One line: [0.9, 0.999].
 std::string on_one_line(const Json& json) {
-  if (!json.is_array()) return dumped(json);
+  if (!json.is_array()) return json_text(json);
   std::string out;
-  for (const Json& item : json) out += (out.empty() ? "[" : ", ") + dumped(item);
+  for (const Json& item : json) out += (out.empty() ? "[" : ", ") + json_text(item);
   return out.empty() ? "[]" : out + "]";
 }
 
@@ -176,7 +173,7 @@ Json properties(const std::vector<Entry>& entries, std::size_t& at) {
 }  // namespace
 
 std::string ConfigRange::text() const {
-  const std::string from = dumped(plain(low)), to = dumped(plain(high));
+  const std::string from = json_text(plain(low)), to = json_text(plain(high));
   const bool has_low = std::isfinite(low), has_high = std::isfinite(high);
   if (has_low && has_high) {
     if (!low_open && !high_open) return "from " + from + " to " + to;
@@ -197,7 +194,7 @@ std::string print_config(const ConfigListing& listing) {
       first = false;
       continue;
     }
-    out += (first ? "\n" : ",\n") + std::string(2 * depth, ' ') + dumped(entry.key) + ": ";
+    out += (first ? "\n" : ",\n") + std::string(2 * depth, ' ') + json_text(Json(entry.key)) + ": ";
     first = entry.kind == Entry::Kind::kObject;
     if (first) {
       out += "{";
@@ -227,7 +224,7 @@ std::string config_schema(const ConfigListing& listing, const std::string& title
                     {"type", "object"},
                     {"properties", own},
                     {"additionalProperties", false}};
-  return dumped(schema, 2) + "\n";
+  return json_text(schema, 2) + "\n";
 }
 
 std::string config_help(const ConfigListing& listing) {

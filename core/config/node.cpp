@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/io/json_text.h"
 
 namespace shiftadd {
 
@@ -33,7 +34,7 @@ std::string ConfigNode::described() const {
     case Kind::kString: {
       std::string shown = text.size() > kShown ? text.substr(0, kShown) + "..." : text;
       // replace: the cut may have split a character
-      return nlohmann::json(shown).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+      return json_text(nlohmann::json(shown));
     }
     default:
       return text.size() > kShown ? text.substr(0, kShown) + "..." : text;

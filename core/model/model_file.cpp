@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/io/torch_file.h"
 
 namespace shiftadd {
@@ -140,19 +141,16 @@ void save_model(const std::string& path, const ModelFile& model) {
 }
 
 std::map<std::string, std::string> metadata_of(const ModelFile& model) {
-  // Class names come from folder names, which need not be UTF-8; JSON must be.
-  const auto text = [](const nlohmann::json& json) {
-    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  };
   if (!model.classes.empty() && static_cast<int64_t>(model.classes.size()) != model.spec.classes)
     throw user_error("[model] ", model.classes.size(), " class names for a network of ",
                      model.spec.classes, " classes");
   std::map<std::string, std::string> metadata = {
       {"shiftadd.format", kFormat},
-      {"shiftadd.model", text(to_json(model.spec))},
-      {"shiftadd.classes", text(model.classes)},
-      {"shiftadd.preprocess", text(to_json(model.preprocess))}};
-  if (!model.class_ids.empty()) metadata["shiftadd.class_ids"] = text(model.class_ids);
+      {"shiftadd.model", json_text(to_json(model.spec))},
+      {"shiftadd.classes", json_text(nlohmann::json(model.classes))},
+      {"shiftadd.preprocess", json_text(to_json(model.preprocess))}};
+  if (!model.class_ids.empty())
+    metadata["shiftadd.class_ids"] = json_text(nlohmann::json(model.class_ids));
   return metadata;
 }
 

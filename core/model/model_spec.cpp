@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/names.h"
 #include "core/tensor.h"
 
@@ -196,7 +197,7 @@ ModelSpec spec_from_json(const nlohmann::json& json) {
   if (!json.is_object()) throw user_error("[model] expected a JSON object, got ", json.type_name());
   const auto text = [&](const char* key) {
     if (!json.at(key).is_string())
-      throw user_error("[model] ", key, ": expected a string, got ", json.at(key).dump());
+      throw user_error("[model] ", key, ": expected a string, got ", json_text(json.at(key)));
     return json.at(key).get<std::string>();
   };
   ModelSpec spec;
@@ -213,12 +214,12 @@ ModelSpec spec_from_json(const nlohmann::json& json) {
     if (!json.contains(key)) continue;
     const auto& value = json.at(key);
     if (!value.is_number_integer())
-      throw user_error("[model] ", key, ": expected a whole number, got ", value.dump());
+      throw user_error("[model] ", key, ": expected a whole number, got ", json_text(value));
     spec.*member = value.get<int64_t>();
   }
   if (json.contains("norm_eps")) {
     if (!json.at("norm_eps").is_number())
-      throw user_error("[model] norm_eps: expected a number, got ", json.at("norm_eps").dump());
+      throw user_error("[model] norm_eps: expected a number, got ", json_text(json.at("norm_eps")));
     spec.norm_eps = json.at("norm_eps").get<double>();
   }
   if (json.contains("shift_add")) spec.shift_add = shift_add_spec_from_json(json.at("shift_add"));
@@ -241,7 +242,7 @@ ModelSpec load_spec(const std::string& name_or_path) {
     return named_spec(name_or_path);
   const std::string content = read_text(name_or_path);
   try {
-    return spec_from_json(nlohmann::json::parse(content));
+    return spec_from_json(parse_json(content));
   } catch (const nlohmann::json::exception& problem) {
     throw user_error(name_or_path, ": not valid JSON: ", problem.what());
   } catch (const Error& problem) {

@@ -30,6 +30,13 @@ struct ModelSpec {
     return shift_add.blocks.empty() ? BlockSpec{} : shift_add.blocks[static_cast<std::size_t>(i)];
   }
 
+  /// Whether any layer is other than the plain network's.
+  bool converted() const {
+    for (const BlockSpec& block : shift_add.blocks)
+      if (!(block == BlockSpec{})) return true;
+    return false;
+  }
+
   bool operator==(const ModelSpec&) const = default;
 };
 

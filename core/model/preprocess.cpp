@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/io/json_text.h"
 #include "core/names.h"
 
 namespace shiftadd {
@@ -21,7 +22,8 @@ void read_channels(const nlohmann::json& json, const char* key, std::array<float
   const bool good =
       value.is_array() && value.size() == 3 &&
       std::all_of(value.begin(), value.end(), [](const auto& v) { return v.is_number(); });
-  if (!good) throw user_error("[preprocess] ", key, ": expected three numbers, got ", value.dump());
+  if (!good)
+    throw user_error("[preprocess] ", key, ": expected three numbers, got ", json_text(value));
   for (int i = 0; i < 3; ++i) out[i] = value[i].get<float>();
 }
 
@@ -61,7 +63,7 @@ Preprocess preprocess_from_json(const nlohmann::json& json) {
     const auto& value = json.at(key);
     if (!value.is_number_integer() || value.get<int64_t>() < least || value.get<int64_t>() > 16384)
       throw user_error("[preprocess] ", key, ": expected a whole number from ", least,
-                       " to 16384, got ", value.dump());
+                       " to 16384, got ", json_text(value));
     out = value.get<int64_t>();
   };
   size("resize", 0, p.resize);
@@ -74,7 +76,7 @@ Preprocess preprocess_from_json(const nlohmann::json& json) {
       p.interpolation = Interpolation::kBicubic;
     else
       throw user_error("[preprocess] interpolation: expected 'bilinear' or 'bicubic', got ",
-                       value.dump());
+                       json_text(value));
   }
   if (json.contains("mean")) read_channels(json, "mean", p.mean);
   if (json.contains("std")) read_channels(json, "std", p.std);
@@ -84,7 +86,7 @@ Preprocess preprocess_from_json(const nlohmann::json& json) {
   if (json.contains("exif_orientation")) {
     if (!json.at("exif_orientation").is_boolean())
       throw user_error("[preprocess] exif_orientation: expected true or false, got ",
-                       json.at("exif_orientation").dump());
+                       json_text(json.at("exif_orientation")));
     p.exif_orientation = json.at("exif_orientation").get<bool>();
   }
   return p;

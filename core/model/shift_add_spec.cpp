@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/io/json_text.h"
 #include "core/names.h"
 
 namespace shiftadd {
@@ -52,7 +53,7 @@ class Reader {
     if (!json_.contains(key)) return;
     const auto& given = json_.at(key);
     const std::string path = where_ + "." + key;
-    if (!given.is_string()) throw user_error(path, ": expected a name, got ", given.dump());
+    if (!given.is_string()) throw user_error(path, ": expected a name, got ", json_text(given));
     value = kind_of<Kind>(given.template get<std::string>(), path);
   }
   void read_int8(const char* key, bool& value) {

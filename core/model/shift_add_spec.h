@@ -46,6 +46,11 @@ struct BlockSpec {
   bool is_linear() const {
     return attention == AttentionKind::kLinear || attention == AttentionKind::kLinearAdd;
   }
+  /// Whether q and k become signs, where linear_add's codes are `codes`.
+  bool has_sign_codes(Codes codes) const {
+    return attention == AttentionKind::kSoftmaxAdd ||
+           (attention == AttentionKind::kLinearAdd && codes == Codes::kSign);
+  }
   bool operator==(const BlockSpec&) const = default;
 };
 

@@ -6,6 +6,7 @@
 #include "core/config/reader.h"
 #include "core/config/source.h"
 #include "core/error.h"
+#include "core/io/json_text.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
@@ -198,7 +199,7 @@ TEST_CASE("config: the printed form reads back to itself") {
 
 TEST_CASE("config: schema and help say what the reader accepts") {
   Options defaults;
-  const auto schema = nlohmann::json::parse(config_schema(defaults.listing(), "title", "about"));
+  const auto schema = parse_json(config_schema(defaults.listing(), "title", "about"));
   const auto& properties = schema.at("properties");
   CHECK(schema.at("additionalProperties") == false);
   CHECK(properties.contains("extends"));

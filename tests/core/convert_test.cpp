@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/model/class_names.h"
 #include "core/model/model_file.h"
 #include "tests/support/support.h"
@@ -13,7 +14,7 @@ using namespace shiftadd;
 namespace {
 
 NameMap map_of(const std::string& rules) {
-  return NameMap::from_json(nlohmann::json::parse(rules), "rules.json");
+  return NameMap::from_json(parse_json(rules), "rules.json");
 }
 
 ModelSpec tiny_spec() {

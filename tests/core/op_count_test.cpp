@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/io/json_text.h"
 #include "core/tensor.h"
 
 using namespace shiftadd;
@@ -147,7 +148,7 @@ TEST_CASE("a ShiftAdd spec survives its JSON form and its parameters have names"
 
   const auto refused = [](const char* text, const char* reason) {
     try {
-      spec_from_json(json::parse(text));
+      spec_from_json(parse_json(text));
       FAIL_CHECK("accepted: ", text);
     } catch (const Error& error) {
       CHECK_MESSAGE(std::string(error.what()).find(reason) != std::string::npos, error.what());

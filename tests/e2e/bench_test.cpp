@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "tests/e2e/infer_support.h"
 
 using namespace shiftadd;
@@ -17,7 +18,7 @@ ProcessResult bench(std::vector<std::string> arguments) {
 
 void check_figures(const ProcessResult& result) {
   REQUIRE_MESSAGE(result.status == 0, result.err);
-  const json out = json::parse(result.out);
+  const json out = parse_json(result.out);
   CHECK(out["ms_median"].get<double>() > 0);
   CHECK(out["ms_p90"].get<double>() >= out["ms_median"].get<double>());
   CHECK(out["images_per_second"].get<double>() > 0);
@@ -44,14 +45,14 @@ TEST_CASE("the stages of a forward pass") {
   const ProcessResult result =
       bench({"model", "vit_micro", "--profile", "--threads", "1", "--seconds", "0.05", "--json"});
   check_figures(result);
-  CHECK(json::parse(result.out)["stages_ms"].size() == 8);
+  CHECK(parse_json(result.out)["stages_ms"].size() == 8);
   CHECK(bench({"model", "vit_micro", "--profile", "--threads", "2"}).status == 2);
 }
 
 TEST_CASE("operations and energy are counted") {
   const ProcessResult plain = bench({"count", "deit_tiny_patch16_224", "--json"});
   REQUIRE_MESSAGE(plain.status == 0, plain.err);
-  const json dense = json::parse(plain.out);
+  const json dense = parse_json(plain.out);
   CHECK(dense["total"]["multiplications"] == 1253683200);  // the whole last block, too
   CHECK(dense["total"]["shifts"] == 0);
 
@@ -68,7 +69,7 @@ TEST_CASE("operations and energy are counted") {
     const ProcessResult result =
         bench({"count", folder / "spec.json", "--shift-share", share, "--json"});
     REQUIRE_MESSAGE(result.status == 0, result.err);
-    return json::parse(result.out)["total"];
+    return parse_json(result.out)["total"];
   };
   const json some = at_share("0.6"), all = at_share("1");
   CHECK(some["shifts"].get<int64_t>() > 0);
@@ -95,8 +96,8 @@ TEST_CASE("the latency of experts") {
   const ProcessResult result = bench({"latency", folder / "spec.json", "--batch", "2", "--threads",
                                       "1", "--seconds", "0", "--out", out, "--json"});
   REQUIRE_MESSAGE(result.status == 0, result.err);
-  const json printed = json::parse(result.out);
-  CHECK(printed == json::parse(read_text(out)));
+  const json printed = parse_json(result.out);
+  CHECK(printed == parse_json(read_text(out)));
   CHECK(printed["tokens"] == 34);
   CHECK(printed["threads"] == 1);
   REQUIRE(printed["routers"].size() == 3);
@@ -123,7 +124,7 @@ TEST_CASE("the input pipeline") {
   folder.image("in/b.bmp", 260, 500, 2);
   const ProcessResult result = bench({"data", folder / "in", "--seconds", "0.05", "--json"});
   REQUIRE_MESSAGE(result.status == 0, result.err);
-  const json out = json::parse(result.out);
+  const json out = parse_json(result.out);
   CHECK(out["images"] == 2);
   CHECK(out["images_per_second"].get<double>() > 0);
   for (const char* stage : {"read", "decode", "resize and crop", "normalise"})
@@ -134,7 +135,7 @@ TEST_CASE("the input pipeline") {
 TEST_CASE("the matrix products") {
   const ProcessResult result = bench({"gemm", "--seconds", "0.001", "--json"});
   REQUIRE_MESSAGE(result.status == 0, result.err);
-  for (const json& shape : json::parse(result.out)["shapes"])
+  for (const json& shape : parse_json(result.out)["shapes"])
     CHECK(shape["packed_gflops"].get<double>() > 0);
 }
 

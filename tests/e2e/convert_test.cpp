@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "tests/support/support.h"
 
@@ -60,7 +61,7 @@ TEST_CASE("the report lists every tensor, as text and as JSON") {
   REQUIRE(result.status == 0);
   CHECK(has(result.out, "used      blocks.0.attn.qkv.weight (144, 48)"));
   CHECK(has(result.out, "unused    golden.in.image"));
-  const auto report = nlohmann::json::parse(read_text(folder / "r.json"));
+  const auto report = parse_json(read_text(folder / "r.json"));
   const std::size_t all = read_safetensors(golden(".safetensors")).tensors.size();
   CHECK(report.at("tensors").size() == all);
   CHECK(report.at("counts").at("missing") == 0);
@@ -105,7 +106,7 @@ TEST_CASE("another architecture is an error that names tensors and shapes and le
   CHECK(has(result.err, "cls_token has shape (1, 1, 48): expected (1, 1, 192)"));
   CHECK(has(result.out, "missing   blocks.11.mlp.fc2.bias"));
   CHECK_FALSE(std::filesystem::exists(folder / "x.safetensors"));
-  CHECK(nlohmann::json::parse(read_text(folder / "r.json")).at("counts").at("missing") > 0);
+  CHECK(parse_json(read_text(folder / "r.json")).at("counts").at("missing") > 0);
   const auto unknown =
       convert({golden(".pth"), "--arch", "vit_micra", "--out", folder / "x.safetensors"});
   CHECK(unknown.status == 2);
@@ -157,7 +158,7 @@ TEST_CASE("a converted network is not taken for a plain one, nor the reverse") {
   coded.spec.shift_add.blocks.assign(static_cast<std::size_t>(plain.spec.depth),
                                      {.attention = AttentionKind::kSoftmaxAdd});
   save_model(folder / "coded.safetensors", coded);
-  write_file(folder / "coded.json", to_json(coded.spec).dump());
+  write_file(folder / "coded.json", json_text(to_json(coded.spec)));
 
   const auto to_out = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), {"--out", folder / "out.safetensors"});

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/io/safetensors.h"
 #include "data/decode.h"
 #include "tests/e2e/infer_support.h"
@@ -22,7 +23,7 @@ TEST_CASE("an evaluation's figures follow from its dumped logits") {
       folder.infer({"--eval", set, "--json", "--dump", folder / "dump.safetensors", "--confusion",
                     folder / "confusion.csv"});
   CHECK_MESSAGE(result.status == 0, result.err);
-  const json out = json::parse(result.out);
+  const json out = parse_json(result.out);
   CHECK(out["images"] == 21);
   CHECK(out["images_per_second"].get<double>() > 0);
   const TensorFile dump = read_safetensors(folder / "dump.safetensors");
@@ -66,7 +67,7 @@ TEST_CASE("broken images are named and left out of the figures") {
   const ProcessResult result = folder.infer({"--eval", set, "--json"});
   CHECK(result.status == 2);
   CHECK(contains(result.err, "cat/broken.jpg"));
-  const json out = json::parse(result.out);
+  const json out = parse_json(result.out);
   CHECK(out["images"] == 14);
   CHECK(out["broken"] == 1);
 }
@@ -122,7 +123,7 @@ TEST_CASE("the DeiT checkpoint of CIFAR-10 evaluates to its stored logits") {
                                           test::shared_path("data/cifar10/val.tar"), "--json",
                                           "--dump", folder / "logits.safetensors"});
   REQUIRE_MESSAGE(result.status == 0, result.err);
-  const json out = json::parse(result.out);
+  const json out = parse_json(result.out);
   const TensorFile stored =
       read_safetensors(test::shared_path("data/weights/deit_cifar10.val_logits.safetensors"));
   const TensorFile ours = read_safetensors(folder / "logits.safetensors");

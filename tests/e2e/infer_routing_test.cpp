@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/io/safetensors.h"
 #include "data/decode.h"
 #include "tests/e2e/infer_support.h"
@@ -46,7 +47,7 @@ TEST_CASE("a converted network is classified and reports the share of each exper
     CHECK(contains(table.out, part));
   const ProcessResult result = folder.infer({folder / "in", "--json"});
   CHECK_MESSAGE(result.status == 0, result.err);
-  const json out = json::parse(result.out);
+  const json out = parse_json(result.out);
   REQUIRE(out.size() == 2);
   for (const json& each : out) {
     const json& routing = each["routing"];
@@ -73,7 +74,7 @@ TEST_CASE("--eval reports the shares; figures have the same bits for any batch a
         folder.infer({"--eval", set, "--json", "--batch", batch, "--threads", threads, "--dump",
                       folder / "dump.safetensors"});
     CHECK_MESSAGE(result.status == 0, result.err);
-    const json out = json::parse(result.out);
+    const json out = parse_json(result.out);
     CHECK(out["routing"]["tokens"] == 21 * 2 * 17);
     const std::string now = sha256_of_file(folder / "dump.safetensors");
     if (hash.empty()) hash = now, first = out["routing"];
@@ -90,7 +91,7 @@ TEST_CASE("--routing draws the image's patches in two colours") {
   const std::string image = folder.image("photo.bmp", 90, 70, 3), png = folder / "out.png";
   const ProcessResult result = folder.infer({image, "--routing", png, "--json"});
   CHECK_MESSAGE(result.status == 0, result.err);
-  const json routing = json::parse(result.out)[0]["routing"];
+  const json routing = parse_json(result.out)[0]["routing"];
   const std::string bytes = bytes_of(png);
   const data::Image picture =
       data::decode_image({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, png);

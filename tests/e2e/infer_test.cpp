@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/io/safetensors.h"
 #include "tests/e2e/infer_support.h"
 
@@ -32,7 +33,7 @@ TEST_CASE("--json gives an array with an object an image; probabilities fall and
                     b = folder.image("in/b.bmp", 200, 65, 2);
   const ProcessResult result = folder.infer({folder / "in", "--json", "--top-k", "100"});
   CHECK_MESSAGE(result.status == 0, result.err);
-  const json out = json::parse(result.out);
+  const json out = parse_json(result.out);
   REQUIRE(out.size() == 2);
   CHECK(out[0]["image"] == a);
   CHECK(out[1]["image"] == b);
@@ -54,7 +55,7 @@ TEST_CASE("a list on standard input may have blank lines") {
   const std::string a = folder.image("a.bmp", 64, 64, 1), b = folder.image("b.bmp", 64, 64, 2);
   const ProcessResult result = folder.infer({"-", "--json"}, "\n" + b + "\n\n  \n" + a + "\n");
   CHECK_MESSAGE(result.status == 0, result.err);
-  const json out = json::parse(result.out);
+  const json out = parse_json(result.out);
   REQUIRE(out.size() == 2);
   CHECK(out[0]["image"] == b);
   CHECK(out[1]["image"] == a);
@@ -75,7 +76,7 @@ TEST_CASE("a broken image is named, the others are classified, the status is 2")
   CHECK(result.status == 2);
   for (const char* name : {"text.jpg", "none.jpg", "empty.png"})
     CHECK_MESSAGE(contains(result.err, name), result.err);
-  const json out = json::parse(result.out);
+  const json out = parse_json(result.out);
   int classified = 0;
   for (const json& each : out) classified += each.contains("top");
   CHECK(classified == 2);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "data/synthetic.h"
 #include "tests/e2e/train_support.h"
@@ -31,11 +32,11 @@ void check_refused(const ProcessResult& result, const std::string& reason) {
 /// config.json without the synthetic set: trains on "train" and "val" below the folder, `rest` on
 /// top.
 void use_folders(const TrainFolder& folder, const std::string& train, const std::string& val) {
-  auto config = nlohmann::json::parse(read_text(folder / "config.json"));
+  auto config = parse_json(read_text(folder / "config.json"));
   config["data"].erase("synthetic");
   config["data"]["train"] = train;
   config["data"]["val"] = val;
-  test::write_text(folder / "config.json", config.dump());
+  test::write_text(folder / "config.json", json_text(config));
 }
 
 void draw_set(const TrainFolder& folder) {
@@ -76,11 +77,11 @@ TEST_CASE("a run leaves a model, checkpoints, metrics, a table per class and a m
   std::ifstream jsonl(folder / "runs/a/metrics.jsonl");
   int steps = 0, epochs = 0;
   for (std::string line; std::getline(jsonl, line);)
-    ++(nlohmann::json::parse(line).at("type") == "step" ? steps : epochs);
+    ++(parse_json(line).at("type") == "step" ? steps : epochs);
   CHECK(steps == 3 * (static_cast<int>(data::synthetic_classes().size()) * 24 / 16));
   CHECK(epochs == 3);
   CHECK(read_text(folder / "runs/a/per_class.csv").starts_with("class,images,top1,top5\n"));
-  const auto manifest = nlohmann::json::parse(read_text(folder / "runs/a/manifest.json"));
+  const auto manifest = parse_json(read_text(folder / "runs/a/manifest.json"));
   CHECK(manifest.at("config").at("train").at("epochs") == 3);
   CHECK(manifest.at("seed") == 0);
   CHECK(manifest.at("data").at("train").at("digest").get<std::string>().size() == 64);
@@ -200,13 +201,13 @@ TEST_CASE("questions about a run: configuration, schema, dry run") {
   const ProcessResult config =
       folder.train("b", {"--print-config", "--seed", "7", "--threads", "2"});
   REQUIRE(config.status == 0);
-  const auto resolved = nlohmann::json::parse(config.out);
+  const auto resolved = parse_json(config.out);
   CHECK(resolved.at("seed") == 7);
   CHECK(resolved.at("threads") == 2);
   CHECK(resolved.at("out") == "b");
   const ProcessResult schema = test::run({test::program("shiftadd-train"), "--print-schema"});
   CHECK(schema.status == 0);
-  CHECK(nlohmann::json::parse(schema.out).contains("properties"));
+  CHECK(parse_json(schema.out).contains("properties"));
   const ProcessResult dry = folder.train("b", {"--dry-run"});
   REQUIRE_MESSAGE(dry.status == 0, dry.err);
   for (const char* part :

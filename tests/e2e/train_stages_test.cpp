@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "tests/e2e/train_support.h"
 
@@ -17,10 +18,12 @@ namespace {
 
 const char* const kStages = R"(stages=[
   {"name": "add", "surgery": {"recipe": ["all: attention=linear_add", "1: attention=softmax_add"],
-                              "value": "int8", "activations": "int8", "transfer": {"steps": 5}}},
+                              "value": "int8", "activations": "int8", "smooth_codes": true,
+                              "transfer": {"steps": 5}},
+   "train": {"teacher": {"features": 3}}},
   {"name": "shift", "surgery": {"recipe": ["all: qkv=shift, proj=shift, mlp=mixture"],
                                 "value": "int8", "activations": "int8"},
-   "train": {"epochs": 2, "optimizer": {"lr": 0.001}}, "router": {"calibrate": 0.6}}])";
+   "train": {"epochs": 2, "optimizer": {"lr": 0.001}, "teacher": {"features": 3}}, "router": {"calibrate": 0.6}}])";
 
 std::vector<std::string> staged(std::vector<std::string> more = {}) {
   std::vector<std::string> words = {"--set", "init.checkpoint=dense/model.safetensors", "--set",
@@ -48,7 +51,7 @@ const Reference& reference() {
 }
 
 json result_of(const std::string& out) {
-  return json::parse(read_text(reference().folder / out + "/result.json"));
+  return parse_json(read_text(reference().folder / out + "/result.json"));
 }
 
 }  // namespace
@@ -83,7 +86,7 @@ TEST_CASE("two stages convert a network, train it, and report") {
 
   // Every step says what its routers did.
   const std::string log = read_text(folder / "whole/shift/metrics.jsonl");
-  const json step = json::parse(log.substr(0, log.find('\n')));
+  const json step = parse_json(log.substr(0, log.find('\n')));
   REQUIRE(step["routers"].size() == 2);
   CHECK(step["routers"][1]["alpha_shift"].get<double>() == doctest::Approx(0.4));
   CHECK(step["routers"][0]["entropy"].get<double>() > 0);

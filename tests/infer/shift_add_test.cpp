@@ -5,6 +5,7 @@
 #include <set>
 
 #include "autograd/variable.h"
+#include "core/io/json_text.h"
 #include "core/memory.h"
 #include "infer/mixture.h"
 #include "infer/session.h"
@@ -81,7 +82,7 @@ TEST_CASE("any converted network has the bits of the training graph's evaluation
   std::set<int> kinds;
   for (int variant = 0; variant < kVariants; ++variant) {
     const ModelSpec spec = test::random_shift_add_spec(variant);
-    CAPTURE(to_json(spec).dump());
+    CAPTURE(json_text(to_json(spec)));
     for (int64_t i = 0; i < spec.depth; ++i) {
       const BlockSpec block = spec.block(i);
       const int at = 100 * (i + 1 == spec.depth);

@@ -1,4 +1,5 @@
 // linear_angular_attention: golden values, gradients, local filters, evaluation's bits, errors.
+#include "core/io/json_text.h"
 #include "tests/ops/op_test.h"
 
 namespace shiftadd::test {
@@ -29,7 +30,7 @@ TEST_CASE("linear_angular: golden") {
   for (const std::string& name : golden_cases("linear_angular_")) {
     INFO(name);
     TensorFile file = golden_operator(name);
-    const nlohmann::json attributes = nlohmann::json::parse(test::attributes(file));
+    const nlohmann::json attributes = parse_json(test::attributes(file));
     LinearAngularOptions o =
         options(file.at("in.q").dim(1), codes_of(attributes.at("codes")),
                 attributes.at("value") == "int8" ? ValueFormat::kInt8 : ValueFormat::kFloat);

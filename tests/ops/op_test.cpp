@@ -1,12 +1,12 @@
 // See op_test.h.
 #include "tests/ops/op_test.h"
 
+#include "core/io/json_text.h"
+
 namespace shiftadd::test {
 
 GoldenCase::GoldenCase(const std::string& name)
-    : name_(name),
-      file_(golden_operator(name)),
-      attributes_(nlohmann::json::parse(test::attributes(file_))) {}
+    : name_(name), file_(golden_operator(name)), attributes_(parse_json(test::attributes(file_))) {}
 
 Variable GoldenCase::leaf(const std::string& name) {
   const Tensor* found = file_.find("in." + name);

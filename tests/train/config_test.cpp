@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
@@ -75,7 +76,7 @@ TEST_CASE("train config: every value arrives") {
         "momentum": 0.5, "nesterov": true, "layer_decay": 0.75},
       "schedule": {"kind": "step", "warmup_epochs": 1.5, "warmup_lr": 1e-7, "min_lr": 1e-5,
         "step_epochs": 2.5, "step_factor": 0.3},
-      "teacher": {"checkpoint": "k", "kind": "hard", "alpha": 0.5, "tau": 2},
+      "teacher": {"checkpoint": "k", "kind": "hard", "alpha": 0.5, "tau": 2, "features": 3},
       "early_stop": {"patience": 4, "min_delta": 0.25}},
     "checkpoint": {"every": 3, "keep": 2}, "log": {"every": 11, "tensorboard": false}})");
   CHECK(c.seed == 18446744073709551u);
@@ -106,13 +107,15 @@ TEST_CASE("train config: every value arrives") {
   CHECK(c.train.schedule.kind == ScheduleConfig::Kind::kStep);
   CHECK(c.train.schedule.step_epochs == 2.5);
   CHECK(c.train.teacher.kind == TeacherConfig::Kind::kHard);
+  CHECK(c.train.teacher.features == 3);
+  CHECK_FALSE(c.surgery.smooth_codes);
   CHECK(c.train.early_stop.min_delta == 0.25);
   CHECK(c.checkpoint.keep == 2);
   CHECK_FALSE(c.log.tensorboard);
   // and leaves again
   const std::string printed = to_text(c);
   CHECK(to_text(parse(printed)) == printed);
-  const auto json = nlohmann::json::parse(printed);
+  const auto json = parse_json(printed);
   CHECK(json["data"]["preprocess"]["mean"] == nlohmann::json({0.1, 0.2, 0.3}));
   CHECK(json["train"]["optimizer"]["betas"] == nlohmann::json({0.8, 0.9}));
   CHECK(json["data"]["broken"] == "quarantine");

@@ -1,6 +1,7 @@
 // The latency probe: what it measures, its file, and files that do not fit.
 #include <nlohmann/json.hpp>
 
+#include "core/io/json_text.h"
 #include "layers/surgery.h"
 #include "tests/support/support.h"
 #include "tests/train/tiny_spec.h"
@@ -69,9 +70,9 @@ TEST_CASE("latency: the file reads back, in the network's order") {
   write_latency(path, report);
   CHECK(read_latency(path, routed()) == report);
 
-  json shuffled = json::parse(to_json(report).dump());
+  json shuffled = parse_json(json_text(to_json(report)));
   std::swap(shuffled["routers"][0], shuffled["routers"][4]);
-  test::write_text(path, shuffled.dump());
+  test::write_text(path, json_text(shuffled));
   CHECK(read_latency(path, routed()) == report);
 }
 
@@ -79,9 +80,9 @@ TEST_CASE("latency: files that do not fit are refused by name") {
   const test::TemporaryFolder folder;
   const std::string path = folder / "latency.json";
   const auto refusal = [&](const auto& change) {
-    json object = json::parse(to_json(report_of(routed())).dump());
+    json object = parse_json(json_text(to_json(report_of(routed()))));
     change(object);
-    test::write_text(path, object.dump());
+    test::write_text(path, json_text(object));
     try {
       read_latency(path, routed());
     } catch (const Error& error) {
@@ -97,7 +98,7 @@ TEST_CASE("latency: files that do not fit are refused by name") {
   };
   CHECK(refusal([](json&) {}).empty());
   for (const json& wrong : {json(0), json(-1.5), json(nullptr), json("fast"), json(true)})
-    expect("blocks.1.mlp: 'shift_ms' is " + wrong.dump() + ": expected milliseconds > 0",
+    expect("blocks.1.mlp: 'shift_ms' is " + json_text(wrong) + ": expected milliseconds > 0",
            [&](json& object) { object["routers"][5]["shift_ms"] = wrong; });
   expect("'mult_ms' is missing", [](json& object) { object["routers"][0].erase("mult_ms"); });
   expect("'blocks.0.attn.qkx'; did you mean 'blocks.0.attn.qkv'?",

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
+#include "core/io/json_text.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
@@ -61,7 +62,7 @@ TEST_CASE("soft distillation is the golden value times the classes") {
     const TensorFile file = test::golden_operator(name);
     TeacherConfig config;
     config.alpha = 0.25;
-    config.tau = nlohmann::json::parse(test::attributes(file)).at("tau");
+    config.tau = parse_json(test::attributes(file)).at("tau");
     const Variable logits(file.at("in.logits").clone(), true);
     const Tensor base = Tensor::full({}, 3);
     const Variable loss = distillation_loss(Variable(base), logits, file.at("in.teacher"), config);
@@ -86,4 +87,25 @@ TEST_CASE("hard distillation is cross entropy with the teacher's best class") {
   const Variable loss = distillation_loss(Variable(Tensor::full({}, 1)), logits, teacher, config);
   const double hard = -(log_softmax({1, 2, 3}, 1) + log_softmax({0, -1, 2}, 0)) / 2;
   CHECK(value_of(loss) == doctest::Approx(0.5 + 0.5 * hard));
+}
+
+TEST_CASE("a relative error counts the tokens that both have, and carries its gradient") {
+  // Two images of three tokens, of which y has the first alone.
+  const Tensor t = Tensor::from<float>({1, 2, 9, 9, 9, 9, 2, 4, 9, 9, 9, 9}, {2, 3, 2});
+  const Variable y(Tensor::from<float>({2, 2, 2, 1}, {2, 1, 2}), true);
+  const Variable error = relative_error(y, t);
+  CHECK(value_of(error) == doctest::Approx((1 + 9) / 25.0));
+  error.backward();
+  const std::vector<double> expected = {2 * 1 / 25.0, 0, 0, 2 * -3 / 25.0};
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    CHECK(y.grad().data<float>()[i] == doctest::Approx(expected[i]));
+
+  const Variable all(t.clone(), true);
+  const Variable fewer = relative_error(all, y.value());
+  CHECK(value_of(fewer) == doctest::Approx((1 + 9) / 13.0));
+  fewer.backward();
+  CHECK(all.grad().data<float>()[0] == doctest::Approx(2 * -1 / 13.0));
+  CHECK(all.grad().data<float>()[2] == 0);  // a token that only one has
+  CHECK_THROWS_WITH_AS(relative_error(y, Tensor::full({2, 3, 4}, 1)),
+                       doctest::Contains("(2, 3, 4)"), Error);
 }

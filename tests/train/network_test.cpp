@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "tests/support/support.h"
 #include "tests/train/tiny_spec.h"
@@ -106,6 +107,10 @@ TEST_CASE("a teacher must see the student's images and know its classes") {
   file.preprocess = config.data.preprocess;
   save_model(path, file);
   CHECK(make_teacher(config, tiny_spec(), kClasses)->spec().width == 24);
+  config.train.teacher.features = 1;  // unless blocks are compared
+  CHECK_THROWS_WITH_AS(make_teacher(config, tiny_spec(), kClasses), doctest::Contains("width 24"),
+                       Error);
+  config.train.teacher.features = 0;
 
   file.classes = {"a", "b", "d"};
   save_model(path, file);
@@ -153,7 +158,7 @@ TEST_CASE("a checkpoint is read back whole, and is a model file") {
 }
 
 TEST_CASE("resuming names the options that differ, and lets those pass that change nothing") {
-  const auto text = [](const char* json) { return nlohmann::json::parse(json).dump(); };
+  const auto text = [](const char* json) { return json_text(parse_json(json)); };
   const std::string saved =
       text(R"({"out": "a", "train": {"epochs": 3, "lr": [1, 2]}, "log": {"every": 5}})");
   CHECK_NOTHROW(require_same_run("c", saved, saved));

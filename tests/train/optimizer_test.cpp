@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/io/json_text.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "tests/support/support.h"
@@ -25,7 +26,7 @@ Tensor noise(Shape shape, uint64_t stream) {
 
 TEST_CASE("AdamW makes the golden steps") {
   const TensorFile file = test::golden_operator("adamw");
-  const auto attributes = nlohmann::json::parse(test::attributes(file));
+  const auto attributes = parse_json(test::attributes(file));
   OptimizerConfig config;
   config.beta1 = attributes.at("betas").at(0);
   config.beta2 = attributes.at("betas").at(1);

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "tests/support/support.h"
 #include "train/progress_text.h"
 #include "train/run_lock.h"
@@ -61,7 +62,7 @@ TEST_CASE(
   CHECK(csv.starts_with("epoch,step,lr,"));
   CHECK(csv.find("\n2,20,0.10000000000000001,1.500000,,,,2.00,100.0\n") != std::string::npos);
   const std::string jsonl = read_text(straight / "metrics.jsonl");
-  CHECK(nlohmann::json::parse(jsonl.substr(0, jsonl.find('\n'))).at("loss") == 2);
+  CHECK(parse_json(jsonl.substr(0, jsonl.find('\n'))).at("loss") == 2);
 }
 
 TEST_CASE("a log that is shorter than its position is continued where it ends") {

@@ -1,8 +1,10 @@
 // The learning-rate schedules against the golden curve and their formulas.
 #include "train/schedule.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/io/json_text.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
@@ -10,7 +12,7 @@ using namespace shiftadd::train;
 
 TEST_CASE("cosine with warm-up is the golden curve") {
   const TensorFile file = test::golden_operator("cosine_schedule");
-  const auto attributes = nlohmann::json::parse(test::attributes(file));
+  const auto attributes = parse_json(test::attributes(file));
   ScheduleConfig schedule;
   schedule.warmup_epochs = attributes.at("warmup_epochs");
   schedule.warmup_lr = attributes.at("warmup_lr");
@@ -48,4 +50,10 @@ TEST_CASE("step and constant schedules") {
   schedule.warmup_lr = 2;
   CHECK(learning_rate(schedule, 8, 10, 0) == 2);
   CHECK(learning_rate(schedule, 8, 10, 1) == 8);
+}
+
+TEST_CASE("the slope of smooth codes rises from 1 to 5") {
+  CHECK(code_slope(0) == doctest::Approx(1));
+  CHECK(code_slope(0.5) == doctest::Approx(std::sqrt(5)));
+  CHECK(code_slope(1) == doctest::Approx(5));
 }

@@ -129,6 +129,28 @@ TEST_CASE("a teacher changes what is learnt and stays as it is") {
   check_equal(teacher.state_dict(), copy.state_dict(), 0);
 }
 
+TEST_CASE("a teacher's features pull the blocks' outputs towards its own") {
+  LoopConfig loop;
+  loop.teacher.alpha = 0;
+  const layers::Vit teacher(tiny_spec(), {}, 77);
+  CHECK_FALSE(differ(train_some(1, loop, {}, &teacher), train_some(1, loop)));
+  loop.teacher.features = 10;
+  const data::Batch batch = make_batch(3);
+  const auto distance = [&](const NamedTensors& weights) {
+    layers::Vit student(tiny_spec(), {}, 1);
+    student.load_state_dict(weights);
+    std::vector<autograd::Variable> mine, wanted;
+    layers::Context context;
+    context.tokens = &mine;
+    student.forward(autograd::Variable(batch.images), context);
+    context.tokens = &wanted;
+    teacher.forward(autograd::Variable(batch.images), context);
+    REQUIRE(mine.size() == 2);
+    return *relative_error(mine[0], wanted[0].value()).value().data<float>();
+  };
+  CHECK(distance(train_some(1, loop, {}, &teacher)) < 0.98 * distance(train_some(1, loop)));
+}
+
 TEST_CASE("averages follow the weights and change places with them") {
   autograd::Variable weight(Tensor::full({17}, 1), true), frozen(Tensor::full({3}, 5));
   const NamedParameters parameters = {{"w", weight}, {"frozen", frozen}};

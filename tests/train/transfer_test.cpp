@@ -202,6 +202,18 @@ TEST_CASE("transfer: the gradient is that of the error, by finite differences") 
   }
 }
 
+TEST_CASE("transfer: smooth codes learn through another slope, from the same start") {
+  Networks window({{.attention = AttentionKind::kSoftmaxAdd}}),
+      smooth({{.attention = AttentionKind::kSoftmaxAdd}});
+  const auto with_window = window.transfer({.steps = 60}),
+             with_slope = smooth.transfer({.steps = 60, .smooth_codes = true});
+  for (std::size_t i = 0; i < with_slope.size(); ++i) {
+    CHECK(with_slope[i].before == with_window[i].before);  // the forward pass is the same
+    CHECK(with_slope[i].after < with_slope[i].before);
+    CHECK(with_slope[i].after != with_window[i].after);
+  }
+}
+
 TEST_CASE("transfer: only blocks whose attention is of another kind") {
   Networks networks({{.first = 1, .last = 1, .attention = AttentionKind::kSoftmaxAdd},
                      {.first = 0, .last = 0, .proj = LayerKind::kShift}});
