@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "core/io/json_text.h"
 #include "tools/program.h"
 #include "train/config.h"
 #include "train/dry_run.h"
@@ -81,7 +80,7 @@ train::TrainConfig load(const Arguments& arguments) {
   std::vector<std::string> overrides = arguments.set;
   if (!arguments.out.empty()) {
     try {
-      overrides.push_back("out=" + json_text(nlohmann::json(arguments.out)));
+      overrides.push_back("out=" + nlohmann::json(arguments.out).dump());
     } catch (const nlohmann::json::exception&) {
       throw user_error("--out ", arguments.out, ": not UTF-8, which configurations are written in");
     }

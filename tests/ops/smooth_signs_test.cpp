@@ -6,7 +6,7 @@ namespace shiftadd::test {
 using autograd::smooth_signs;
 
 TEST_CASE("smooth_signs: signs of q and k, v as it is, and a slope without an edge") {
-  const Variable qkv = variable({3, 7, 3 * 5});
+  Variable qkv = variable({3, 7, 3 * 5});
   qkv.value().data<float>()[1] = 0;  // sign(0) = +1
   qkv.value().data<float>()[2] = -9;
   const Tensor dy = variable({3, 7, 15}, 4).value();
@@ -28,7 +28,8 @@ TEST_CASE("smooth_signs: signs of q and k, v as it is, and a slope without an ed
 
 TEST_CASE(
     "smooth_signs: the attentions on codes answer the same, and all of a sign's gradient passes") {
-  const Variable qkv = variable({2, 17, 3 * 3 * 5}), same(qkv.value().clone(), true);
+  Variable qkv = variable({2, 17, 3 * 3 * 5});
+  const Variable same(qkv.value().clone(), true);
   const auto gradient_reaches_all = [&](const auto& attention) {
     qkv.zero_grad();
     const Variable smooth = attention(smooth_signs(qkv, 2));
@@ -45,7 +46,7 @@ TEST_CASE(
   };
   gradient_reaches_all([](const Variable& x) { return autograd::softmax_add_attention(x, 3); });
   gradient_reaches_all([](const Variable& x) {
-    return autograd::linear_angular_attention(x, {}, {.heads = 3, .codes = Codes::kSign});
+    return autograd::linear_angular_attention(x, Variable(), {.heads = 3, .codes = Codes::kSign});
   });
 }
 
