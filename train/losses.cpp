@@ -2,6 +2,7 @@
 #include "train/losses.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "autograd/ops.h"
 #include "autograd/ops/loss.h"
@@ -30,19 +31,12 @@ Variable class_weighted(const Variable& logits, const Tensor& targets, const Ten
   return autograd::weighted_cross_entropy("classification_loss", logits, weighted, row_weights);
 }
 
-// sum over the elements of f(i), in double and in a fixed order.
+// sum of f(image), in a fixed order.
 template <class F>
-double sum_of(int64_t n, F&& f) {
-  constexpr int64_t kGrain = 1 << 14;
-  std::vector<double> partial(static_cast<std::size_t>((n + kGrain - 1) / kGrain));
-  parallel_chunks(n, kGrain, [&](int64_t begin, int64_t end) {
-    double sum = 0;
-    for (int64_t i = begin; i < end; ++i) sum += f(i);
-    partial[static_cast<std::size_t>(begin / kGrain)] = sum;
-  });
-  double total = 0;
-  for (const double each : partial) total += each;
-  return total;
+double sum_over_images(int64_t images, F&& f) {
+  std::vector<double> sums(static_cast<std::size_t>(images));
+  parallel_for(images, [&](int64_t image) { sums[static_cast<std::size_t>(image)] = f(image); });
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 }  // namespace
@@ -100,27 +94,29 @@ Variable relative_error(const Variable& y, const Tensor& t) {
     throw user_error("[relative_error] y is ", y.shape(), ", t ", t.shape(),
                      ": expected (B, M, C) and (B, N, C)");
   const int64_t images = y.dim(0), width = y.dim(2);
-  const int64_t tokens = std::min(y.dim(1), t.dim(1));
-  const int64_t n = images * tokens * width;
-  // Element i of the tokens compared, in a tensor of `stride` elements an image.
-  const auto at = [&](const float* x, int64_t stride, int64_t i) -> decltype(auto) {
-    return x[i / (tokens * width) * stride + i % (tokens * width)];
+  const int64_t compared = std::min(y.dim(1), t.dim(1)) * width;  // of an image
+  const auto of = [&](const Tensor& x, int64_t image) {
+    return x.data<float>() + image * x.dim(1) * width;
   };
-  const float *a = y.value().data<float>(), *b = t.data<float>();
-  const int64_t a_stride = y.dim(1) * width, b_stride = t.dim(1) * width;
-  const double size = std::max(sum_of(n,
-                                      [&](int64_t i) {
-                                        const double x = at(b, b_stride, i);
-                                        return x * x;
-                                      }),
-                               1e-12);
+  const double squares = sum_over_images(images, [&](int64_t image) {
+    const float* wanted = of(t, image);
+    double sum = 0;
+    for (int64_t i = 0; i < compared; ++i) sum += static_cast<double>(wanted[i]) * wanted[i];
+    return sum;
+  });
+  const double size = std::max(squares, 1e-12);
   const Tensor gradient = Tensor::zeros(y.shape());
-  float* g = gradient.data<float>();
   const auto factor = static_cast<float>(2 / size);
-  const double error = sum_of(n, [&](int64_t i) {
-    const float difference = at(a, a_stride, i) - at(b, b_stride, i);
-    g[i / (tokens * width) * a_stride + i % (tokens * width)] = factor * difference;
-    return static_cast<double>(difference) * difference;
+  const double error = sum_over_images(images, [&](int64_t image) {
+    const float *is = of(y.value(), image), *wanted = of(t, image);
+    float* g = of(gradient, image);
+    double sum = 0;
+    for (int64_t i = 0; i < compared; ++i) {
+      const float difference = is[i] - wanted[i];
+      g[i] = factor * difference;
+      sum += static_cast<double>(difference) * difference;
+    }
+    return sum;
   });
   return autograd::record_loss("relative_error", Tensor::full({}, error / size), y, gradient);
 }
