@@ -74,7 +74,7 @@ double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, doubl
   const Variable logits = model_.forward(Variable(batch.images), context);
   Variable loss = classification_loss(logits, batch.targets, class_weights_);
   if (teacher_) loss = distillation_loss(loss, logits, taught, config_.teacher);
-  const double weight = config_.teacher.features / static_cast<double>(tokens.size());
+  const double weight = config_.teacher.features / static_cast<double>(model_.spec().depth);
   for (std::size_t i = 0; i < tokens.size(); ++i)
     loss = autograd::add(
         loss, autograd::scale(relative_error(tokens[i], teacher_tokens[i].value()), weight));
