@@ -11,11 +11,10 @@
 
 #include "core/attention_args.h"
 #include "core/cpu/isa.h"
+#include "core/kernels_int8.h"
 #include "core/kernels_shift.h"
 
 namespace shiftadd {
-
-enum class Activation : uint8_t { kNone, kGelu };  // gelu: x/2 (1 + erf(x / sqrt 2))
 
 /// c[m,n] = act(row_scale[m] op(a)[m,k] op(b)[k,n] + bias[n]) + residual[m,n], or c += op(a) op(b)
 /// when accumulate (then row_scale, bias, activation and residual are unused). op transposes when
@@ -259,6 +258,8 @@ struct KernelTable {
   void (*quantize_tokens)(const QuantizeTokensArgs<T>&);
   void (*dequantize_tokens)(const DequantizeTokensArgs<T>&);
   void (*shift_gemm)(const ShiftGemmArgs<T>&);
+  void (*expand_nibbles)(const ExpandNibblesArgs&);
+  void (*int8_gemm)(const Int8GemmArgs<T>&);
   void (*balance)(const BalanceArgs<T>&);
 };
 

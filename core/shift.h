@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <type_traits>
+#include <vector>
 
 #include "core/kernels_shift.h"
 #include "core/tensor.h"
@@ -59,6 +60,23 @@ struct ShiftWindow {
   }
 };
 
+/// Throws Error (user) unless `weight` is an f32 matrix of finite numbers with at most 2^18 inputs;
+/// `what` names the caller.
+void check_weight(const char* what, const Tensor& weight);
+
+/// A 4-bit Shift matrix as numbers: weight = code 2^(exponent of its row - kShiftRange).
+struct ShiftCodes {
+  int64_t outputs = 0, inputs = 0;
+  std::vector<int8_t> codes;       // (outputs, inputs)
+  std::vector<int32_t> exponents;  // (outputs)
+};
+/// Quantises latent weights (outputs, inputs) with KernelTable::shift_quantize; throws as
+/// check_weight.
+ShiftCodes shift_codes(const Tensor& weight);
+
+/// The nibble of a code 0 or +-2^k, k <= 6 (core/kernels_int8.h).
+uint8_t nibble_of(int8_t code);
+
 /// A 4-bit Shift matrix as ShiftGemmArgs wants it.
 struct PackedShift {
   int64_t outputs = 0, inputs = 0;
@@ -66,9 +84,7 @@ struct PackedShift {
   Tensor exponents;  // i32 (outputs)
 };
 
-/// Quantises latent weights (outputs, inputs), f32, with KernelTable::shift_quantize and packs
-/// them. Throws Error (user) for another rank or dtype, for more than 2^18 inputs, and for a weight
-/// that is not finite.
+/// shift_codes, packed; throws as check_weight.
 PackedShift pack_shift(const Tensor& weight);
 
 }  // namespace shiftadd

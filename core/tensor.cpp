@@ -26,6 +26,7 @@ std::size_t size_of(DType dtype) {
       return 4;
     case DType::kBF16:
     case DType::kF16:
+    case DType::kI16:
       return 2;
     case DType::kI8:
     case DType::kU8:
@@ -35,7 +36,8 @@ std::size_t size_of(DType dtype) {
 }
 
 const char* name_of(DType dtype) {
-  static constexpr const char* kNames[] = {"f32", "f64", "bf16", "f16", "i64", "i32", "i8", "u8"};
+  static constexpr const char* kNames[] = {"f32", "f64", "bf16", "f16", "i64",
+                                           "i32", "i16", "i8",   "u8"};
   return kNames[static_cast<int>(dtype)];
 }
 
@@ -177,6 +179,8 @@ void visit(const Tensor& tensor, Body body) {
       return body(tensor.data<int64_t>());
     case DType::kI32:
       return body(tensor.data<int32_t>());
+    case DType::kI16:
+      return body(tensor.data<int16_t>());
     case DType::kI8:
       return body(tensor.data<int8_t>());
     case DType::kU8:

@@ -12,7 +12,7 @@
 namespace shiftadd {
 
 /// kF64 exists for gradient checks, kF16 for files; neither has fast kernels.
-enum class DType : uint8_t { kF32, kF64, kBF16, kF16, kI64, kI32, kI8, kU8 };
+enum class DType : uint8_t { kF32, kF64, kBF16, kF16, kI64, kI32, kI16, kI8, kU8 };
 std::size_t size_of(DType dtype);
 const char* name_of(DType dtype);  // "f32", ...
 bool is_floating(DType dtype);
@@ -57,6 +57,10 @@ struct DTypeOf<int64_t> {
 template <>
 struct DTypeOf<int32_t> {
   static constexpr DType value = DType::kI32;
+};
+template <>
+struct DTypeOf<int16_t> {
+  static constexpr DType value = DType::kI16;
 };
 template <>
 struct DTypeOf<int8_t> {

@@ -1,23 +1,11 @@
 // Products of bf16 operands by AMX: tiles of 16 rows of 64 bytes.
+#include "core/cpu/simd/amx_tiles.h"
 #include "core/cpu/simd/gemm_bf16.h"
 
 namespace shiftadd {
 namespace {
 
-// All eight tiles at their full size, for the life of this object; the state is given back, so that
-// a thread switch need not save 8 KiB.
-class Unit {
- public:
-  Unit() {
-    alignas(64) static constexpr struct {
-      uint8_t palette = 1, start_row = 0, reserved[14] = {};
-      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-    } kConfig;
-    _tile_loadconfig(&kConfig);
-  }
-  ~Unit() { _tile_release(); }
-
+struct Unit : AmxTiles {
   // Tiles 0 .. 3: the sums of 2 x 2 blocks; 4, 5: blocks of a; 6, 7: of b.
   static void multiply(int64_t blocks, const Bf16* a, const Bf16* b, float* sum) {
     asm volatile("" ::: "memory");  // g++'s tile loads do not say that they read memory

@@ -3,12 +3,11 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
-#include <cstdlib>
-#include <string_view>
-
-#include "core/error.h"
+#include "core/cpu/choice.h"
 
 namespace shiftadd {
 namespace {
@@ -29,24 +28,11 @@ Isa best_isa() {
 #endif
 }
 
-Isa choose() {
-  const Isa best = best_isa();
-  const char* wish = std::getenv("SHIFTADD_ISA");
-  if (!wish || !*wish) return best;
-  for (Isa isa : {Isa::kGeneric, Isa::kAvx2, Isa::kAvx512}) {
-    if (std::string_view(wish) != name_of(isa)) continue;
-    if (isa > best)
-      throw user_error("SHIFTADD_ISA=", wish, ": this CPU offers ", name_of(best),
-                       "; unset the variable or choose that");
-    return isa;
-  }
-  throw user_error("SHIFTADD_ISA=", wish, ": expected generic, avx2 or avx512");
-}
-
 }  // namespace
 
 Isa isa() {
-  static const Isa chosen = choose();
+  static const Isa chosen = lowered_choice(
+      "SHIFTADD_ISA", best_isa(), {Isa::kGeneric, Isa::kAvx2, Isa::kAvx512});
   return chosen;
 }
 
@@ -62,6 +48,20 @@ const char* name_of(Isa isa) {
       break;
   }
   return "generic";
+}
+
+bool amx_tiles_granted() {
+#if defined(__x86_64__)
+  // Linux keeps the 8 KiB of tile registers from a process until it asks; the answer holds for all
+  // its threads.
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  static const bool granted = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx >> 24 & 1) &&
+                              syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return granted;
+#else
+  return false;
+#endif
 }
 
 }  // namespace shiftadd

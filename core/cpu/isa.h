@@ -11,4 +11,7 @@ Isa isa();
 bool supported(Isa isa);  // by this CPU, whatever SHIFTADD_ISA says
 const char* name_of(Isa isa);
 
+/// Whether this CPU has the tile registers of AMX and the operating system lets this process use them.
+bool amx_tiles_granted();
+
 }  // namespace shiftadd

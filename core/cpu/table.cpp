@@ -1,5 +1,6 @@
 // The table of the fastest kernels of each instruction set.
 #include "core/cpu/gemm.h"
+#include "core/cpu/int8.h"
 #include "core/cpu/kernels.h"
 #include "core/error.h"
 
@@ -22,7 +23,9 @@ KernelTable<float> make() {
     set_kernels_avx2(table);
     set_attention_kernels_avx2(table);
   }
+  if (isa == Isa::kAvx2) table.int8_gemm = int8_gemm_avx2;
   if (isa == Isa::kAvx512) {
+    table.int8_gemm = [](const Int8GemmArgs<float>& args) { int8_gemm(int8_unit(), args); };
     set_kernels_avx512(table);
     set_attention_kernels_avx512(table);
   }

@@ -95,6 +95,9 @@ template <class T>
 void dequantize_tokens(const DequantizeTokensArgs<T>& args);
 template <class T>
 void shift_gemm(const ShiftGemmArgs<T>& args);
+void expand_nibbles(const ExpandNibblesArgs& args);
+template <class T>
+void int8_gemm(const Int8GemmArgs<T>& args);
 template <class T>
 void balance(const BalanceArgs<T>& args);
 

@@ -43,6 +43,8 @@ const KernelTable<T>& reference_kernels() {
       .quantize_tokens = reference::quantize_tokens<T>,
       .dequantize_tokens = reference::dequantize_tokens<T>,
       .shift_gemm = reference::shift_gemm<T>,
+      .expand_nibbles = reference::expand_nibbles,
+      .int8_gemm = reference::int8_gemm<T>,
       .balance = reference::balance<T>,
   };
   return table;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/cpu/simd/elementwise.h"
+#include "core/cpu/simd/int8_expand.h"
 #include "core/cpu/simd/rows.h"
 #include "core/cpu/simd/shift.h"
 #include "core/cpu/simd/shift_gemm.h"
@@ -29,6 +30,7 @@ void set_kernels(KernelTable<float>& table) {
   table.quantize_tokens = quantize_tokens_kernel;
   table.dequantize_tokens = dequantize_tokens_kernel;
   table.shift_gemm = shift_gemm_kernel;
+  table.expand_nibbles = expand_nibbles_kernel;
 }
 
 }  // namespace

@@ -1,0 +1,51 @@
+// The int8 product by AMX: tiles of 16 rows of 64 bytes.
+#include "core/cpu/int8.h"
+#include "core/cpu/simd/amx_tiles.h"
+#include "core/cpu/simd/int8_gemm.h"
+
+namespace shiftadd {
+namespace {
+
+struct Unit : AmxTiles {
+  static constexpr bool kOffset = true;
+  // Tiles 0 .. 3: the sums of 2 x 2 blocks; 4, 5: tokens; 6, 7: weights.
+  static void multiply(int64_t groups, int rows, const int8_t* a, int64_t lda, const uint8_t* b,
+                       int32_t* sum) {
+    asm volatile("" ::: "memory");  // g++'s tile loads do not say that they read memory
+    constexpr int64_t kBlock = kDotPanel * kDotGroup;
+    constexpr int kRow = kDotBlock * sizeof(int32_t);
+    const uint8_t* right = b + groups * kBlock;
+    const bool both = rows > 16;
+    _tile_zero(0);
+    _tile_zero(1);
+    if (both) {
+      _tile_zero(2);
+      _tile_zero(3);
+    }
+    for (int64_t g = 0; g < groups; ++g, a += kDotGroup, b += kBlock, right += kBlock) {
+      _tile_loadd(4, a, lda);
+      _tile_loadd(6, b, 64);
+      _tile_loadd(7, right, 64);
+      _tile_dpbsud(0, 4, 6);
+      _tile_dpbsud(1, 4, 7);
+      if (both) {
+        _tile_loadd(5, a + 16 * lda, lda);
+        _tile_dpbsud(2, 5, 6);
+        _tile_dpbsud(3, 5, 7);
+      }
+    }
+    _tile_stored(0, sum, kRow);
+    _tile_stored(1, sum + 16, kRow);
+    if (both) {
+      _tile_stored(2, sum + 16 * kDotBlock, kRow);
+      _tile_stored(3, sum + 16 * kDotBlock + 16, kRow);
+    }
+    asm volatile("" ::: "memory");
+  }
+};
+
+}  // namespace
+
+void int8_gemm_amx(const Int8GemmArgs<float>& args) { multiply_int8<Unit>(args); }
+
+}  // namespace shiftadd
