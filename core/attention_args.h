@@ -114,6 +114,20 @@ struct SoftmaxAddArgs {
   T* out;
   T* log_sum_exp;  // (B, H, queries), or null
 };
+inline constexpr int64_t kMostInt8Keys = 1024;
+/// Softmax attention in integers: out = softmax(q k^T scale) v, every row of q and k in int8 with
+/// its own scale (max(max |x|, 1e-12) / 127) or, codes, its signs +-1; v in int8 with one scale for
+/// each image and head; a row's probabilities as whole numbers of its largest's 16383rd. keys <=
+/// kMostInt8Keys, so that no sum overflows; |out| differs from that of exact probabilities by at
+/// most keys / 16383 of the largest |v|.
+template <class T>
+struct Int8AttentionArgs {
+  AttentionShape shape;
+  double scale;
+  bool codes;
+  const T *q, *k, *v;
+  T* out;
+};
 /// dq, dk, dv have the strides of q, k, v and are assigned; sign passes where |x| <= 1.
 template <class T>
 struct SoftmaxAddBackwardArgs {

@@ -29,8 +29,8 @@ ShiftRows shift_rows(const Tensor& weight) {
   for (int64_t r = 0; r < rows.outputs; ++r) {
     uint8_t* bytes = rows.nibbles.data<uint8_t>() + r * nibble_stride(rows.inputs);
     for (int64_t j = 0; j < rows.inputs; ++j)
-      bytes[j / 2] |= static_cast<uint8_t>(nibble_of(codes.codes[r * rows.inputs + j])
-                                           << (j % 2 ? 4 : 0));
+      bytes[j / 2] |=
+          static_cast<uint8_t>(nibble_of(codes.codes[r * rows.inputs + j]) << (j % 2 ? 4 : 0));
     rows.exponents.data<int16_t>()[r] = static_cast<int16_t>(codes.exponents[r]);
   }
   return rows;

@@ -234,11 +234,14 @@ struct KernelTable {
   /// The values of linear_angular with sign codes, bit for bit on one instruction set: its products
   /// only add and subtract, told by the packed signs of q and k.
   void (*add_attention)(const LinearAngularArgs<T>&);
+  /// Those values again, of int8 v, by int8 dot products: less work where a machine has them.
+  void (*dot_attention)(const LinearAngularArgs<T>&);
   void (*softmax_add)(const SoftmaxAddArgs<T>&);
   void (*softmax_add_backward)(const SoftmaxAddBackwardArgs<T>&);
   /// The values of softmax_add, bit for bit on one instruction set: q k^T is head_dim - 2
   /// popcount(signs of q xor signs of k).
   void (*popcount_attention)(const SoftmaxAddArgs<T>&);
+  void (*int8_attention)(const Int8AttentionArgs<T>&);
   void (*conv2d)(const Conv2dArgs<T>&);
   void (*conv2d_backward)(const Conv2dBackwardArgs<T>&);
   void (*depthwise_conv2d)(const DepthwiseConv2dArgs<T>&);

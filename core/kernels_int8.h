@@ -1,8 +1,8 @@
 // Args of the int8 dot-product kernels; part of core/kernels.h.
 //
-// What a packed network's linear layers run on: activations are int8 with a scale per token, weights
-// are int8 with a unit per output: a Shift layer's codes {0, +-1, +-2 .. +-64} with a power of two,
-// or any integers of +-127 with the scale of their row. Sums are exact int32.
+// What a packed network's linear layers run on: activations are int8 with a scale per token,
+// weights are int8 with a unit per output: a Shift layer's codes {0, +-1, +-2 .. +-64} with a power
+// of two, or any integers of +-127 with the scale of their row. Sums are exact int32.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace shiftadd {
 
 enum class Activation : uint8_t { kNone, kGelu };  // gelu: x/2 (1 + erf(x / sqrt 2))
 
-/// Where an int8 matrix lies for dot products: panels of 16 outputs, an even number of them; a panel
-/// is groups of 64 inputs, 1 KiB each: byte [q][r][i] of group g of panel P is the weight of output
-/// 16 P + r and input 64 g + 4 q + i, plus 128. What lies beyond the matrix is 128.
+/// Where an int8 matrix lies for dot products: panels of 16 outputs, an even number of them; a
+/// panel is groups of 64 inputs, 1 KiB each: byte [q][r][i] of group g of panel P is the weight of
+/// output 16 P + r and input 64 g + 4 q + i, plus 128. What lies beyond the matrix is 128.
 inline constexpr int64_t kDotPanel = 16, kDotGroup = 64;
 inline constexpr int kDotOffset = 128;
 inline int64_t dot_groups(int64_t inputs) { return (inputs + kDotGroup - 1) / kDotGroup; }
@@ -37,18 +37,18 @@ struct ExpandNibblesArgs {
   uint8_t* panels;         // dot_bytes(outputs, inputs)
 };
 
-/// y[i, r] = act(unit_r scale_t sum_j x[t, j] weight[r, j] + bias_r) + residual[i, r], t = rows[i] or
-/// i: the sum in int32, times the unit, then scale and bias in one rounding. inputs <= 2^16. For sums
-/// below 2^24 these are the bits of the float product of the same instruction set: gemm with
-/// row_scale, on QuantizeTokensArgs::integers and weights that are unit times code. An element's bits
-/// depend on its operands alone.
+/// y[i, r] = act(unit_r scale_t sum_j x[t, j] weight[r, j] + bias_r) + residual[i, r], t = rows[i]
+/// or i: the sum in int32, times the unit, then scale and bias in one rounding. inputs <= 2^16. For
+/// sums below 2^24 these are the bits of the float product of the same instruction set: gemm with
+/// row_scale, on QuantizeTokensArgs::integers and weights that are unit times code. An element's
+/// bits depend on its operands alone.
 template <class T>
 struct Int8GemmArgs {
   int64_t tokens, outputs, inputs;
   const int8_t* x;  // tokens, or as many rows as `rows` refers to; (.., inputs)
   const T* scales;  // of the rows of x
   const uint8_t* panels;
-  const T* units;             // (outputs)
+  const T* units;                 // (outputs)
   const int32_t* rows = nullptr;  // (tokens), or null
   const T* bias = nullptr;        // (outputs), or null
   Activation activation = Activation::kNone;

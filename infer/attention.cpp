@@ -15,8 +15,10 @@ LocalShape local_of(const ModelSpec& spec) {
 void attend_linear(const ModelSpec& spec, bool codes, const AttentionInput& input, float* out) {
   const Codes kind = codes ? spec.shift_add.codes : Codes::kNone;
   const bool unit = kind == Codes::kUnitHead || kind == Codes::kUnitBatch;
-  const auto kernel =
-      kind == Codes::kSign ? kernels<float>().add_attention : kernels<float>().linear_angular;
+  const auto kernel = kind != Codes::kSign ? kernels<float>().linear_angular
+                      : spec.shift_add.values == ValueFormat::kInt8
+                          ? kernels<float>().dot_attention
+                          : kernels<float>().add_attention;
   kernel({.shape = input.shape,
           .codes = kind,
           .value = codes ? spec.shift_add.values : ValueFormat::kFloat,
@@ -35,8 +37,19 @@ bool needs_all_queries(const ModelSpec& spec, const BlockSpec& block) {
   return block.attention == AttentionKind::kLinearAdd && spec.shift_add.codes != Codes::kSign;
 }
 
-void attend(const ModelSpec& spec, const BlockSpec& block, const AttentionInput& input,
-            float* out) {
+void attend(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block,
+            const AttentionInput& input, float* out) {
+  const bool softmax =
+      block.attention == AttentionKind::kSoftmax || block.attention == AttentionKind::kSoftmaxAdd;
+  if (pack.int8_attention && softmax && input.shape.keys <= kMostInt8Keys)
+    return kernels<float>().int8_attention(
+        {.shape = input.shape,
+         .scale = 1 / std::sqrt(static_cast<double>(input.shape.head_dim)),
+         .codes = block.attention == AttentionKind::kSoftmaxAdd,
+         .q = input.q,
+         .k = input.k,
+         .v = input.v,
+         .out = out});
   switch (block.attention) {
     case AttentionKind::kSoftmax:
       return kernels<float>().attention(

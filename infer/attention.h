@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/kernels.h"
-#include "core/model/model_spec.h"
+#include "core/model/pack.h"
 
 namespace shiftadd::infer {
 
@@ -18,6 +18,7 @@ struct AttentionInput {
 bool needs_all_queries(const ModelSpec& spec, const BlockSpec& block);
 
 /// Evaluation's kernels: those whose products with codes only add.
-void attend(const ModelSpec& spec, const BlockSpec& block, const AttentionInput& input, float* out);
+void attend(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block,
+            const AttentionInput& input, float* out);
 
 }  // namespace shiftadd::infer

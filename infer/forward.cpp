@@ -52,8 +52,8 @@ class Pass {
     for (int64_t image = 0; image < count_; ++image) {
       float* x = arena_ + plan_.x + image * tokens_ * width_;
       std::copy_n(weights.class_row.data<float>(), width_, x);
-      apply(weights.patch_embed, gathered + image * patches * patch_values, patches, x + width_, {},
-            {.residual = weights.positions.data<float>() + width_});
+      apply(weights.patch_embed, gathered + image * patches * patch_values, patches, x + width_,
+            quantized(), {.residual = weights.positions.data<float>() + width_});
     }
   }
 
@@ -105,7 +105,7 @@ class Pass {
                                   .o_batch = answers * width_,
                                   .o_row = width_,
                                   .o_head = head_dim};
-    attend(spec_, kinds,
+    attend(spec_, network_.pack, kinds,
            {.shape = shape,
             .q = arena_ + (split ? plan_.class_q : plan_.qkv),
             .k = keys,
@@ -121,12 +121,7 @@ class Pass {
     norm(block.norm2, x, count_ * answers, normed);
     const auto run = [&](const Mlp& layer, float* in, int64_t rows, float* out,
                          const float* residual) {
-      {
-        const StageTimer timer(times_, StageTimes::kFc1);
-        apply(layer.fc1, in, rows, hidden, quantized(), {.activation = Activation::kGelu});
-      }
-      const StageTimer timer(times_, StageTimes::kFc2);
-      apply(layer.fc2, hidden, rows, out, quantized(), {.residual = residual});
+      run_mlp(layer, in, rows, out, residual, hidden, quantized(), times_);
     };
     mix(block.mlp, normed, answers, width_, x, x, room(plan_.mlp_gathered, plan_.mlp_gathered),
         run);
@@ -138,8 +133,8 @@ class Pass {
            const float* residual, float* y, const MixtureRoom& room, const Run& run) {
     ChoiceSink sink = {nullptr, network_.routers * tokens_, tokens};
     if (layer.routed && choices_) sink.to = choices_ + router_++ * tokens_;
-    run_mixture(layer, x, count_ * tokens, width_, outputs, spec_.shift_add.gate, residual, y, room,
-                sink, run);
+    run_mixture(layer, x, count_ * tokens, width_, outputs, spec_.shift_add.gate,
+                network_.shift_share, residual, y, room, sink, run);
   }
 
   void norm(const Norm& norm, const float* x, int64_t rows, float* y) const {

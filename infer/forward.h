@@ -12,9 +12,11 @@ namespace shiftadd::infer {
 
 struct Network {
   const ModelSpec& spec;
+  const PackSpec& pack;
   const VitWeights& weights;
   const VitPlan& plan;
-  int64_t routers;  // routers_of(spec).size()
+  int64_t routers;                 // routers_of(spec).size()
+  double shift_share = kAsRouted;  // of every router
 };
 
 /// images: count * in_channels * S * S floats, count <= plan.images; logits: count * classes;

@@ -1,11 +1,11 @@
-// A linear layer of a loaded network: multiplied, or shifted and added.
+// A linear layer of a loaded network: a product of floats, or of int8 numbers.
 #pragma once
 
 #include <cstdint>
 
 #include "core/cpu/packed_gemm.h"
+#include "core/int8_matrix.h"
 #include "core/kernels.h"
-#include "core/shift.h"
 #include "core/tensor.h"
 
 namespace shiftadd::infer {
@@ -13,13 +13,13 @@ namespace shiftadd::infer {
 /// Holds one of the two weights.
 struct Linear {
   PackedMatrix weight;  // a plain layer's, or a Shift layer's powers of two as floats
-  PackedShift shift;    // 4-bit codes, for integer shifts and adds; needs int8_input
+  DotMatrix integers;   // int8 weights, 4-bit codes among them; needs int8_input
   Tensor bias;          // (outputs)
   bool int8_input = false;
 
-  bool in_integers() const { return shift.codes.defined(); }
-  int64_t inputs() const { return in_integers() ? shift.inputs : weight.k(); }
-  int64_t outputs() const { return in_integers() ? shift.outputs : weight.n(); }
+  bool in_integers() const { return integers.panels.defined(); }
+  int64_t inputs() const { return in_integers() ? integers.inputs : weight.k(); }
+  int64_t outputs() const { return in_integers() ? integers.outputs : weight.n(); }
 };
 
 /// Room for int8 inputs and their scales; unused by layers without.

@@ -2,6 +2,7 @@
 #include "infer/mixture.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/parallel.h"
 
@@ -12,15 +13,17 @@ int64_t grain(int64_t width) { return std::max<int64_t>(1, 16384 / width); }
 
 }  // namespace
 
-int64_t route(const Linear& router, const float* x, int64_t rows, GateKind gate,
+int64_t route(const Linear& router, const float* x, int64_t rows, GateKind gate, double shift_share,
               const MixtureRoom& room, const ChoiceSink& sink) {
   const bool fixed = gate == GateKind::kFixedSplit;
   if (!fixed)
     gemm_packed(x, router.inputs(), rows, router.weight, room.logits, 2, router.bias.data<float>());
   int64_t first = 0, second = rows;
   for (int64_t row = 0; row < rows; ++row) {
-    const bool shifted = fixed ? fixed_split_expert(row % sink.tokens) == kShiftExpert
-                               : room.logits[2 * row + 1] > room.logits[2 * row];
+    const auto before = [&](int64_t r) { return std::floor(static_cast<double>(r) * shift_share); };
+    const bool shifted = shift_share >= 0 ? before(row + 1) > before(row)
+                         : fixed          ? fixed_split_expert(row % sink.tokens) == kShiftExpert
+                                          : room.logits[2 * row + 1] > room.logits[2 * row];
     const uint8_t choice = shifted ? kShiftExpert : kMultExpert;
     room.order[choice == kMultExpert ? first++ : --second] = static_cast<int32_t>(row);
     if (sink.to) sink.to[row / sink.tokens * sink.image_stride + row % sink.tokens] = choice;

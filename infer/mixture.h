@@ -29,6 +29,10 @@ struct MixtureRoom {
   float* outputs = nullptr;   // (rows, outputs); may be `gathered` where an expert allows it
 };
 
+/// Below 0: as the routers choose. Else the share of tokens that every router sends to Shift,
+/// spread evenly, whatever its logits say (which are computed all the same): for measurements.
+inline constexpr double kAsRouted = -1;
+
 /// Where to write the expert of each token: image i, token t at to[i * image_stride + t]; null:
 /// nowhere.
 struct ChoiceSink {
@@ -39,7 +43,7 @@ struct ChoiceSink {
 /// Routes x (rows, width): room.logits, and room.order: the rows of the first expert ascending,
 /// then those of the second. With gate `probability` logits become probabilities; with
 /// `fixed_split` router and logits are unused. Returns how many the first expert gets.
-int64_t route(const Linear& router, const float* x, int64_t rows, GateKind gate,
+int64_t route(const Linear& router, const float* x, int64_t rows, GateKind gate, double shift_share,
               const MixtureRoom& room, const ChoiceSink& sink);
 /// room.gathered[i] = x[room.order[i]].
 void gather(const MixtureRoom& room, const float* x, int64_t rows, int64_t width);
@@ -52,10 +56,10 @@ void scatter(const MixtureRoom& room, int64_t rows, int64_t first, int64_t outpu
 /// expert on contiguous rows; it may overwrite its x.
 template <class Layer, class Run>
 void run_mixture(const Mixture<Layer>& layer, float* x, int64_t rows, int64_t width,
-                 int64_t outputs, GateKind gate, const float* residual, float* y,
-                 const MixtureRoom& room, const ChoiceSink& sink, const Run& run) {
+                 int64_t outputs, GateKind gate, double shift_share, const float* residual,
+                 float* y, const MixtureRoom& room, const ChoiceSink& sink, const Run& run) {
   if (!layer.routed) return run(layer.experts[0], x, rows, y, residual);
-  const int64_t first = route(layer.router, x, rows, gate, room, sink);
+  const int64_t first = route(layer.router, x, rows, gate, shift_share, room, sink);
   gather(room, x, rows, width);
   for (const auto& [expert, begin, end] :
        {std::tuple{kMultExpert, int64_t{0}, first}, std::tuple{kShiftExpert, first, rows}})

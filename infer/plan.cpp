@@ -19,7 +19,7 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // What a network's blocks need beyond a plain one's.
 struct Needs {
-  explicit Needs(const ModelSpec& spec) {
+  Needs(const ModelSpec& spec, const PackSpec& pack) {
     const auto mixed = [](LayerKind kind) { return kind == LayerKind::kMixture; };
     bool shifts = false;
     for (const BlockSpec& block : spec.shift_add.blocks) {
@@ -30,7 +30,7 @@ struct Needs {
       for (const LayerKind kind : {block.qkv, block.proj, block.mlp})
         shifts = shifts || kind != LayerKind::kMultiply;
     }
-    int8 = shifts && spec.shift_add.int8_activations;
+    int8 = (shifts && spec.shift_add.int8_activations) || pack.multiply == MultiplyFormat::kInt8;
   }
   bool qkv = false, proj = false, mlp = false;  // mixtures
   bool thresholds = false, int8 = false;
@@ -64,17 +64,17 @@ MemoryPlan plan_memory(const std::vector<BufferRequest>& requests) {
   return plan;
 }
 
-VitPlan plan_vit(const ModelSpec& spec, int64_t images) {
+VitPlan plan_vit(const ModelSpec& spec, const PackSpec& pack, int64_t images) {
   // The steps of a forward pass; blocks repeat kNorm1..kFc2.
   enum Step { kGather, kEmbed, kNorm1, kQkv, kAttention, kProj, kNorm2, kFc1, kFc2, kHead };
   const int64_t patches = spec.grid() * spec.grid();
+  const int64_t patch_values = spec.in_channels * spec.patch_size * spec.patch_size;
   const int64_t rows = images * spec.tokens(), values = rows * spec.width;
-  const Needs needs(spec);
+  const Needs needs(spec, pack);
   VitPlan plan;
   plan.images = images;
   const std::vector<std::pair<int64_t VitPlan::*, BufferRequest>> buffers = {
-      {&VitPlan::patches,
-       {images * patches * spec.in_channels * spec.patch_size * spec.patch_size, kGather, kEmbed}},
+      {&VitPlan::patches, {images * patches * patch_values, kGather, kEmbed}},
       {&VitPlan::x, {values, kEmbed, kHead}},
       {&VitPlan::normed1, {values, kNorm1, kQkv}},
       {&VitPlan::qkv, {3 * values, kQkv, kAttention}},
@@ -87,9 +87,12 @@ VitPlan plan_vit(const ModelSpec& spec, int64_t images) {
       {&VitPlan::thresholds,
        {needs.thresholds ? 2 * images * spec.heads : 0, kAttention, kAttention}},
       {&VitPlan::quantized,
-       {needs.int8 ? divide_up(rows * std::max(spec.width, spec.mlp_hidden), sizeof(float)) : 0,
-        kQkv, kFc2}},
-      {&VitPlan::scales, {needs.int8 ? rows : 0, kQkv, kFc2}},
+       {needs.int8 ? divide_up(std::max(rows * std::max(spec.width, spec.mlp_hidden),
+                                        images * patches * patch_values),
+                               sizeof(float))
+                   : 0,
+        kEmbed, kFc2}},
+      {&VitPlan::scales, {needs.int8 ? rows : 0, kEmbed, kFc2}},
       {&VitPlan::logits, {needs.qkv || needs.proj || needs.mlp ? 2 * rows : 0, kQkv, kFc2}},
       {&VitPlan::order, {needs.qkv || needs.proj || needs.mlp ? rows : 0, kQkv, kFc2}},
       {&VitPlan::qkv_gathered, {needs.qkv ? values : 0, kQkv, kQkv}},

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/model/model_spec.h"
+#include "core/model/pack.h"
 
 namespace shiftadd::infer {
 
@@ -54,6 +54,6 @@ struct VitPlan {
   int64_t mlp_gathered = 0;   // (B, N, D)
   int64_t floats = 0;
 };
-VitPlan plan_vit(const ModelSpec& spec, int64_t images);
+VitPlan plan_vit(const ModelSpec& spec, const PackSpec& pack, int64_t images);
 
 }  // namespace shiftadd::infer

@@ -43,15 +43,17 @@ int64_t block_macs(const ModelSpec& spec, int64_t index) {
 }  // namespace
 
 struct Session::Impl {
+  // model: packed.
   explicit Impl(ModelFile model)
       : spec(model.spec),
+        pack(*model.pack),
         preprocess(model.preprocess),
         classes(std::move(model.classes)),
         class_ids(std::move(model.class_ids)),
         routers(routers_of(spec)),
-        weights(spec, std::move(model.weights)),
+        weights(std::move(model)),
         group(group_size(spec)),
-        plan(plan_vit(spec, group)) {}
+        plan(plan_vit(spec, pack, group)) {}
 
   void reserve(int threads) {
     while (static_cast<int>(arenas.size()) < threads) arenas.emplace_back(Shape{plan.floats});
@@ -62,7 +64,8 @@ struct Session::Impl {
   void run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
     const int64_t threads = num_threads();
     reserve(static_cast<int>(threads));
-    const Network network = {spec, weights, plan, static_cast<int64_t>(routers.size())};
+    const Network network = {spec,       pack, weights, plan, static_cast<int64_t>(routers.size()),
+                             shift_share};
     const int64_t size = std::min(group, divide_up(batch, threads));
     const int64_t groups = size ? divide_up(batch, size) : 0;
     const int64_t shared = groups % threads, alone = groups - shared;
@@ -81,6 +84,7 @@ struct Session::Impl {
   }
 
   ModelSpec spec;
+  PackSpec pack;
   Preprocess preprocess;
   std::vector<std::string> classes, class_ids, routers;
   VitWeights weights;
@@ -88,14 +92,17 @@ struct Session::Impl {
   VitPlan plan;
   std::vector<Tensor> arenas;  // one per thread
   StageTimes* times = nullptr;
+  double shift_share = kAsRouted;
 };
 
-Session::Session(ModelFile model) : impl_(std::make_unique<Impl>(std::move(model))) {}
+Session::Session(ModelFile model)
+    : impl_(std::make_unique<Impl>(model.pack ? std::move(model) : pack_model(model, {}))) {}
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
 const ModelSpec& Session::spec() const { return impl_->spec; }
+const PackSpec& Session::pack() const { return impl_->pack; }
 const Preprocess& Session::preprocess() const { return impl_->preprocess; }
 const std::vector<std::string>& Session::classes() const { return impl_->classes; }
 const std::vector<std::string>& Session::class_ids() const { return impl_->class_ids; }
@@ -103,6 +110,7 @@ const std::vector<std::string>& Session::routers() const { return impl_->routers
 void Session::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
   impl_->run(images, batch, logits, choices);
 }
+void Session::force_shift_share(double share) { impl_->shift_share = share; }
 void Session::set_stage_times(StageTimes* times) { impl_->times = times; }
 int64_t Session::weight_floats() const { return impl_->weights.floats; }
 int64_t Session::arena_floats() const { return impl_->plan.floats; }

@@ -14,15 +14,16 @@ namespace shiftadd::infer {
 
 class Session {
  public:
-  /// Packs the weights and quantises those of Shift layers (each tensor of `model` is released as
-  /// soon as it is packed). Throws Error (user) naming a weight that is missing or has another
-  /// shape than model.spec demands, and for codes `unit_batch`.
+  /// A packed model, or a trained one, which is packed with float32 products first. Each tensor is
+  /// released as soon as it is laid out for the kernels. Throws Error (user) naming a weight that
+  /// is missing or has another shape than model.spec demands, and for codes `unit_batch`.
   explicit Session(ModelFile model);
   ~Session();
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
   const ModelSpec& spec() const;
+  const PackSpec& pack() const;
   const Preprocess& preprocess() const;
   const std::vector<std::string>& classes() const;    // empty: unnamed
   const std::vector<std::string>& class_ids() const;  // empty: unknown
@@ -35,6 +36,10 @@ class Session {
   /// bits for any batch and any num_threads(). The first call, and the first after a change of
   /// num_threads(), takes memory; later ones take none. One call at a time.
   void run(const float* images, int64_t batch, float* logits, uint8_t* choices = nullptr);
+
+  /// From now on every router sends this share of its tokens to Shift, 0 to 1, whatever it would
+  /// choose: for measurements with random weights.
+  void force_shift_share(double share);
 
   /// Sums the time of each stage from now on into `times` (null: stop); for runs with one thread.
   void set_stage_times(StageTimes* times);

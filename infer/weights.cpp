@@ -4,80 +4,45 @@
 #include <algorithm>
 #include <map>
 
-#include "core/model/model_file.h"
 #include "infer/attention.h"
 
 namespace shiftadd::infer {
 namespace {
 
-// The trained values of a linear layer: weight (outputs, inputs...), or of form ps a shift and a
-// sign.
-struct Latent {
-  Tensor weight, sign, bias;
+// A linear layer as it is stored: nibbles and exponents, int8 and scales, or floats of any kind.
+struct Stored {
+  Tensor weight, codes, exponents, scales, bias;
+  int64_t inputs = 0;
 
-  Latent rows(int64_t begin, int64_t end) const {
-    return {weight.slice(begin, end), sign.defined() ? sign.slice(begin, end) : Tensor(),
-            bias.slice(begin, end).clone()};
+  Stored rows(int64_t begin, int64_t end) const {
+    const auto cut = [&](const Tensor& t) { return t.defined() ? t.slice(begin, end) : Tensor(); };
+    return {cut(weight), cut(codes), cut(exponents), cut(scales), cut(bias).clone(), inputs};
   }
 };
-
-PackedMatrix pack_floats(const Tensor& weight) {
-  const int64_t outputs = weight.dim(0);
-  return PackedMatrix(weight.data<float>(), outputs, weight.numel() / outputs);
-}
-
-Linear multiplied(const Latent& latent) {
-  Linear linear;
-  linear.weight = pack_floats(latent.weight);
-  linear.bias = latent.bias;
-  return linear;
-}
-
-// s 2^p as floats.
-Tensor powers_of_two(const Latent& latent, ShiftFormat format) {
-  const Tensor& w = latent.weight;
-  const Tensor powers(w.shape());
-  if (latent.sign.defined())
-    kernels<float>().shift_compose(
-        {w.numel(), w.data<float>(), latent.sign.data<float>(), powers.data<float>()});
-  else
-    kernels<float>().shift_quantize(
-        {w.dim(0), w.dim(1), format, w.data<float>(), powers.data<float>(), nullptr, nullptr});
-  return powers;
-}
-
-Linear shifted(const Latent& latent, const ShiftAddSpec& options) {
-  Linear linear;
-  linear.int8_input = options.int8_activations;
-  linear.bias = latent.bias;
-  if (options.int8_activations && options.format == ShiftFormat::k4Bit)
-    linear.shift = pack_shift(latent.weight);
-  else
-    linear.weight = pack_floats(powers_of_two(latent, options.format));
-  return linear;
-}
 
 // Hands out weights by name, once each, checked against the architecture.
 class Shelf {
  public:
-  Shelf(const ModelSpec& spec, std::vector<std::pair<std::string, Tensor>> named)
-      : options_(spec.shift_add) {
-    for (auto& [name, tensor] : named) tensors_.emplace(std::move(name), std::move(tensor));
-    for (const ParameterInfo& expected : parameters_of(spec)) {
+  explicit Shelf(ModelFile model) : options_(model.spec.shift_add) {
+    for (auto& [name, tensor] : model.weights) tensors_.emplace(std::move(name), std::move(tensor));
+    for (const StoredTensor& expected : stored_tensors(model.spec, *model.pack)) {
       const auto found = tensors_.find(expected.name);
       if (found == tensors_.end())
         throw user_error("[infer] the weight ", expected.name, " is missing: expected shape ",
                          expected.shape);
-      if (found->second.shape() != expected.shape)
-        throw user_error("[infer] ", expected.name, " is ", found->second.shape(), ": expected ",
-                         expected.shape);
-      floats_ += found->second.numel();
+      if (found->second.shape() != expected.shape || found->second.dtype() != expected.dtype)
+        throw user_error("[infer] ", expected.name, " is ", found->second.dtype(),
+                         found->second.shape(), ": expected ", expected.dtype, expected.shape);
     }
+    for (const ParameterInfo& each : parameters_of(model.spec))
+      if (each.shape.size() > 1)
+        inputs_[each.name.substr(0, each.name.rfind('.'))] =
+            element_count(each.shape) / each.shape[0];
   }
 
   Tensor take(const std::string& name) {
     auto node = tensors_.extract(name);
-    return node.mapped().to(DType::kF32);
+    return node ? node.mapped() : Tensor();
   }
   Tensor take_copy(const std::string& name) {
     return take(name).clone();
@@ -86,17 +51,31 @@ class Shelf {
   Norm norm(const std::string& name) {
     return {take_copy(name + ".weight"), take_copy(name + ".bias")};
   }
-  Latent latent(const std::string& name, bool shift) {
-    const bool ps = shift && options_.form == ShiftForm::kPs;
-    return {take(name + (ps ? ".shift" : ".weight")), ps ? take(name + ".sign") : Tensor(),
-            take_copy(name + ".bias")};
+  Stored stored(const std::string& name) {
+    const Tensor bias = take_copy(name + ".bias");
+    return {take(name + ".weight"),
+            take(name + ".codes"),
+            take(name + ".exponents"),
+            take(name + ".scales"),
+            bias,
+            inputs_.at(name)};
   }
-  Linear pack(const Latent& latent, bool shift) const {
-    return shift ? shifted(latent, options_) : multiplied(latent);
+  Linear linear(const Stored& stored, bool shift) const {
+    Linear linear;
+    linear.bias = stored.bias;
+    linear.int8_input =
+        stored.codes.defined() || stored.scales.defined() || (shift && options_.int8_activations);
+    if (stored.codes.defined())
+      linear.integers =
+          DotMatrix(ShiftRows{stored.codes.dim(0), stored.inputs, stored.codes, stored.exponents});
+    else if (stored.scales.defined())
+      linear.integers = DotMatrix(Int8Rows{stored.weight, stored.scales});
+    else
+      linear.weight = PackedMatrix(stored.weight.to(DType::kF32).data<float>(),
+                                   stored.weight.dim(0), stored.inputs);
+    return linear;
   }
-  Linear linear(const std::string& name, bool shift = false) {
-    return pack(latent(name, shift), shift);
-  }
+  Linear linear(const std::string& name, bool shift = false) { return linear(stored(name), shift); }
   Mlp mlp(const std::string& name, bool shift) {
     return {linear(name + ".fc1", shift), linear(name + ".fc2", shift)};
   }
@@ -119,12 +98,11 @@ class Shelf {
     return mixture(name, kind,
                    [&](const std::string& each, bool shift) { return linear(each, shift); });
   }
-  int64_t floats() const { return floats_; }
 
  private:
   ShiftAddSpec options_;
   std::map<std::string, Tensor> tensors_;
-  int64_t floats_ = 0;
+  std::map<std::string, int64_t> inputs_;  // of a layer, by its name
 };
 
 Block take_block(const ModelSpec& spec, int64_t index, Shelf& shelf) {
@@ -134,9 +112,9 @@ Block take_block(const ModelSpec& spec, int64_t index, Shelf& shelf) {
   block.norm1 = shelf.norm(prefix + "norm1");
   if (splits_query(spec, index)) {
     const bool shift = kinds.qkv == LayerKind::kShift;
-    const Latent latent = shelf.latent(prefix + "attn.qkv", shift);
-    block.query = shelf.pack(latent.rows(0, spec.width), shift);
-    block.qkv.experts[0] = shelf.pack(latent.rows(spec.width, 3 * spec.width), shift);
+    const Stored qkv = shelf.stored(prefix + "attn.qkv");
+    block.query = shelf.linear(qkv.rows(0, spec.width), shift);
+    block.qkv.experts[0] = shelf.linear(qkv.rows(spec.width, 3 * spec.width), shift);
   } else {
     block.qkv = shelf.linears(prefix + "attn.qkv", kinds.qkv);
   }
@@ -161,11 +139,12 @@ bool splits_query(const ModelSpec& spec, int64_t index) {
          !needs_all_queries(spec, block);
 }
 
-VitWeights::VitWeights(const ModelSpec& spec, std::vector<std::pair<std::string, Tensor>> named) {
+VitWeights::VitWeights(ModelFile model) {
+  const ModelSpec spec = model.spec;
   validate(spec);
   require_deployable(spec);
-  Shelf shelf(spec, std::move(named));
-  floats = shelf.floats();
+  Shelf shelf(std::move(model));
+  floats = count_parameters(spec);
   positions = shelf.take_copy("pos_embed").reshape({spec.tokens(), spec.width});
   class_row = shelf.take_copy("cls_token").reshape({spec.width});
   for (int64_t i = 0; i < spec.width; ++i) class_row.data<float>()[i] += positions.data<float>()[i];

@@ -7,19 +7,16 @@
 #include <utility>
 #include <vector>
 
-#include "core/model/model_spec.h"
+#include "core/model/model_file.h"
 #include "core/tensor.h"
 #include "infer/linear.h"
 #include "infer/mixture.h"
+#include "infer/mlp.h"
 
 namespace shiftadd::infer {
 
 struct Norm {
   Tensor gamma, beta;  // (width)
-};
-
-struct Mlp {
-  Linear fc1, fc2;
 };
 
 struct Block {
@@ -41,9 +38,10 @@ bool answers_class_token(const ModelSpec& spec, int64_t index);
 bool splits_query(const ModelSpec& spec, int64_t index);
 
 struct VitWeights {
-  /// Takes named weights as load_model gives them; each is released once packed. Throws Error
-  /// (user), also for codes `unit_batch`: an image's answer would depend on its neighbours.
-  VitWeights(const ModelSpec& spec, std::vector<std::pair<std::string, Tensor>> named);
+  /// Takes a packed model; each of its tensors is released once it is laid out for the kernels.
+  /// Throws Error (user), also for codes `unit_batch`: an image's answer would depend on its
+  /// neighbours.
+  explicit VitWeights(ModelFile model);
 
   Linear patch_embed, head;
   Tensor positions;  // (N, D)

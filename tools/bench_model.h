@@ -28,6 +28,8 @@ struct ModelBench {
   int64_t batch = 1;
   int threads = available_cores();
   bool train = false, profile = false, json = false;
+  std::string multiply;     // inference: what layers that multiply compute in; a packed file's own
+  double shift_share = -1;  // of every router; below 0: its own choice
   double seconds = 3;
 };
 
@@ -53,7 +55,7 @@ inline ModelFile random_model(const ModelSpec& spec) {
 inline ModelFile open_or_make(const std::string& name) {
   const bool file = std::filesystem::is_regular_file(name) && !name.ends_with(".json");
   if (!file && name.ends_with(".safetensors")) throw user_error(name, ": no such file");
-  return file ? load_model(name) : random_model(load_spec(name));
+  return file ? load_any_model(name) : random_model(load_spec(name));
 }
 
 /// What was run, apart from the program's own share of each figure.
@@ -65,7 +67,16 @@ struct ModelFigures {
 };
 
 inline ModelFigures bench_inference(const ModelBench& options, ModelFile model) {
+  if (!options.multiply.empty()) {
+    PackSpec pack;
+    pack.multiply = options.multiply == "int8"   ? MultiplyFormat::kInt8
+                    : options.multiply == "bf16" ? MultiplyFormat::kBf16
+                                                 : MultiplyFormat::kFloat32;
+    pack.int8_attention = options.multiply == "int8";
+    model = pack_model(model, pack);
+  }
   infer::Session session(std::move(model));
+  if (options.shift_share >= 0) session.force_shift_share(options.shift_share);
   const ModelSpec& spec = session.spec();
   Tensor images({options.batch, spec.in_channels, spec.image_size, spec.image_size});
   const RandomStream random(1, 0);

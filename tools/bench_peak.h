@@ -1,4 +1,5 @@
-// The measured peak of the machine's float arithmetic: what matrix kernels are held against.
+// The measured peaks of the machine's float and int8 arithmetic: what matrix kernels are held
+// against.
 #pragma once
 
 #if defined(__x86_64__)
@@ -7,6 +8,7 @@
 
 #include <cstdint>
 
+#include "core/cpu/int8.h"
 #include "core/cpu/isa.h"
 #include "tools/bench_timer.h"
 
@@ -54,8 +56,32 @@ inline double peak_gflops(Isa isa) {
       2.0 * static_cast<double>(kPeakSteps) * (wide ? 16 * kChains : 8 * kYmmChains);
   return flops / (timing.min_ms * 1e6);
 }
+
+__attribute__((target("avx512f,avx512vnni"))) inline int dot_chains_avx512(int seed) {
+  __m512i sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_epi32(seed + i);
+  const __m512i a = _mm512_set1_epi8(3), b = _mm512_set1_epi8(2);
+  for (int64_t step = 0; step < kPeakSteps; ++step)
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
+  for (int i = 1; i < kChains; ++i) sums[0] = _mm512_add_epi32(sums[0], sums[i]);
+  alignas(64) int lanes[16];
+  _mm512_store_si512(lanes, sums[0]);
+  return lanes[0];
+}
+
+/// int8 dot products of vectors at this moment, in GOP/s of one core (2 a product and sum). 0
+/// without AVX512-VNNI. What tiles (AMX) reach is above it.
+inline double peak_int8_gops() {
+  if (!supported(Int8Unit::kVnni)) return 0;
+  volatile int sink = 0, seed = 1;
+  const Timing timing = time_calls({.seconds = 0.5, .warm_up = 100, .max_runs = 100'000},
+                                   [&] { sink = dot_chains_avx512(seed); });
+  return 2.0 * static_cast<double>(kPeakSteps) * 64 * kChains / (timing.min_ms * 1e6);
+}
 #else
 inline double peak_gflops(Isa) { return 0; }
+inline double peak_int8_gops() { return 0; }
 #endif
 
 }  // namespace shiftadd::tools

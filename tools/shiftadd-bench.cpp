@@ -5,6 +5,7 @@
 #include "tools/bench_gemm.h"
 #include "tools/bench_latency.h"
 #include "tools/bench_model.h"
+#include "tools/bench_ops.h"
 #include "tools/program.h"
 
 namespace shiftadd::tools {
@@ -37,6 +38,16 @@ int run(int argc, char** argv) {
                    "Arithmetic: float32, or bf16 products (--train)")
       ->check(CLI::IsMember({"float32", "bf16"}))
       ->option_text("float32|bf16");
+  model_command
+      ->add_option("--multiply", model.multiply,
+                   "Inference: pack the model with these products: float32, bf16 (stored) or int8")
+      ->check(CLI::IsMember({"float32", "bf16", "int8"}))
+      ->option_text("float32|bf16|int8");
+  model_command
+      ->add_option("--shift-share", model.shift_share,
+                   "Inference: every router sends this share of its tokens to Shift [its own]")
+      ->check(CLI::Range(0.0, 1.0))
+      ->option_text("S");
   model_command->add_flag("--profile", model.profile,
                           "Show the time of each part of the forward pass (1 thread)");
   model_command->add_option("--seconds", model.seconds, "How long to sample [3]")
@@ -69,6 +80,16 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(0.0, 3600.0))
       ->option_text("S");
   gemm_command->add_flag("--json", gemm.json, "Print one JSON object");
+
+  OpsBench ops;
+  CLI::App* ops_command = app.add_subcommand(
+      "ops",
+      "The products of Shift layers at DeiT-T's and PVTv2-B0's shapes, in 4-bit codes, int8 "
+      "and vector shifts, against the machine's int8 peak");
+  ops_command->add_option("--seconds", ops.seconds, "How long to sample each product [0.3]")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->option_text("S");
+  ops_command->add_flag("--json", ops.json, "Print one JSON object");
 
   CountBench count;
   CLI::App* count_command = app.add_subcommand(
@@ -128,6 +149,7 @@ int run(int argc, char** argv) {
     }
     if (count_command->parsed()) return run_count(count);
     if (latency_command->parsed()) return run_latency(latency);
+    if (ops_command->parsed()) return run_ops_bench(ops);
     return data_command->parsed() ? run_data_bench(data) : run_gemm_bench(gemm);
   });
 }

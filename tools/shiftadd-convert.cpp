@@ -1,4 +1,5 @@
-// shiftadd-convert: a foreign checkpoint into a model file, or a model file into plain timm names.
+// shiftadd-convert: a foreign checkpoint into a model file, a model file into plain timm names, or
+// a trained model file into the one that is deployed.
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
@@ -6,6 +7,7 @@
 #include "core/model/class_names.h"
 #include "core/model/convert.h"
 #include "core/model/model_file.h"
+#include "tools/convert_pack.h"
 #include "tools/program.h"
 
 namespace shiftadd::tools {
@@ -34,10 +36,13 @@ Examples:
   shiftadd-convert deit_tiny.pth --arch deit_tiny_patch16_224 --classes imagenet.tsv --out deit_tiny.safetensors
   shiftadd-convert vit.pth --arch configs/models/vit_cifar_visiontriad.json --mapping configs/mappings/visiontriad.json \
       --preprocess configs/preprocess/visiontriad.json --out vit.safetensors
-  shiftadd-convert vit.safetensors --to timm --out vit_timm.safetensors)";
+  shiftadd-convert vit.safetensors --to timm --out vit_timm.safetensors
+  shiftadd-convert vit.safetensors --pack int8 --calibrate photos/val.tar --out vit_int8.safetensors
+  shiftadd-convert shift/model.safetensors --pack shiftadd --multiply int8 --out deployed.safetensors)";
 
 struct Options {
   std::string input, arch, mapping, classes, preprocess, state_dict, out, to = "ours", report;
+  std::string pack, multiply, calibrate;
 };
 
 // Inline JSON or a path.
@@ -199,6 +204,29 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"ours", "timm", "deit"}))
       ->capture_default_str();
   app.add_option("--report", options.report, "also write the report as JSON");
+  CLI::Option* pack_option =
+      app.add_option(
+             "--pack", options.pack,
+             "write the model to deploy, which can only be run: of a plain network with int8, "
+             "bf16 or float32 products; of a converted one, shiftadd")
+          ->check(CLI::IsMember({"shiftadd", "int8", "bf16", "float32"}));
+  app.add_option("--multiply", options.multiply,
+                 "with --pack shiftadd: what still multiplies [float32]")
+      ->check(CLI::IsMember({"float32", "bf16", "int8"}))
+      ->needs(pack_option);
+  app.add_option(
+         "--calibrate", options.calibrate,
+         "with --pack: labelled images (DIR or TAR) on which the trained and the packed model "
+         "are compared, and the routers' shares measured")
+      ->needs(pack_option);
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
-  return run_program(kName, [&] { return convert(options); });
+  return run_program(kName, [&] {
+    if (options.pack.empty()) return convert(options);
+    for (const char* other :
+         {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict", "--to", "--report"})
+      if (app.count(other))
+        throw shiftadd::user_error("--pack takes a model file as it is: convert first, then pack; ",
+                                   other, " is of no use here");
+    return pack({options.input, options.out, options.pack, options.multiply, options.calibrate});
+  });
 }

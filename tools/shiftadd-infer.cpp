@@ -64,7 +64,7 @@ class Rows {
 };
 
 infer::Session open_model(const Options& options) {
-  infer::Session session(load_model(options.model));
+  infer::Session session(load_any_model(options.model));
   const ModelSpec& spec = session.spec();
   if (spec.in_channels != 3)
     throw user_error(options.model, ": the model takes ", spec.in_channels,

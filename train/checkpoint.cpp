@@ -58,8 +58,8 @@ TrainingState state_from(const std::string& text, const std::string& path) {
   }
 }
 
-/// Options that do not change the weights of a run, as JSON pointers; a whole object where it ends
-/// in '/'.
+/// Options that do not change the weights of a run's checkpoints, as JSON pointers; a whole object
+/// where it ends in '/'. Calibration is of what is written after the last of them.
 constexpr const char* kFree[] = {"/name",
                                  "/out",
                                  "/threads",
@@ -71,6 +71,7 @@ constexpr const char* kFree[] = {"/name",
                                  "/data/prefetch",
                                  "/data/cache_mib",
                                  "/train/max_steps",
+                                 "/router/calibrate",
                                  "/checkpoint/",
                                  "/log/"};
 

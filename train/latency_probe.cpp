@@ -10,10 +10,10 @@
 
 #include "core/cpu/isa.h"
 #include "core/cpu/packed_gemm.h"
+#include "core/int8_matrix.h"
 #include "core/kernels.h"
 #include "core/parallel.h"
 #include "core/random.h"
-#include "core/shift.h"
 #include "train/manifest.h"
 
 namespace shiftadd::train {
@@ -49,7 +49,7 @@ class Layer {
         codes_({tokens, in}, DType::kI8) {
     const Tensor weight = random_tensor({out, in}, 1);
     if (integer_) {
-      packed_ = pack_shift(weight);
+      integers_ = DotMatrix(shift_rows(weight));
       return;
     }
     if (shift)
@@ -69,17 +69,24 @@ class Layer {
                   bias_.data<float>(), gelu ? Activation::kGelu : Activation::kNone);
       return;
     }
-    kernels<float>().shift_gemm({tokens_, out_, in_, codes_.data<int8_t>(), scales_.data<float>(),
-                                 packed_.codes.data<uint8_t>(), packed_.exponents.data<int32_t>(),
-                                 bias_.data<float>(), nullptr, y});
-    if (gelu) kernels<float>().gelu({tokens_ * out_, y, y});
+    kernels<float>().int8_gemm(
+        {.tokens = tokens_,
+         .outputs = out_,
+         .inputs = in_,
+         .x = codes_.data<int8_t>(),
+         .scales = scales_.data<float>(),
+         .panels = integers_.panels.data<uint8_t>(),
+         .units = integers_.units.data<float>(),
+         .bias = bias_.data<float>(),
+         .activation = gelu ? Activation::kGelu : Activation::kNone,
+         .y = y});
   }
 
  private:
   int64_t tokens_, in_, out_;
   bool integer_, quantized_;
   Tensor bias_, scales_, active_, codes_;
-  PackedShift packed_;   // integer
+  DotMatrix integers_;   // integer
   PackedMatrix weight_;  // otherwise
 };
 

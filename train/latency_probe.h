@@ -45,7 +45,7 @@ std::vector<RouterLatency> router_widths(const ModelSpec& spec);
 
 /// Times each router's two experts as they are deployed, with random weights and tokens, on the
 /// threads that are set: Mult with packed float32 weights; Shift, of 4bit weights and int8
-/// activations, through quantize_tokens and the integer shift_gemm, otherwise as the float product
+/// activations, through quantize_tokens and int8_gemm, otherwise as the float product
 /// it is then. Each expert is given all batch * N tokens; dispatch, which both share, is left out.
 /// The two take turns, after a warm-up, so that a busy moment meets both. Routers of equal widths
 /// share one measurement. Throws Error (user) for a network without routers, or options out of

@@ -2,8 +2,10 @@
 #include "train/stages.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "train/latency_probe.h"
 #include "train/network.h"
 #include "train/run_data.h"
@@ -33,6 +35,8 @@ bool is_finished(const TrainConfig& stage) {
   const Checkpoint saved = load_checkpoint(last);
   require_same_run(last, saved.config, to_text(stage));
   require_same_inputs(last, saved, stage);
+  const auto calibrated = parse_json(saved.config).at("router").at("calibrate").get<double>();
+  if (calibrated != stage.router.calibrate) return false;  // its end is to be done again
   return digest_of_input(stage.out + "/model.safetensors") == read_result(stage.out).model;
 }
 

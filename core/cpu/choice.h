@@ -10,23 +10,24 @@
 
 namespace shiftadd {
 
-/// The one of `all`, ascending, that the variable names, or `best` where it is unset or empty. Throws
-/// Error (user) for another name, and for more than `best`.
+/// The one of `all`, ascending, that the variable names, or `best` where it is unset or empty.
+/// Throws Error (user) for another name, and for more than `best`.
 template <class Enum>
 Enum lowered_choice(const char* variable, Enum best, std::initializer_list<Enum> all) {
   const char* wish = std::getenv(variable);
   if (!wish || !*wish) return best;
   std::string names;
-  for (const Enum each : all) {
+  for (const Enum& each : all) {
     if (std::string_view(wish) == name_of(each)) {
       if (each > best)
         throw user_error(variable, "=", wish, ": this CPU offers ", name_of(best),
                          "; unset the variable or choose that");
       return each;
     }
-    names += concat(names.empty() ? "" : ", ", name_of(each));
+    const char* separator = names.empty() ? "" : &each + 1 == all.end() ? " or " : ", ";
+    names += concat(separator, name_of(each));
   }
-  throw user_error(variable, "=", wish, ": expected one of ", names);
+  throw user_error(variable, "=", wish, ": expected ", names);
 }
 
 }  // namespace shiftadd

@@ -49,15 +49,12 @@ const char* name_of(Int8Unit unit) {
   return "none";
 }
 
-void int8_gemm(Int8Unit unit, const Int8GemmArgs<float>& args) {
 #if defined(__x86_64__)
-  if (unit == Int8Unit::kAmx) return int8_gemm_amx(args);
-  if (unit == Int8Unit::kVnni) return int8_gemm_vnni(args);
-  return int8_gemm_avx2(args);
-#else
-  (void)unit;
-  reference_kernels<float>().int8_gemm(args);
-#endif
+const Int8Functions& int8_functions(Int8Unit unit) {
+  if (unit == Int8Unit::kAmx) return int8_functions_amx();
+  if (unit == Int8Unit::kVnni) return int8_functions_vnni();
+  return int8_functions_avx2();
 }
+#endif
 
 }  // namespace shiftadd

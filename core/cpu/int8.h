@@ -5,7 +5,8 @@
 
 namespace shiftadd {
 
-/// What multiplies int8 operands and sums in int32. kNone: AVX2, or plain C++ where isa() is generic.
+/// What multiplies int8 operands and sums in int32. kNone: AVX2, or plain C++ where isa() is
+/// generic.
 enum class Int8Unit { kNone, kVnni, kAmx };
 
 /// The best one that CPUID and the operating system offer while isa() is avx512, lowered by
@@ -14,10 +15,15 @@ Int8Unit int8_unit();
 bool supported(Int8Unit unit);  // by this machine, whatever the variables say
 const char* name_of(Int8Unit unit);
 
-/// KernelTable::int8_gemm by each unit, of a CPU with AVX2: all give the same bits.
-void int8_gemm(Int8Unit unit, const Int8GemmArgs<float>& args);
-void int8_gemm_avx2(const Int8GemmArgs<float>& args);
-void int8_gemm_vnni(const Int8GemmArgs<float>& args);
-void int8_gemm_amx(const Int8GemmArgs<float>& args);
+/// Kernels of the table by one unit, of a CPU with AVX2; every unit gives the same bits.
+struct Int8Functions {
+  void (*gemm)(const Int8GemmArgs<float>&);
+  void (*dot_attention)(const LinearAngularArgs<float>&);
+  void (*int8_attention)(const Int8AttentionArgs<float>&);
+};
+const Int8Functions& int8_functions(Int8Unit unit);
+const Int8Functions& int8_functions_avx2();
+const Int8Functions& int8_functions_vnni();
+const Int8Functions& int8_functions_amx();
 
 }  // namespace shiftadd

@@ -11,7 +11,8 @@ Isa isa();
 bool supported(Isa isa);  // by this CPU, whatever SHIFTADD_ISA says
 const char* name_of(Isa isa);
 
-/// Whether this CPU has the tile registers of AMX and the operating system lets this process use them.
+/// Whether this CPU has the tile registers of AMX and the operating system lets this process use
+/// them.
 bool amx_tiles_granted();
 
 }  // namespace shiftadd

@@ -23,9 +23,14 @@ KernelTable<float> make() {
     set_kernels_avx2(table);
     set_attention_kernels_avx2(table);
   }
-  if (isa == Isa::kAvx2) table.int8_gemm = int8_gemm_avx2;
+  if (isa != Isa::kGeneric) {
+    const Int8Functions& int8 =
+        isa == Isa::kAvx512 ? int8_functions(int8_unit()) : int8_functions_avx2();
+    table.int8_gemm = int8.gemm;
+    table.dot_attention = int8.dot_attention;
+    table.int8_attention = int8.int8_attention;
+  }
   if (isa == Isa::kAvx512) {
-    table.int8_gemm = [](const Int8GemmArgs<float>& args) { int8_gemm(int8_unit(), args); };
     set_kernels_avx512(table);
     set_attention_kernels_avx512(table);
   }

@@ -50,9 +50,27 @@ void require_finite(const std::string& name, const Tensor& values) {
     throw user_error(name, " has ", bad, " values that are not finite: training had diverged");
 }
 
-// The parameters of `spec` in order; throws Error listing each that is missing or does not fit.
+struct Wanted {
+  std::string name;
+  Shape shape;
+  std::optional<DType> dtype;  // else any floating one
+};
+
+std::vector<Wanted> wanted_tensors(const ModelSpec& spec, const std::optional<PackSpec>& pack) {
+  std::vector<Wanted> wanted;
+  if (pack)
+    for (const StoredTensor& each : stored_tensors(spec, *pack))
+      wanted.push_back({each.name, each.shape, each.dtype});
+  else
+    for (const ParameterInfo& each : parameters_of(spec))
+      wanted.push_back({each.name, each.shape, std::nullopt});
+  return wanted;
+}
+
+// The tensors of `model` in order; throws Error listing each that is missing or does not fit.
 std::vector<std::pair<std::string, Tensor>> select_weights(
-    const ModelSpec& spec, const std::vector<std::pair<std::string, Tensor>>& tensors) {
+    const ModelFile& model, const std::vector<std::pair<std::string, Tensor>>& tensors) {
+  const ModelSpec& spec = model.spec;
   std::map<std::string, const Tensor*> by_name;
   for (const auto& [name, tensor] : tensors) by_name.emplace(name, &tensor);
   std::vector<std::pair<std::string, Tensor>> weights;
@@ -61,18 +79,20 @@ std::vector<std::pair<std::string, Tensor>> select_weights(
   const auto problem = [&](const std::string& text) {
     if (++count <= kMostProblemsShown) problems += "\n  " + text;
   };
-  for (const ParameterInfo& parameter : parameters_of(spec)) {
-    const auto found = by_name.find(parameter.name);
+  for (const Wanted& wanted : wanted_tensors(spec, model.pack)) {
+    const auto found = by_name.find(wanted.name);
     if (found == by_name.end()) {
-      problem(concat(parameter.name, " is missing: expected shape ", parameter.shape));
-    } else if (found->second->shape() != parameter.shape) {
-      problem(concat(parameter.name, " has shape ", found->second->shape(), ": expected ",
-                     parameter.shape));
-    } else if (!is_floating(found->second->dtype())) {
-      problem(concat(parameter.name, " has dtype ", found->second->dtype(),
-                     ": expected a floating one"));
+      problem(concat(wanted.name, " is missing: expected shape ", wanted.shape));
+      continue;
+    }
+    const Tensor& tensor = *found->second;
+    if (tensor.shape() != wanted.shape) {
+      problem(concat(wanted.name, " has shape ", tensor.shape(), ": expected ", wanted.shape));
+    } else if (wanted.dtype ? tensor.dtype() != *wanted.dtype : !is_floating(tensor.dtype())) {
+      problem(concat(wanted.name, " has dtype ", tensor.dtype(), ": expected ",
+                     wanted.dtype ? name_of(*wanted.dtype) : "a floating one"));
     } else {
-      weights.emplace_back(parameter.name, *found->second);
+      weights.emplace_back(wanted.name, tensor);
     }
   }
   if (count > kMostProblemsShown)
@@ -82,6 +102,15 @@ std::vector<std::pair<std::string, Tensor>> select_weights(
                      spec.width, ", depth ", spec.depth, ", image ", spec.image_size, ", patch ",
                      spec.patch_size, ", ", spec.classes, " classes):", problems);
   return weights;
+}
+
+std::string sha256_of(const std::vector<std::pair<std::string, Tensor>>& weights) {
+  Sha256 sum;
+  for (const auto& [name, tensor] : weights) {
+    sum.update(name.data(), name.size());
+    sum.update(tensor.raw(), tensor.numel() * size_of(tensor.dtype()));
+  }
+  return sum.hex();
 }
 
 ModelFile model_from(const TensorFile& file) {
@@ -104,13 +133,15 @@ ModelFile model_from(const TensorFile& file) {
   if (model.spec.depth > static_cast<int64_t>(file.tensors.size()))
     throw user_error("shiftadd.model has depth ", model.spec.depth, ", the file only ",
                      file.tensors.size(), " tensors");
-  model.weights = select_weights(model.spec, file.tensors);
+  const nlohmann::json pack = metadata_json(file, "shiftadd.pack");
+  if (!pack.is_null()) model.pack = pack_spec_from_json(pack);
+  model.weights = select_weights(model, file.tensors);
   return model;
 }
 
 }  // namespace
 
-ModelFile load_model(const std::string& path) {
+ModelFile load_any_model(const std::string& path) {
   const MappedFile content = map_file(path);
   if (looks_like_torch(content.data, content.size))
     throw user_error(path, ": a PyTorch checkpoint, not a model file: convert it with ",
@@ -118,9 +149,14 @@ ModelFile load_model(const std::string& path) {
   const TensorFile file = read_safetensors(path);
   try {
     ModelFile model = model_from(file);
+    if (model.pack) {
+      const auto sum = file.metadata.find("shiftadd.sha256");
+      if (sum == file.metadata.end() || sum->second != sha256_of(model.weights))
+        throw user_error("its tensors are not what its checksum says: the file is damaged");
+    }
     for (auto& [name, tensor] : model.weights) {
-      tensor = tensor.to(DType::kF32);
-      require_finite(name, tensor);
+      if (!model.pack) tensor = tensor.to(DType::kF32);
+      if (is_floating(tensor.dtype())) require_finite(name, tensor);
     }
     return model;
   } catch (const Error& problem) {
@@ -128,15 +164,25 @@ ModelFile load_model(const std::string& path) {
   }
 }
 
+ModelFile load_model(const std::string& path) {
+  ModelFile model = load_any_model(path);
+  if (model.pack)
+    throw user_error(path,
+                     ": a packed model, which can only be run (shiftadd-infer): expected the "
+                     "model file it was packed from");
+  return model;
+}
+
 void save_model(const std::string& path, const ModelFile& model) {
   TensorFile file;
   try {
     validate(model.spec);
-    file.tensors = select_weights(model.spec, model.weights);
+    file.tensors = select_weights(model, model.weights);
   } catch (const Error& problem) {
     throw Error(problem.kind(), path + ": cannot be written: " + problem.what());
   }
   file.metadata = metadata_of(model);
+  if (model.pack) file.metadata["shiftadd.sha256"] = sha256_of(file.tensors);
   write_safetensors(path, file);
 }
 
@@ -149,6 +195,7 @@ std::map<std::string, std::string> metadata_of(const ModelFile& model) {
       {"shiftadd.model", json_text(to_json(model.spec))},
       {"shiftadd.classes", json_text(nlohmann::json(model.classes))},
       {"shiftadd.preprocess", json_text(to_json(model.preprocess))}};
+  if (model.pack) metadata["shiftadd.pack"] = json_text(to_json(*model.pack));
   if (!model.class_ids.empty())
     metadata["shiftadd.class_ids"] = json_text(nlohmann::json(model.class_ids));
   return metadata;

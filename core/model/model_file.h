@@ -1,11 +1,13 @@
 // A model file: one safetensors file that holds everything inference needs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/io/safetensors.h"
 #include "core/model/model_spec.h"
+#include "core/model/pack.h"
 #include "core/model/preprocess.h"
 
 namespace shiftadd {
@@ -15,18 +17,24 @@ namespace shiftadd {
 /// JSON), "shiftadd.classes" (JSON array), "shiftadd.class_ids" (JSON array, where known),
 /// "shiftadd.preprocess" (JSON). Training checkpoints carry
 /// the same keys and further tensors under "optimizer.", "ema." and so on, which load_model
-/// ignores.
+/// ignores. A packed model has "shiftadd.pack" (PackSpec as JSON) and "shiftadd.sha256", of its
+/// tensors' bytes in order.
 struct ModelFile {
   ModelSpec spec;
   Preprocess preprocess;
   std::vector<std::string> classes;    // size spec.classes, or empty: unnamed
   std::vector<std::string> class_ids;  // what folders of the classes are called, or empty
-  std::vector<std::pair<std::string, Tensor>> weights;  // in the order of parameters_of(spec)
+  std::optional<PackSpec> pack = std::nullopt;        // a packed model's
+  std::vector<std::pair<std::string, Tensor>>
+      weights;  // in the order of parameters_of(spec), of a packed model stored_tensors(spec, pack)
 };
 
 /// Throws Error naming what is missing or has another shape: the file, the tensor, both shapes; a
 /// file without shiftadd.model says to run shiftadd-convert.
+/// A packed model is refused: it has no weights to train, and what it computes is rounded.
 ModelFile load_model(const std::string& path);
+/// A model file of either kind; a packed model's bytes are held against their checksum.
+ModelFile load_any_model(const std::string& path);
 void save_model(const std::string& path, const ModelFile& model);
 /// Throws Error (user) for a network whose answer to an image depends on the images beside it:
 /// codes unit_batch, which can be trained and compared with, but not deployed.

@@ -99,6 +99,24 @@ TEST_CASE("one thread and two give the same last stage") {
   CHECK(reference().folder.model_hash("one/shift") == reference().hash);
 }
 
+TEST_CASE("a finished run that is resumed with another share is calibrated to that") {
+  const TrainFolder& folder = reference().folder;
+  std::filesystem::copy(folder / "whole", folder / "shared",
+                        std::filesystem::copy_options::recursive);
+  std::vector<std::string> arguments = staged({"--resume", "auto"});
+  for (std::string& each : arguments)
+    if (const auto at = each.find(R"("calibrate": 0.6)"); at != std::string::npos)
+      each.replace(at, 16, R"("calibrate": 0.3)");
+  const ProcessResult result = folder.train("shared", arguments);
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  CHECK(result.err.find("stage 1 of 2, add: finished earlier") != std::string::npos);
+  CHECK(folder.model_hash("shared/shift") != reference().hash);
+  CHECK(result_of("shared/shift")["shift_share"].get<double>() < 0.4);
+  CHECK(folder.train("shared", staged({"--resume", "auto"})).status == 0);
+  CHECK(folder.model_hash("shared/shift") == reference().hash);
+}
+
 TEST_CASE("stages that were killed or stopped go on to the same bits") {
   const TrainFolder& folder = reference().folder;
   int number = 0;

@@ -60,7 +60,7 @@ TEST_CASE("any requests: live buffers never overlap and the arena is no larger t
 
 TEST_CASE("a transformer's arena reuses the memory of finished steps") {
   const ModelSpec spec = named_spec("deit_tiny_patch16_224");
-  const VitPlan plan = plan_vit(spec, 1);
+  const VitPlan plan = plan_vit(spec, {}, 1);
   const int64_t values = spec.tokens() * spec.width;
   // x, the MLP's input and its hidden values are the widest point: 6 times the residual stream.
   CHECK(plan.floats >= 6 * values);
@@ -69,7 +69,7 @@ TEST_CASE("a transformer's arena reuses the memory of finished steps") {
 
 TEST_CASE("a converted network's arena has room for gathered tokens and int8 inputs") {
   ModelSpec spec = named_spec("deit_tiny_patch16_224");
-  const int64_t plain = plan_vit(spec, 1).floats;
+  const int64_t plain = plan_vit(spec, {}, 1).floats;
   const int64_t values = spec.tokens() * spec.width;
   spec.shift_add.int8_activations = true;
   spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth),
@@ -79,7 +79,7 @@ TEST_CASE("a converted network's arena has room for gathered tokens and int8 inp
                                 .mlp = LayerKind::kMixture});
   // Beside the plain network's 6 times the residual stream: the MLP's tokens sorted by expert, and
   // its hidden values as int8, a quarter of 4 times the stream.
-  const int64_t converted = plan_vit(spec, 1).floats;
+  const int64_t converted = plan_vit(spec, {}, 1).floats;
   CHECK(converted >= plain + 2 * values);
   CHECK(converted < plain + 2 * values + 4 * spec.tokens() + 4 * spec.width + 1024);
 }

@@ -81,6 +81,11 @@ void check_add_attention(const Case& c) {
     kernels.add_attention(args(adding));
     kernels.linear_angular(args(training));
     CHECK(same_bits(adding, training));
+    if (c.value == ValueFormat::kInt8) {
+      Numbers dots(adding.size());
+      kernels.dot_attention(args(dots));
+      CHECK(same_bits(dots, training));
+    }
     return adding;
   });
 }
@@ -139,6 +144,7 @@ TEST_CASE("kernels: add_attention writes the training kernel's bits") {
             {2, 3, tokens, tokens, d, Codes::kSign, value, along_tokens(9, tokens, 0)});
     check_add_attention({2, 3, 5, 33, 40, Codes::kSign, value});
     check_add_attention({1, 2, 197, 197, 64, Codes::kSign, value, {5, 5, 14, 14, 1}});
+    check_add_attention({1, 1, 3, 300, 70, Codes::kSign, value});  // k^T v beyond 16 bits
   }
 }
 

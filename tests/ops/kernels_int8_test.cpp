@@ -90,7 +90,7 @@ TEST_CASE("int8_gemm: every unit gives the same bits") {
       for (Int8Unit unit : units()) {
         INFO(name_of(unit), ": ", tokens, " tokens, ", inputs, " inputs");
         Numbers y(tokens * p.outputs), expected(y);
-        int8_gemm(unit, p.args(y.data()));
+        int8_functions(unit).gemm(p.args(y.data()));
         reference_kernels<float>().int8_gemm(p.args(expected.data()));
         CHECK(same_bits(y, expected));  // nothing is rounded but a product by a scale
       }
@@ -103,20 +103,21 @@ TEST_CASE("int8_gemm: sums at their extremes are exact") {
   std::fill_n(x.begin() + kInputs, kInputs, int8_t{-127});
   std::fill_n(w.begin() + kInputs, kInputs, int8_t{-127});
   for (int64_t j = 0; j < kInputs; j += 2) w[2 * kInputs + j] = -127;
-  const DotMatrix matrix({Tensor::from<int8_t>(w, {kOutputs, kInputs}), Tensor::full({kOutputs}, 1)});
+  const DotMatrix matrix(
+      {Tensor::from<int8_t>(w, {kOutputs, kInputs}), Tensor::full({kOutputs}, 1)});
   const Numbers ones = {1, 1};
   const auto most = static_cast<float>(127 * 127 * kInputs);
   for (Int8Unit unit : units()) {
     INFO(name_of(unit));
     Numbers y(2 * kOutputs);
-    int8_gemm(unit, {.tokens = 2,
-                     .outputs = kOutputs,
-                     .inputs = kInputs,
-                     .x = x.data(),
-                     .scales = ones.data(),
-                     .panels = matrix.panels.data<uint8_t>(),
-                     .units = matrix.units.data<float>(),
-                     .y = y.data()});
+    int8_functions(unit).gemm({.tokens = 2,
+                               .outputs = kOutputs,
+                               .inputs = kInputs,
+                               .x = x.data(),
+                               .scales = ones.data(),
+                               .panels = matrix.panels.data<uint8_t>(),
+                               .units = matrix.units.data<float>(),
+                               .y = y.data()});
     CHECK(y == Numbers{most, -most, 0, -most, most, 0});
   }
 }
@@ -170,6 +171,64 @@ TEST_CASE("int8_gemm: tokens by index") {
   }
 }
 
+TEST_CASE("kernels: int8_attention") {
+  for (bool codes : {false, true})
+    for (int64_t keys : {1, 3, 33, 197})
+      for (int64_t d : {1, 17, 32, 64, 80})
+        for (int64_t queries : {int64_t{1}, keys}) {
+          const int64_t batch = 2, heads = 2, width = heads * d;
+          const Numbers qkv = normals(batch * keys * 3 * width, 1);
+          const AttentionShape s = {
+              batch,     heads, queries,          keys,      d, keys * 3 * width,
+              3 * width, d,     keys * 3 * width, 3 * width, d, queries * width,
+              width,     d};
+          const double scale = 1 / std::sqrt(static_cast<double>(d));
+          const float *q = qkv.data(), *k = q + width, *v = k + width;
+          Numbers exact(batch * queries * width);
+          if (codes)
+            reference_kernels<float>().softmax_add(
+                {s, ValueFormat::kInt8, q, k, v, exact.data(), nullptr});
+          else
+            reference_kernels<float>().attention({s, scale, q, k, v, exact.data(), nullptr});
+          // A probability may round the other way on another instruction set: 1 / 16383 of it.
+          check_kernel(concat("int8_attention ", codes, ' ', queries, 'x', keys, 'x', d), 3e-4,
+                       [&](const KernelTable<float>& kernels) {
+                         Numbers out(batch * queries * width);
+                         kernels.int8_attention({s, scale, codes, q, k, v, out.data()});
+                         // int8 rows of q and k move a logit by about 1 %.
+                         check_near(out, exact, codes ? 1e-3 : 3e-2, "float softmax");
+                         return out;
+                       });
+        }
+}
+
+TEST_CASE("int8 attention: every unit gives the same sums") {
+  const int64_t keys = 197, d = 64, width = 3 * d;
+  const Numbers qkv = normals(keys * 3 * width, 1);
+  const AttentionShape s = {1, 3, keys, keys, d, 0, 3 * width, d, 0, 3 * width, d, 0, width, d};
+  const float *q = qkv.data(), *k = q + width, *v = k + width;
+  Numbers first, vectors;
+  for (Int8Unit unit : units()) {
+    INFO(name_of(unit));
+    Numbers dots(keys * width), softmax(keys * width), signs(keys * width);
+    LinearAngularArgs<float> linear{};
+    linear.shape = s;
+    linear.codes = Codes::kSign;
+    linear.value = ValueFormat::kInt8;
+    linear.q = q, linear.k = k, linear.v = v;
+    linear.out = dots.data();
+    int8_functions(unit).dot_attention(linear);
+    int8_functions(unit).int8_attention({s, 0.125, false, q, k, v, softmax.data()});
+    int8_functions(unit).int8_attention({s, 0.125, true, q, k, v, signs.data()});
+    const Numbers all = join({dots, softmax, signs});
+    if (first.empty()) first = all;
+    // What follows the sums is float: AVX2 adds up a row in another order than AVX-512.
+    if (unit != Int8Unit::kAmx) check_near(all, first, 1e-4, name_of(unit));
+    if (unit == Int8Unit::kAmx) CHECK(same_bits(all, vectors));
+    vectors = all;
+  }
+}
+
 TEST_CASE("expand_nibbles: the codes, and zeros around them") {
   for (int64_t outputs : {1, 16, 33, 50})
     for (int64_t inputs : {1, 7, 64, 129, 200}) {
@@ -177,8 +236,8 @@ TEST_CASE("expand_nibbles: the codes, and zeros around them") {
       const ShiftCodes codes = shift_codes(w);
       const ShiftRows stored = shift_rows(w);
       // What plain int8 weights of the same codes give.
-      const DotMatrix expected({Tensor::from<int8_t>(codes.codes, {outputs, inputs}),
-                                Tensor::full({outputs}, 1)});
+      const DotMatrix expected(
+          {Tensor::from<int8_t>(codes.codes, {outputs, inputs}), Tensor::full({outputs}, 1)});
       for (Isa isa : isas()) {
         INFO(name_of(isa), ": ", outputs, " x ", inputs);
         const Tensor panels({dot_bytes(outputs, inputs)}, DType::kU8);

@@ -58,6 +58,8 @@ void softmax_add_backward(const SoftmaxAddBackwardArgs<T>& args);
 template <class T>
 void popcount_attention(const SoftmaxAddArgs<T>& args);
 template <class T>
+void int8_attention(const Int8AttentionArgs<T>& args);
+template <class T>
 void conv2d(const Conv2dArgs<T>& args);
 template <class T>
 void conv2d_backward(const Conv2dBackwardArgs<T>& args);

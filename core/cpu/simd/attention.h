@@ -64,7 +64,7 @@ SHIFTADD_INLINE void attend(const AttentionShape& s, double scale, int64_t begin
   });
 }
 
-void attention_kernel(const AttentionArgs<float>& args) {
+inline void attention_kernel(const AttentionArgs<float>& args) {
   const AttentionShape& s = args.shape;
   const int64_t d = s.head_dim, ldp = padded(s.keys);
   // Fewer heads than keep the threads busy: cut the queries too, although each cut packs the keys
@@ -164,7 +164,7 @@ void attention_backward_head(const AttentionBackwardHead& head, float* keys) {
   multiply_transposed(ds, ldp, n, m, tall, d, panel, head.dk, head.dk_row);
 }
 
-void attention_backward_kernel(const AttentionBackwardArgs<float>& args) {
+inline void attention_backward_kernel(const AttentionBackwardArgs<float>& args) {
   const AttentionShape& s = args.shape;
   parallel_for(s.batch * s.heads, [&](int64_t task) {
     const int64_t b = task / s.heads, h = task % s.heads;

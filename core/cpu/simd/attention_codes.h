@@ -143,7 +143,7 @@ SHIFTADD_INLINE float code_magnitude(int64_t d) {
   return 1 / __builtin_sqrtf(static_cast<float>(d));
 }
 
-void attention_codes_kernel(const CodesArgs<float>& args) {
+inline void attention_codes_kernel(const CodesArgs<float>& args) {
   const int64_t d = args.head_dim, row = args.heads * d, heads = args.batch * args.heads;
   const auto offset = [&](int64_t head) {
     return (head / args.heads * args.tokens * args.heads + head % args.heads) * d;
@@ -162,7 +162,7 @@ void attention_codes_kernel(const CodesArgs<float>& args) {
   });
 }
 
-void attention_codes_backward_kernel(const CodesBackwardArgs<float>& args) {
+inline void attention_codes_backward_kernel(const CodesBackwardArgs<float>& args) {
   const int64_t d = args.head_dim;
   const float factor = args.codes == Codes::kSign ? code_magnitude(d) : 1;
   const int64_t grain = row_grain(d);

@@ -1,5 +1,5 @@
-// 4-bit codes, as a model file stores them, to int8 panels: a group of a panel is 16 rows of 16 words
-// of four codes; transposed first, while the codes are small, then each code is looked up.
+// 4-bit codes, as a model file stores them, to int8 panels: a group of a panel is 16 rows of 16
+// words of four codes; transposed first, while the codes are small, then each code is looked up.
 #pragma once
 
 #include "core/cpu/simd/vec.h"
@@ -47,15 +47,15 @@ SHIFTADD_INLINE void store_weights(__m256i nibbles, uint8_t* out) {
   const __m128i table = _mm_load_si128(reinterpret_cast<const __m128i*>(kWeightOfNibble));
 #if defined(__AVX512F__)
   const __m512i words = _mm512_cvtepu8_epi16(nibbles);
-  const __m512i bytes = _mm512_and_si512(_mm512_or_si512(words, _mm512_slli_epi16(words, 4)),
-                                         _mm512_set1_epi8(15));
+  const __m512i bytes =
+      _mm512_and_si512(_mm512_or_si512(words, _mm512_slli_epi16(words, 4)), _mm512_set1_epi8(15));
   _mm512_store_si512(out, _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), bytes));
 #else
   const __m128i halves[2] = {_mm256_castsi256_si128(nibbles), _mm256_extracti128_si256(nibbles, 1)};
   for (int i = 0; i < 2; ++i) {
     const __m256i words = _mm256_cvtepu8_epi16(halves[i]);
-    const __m256i bytes = _mm256_and_si256(_mm256_or_si256(words, _mm256_slli_epi16(words, 4)),
-                                           _mm256_set1_epi8(15));
+    const __m256i bytes =
+        _mm256_and_si256(_mm256_or_si256(words, _mm256_slli_epi16(words, 4)), _mm256_set1_epi8(15));
     _mm256_store_si256(reinterpret_cast<__m256i*>(out) + i,
                        _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), bytes));
   }

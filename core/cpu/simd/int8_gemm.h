@@ -2,10 +2,10 @@
 // tiles), then scales, bias, activation and residual in float.
 //
 // A Unit is made by a task before its products, with
-//   static void multiply(groups, rows, a, lda, b, sum): sum (32, 32), its first `rows` rows, int32 =
-//   rows of a (int8, `groups` groups of kDotGroup, leading dimension lda, 32 rows readable) times two
-//   panels of b (one after the other, unsigned: each byte 128 more than the weight);
-//   static constexpr bool kOffset: whether those 128 are in the sums.
+//   static void multiply(groups, rows, a, lda, b, sum): sum (32, 32), its first `rows` rows, int32
+//   = rows of a (int8, `groups` groups of kDotGroup, leading dimension lda, 32 rows readable) times
+//   two panels of b (one after the other, unsigned: each byte 128 more than the weight); static
+//   constexpr bool kOffset: whether those 128 are in the sums.
 #pragma once
 
 #include "core/cpu/gemm.h"
@@ -22,8 +22,8 @@ constexpr int64_t kDotTasks = 8, kLeastPairs = 4;
 
 SHIFTADD_INLINE int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// A block of tokens beside one another, zero beyond the last token and input; offsets: what `offset`
-// more in each weight adds to every sum of a token.
+// A block of tokens beside one another, zero beyond the last token and input; offsets: what
+// `offset` more in each weight adds to every sum of a token.
 SHIFTADD_INLINE void gather_tokens(const Int8GemmArgs<float>& args, int64_t first, int count,
                                    int32_t offset, int8_t* a, int64_t lda, int32_t* offsets) {
   for (int i = 0; i < count; ++i) {
@@ -54,9 +54,7 @@ SHIFTADD_INLINE void write_block(const Int8GemmArgs<float>& args, int64_t first,
     const Ints offset = set1i(offsets[i]);
     for_vectors(
         0, columns, [&](int64_t c, auto lanes) __attribute__((always_inline)) {
-          Ints exact;
-          __builtin_memcpy(&exact, sum + c, sizeof exact);
-          const Vec x = to_floats(exact - offset) * load(args.units + j + c, lanes);
+          const Vec x = to_floats(load_ints(sum + c) - offset) * load(args.units + j + c, lanes);
           Vec y = fma(x, scale, args.bias ? load(args.bias + j + c, lanes) : zero());
           if (args.activation == Activation::kGelu) y = gelu(y);
           if (args.residual) y = y + load(args.residual + at + c, lanes);

@@ -74,6 +74,12 @@ SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, int n) {
 
 #endif
 
+SHIFTADD_INLINE Ints load_ints(const int32_t* p) {
+  Ints x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
+}
+
 SHIFTADD_INLINE int32_t max_lanes(Ints x) {
   int32_t lanes[kWidth];
   store(lanes, x);

@@ -86,7 +86,7 @@ void find_thresholds(const LinearAngularArgs<float>& args) {
   share_threshold(heads, args.thresholds + heads);
 }
 
-void linear_angular_kernel(const LinearAngularArgs<float>& args) {
+inline void linear_angular_kernel(const LinearAngularArgs<float>& args) {
   const AttentionShape& s = args.shape;
   const int64_t d = s.head_dim, n = s.keys, ld = line_padded(d);
   const int64_t packed_columns = panels_of(d) * kTileColumns;

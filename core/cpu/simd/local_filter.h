@@ -48,8 +48,8 @@ SHIFTADD_INLINE Vec filter_sum(const LocalShape& s, const Reach& reach, const fl
 }
 
 // dweight[tap] = sum over rows n < rows of g_n . x_(row that the tap reads).
-void filter_weight_backward(const LocalShape& s, int64_t rows, int64_t d, const float* g,
-                            int64_t ldg, const float* x, int64_t ldx, float* dweight) {
+inline void filter_weight_backward(const LocalShape& s, int64_t rows, int64_t d, const float* g,
+                                   int64_t ldg, const float* x, int64_t ldx, float* dweight) {
   const int64_t taps = s.kernel_h * s.kernel_w;
   Vec sum[kMaxLocalKernel * kMaxLocalKernel];
   for (int64_t tap = 0; tap < taps; ++tap) sum[tap] = zero();

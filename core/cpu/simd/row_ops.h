@@ -27,7 +27,7 @@ SHIFTADD_INLINE float sum_terms(int64_t n, Term term) {
 }
 
 // out[j] += partial[0][j] + partial[1][j] + ..., in that order.
-void add_partials(const float* partial, int64_t count, int64_t columns, float* out) {
+inline void add_partials(const float* partial, int64_t count, int64_t columns, float* out) {
   for_vectors(
       0, columns, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
         Vec sum = zero();

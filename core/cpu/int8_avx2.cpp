@@ -1,8 +1,8 @@
-// The int8 product by AVX2: products of bytes summed in pairs of 16 bits, then of 32. The first
+// int8 products by AVX2: products of bytes summed in pairs of 16 bits, then of 32. The first
 // operand has to be unsigned: |w|, with the sign of w given to x; 2 * 127 * 127 < 2^15, so that no
 // pair saturates.
 #include "core/cpu/int8.h"
-#include "core/cpu/simd/int8_gemm.h"
+#include "core/cpu/simd/int8_softmax.h"
 
 namespace shiftadd {
 namespace {
@@ -53,6 +53,11 @@ struct Unit {
 
 }  // namespace
 
-void int8_gemm_avx2(const Int8GemmArgs<float>& args) { multiply_int8<Unit>(args); }
+const Int8Functions& int8_functions_avx2() {
+  static constexpr Int8Functions functions = {.gemm = multiply_int8<Unit>,
+                                              .dot_attention = add_attention_int8<Unit>,
+                                              .int8_attention = int8_attention<Unit>};
+  return functions;
+}
 
 }  // namespace shiftadd

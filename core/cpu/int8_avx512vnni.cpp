@@ -1,6 +1,6 @@
-// The int8 product by AVX512-VNNI: four products and sums a lane and instruction.
+// int8 products by AVX512-VNNI: four products and sums a lane and instruction.
 #include "core/cpu/int8.h"
-#include "core/cpu/simd/int8_gemm.h"
+#include "core/cpu/simd/int8_softmax.h"
 
 namespace shiftadd {
 namespace {
@@ -37,7 +37,9 @@ struct Unit {
                        int32_t* sum) {
     while (rows > 0) {
       // 32 are 12, 12 and 8; no rest below 5 where a larger step can avoid it.
-      const int step = rows >= 20 || rows == 11 || rows == 12 ? 12 : rows == 9 || rows == 10 ? 10 : 8;
+      const int step = rows >= 20 || rows == 11 || rows == 12 ? 12
+                       : rows == 9 || rows == 10              ? 10
+                                                              : 8;
       if (rows <= 4)
         tile<4>(groups, a, lda, b, sum);
       else if (step == 12)
@@ -55,6 +57,11 @@ struct Unit {
 
 }  // namespace
 
-void int8_gemm_vnni(const Int8GemmArgs<float>& args) { multiply_int8<Unit>(args); }
+const Int8Functions& int8_functions_vnni() {
+  static constexpr Int8Functions functions = {.gemm = multiply_int8<Unit>,
+                                              .dot_attention = add_attention_int8<Unit>,
+                                              .int8_attention = int8_attention<Unit>};
+  return functions;
+}
 
 }  // namespace shiftadd

@@ -1,7 +1,7 @@
-// The int8 product by AMX: tiles of 16 rows of 64 bytes.
+// int8 products by AMX: tiles of 16 rows of 64 bytes.
 #include "core/cpu/int8.h"
 #include "core/cpu/simd/amx_tiles.h"
-#include "core/cpu/simd/int8_gemm.h"
+#include "core/cpu/simd/int8_softmax.h"
 
 namespace shiftadd {
 namespace {
@@ -46,6 +46,11 @@ struct Unit : AmxTiles {
 
 }  // namespace
 
-void int8_gemm_amx(const Int8GemmArgs<float>& args) { multiply_int8<Unit>(args); }
+const Int8Functions& int8_functions_amx() {
+  static constexpr Int8Functions functions = {.gemm = multiply_int8<Unit>,
+                                              .dot_attention = add_attention_int8<Unit>,
+                                              .int8_attention = int8_attention<Unit>};
+  return functions;
+}
 
 }  // namespace shiftadd

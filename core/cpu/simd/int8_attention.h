@@ -1,0 +1,221 @@
+// Linear-angular attention on sign codes and int8 values, for evaluation: both products are sums of
+// int8 numbers by a Unit (int8_gemm.h), exact, and so the integers that add_attention.h sums.
+//
+// k^T v has whole numbers of more than 8 bits. They are cut into digits -128 .. 127 of base 256,
+// two up to 257 tokens, else three, and q meets each digit's matrix apart.
+#pragma once
+
+#include "core/cpu/simd/int8_gemm.h"
+#include "core/cpu/simd/linear_angular.h"
+#include "core/cpu/simd/signs.h"
+
+namespace shiftadd {
+namespace {
+
+constexpr int kMostDigits = 3;
+// Digits of whole numbers up to `largest` in magnitude.
+constexpr int digits_for(int64_t largest) { return largest + 128 < 1 << 15 ? 2 : kMostDigits; }
+
+constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/// 64 signs of codes: -1 where the bit of `negative` is set, else 1; 0 beyond `valid` bits.
+SHIFTADD_INLINE void store_signs(uint64_t negative, int valid, int8_t* out) {
+  const uint64_t within = valid >= 64 ? ~uint64_t{0} : (uint64_t{1} << valid) - 1;
+#if defined(__AVX512F__)
+  const __m512i ones = _mm512_maskz_set1_epi8(within, 1);
+  _mm512_storeu_si512(out,
+                      _mm512_mask_sub_epi8(ones, negative & within, _mm512_setzero_si512(), ones));
+#else
+  for (int half = 0; half < 64; half += 32) {
+    const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
+    const __m256i byte =
+        _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const auto spread = [&](uint64_t bits) __attribute__((always_inline)) {  // -1 where set
+      const __m256i bytes =
+          _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int>(bits >> half)), byte);
+      return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit);
+    };
+    // -1 & valid, or -(-1) & valid.
+    const __m256i inside = spread(within), minus = spread(negative & within);
+    const __m256i plus = _mm256_andnot_si256(minus, inside);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + half), _mm256_sub_epi8(minus, plus));
+  }
+#endif
+}
+
+/// Word w (of 64 signs) of a row of d numbers; bits beyond d are 0.
+SHIFTADD_INLINE uint64_t signs_of(const float* x, int64_t d, int64_t w) {
+  uint32_t words[2] = {};
+  const int64_t left = d - w * 64;
+  pack_signs(x + w * 64, left < 64 ? left : 64, words);
+  return words[0] | static_cast<uint64_t>(words[1]) << 32;
+}
+
+// 64 words of 64 bits, transposed: bit j of word i and bit i of word j change places (Hacker's
+// Delight, 7-3).
+inline void transpose_bits(uint64_t* words) {
+  uint64_t mask = 0x00000000ffffffff;
+  for (int step = 32; step; step /= 2, mask ^= mask << step)
+    for (int i = 0; i < 64; i = (i + step + 1) & ~step) {
+      const uint64_t change = (words[i] >> step ^ words[i + step]) & mask;
+      words[i] ^= change << step;
+      words[i + step] ^= change;
+    }
+}
+
+// Four rows of whole numbers, each plus `offset`, as bytes side by side: what four inputs of a
+// panel of kDotPanel outputs are. load_row(i, c): numbers c, c + 1, .. of row i.
+template <class Load>
+SHIFTADD_INLINE void store_bytes(int32_t offset, uint8_t* out, Load load_row) {
+  for (int c = 0; c < kDotPanel; c += kWidth) {
+    Ints bytes = set1i(0);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) bytes |= ((load_row(i, c) + offset) & 255) << (8 * i);
+    store(reinterpret_cast<int32_t*>(out + 4 * c), bytes);
+  }
+}
+
+// Values of n tokens, whole numbers with leading dimension ld, as panels of ld outputs. Tokens
+// beyond the last repeat it: they meet zeros.
+SHIFTADD_INLINE void pack_values(const float* values, int64_t n, int64_t ld, int64_t panel,
+                                 uint8_t* panels) {
+  for (int64_t t = 0; t < n; t += 4)
+    for (int64_t c = 0; c < ld; c += kDotPanel)
+      store_bytes(
+          kDotOffset, panels + c / kDotPanel * panel + t * kDotPanel,
+          [&](int i, int lane) __attribute__((always_inline)) {
+            return to_ints(load(values + lesser(t + i, n - 1) * ld + c + lane));
+          });
+}
+
+// One head's operands; all sizes in bytes.
+struct AddHeadRoom {
+  explicit AddHeadRoom(int64_t n, int64_t d)
+      : groups_n(dot_groups(n)),
+        groups_d(dot_groups(d)),
+        wide(round_up(d, kDotBlock)),
+        line_n((groups_n + 1) * kDotGroup),
+        line_d((groups_d + 1) * kDotGroup),
+        values(n * line_padded(d) * 4),
+        v_panels(dot_bytes(d, n)),
+        k_rows(groups_d * kDotGroup * line_n),
+        kv(groups_d * kDotGroup * wide * 4),
+        digits(kMostDigits * dot_bytes(d, d)),
+        q_rows(kDotBlock * line_d),
+        m(kDotBlock * wide * 4) {}
+  int64_t total() const { return values + v_panels + k_rows + kv + digits + q_rows + m; }
+  int64_t groups_n, groups_d, wide, line_n, line_d;
+  int64_t values, v_panels, k_rows, kv, digits, q_rows, m;
+};
+
+template <class Unit>
+void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task) {
+  const AttentionShape& s = args.shape;
+  const int64_t d = s.head_dim, n = s.keys, ld = line_padded(d);
+  const HeadAt at(s, task);
+  const AddHeadRoom room(n, d);
+  const int64_t panel_n = room.groups_n * kDotPanel * kDotGroup;
+  const int64_t panel_d = room.groups_d * kDotPanel * kDotGroup;
+  const int64_t wide = room.wide, digit_bytes = dot_bytes(d, d);
+  float* values = scratch(Scratch::kAttention, room.total() / 4);
+  uint8_t* v_panels = reinterpret_cast<uint8_t*>(values) + room.values;
+  int8_t* k_rows = reinterpret_cast<int8_t*>(v_panels + room.v_panels);
+  int32_t* kv = reinterpret_cast<int32_t*>(k_rows + room.k_rows);
+  uint8_t* digits = reinterpret_cast<uint8_t*>(kv) + room.kv;
+  int8_t* q_rows = reinterpret_cast<int8_t*>(digits + room.digits);
+  float* m = reinterpret_cast<float*>(q_rows + room.q_rows);
+  alignas(64) int32_t sum[kDotBlock * kDotBlock];
+  int32_t offsets[kDotBlock];
+  [[maybe_unused]] const Unit unit;
+
+  const float scale = take_values(args.value, args.v + at.k, s.k_row, n, d, values, ld);
+  pack_values(values, n, ld, panel_n, v_panels);
+
+  // k, a row for each channel; kv[channel] = sum over tokens of its signs and v.
+  int32_t totals[64] = {};  // of the signs of a channel
+  for (int64_t c = 0; c < room.groups_d * kDotGroup; c += kDotBlock) {
+    if (c % 64 == 0) {
+      __builtin_memset(totals, 0, sizeof totals);
+      for (int64_t t = 0; t < n; t += 64) {
+        uint64_t words[64];
+        const int tokens = static_cast<int>(lesser(n - t, 64));
+        for (int i = 0; i < 64; ++i)
+          words[i] = i < tokens ? signs_of(args.k + at.k + (t + i) * s.k_row, d, c / 64) : 0;
+        transpose_bits(words);
+        for (int i = 0; i < 64; ++i) {
+          totals[i] += tokens - 2 * __builtin_popcountll(words[i]);
+          store_signs(words[i], tokens, k_rows + (c + i) * room.line_n + t);
+        }
+      }
+    }
+    if (c >= wide) {  // channels that do not exist: of no weight, but of some value
+      __builtin_memset(kv + c * wide, 0, static_cast<size_t>(kDotBlock * wide * 4));
+      continue;
+    }
+    const int8_t* rows = k_rows + c * room.line_n;
+    for (int r = 0; r < kDotBlock; ++r)
+      offsets[r] = Unit::kOffset ? kDotOffset * totals[c % 64 + r] : 0;
+    for (int64_t j = 0; j < wide; j += kDotBlock) {
+      Unit::multiply(room.groups_n, kDotBlock, rows, room.line_n,
+                     v_panels + j / kDotPanel * panel_n, sum);
+      for (int r = 0; r < kDotBlock; ++r)
+        for (int lane = 0; lane < kDotBlock; lane += kWidth) {
+          store(kv + (c + r) * wide + j + lane, load_ints(sum + r * kDotBlock + lane) - offsets[r]);
+        }
+    }
+  }
+
+  // Digits, least first: the byte of x + 128, then what is above it.
+  const int count = digits_for(127 * n);
+  for (int64_t c = 0; c < room.groups_d * kDotGroup; c += 4)
+    for (int64_t j = 0; j < wide; j += kDotPanel)
+      for (int digit = 0; digit < count; ++digit)
+        store_bytes(
+            kDotOffset, digits + digit * digit_bytes + j / kDotPanel * panel_d + c * kDotPanel,
+            [&](int i, int lane) __attribute__((always_inline)) {
+              Ints x = load_ints(kv + (c + i) * wide + j + lane);
+              for (int below = 0; below < digit; ++below) x = (x + 128) >> 8;
+              return x;
+            });
+
+  // Queries, a block of tokens at a time.
+  const float factor = product_factor(Codes::kSign, d);
+  for (int64_t first = 0; first < s.queries; first += kDotBlock) {
+    const int tokens = static_cast<int>(lesser(s.queries - first, kDotBlock));
+    for (int r = 0; r < kDotBlock; ++r) {
+      int64_t below_zero = 0;
+      for (int64_t w = 0; w < room.groups_d; ++w) {
+        const float* q = args.q + at.q + (first + (r < tokens ? r : 0)) * s.q_row;
+        const uint64_t negative = signs_of(q, d, w);
+        below_zero += __builtin_popcountll(negative);
+        store_signs(negative, static_cast<int>(lesser(d - w * 64, 64)),
+                    q_rows + r * room.line_d + w * 64);
+      }
+      offsets[r] = Unit::kOffset ? kDotOffset * static_cast<int32_t>(d - 2 * below_zero) : 0;
+    }
+    for (int64_t j = 0; j < ld; j += kDotBlock)
+      for (int digit = count - 1; digit >= 0; --digit) {
+        Unit::multiply(room.groups_d, tokens, q_rows, room.line_d,
+                       digits + digit * digit_bytes + j / kDotPanel * panel_d, sum);
+        for (int r = 0; r < tokens; ++r)
+          for (int lane = 0; lane < kDotBlock; lane += kWidth) {
+            Ints x = load_ints(sum + r * kDotBlock + lane) - offsets[r];
+            float* to = m + r * wide + j + lane;  // sums, until the last digit makes them numbers
+            if (digit < count - 1) x += bits_of(load(to)) << 8;
+            store(to, digit == 0 ? to_floats(x) : from_bits(x));
+          }
+      }
+    for (int r = 0; r < tokens; ++r)
+      finish_row(args, at.head, first + r, values, ld, scale, factor, m + r * wide,
+                 args.out + at.o + (first + r) * s.o_row);
+  }
+}
+
+template <class Unit>
+void add_attention_int8(const LinearAngularArgs<float>& args) {
+  parallel_for(args.shape.batch * args.shape.heads,
+               [&](int64_t task) { add_attention_head_int8<Unit>(args, task); });
+}
+
+}  // namespace
+}  // namespace shiftadd

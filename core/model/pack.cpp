@@ -1,0 +1,160 @@
+// See pack.h.
+#include "core/model/pack.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/int8_matrix.h"
+#include "core/kernels.h"
+#include "core/model/model_file.h"
+
+namespace shiftadd {
+namespace {
+
+constexpr int kVersion = 1;
+constexpr const char* kFormats[] = {"float32", "bf16", "int8"};
+
+bool is_nibbles(const ModelSpec& spec) {
+  return spec.shift_add.int8_activations && spec.shift_add.format == ShiftFormat::k4Bit;
+}
+
+// A layer whose products all tokens (or patches) go through.
+bool is_multiplied(const ParameterInfo& parameter) {
+  const std::string& name = parameter.name;
+  return parameter.shape.size() >= 2 && name.ends_with(".weight") && !parameter.shift &&
+         name != "head.weight" && name.find(".router.") == std::string::npos &&
+         name.find("_conv.") == std::string::npos;
+}
+
+std::string without_last_part(const std::string& name) { return name.substr(0, name.rfind('.')); }
+
+Shape matrix_shape(const Shape& shape) { return {shape[0], element_count(shape) / shape[0]}; }
+
+}  // namespace
+
+const char* name_of(MultiplyFormat format) { return kFormats[static_cast<int>(format)]; }
+
+nlohmann::ordered_json to_json(const PackSpec& pack) {
+  nlohmann::ordered_json json = {{"version", kVersion},
+                                 {"multiply", name_of(pack.multiply)},
+                                 {"attention", pack.int8_attention ? "int8" : "float32"}};
+  if (!pack.shift_shares.empty()) json["shift_shares"] = pack.shift_shares;
+  return json;
+}
+
+PackSpec pack_spec_from_json(const nlohmann::json& json) {
+  if (!json.is_object()) throw user_error("[pack] expected a JSON object, got ", json.type_name());
+  const auto version = json.find("version");
+  if (version == json.end() || !version->is_number_integer() || *version != kVersion)
+    throw user_error("[pack] this program reads packed models of version ", kVersion,
+                     ": pack the trained model again with shiftadd-convert --pack");
+  const auto one_of = [&](const char* key, std::initializer_list<const char*> names) {
+    const auto value = json.find(key);
+    int index = 0;
+    for (const char* name : names) {
+      if (value != json.end() && value->is_string() && *value == name) return index;
+      ++index;
+    }
+    throw user_error("[pack] ", key,
+                     " is not one this program knows: pack the trained model again");
+  };
+  PackSpec pack;
+  pack.multiply = static_cast<MultiplyFormat>(one_of("multiply", {"float32", "bf16", "int8"}));
+  pack.int8_attention = one_of("attention", {"float32", "int8"}) == 1;
+  if (const auto shares = json.find("shift_shares"); shares != json.end()) {
+    if (!shares->is_array()) throw user_error("[pack] shift_shares: expected an array of numbers");
+    for (const auto& share : *shares) {
+      if (!share.is_number()) throw user_error("[pack] shift_shares: expected only numbers");
+      pack.shift_shares.push_back(share.get<double>());
+    }
+  }
+  return pack;
+}
+
+std::vector<StoredTensor> stored_tensors(const ModelSpec& spec, const PackSpec& pack) {
+  std::vector<StoredTensor> stored;
+  const std::vector<ParameterInfo> parameters = parameters_of(spec);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const ParameterInfo& each = parameters[i];
+    const auto add = [&](const std::string& name, Shape shape, DType dtype, StoredForm form) {
+      stored.push_back({name, std::move(shape), dtype, form, each.name});
+    };
+    const std::string layer = without_last_part(each.name);
+    if (each.shift && each.name.ends_with(".sign")) continue;  // goes with its shift
+    if (each.shift && is_nibbles(spec)) {
+      add(layer + ".codes", {each.shape[0], nibble_stride(each.shape[1])}, DType::kU8,
+          StoredForm::kNibbles);
+      add(layer + ".exponents", {each.shape[0]}, DType::kI16, StoredForm::kExponents);
+    } else if (each.shift) {
+      add(layer + ".weight", each.shape, DType::kF32, StoredForm::kPowers);
+    } else if (is_multiplied(each) && pack.multiply == MultiplyFormat::kInt8) {
+      add(each.name, matrix_shape(each.shape), DType::kI8, StoredForm::kInt8);
+      add(layer + ".scales", {each.shape[0]}, DType::kF32, StoredForm::kScales);
+    } else if (is_multiplied(each) && pack.multiply == MultiplyFormat::kBf16) {
+      add(each.name, each.shape, DType::kBF16, StoredForm::kAsIs);
+    } else {
+      add(each.name, each.shape, DType::kF32, StoredForm::kAsIs);
+    }
+  }
+  return stored;
+}
+
+ModelFile pack_model(const ModelFile& model, const PackSpec& pack) {
+  if (model.pack) throw user_error("[pack] the model is packed already: pack the trained one");
+  require_deployable(model.spec);
+  std::map<std::string, Tensor> weights(model.weights.begin(), model.weights.end());
+  for (const ParameterInfo& expected : parameters_of(model.spec)) {
+    const auto found = weights.find(expected.name);
+    if (found == weights.end() || found->second.shape() != expected.shape)
+      throw user_error("[pack] the weight ", expected.name, " is ",
+                       found == weights.end() ? "missing" : concat(found->second.shape()),
+                       ": expected shape ", expected.shape);
+  }
+  const auto take = [&](const std::string& name) { return weights.at(name).to(DType::kF32); };
+  const ShiftAddSpec& options = model.spec.shift_add;
+  const auto powers_of_two = [&](const std::string& name) {
+    const Tensor w = take(name), powers(w.shape());
+    if (options.form == ShiftForm::kPs)
+      kernels<float>().shift_compose({w.numel(), w.data<float>(),
+                                      take(without_last_part(name) + ".sign").data<float>(),
+                                      powers.data<float>()});
+    else
+      kernels<float>().shift_quantize({w.dim(0), w.dim(1), options.format, w.data<float>(),
+                                       powers.data<float>(), nullptr, nullptr});
+    return powers;
+  };
+  ModelFile packed = model;
+  packed.pack = pack;
+  packed.weights.clear();
+  ShiftRows rows;  // of the weight before: its second tensor follows its first
+  Int8Rows integers;
+  for (const StoredTensor& each : stored_tensors(model.spec, pack)) {
+    Tensor value;
+    switch (each.form) {
+      case StoredForm::kNibbles:
+        rows = shift_rows(take(each.source));
+        value = rows.nibbles;
+        break;
+      case StoredForm::kExponents:
+        value = rows.exponents;
+        break;
+      case StoredForm::kInt8:
+        integers = int8_rows(take(each.source).reshape(each.shape));
+        value = integers.weight;
+        break;
+      case StoredForm::kScales:
+        value = integers.scales;
+        break;
+      case StoredForm::kPowers:
+        value = powers_of_two(each.source);
+        break;
+      case StoredForm::kAsIs:
+        value = take(each.source).to(each.dtype);
+        break;
+    }
+    packed.weights.emplace_back(each.name, value);
+  }
+  return packed;
+}
+
+}  // namespace shiftadd

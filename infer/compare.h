@@ -1,0 +1,26 @@
+// Two sessions of one network on the same labelled images: what packing changes.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "core/evaluation.h"
+#include "infer/routing_counts.h"
+#include "infer/session.h"
+
+namespace shiftadd::infer {
+
+struct Comparison {
+  Evaluation trained, packed;
+  RoutingCounts routing;          // of the packed session
+  int64_t same = 0;               // images of which both have the same first class
+  double largest_difference = 0;  // of two logits
+};
+
+/// `set`: a folder of class folders, or such a tree in a .tar. report(images done, of all) is
+/// called after each batch. Throws Error (user) for a set whose classes are not the network's, and
+/// for an image that cannot be read.
+Comparison compare(Session& trained, Session& packed, const std::string& set,
+                   const std::function<void(int64_t, int64_t)>& report);
+
+}  // namespace shiftadd::infer

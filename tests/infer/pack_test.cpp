@@ -1,0 +1,175 @@
+// Packed models: what a file holds, that it computes what the model in memory does, and what it
+// refuses.
+#include <cstring>
+#include <fstream>
+
+#include "core/shift.h"
+#include "infer/session.h"
+#include "tests/infer/shift_add_models.h"
+
+using namespace shiftadd;
+using infer::Session;
+
+namespace {
+
+PackSpec multiply_in(MultiplyFormat format) {
+  PackSpec pack;
+  pack.multiply = format;
+  pack.int8_attention = format == MultiplyFormat::kInt8;
+  return pack;
+}
+
+Tensor logits_of(const ModelFile& model, const Tensor& images) {
+  Session session(model);
+  const Tensor logits({images.dim(0), model.spec.classes});
+  session.run(images.data<float>(), images.dim(0), logits.data<float>());
+  return logits;
+}
+
+bool same(const Tensor& a, const Tensor& b) {
+  return a.shape() == b.shape() && a.dtype() == b.dtype() &&
+         std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
+}
+
+// |a - b| / |b|
+double distance(const Tensor& a, const Tensor& b) {
+  double error = 0, size = 0;
+  for (int64_t i = 0; i < a.numel(); ++i) {
+    const double x = a.data<float>()[i], y = b.data<float>()[i];
+    error += (x - y) * (x - y);
+    size += y * y;
+  }
+  return std::sqrt(error / size);
+}
+
+std::string refusal(const std::string& path) {
+  try {
+    load_any_model(path);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a packed file computes what the packed model does, and float32 what the trained one does") {
+  const test::TemporaryFolder folder;
+  for (int variant : {0, 1, 4, 6, 10, 12})
+    for (MultiplyFormat format :
+         {MultiplyFormat::kFloat32, MultiplyFormat::kBf16, MultiplyFormat::kInt8}) {
+      const ModelFile model = test::random_model(test::random_shift_add_spec(variant), 3);
+      const Tensor images = test::random_images(model.spec, 5, 4);
+      const ModelFile packed = pack_model(model, multiply_in(format));
+      const std::string path = folder / "packed.safetensors";
+      save_model(path, packed);
+      const ModelFile loaded = load_any_model(path);
+      INFO("variant ", variant, ", ", name_of(format));
+      REQUIRE(loaded.pack.has_value());
+      CHECK(*loaded.pack == *packed.pack);
+      CHECK(loaded.spec == model.spec);
+      REQUIRE(loaded.weights.size() == packed.weights.size());
+      for (std::size_t i = 0; i < loaded.weights.size(); ++i)
+        CHECK(same(loaded.weights[i].second, packed.weights[i].second));
+      const Tensor logits = logits_of(loaded, images), trained = logits_of(model, images);
+      CHECK(same(logits, logits_of(packed, images)));
+      if (format == MultiplyFormat::kFloat32) CHECK(same(logits, trained));
+    }
+}
+
+TEST_CASE("a plain network in bf16 and int8 stays near itself") {
+  const ModelFile model = test::random_model(named_spec("vit_micro"), 3);
+  const Tensor images = test::random_images(model.spec, 9, 4);
+  const Tensor exact = logits_of(model, images);
+  ModelFile rounded = model;
+  for (auto& [name, tensor] : rounded.weights)
+    if (tensor.rank() >= 2 && name.ends_with(".weight") && name != "head.weight")
+      tensor = tensor.to(DType::kBF16).to(DType::kF32);
+  CHECK(same(logits_of(pack_model(model, multiply_in(MultiplyFormat::kBf16)), images),
+             logits_of(rounded, images)));
+  const Tensor int8 = logits_of(pack_model(model, multiply_in(MultiplyFormat::kInt8)), images);
+  // 8 bits a number are 0.4 % of a row's largest; so it is a few per cent after two blocks, not 0.
+  CHECK(distance(int8, exact) < 0.05);
+  CHECK(distance(int8, exact) > 1e-4);
+}
+
+TEST_CASE("a packed image's answer depends on neither its neighbours nor the threads") {
+  for (const int variant : {0, 4, 12}) {
+    const ModelFile model = pack_model(test::random_model(test::random_shift_add_spec(variant), 3),
+                                       multiply_in(MultiplyFormat::kInt8));
+    const Tensor images = test::random_images(model.spec, 40, 4);
+    const test::Threads one(1);
+    const Tensor all = logits_of(model, images);
+    for (int threads : {1, 2}) {
+      const test::Threads set(threads);
+      CHECK(same(logits_of(model, images), all));
+      for (int64_t i : {0, 17, 39})
+        CHECK(same(logits_of(model, images.slice(i, i + 1)), all.slice(i, i + 1)));
+    }
+  }
+}
+
+TEST_CASE("codes are stored a row after the other, two a byte, with an exponent a row") {
+  const ModelFile model = test::golden_shift_add(true);
+  const ModelFile packed = pack_model(model, {});
+  const Tensor* weight = nullptr;
+  for (const auto& [name, tensor] : model.weights)
+    if (name == "blocks.0.attn.qkv.weight") weight = &tensor;
+  REQUIRE(weight);
+  const ShiftCodes codes = shift_codes(weight->to(DType::kF32));
+  int64_t found = 0, wrong = 0;
+  for (const auto& [name, tensor] : packed.weights) {
+    CHECK(name != "blocks.0.attn.qkv.weight");  // no latent weights
+    if (name == "blocks.0.attn.qkv.exponents")
+      for (int64_t r = 0; r < codes.outputs; ++r, ++found)
+        wrong += tensor.data<int16_t>()[r] != codes.exponents[r];
+    if (name != "blocks.0.attn.qkv.codes") continue;
+    REQUIRE(tensor.shape() == Shape{codes.outputs, 64});
+    for (int64_t r = 0; r < codes.outputs; ++r)
+      for (int64_t j = 0; j < codes.inputs; ++j, ++found) {
+        const int nibble = tensor.data<uint8_t>()[r * 64 + j / 2] >> (j % 2 * 4) & 15;
+        wrong += nibble != nibble_of(codes.codes[r * codes.inputs + j]);
+      }
+  }
+  CHECK(found == codes.outputs * (codes.inputs + 1));
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a packed file that is damaged, or asked for what it is not, is refused") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "packed.safetensors";
+  const ModelFile packed = pack_model(test::golden_shift_add(true), {});
+  save_model(path, packed);
+  CHECK(refusal(path).empty());
+  CHECK_THROWS_WITH_AS(load_model(path), doctest::Contains("a packed model, which can only be run"),
+                       Error);
+  CHECK_THROWS_WITH_AS(pack_model(packed, {}), doctest::Contains("packed already"), Error);
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(-9, std::ios::end);
+    file.put('\x55');
+  }
+  CHECK(test::contains(refusal(path), "the file is damaged"));
+  CHECK_THROWS_WITH_AS(pack_spec_from_json({{"version", 2}}), doctest::Contains("version 1"),
+                       Error);
+  CHECK_THROWS_WITH_AS(pack_spec_from_json({{"version", 1}, {"multiply", "int4"}}),
+                       doctest::Contains("multiply"), Error);
+}
+
+TEST_CASE("a forced share of tokens goes to Shift at every router") {
+  Session session(test::golden_shift_add(true));
+  const ModelSpec spec = session.spec();
+  const Tensor images = test::random_images(spec, 1, 4), logits({1, spec.classes});
+  const auto tokens = spec.tokens(), routers = static_cast<int64_t>(session.routers().size());
+  std::vector<uint8_t> choices(routers * tokens);
+  for (double share : {0.0, 0.6, 1.0}) {
+    session.force_shift_share(share);
+    session.run(images.data<float>(), 1, logits.data<float>(), choices.data());
+    for (int64_t r = 0; r < routers; ++r) {
+      int64_t shifted = 0;
+      for (int64_t t = 0; t < tokens; ++t) shifted += choices[r * tokens + t] == 1;
+      CHECK(shifted == static_cast<int64_t>(share * static_cast<double>(tokens)));
+    }
+  }
+}

@@ -1,0 +1,75 @@
+// shiftadd-convert --pack: a trained model file into the one that is deployed.
+#pragma once
+
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <string>
+
+#include "core/model/model_file.h"
+#include "core/parallel.h"
+#include "core/progress.h"
+#include "infer/compare.h"
+
+namespace shiftadd::tools {
+
+struct PackOptions {
+  std::string input, out, pack, multiply, calibrate;
+};
+
+/// --pack and --multiply as a PackSpec, held against what the model is.
+inline PackSpec pack_spec_of(const PackOptions& options, const ModelSpec& spec) {
+  const bool converted = options.pack == "shiftadd";
+  if (converted && !spec.converted())
+    throw user_error("--pack shiftadd: ", options.input,
+                     " holds a plain network: expected --pack int8, bf16 or float32");
+  if (!converted && spec.converted())
+    throw user_error("--pack ", options.pack, ": ", options.input,
+                     " holds a converted network: expected --pack shiftadd, with --multiply ",
+                     options.pack, " for what still multiplies");
+  if (!converted && !options.multiply.empty())
+    throw user_error(
+        "--multiply is of --pack shiftadd: a plain network's products are what --pack "
+        "says");
+  const std::string& name = converted ? options.multiply : options.pack;
+  PackSpec pack;
+  pack.multiply = name == "int8"   ? MultiplyFormat::kInt8
+                  : name == "bf16" ? MultiplyFormat::kBf16
+                                   : MultiplyFormat::kFloat32;
+  pack.int8_attention = pack.multiply == MultiplyFormat::kInt8;
+  return pack;
+}
+
+inline void print_comparison(std::ostream& out, const infer::Comparison& result) {
+  const int64_t images = result.packed.images();
+  out << std::fixed << std::setprecision(2) << images << " images: top-1 " << result.trained.top1()
+      << " % as trained, " << result.packed.top1() << " % packed; the same first class on "
+      << Evaluation::percent(result.same, images) << " %; logits differ by at most "
+      << std::setprecision(5) << result.largest_difference << "\n";
+  for (const auto& row : result.routing.rows())
+    out << row.router << ": " << std::setprecision(2) << 100 * row.shift_share()
+        << " % of tokens on Shift\n";
+}
+
+inline int pack(const PackOptions& options) {
+  const ModelFile trained = load_model(options.input);
+  ModelFile packed = pack_model(trained, pack_spec_of(options, trained.spec));
+  if (!options.calibrate.empty()) {
+    infer::Session before(trained), after(packed);
+    Progress display([](std::string_view text) { std::cerr << text << std::flush; }, isatty(2));
+    const infer::Comparison result =
+        infer::compare(before, after, options.calibrate, [&](int64_t done, int64_t total) {
+          if (display.terminal()) display.draw(bar_text(done, total), 0, done == total);
+        });
+    display.wipe();
+    print_comparison(std::cout, result);
+    for (const auto& row : result.routing.rows())
+      packed.pack->shift_shares.push_back(row.shift_share());
+  }
+  save_model(options.out, packed);
+  std::cerr << "shiftadd-convert: wrote " << options.out << ", "
+            << std::filesystem::file_size(options.out) / 1024 << " KiB\n";
+  return 0;
+}
+
+}  // namespace shiftadd::tools
