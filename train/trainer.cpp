@@ -118,6 +118,7 @@ class Run {
   TrainingState state_;
   std::unique_ptr<RunLog> log_;
   double saved_at_ = 0;
+  bool config_changed_ = false;  // since the checkpoint that was resumed, in what may change
   std::optional<Validation> validation_;  // of the present weights, if they have been evaluated
 };
 
@@ -154,6 +155,7 @@ bool Run::begin() {
     const Checkpoint saved = load_checkpoint(options_.resume);
     require_same_run(options_.resume, saved.config, to_text(config_));
     require_same_inputs(options_.resume, saved, config_);
+    config_changed_ = saved.config != to_text(config_);
     init_digest_ = saved.init_digest;
     teacher_digest_ = saved.teacher_digest;
     if (saved.data_digest != data_.digest)
@@ -198,6 +200,7 @@ TrainResult Run::operator()() {
 /// Calibrates, evaluates and writes the final weights; `last` keeps those from before, so that more
 /// steps can follow. False when it was stopped: resumed, it is done again.
 bool Run::finish() {
+  if (config_changed_) save("last");  // it says what the end was made with
   const EmaScope averaged(ema_.get());
   const ModelSpec& spec = model_->spec();
   if (config_.router.calibrate > 0 &&
