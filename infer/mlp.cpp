@@ -24,7 +24,7 @@ void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* resi
              const QuantizedRoom& room, StageTimes* times) {
   if (!mlp.fc1.in_integers() || !mlp.fc2.in_integers())
     return run_rows(mlp, x, rows, y, residual, hidden, room, times);
-  constexpr int64_t kRows = 32;  // a block of int8_gemm; 32 x 768 floats are 96 KiB
+  constexpr int64_t kRows = 64;  // a task of int8_gemm; 64 x 768 floats are 192 KiB
   const int64_t in = mlp.fc1.inputs(), between = mlp.fc1.outputs(), out = mlp.fc2.outputs();
   const int64_t codes = std::max(in, between);
   parallel_chunks(rows, kRows, [&](int64_t begin, int64_t end) {

@@ -35,16 +35,6 @@ SHIFTADD_INLINE float encode_signs(const float* x, int64_t d, int8_t* out, int64
   return 1;
 }
 
-SHIFTADD_INLINE int32_t sum_of(const int8_t* x, int64_t n) {
-  Ints sums = set1i(0);
-  int64_t j = 0;
-  for (; j + kWidth <= n; j += kWidth) sums += load_int8(x + j, Full{});
-  int32_t sum = 0;
-  for (int lane = 0; lane < kWidth; ++lane) sum += sums[lane];
-  for (; j < n; ++j) sum += x[j];
-  return sum;
-}
-
 // exp(p - max p) of a row of n scores, in 16383ths, as two digits; zeros up to `line`. Returns the
 // sum of the whole numbers.
 SHIFTADD_INLINE int32_t exp_digits(const float* p, int64_t n, int8_t* high, int8_t* low,
@@ -116,7 +106,8 @@ void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
       const float* q = args.q + at.q + (first + (r < count ? r : 0)) * s.q_row;
       const float scale = encode(q, d, q_rows + r * line_d, groups_d * kDotGroup);
       factors[r] = scale * static_cast<float>(args.scale);
-      offsets[r] = Unit::kOffset ? kDotOffset * sum_of(q_rows + r * line_d, d) : 0;
+      offsets[r] =
+          Unit::kOffset ? kDotOffset * sum_bytes(q_rows + r * line_d, groups_d * kDotGroup) : 0;
     }
     for (int64_t m = 0; m < ldp; m += kDotBlock) {
       Unit::multiply(groups_d, count, q_rows, line_d, keys + m / kDotPanel * panel_d, sum);

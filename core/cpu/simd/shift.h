@@ -4,6 +4,7 @@
 #include "core/cpu/simd/elementwise.h"
 #include "core/cpu/simd/ints.h"
 #include "core/cpu/simd/rows.h"
+#include "core/cpu/simd/signs.h"
 #include "core/kernels_shift.h"
 
 namespace shiftadd {
@@ -87,6 +88,15 @@ void shift_compose_kernel(const ShiftComposeArgs<float>& args) {
       });
 }
 
+// round(x / scale), half to even, by its reciprocal: the product is within 2e-5 of the quotient
+// where |x / scale| <= 127, so that only what lies near a half has to be divided.
+SHIFTADD_INLINE Vec round_quotient(Vec x, Vec scale, Vec reciprocal) {
+  const Vec product = x * reciprocal, nearest = round(product);
+  const Vec from_half = abs(abs(product - nearest) - set1(0.5f));
+  if (__builtin_expect(negative_bits(from_half - set1(1e-4f)) != 0, 0)) return round(x / scale);
+  return nearest;
+}
+
 void quantize_tokens_kernel(const QuantizeTokensArgs<float>& args) {
   const int64_t n = args.columns;
   parallel_chunks(args.rows, row_grain(n), [&](int64_t begin, int64_t end) {
@@ -100,7 +110,7 @@ void quantize_tokens_kernel(const QuantizeTokensArgs<float>& args) {
       int8_t* codes = args.codes ? args.codes + row * n : nullptr;
       for_vectors(
           0, n, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-            const Vec nearest = round(load(x + j, lanes) / set1(scale));
+            const Vec nearest = round_quotient(load(x + j, lanes), set1(scale), set1(1 / scale));
             const Vec q = max(set1(-127.f), min(set1(127.f), nearest));
             if (integers) store(integers + j, q, lanes);
             if (dequantized) store(dequantized + j, q * set1(scale), lanes);
