@@ -40,11 +40,10 @@ int64_t block_macs(const ModelSpec& spec, int64_t index) {
          routing(block.proj, answers) + routing(block.mlp, answers);
 }
 
-}  // namespace
-
-struct Session::Impl {
+// What sessions share: nothing in it changes.
+struct Loaded {
   // model: packed.
-  explicit Impl(ModelFile model)
+  explicit Loaded(ModelFile model)
       : spec(model.spec),
         pack(*model.pack),
         preprocess(model.preprocess),
@@ -55,8 +54,23 @@ struct Session::Impl {
         group(group_size(spec)),
         plan(plan_vit(spec, pack, group)) {}
 
+  ModelSpec spec;
+  PackSpec pack;
+  Preprocess preprocess;
+  std::vector<std::string> classes, class_ids, routers;
+  VitWeights weights;
+  int64_t group;
+  VitPlan plan;
+};
+
+}  // namespace
+
+struct Session::Impl {
+  explicit Impl(std::shared_ptr<const Loaded> of) : loaded(std::move(of)) {}
+
   void reserve(int threads) {
-    while (static_cast<int>(arenas.size()) < threads) arenas.emplace_back(Shape{plan.floats});
+    while (static_cast<int>(arenas.size()) < threads)
+      arenas.emplace_back(Shape{loaded->plan.floats});
   }
 
   // Whole groups go to the threads, one each, so that nobody waits at a barrier inside a layer;
@@ -64,9 +78,14 @@ struct Session::Impl {
   void run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
     const int64_t threads = num_threads();
     reserve(static_cast<int>(threads));
-    const Network network = {spec,       pack, weights, plan, static_cast<int64_t>(routers.size()),
+    const ModelSpec& spec = loaded->spec;
+    const Network network = {spec,
+                             loaded->pack,
+                             loaded->weights,
+                             loaded->plan,
+                             static_cast<int64_t>(loaded->routers.size()),
                              shift_share};
-    const int64_t size = std::min(group, divide_up(batch, threads));
+    const int64_t size = std::min(loaded->group, divide_up(batch, threads));
     const int64_t groups = size ? divide_up(batch, size) : 0;
     const int64_t shared = groups % threads, alone = groups - shared;
     const int64_t image_values = spec.in_channels * spec.image_size * spec.image_size;
@@ -83,40 +102,46 @@ struct Session::Impl {
     for (int64_t index = alone; index < groups; ++index) run_group(index, arenas[0]);
   }
 
-  ModelSpec spec;
-  PackSpec pack;
-  Preprocess preprocess;
-  std::vector<std::string> classes, class_ids, routers;
-  VitWeights weights;
-  int64_t group;
-  VitPlan plan;
+  std::shared_ptr<const Loaded> loaded;
   std::vector<Tensor> arenas;  // one per thread
   StageTimes* times = nullptr;
   double shift_share = kAsRouted;
 };
 
 Session::Session(ModelFile model)
-    : impl_(std::make_unique<Impl>(model.pack ? std::move(model) : pack_model(model, {}))) {}
+    : impl_(std::make_unique<Impl>(
+          std::make_shared<const Loaded>(model.pack ? std::move(model) : pack_model(model, {})))) {}
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session Session::share() const { return Session(std::make_unique<Impl>(impl_->loaded)); }
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
-const ModelSpec& Session::spec() const { return impl_->spec; }
-const PackSpec& Session::pack() const { return impl_->pack; }
-const Preprocess& Session::preprocess() const { return impl_->preprocess; }
-const std::vector<std::string>& Session::classes() const { return impl_->classes; }
-const std::vector<std::string>& Session::class_ids() const { return impl_->class_ids; }
-const std::vector<std::string>& Session::routers() const { return impl_->routers; }
+const ModelSpec& Session::spec() const { return impl_->loaded->spec; }
+const PackSpec& Session::pack() const { return impl_->loaded->pack; }
+const Preprocess& Session::preprocess() const { return impl_->loaded->preprocess; }
+const std::vector<std::string>& Session::classes() const { return impl_->loaded->classes; }
+const std::vector<std::string>& Session::class_ids() const { return impl_->loaded->class_ids; }
+const std::vector<std::string>& Session::routers() const { return impl_->loaded->routers; }
 void Session::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
   impl_->run(images, batch, logits, choices);
 }
 void Session::force_shift_share(double share) { impl_->shift_share = share; }
 void Session::set_stage_times(StageTimes* times) { impl_->times = times; }
-int64_t Session::weight_floats() const { return impl_->weights.floats; }
-int64_t Session::arena_floats() const { return impl_->plan.floats; }
+int64_t Session::weight_floats() const { return impl_->loaded->weights.floats; }
+int64_t Session::arena_floats() const { return impl_->loaded->plan.floats; }
+
+void require_images(const Session& session, const std::string& name) {
+  const ModelSpec& spec = session.spec();
+  if (spec.in_channels != 3)
+    throw user_error(name, ": the model takes ", spec.in_channels, " channels: images have 3");
+  if (session.preprocess().crop != spec.image_size)
+    throw user_error(name, ": preprocessing crops to ", session.preprocess().crop,
+                     ", but the model takes ", spec.image_size, " pixels");
+}
 
 int64_t Session::macs_per_image() const {
-  const ModelSpec& spec = impl_->spec;
+  const ModelSpec& spec = impl_->loaded->spec;
   const int64_t patch_values = spec.in_channels * spec.patch_size * spec.patch_size;
   int64_t macs = spec.grid() * spec.grid() * patch_values * spec.width + spec.width * spec.classes;
   for (int64_t i = 0; i < spec.depth; ++i) macs += block_macs(spec, i);

@@ -18,6 +18,8 @@ class Session {
   /// released as soon as it is laid out for the kernels. Throws Error (user) naming a weight that
   /// is missing or has another shape than model.spec demands, and for codes `unit_batch`.
   explicit Session(ModelFile model);
+  /// Another session on the same weights, with an arena of its own: one a thread.
+  Session share() const;
   ~Session();
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
@@ -55,7 +57,12 @@ class Session {
 
  private:
   struct Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// Throws Error (user) unless the network takes what preprocessing makes of an image; `name` is of
+/// the model.
+void require_images(const Session& session, const std::string& name);
 
 }  // namespace shiftadd::infer

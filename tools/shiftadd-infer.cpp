@@ -65,13 +65,7 @@ class Rows {
 
 infer::Session open_model(const Options& options) {
   infer::Session session(load_any_model(options.model));
-  const ModelSpec& spec = session.spec();
-  if (spec.in_channels != 3)
-    throw user_error(options.model, ": the model takes ", spec.in_channels,
-                     " channels: images have 3");
-  if (session.preprocess().crop != spec.image_size)
-    throw user_error(options.model, ": preprocessing crops to ", session.preprocess().crop,
-                     ", but the model takes ", spec.image_size, " pixels");
+  infer::require_images(session, options.model);
   return session;
 }
 

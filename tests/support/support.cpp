@@ -20,6 +20,9 @@ namespace fs = std::filesystem;
 namespace shiftadd::test {
 
 std::string source_folder() { return SHIFTADD_SOURCE_DIR; }
+std::string build_folder() {
+  return std::filesystem::path(SHIFTADD_BIN_DIR).parent_path().string();
+}
 std::string program(const std::string& name) { return std::string(SHIFTADD_BIN_DIR) + "/" + name; }
 
 namespace {

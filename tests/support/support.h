@@ -27,6 +27,7 @@ std::string attributes(const TensorFile& file);
 std::string shared_path(const std::string& relative);
 
 std::string source_folder();
+std::string build_folder();
 std::string program(const std::string& name);  // path of a built program
 
 /// max |a - b| <= relative * max |b|, or <= floor; reports the worst element under `what`.

@@ -1,0 +1,113 @@
+// See shiftadd.h.
+#include "infer/shiftadd.h"
+
+#include <string>
+#include <vector>
+
+#include "core/io/files.h"
+#include "core/parallel.h"
+#include "data/decode.h"
+#include "data/preprocess.h"
+#include "infer/predictions.h"
+#include "infer/session.h"
+
+using namespace shiftadd;
+
+struct shiftadd_session {
+  infer::Session session;
+  std::vector<float> pixels, logits;
+};
+
+namespace {
+
+thread_local std::string error_text;
+
+// What `body` returns, or `otherwise` with the reason kept: no exception may leave for C.
+template <class Body, class Result>
+Result guarded(Result otherwise, Body body) noexcept {
+  try {
+    error_text.clear();
+    return body();
+  } catch (const std::exception& error) {
+    error_text = error.what();
+  }
+  return otherwise;
+}
+
+shiftadd_session* made(infer::Session session) {
+  const ModelSpec& spec = session.spec();
+  const auto values = static_cast<std::size_t>(3 * spec.image_size * spec.image_size);
+  const auto classes = static_cast<std::size_t>(spec.classes);
+  return new shiftadd_session{std::move(session), std::vector<float>(values),
+                              std::vector<float>(classes)};
+}
+
+int classify(shiftadd_session* self, std::span<const uint8_t> bytes, const std::string& name,
+             shiftadd_prediction* best, int most) {
+  if (!self || most < 0 || (most > 0 && !best))
+    throw user_error("[shiftadd_classify] expected a session, and room for ", most, " predictions");
+  infer::Session& session = self->session;
+  const data::Image image = data::decode_image(bytes, name, session.preprocess().exif_orientation);
+  data::preprocess_image(image, session.preprocess(), self->pixels.data());
+  session.run(self->pixels.data(), 1, self->logits.data());
+  const auto predictions = infer::top_k(self->logits.data(), session.spec().classes, most);
+  int count = 0;
+  for (const infer::Prediction& each : predictions) {
+    const auto& names = session.classes();
+    best[count++] = {static_cast<int>(each.index),
+                     names.empty() ? nullptr : names[static_cast<std::size_t>(each.index)].c_str(),
+                     static_cast<float>(each.probability)};
+  }
+  return count;
+}
+
+}  // namespace
+
+shiftadd_session* shiftadd_open(const char* path) {
+  return guarded<>(static_cast<shiftadd_session*>(nullptr), [&] {
+    if (!path) throw user_error("[shiftadd_open] expected a path");
+    infer::Session session(load_any_model(path));
+    infer::require_images(session, path);
+    return made(std::move(session));
+  });
+}
+
+shiftadd_session* shiftadd_share(const shiftadd_session* session) {
+  return guarded<>(static_cast<shiftadd_session*>(nullptr), [&] {
+    if (!session) throw user_error("[shiftadd_share] expected a session");
+    return made(session->session.share());
+  });
+}
+
+int shiftadd_classes(const shiftadd_session* session) {
+  return session ? static_cast<int>(session->session.spec().classes) : 0;
+}
+
+int shiftadd_classify(shiftadd_session* session, const char* image, shiftadd_prediction* best,
+                      int most) {
+  return guarded<>(-1, [&] {
+    if (!image) throw user_error("[shiftadd_classify] expected the path of an image");
+    const MappedFile file = map_file(image);
+    return classify(session, {static_cast<const uint8_t*>(file.data), file.size}, image, best,
+                    most);
+  });
+}
+
+int shiftadd_classify_bytes(shiftadd_session* session, const void* bytes, size_t size,
+                            shiftadd_prediction* best, int most) {
+  return guarded<>(-1, [&] {
+    return classify(session, {static_cast<const uint8_t*>(bytes), size}, "image", best, most);
+  });
+}
+
+void shiftadd_close(shiftadd_session* session) { delete session; }
+
+void shiftadd_set_threads(int threads) {
+  guarded<>(0, [&] {
+    if (threads < 1) throw user_error("[shiftadd_set_threads] ", threads, ": expected at least 1");
+    set_num_threads(threads);
+    return 0;
+  });
+}
+
+const char* shiftadd_error(void) { return error_text.c_str(); }
