@@ -119,22 +119,33 @@ class Pass {
   void mlp(const Block& block, int64_t answers, float* x) {
     float *normed = arena_ + plan_.normed2, *hidden = arena_ + plan_.hidden;
     norm(block.norm2, x, count_ * answers, normed);
+    const MixtureRoom mixture = room(plan_.mlp_gathered, plan_.mlp_gathered);
+    const auto& experts = block.mlp.experts;
+    if (block.mlp.routed && experts[0].in_integers() && experts[1].in_integers())
+      return run_routed_mlp(block.mlp, normed, count_ * answers, spec_.shift_add.gate,
+                            network_.shift_share, x, hidden, mixture,
+                            room_of(plan_.mlp_codes, plan_.mlp_scales), quantized(),
+                            next_sink(true, answers), times_);
     const auto run = [&](const Mlp& layer, float* in, int64_t rows, float* out,
                          const float* residual) {
       run_mlp(layer, in, rows, out, residual, hidden, quantized(), times_);
     };
-    mix(block.mlp, normed, answers, width_, x, x, room(plan_.mlp_gathered, plan_.mlp_gathered),
-        run);
+    mix(block.mlp, normed, answers, width_, x, x, mixture, run);
   }
 
   // y = layer(x) + residual for `tokens` rows of each image; a router's choices are noted.
   template <class Layer, class Run>
   void mix(const Mixture<Layer>& layer, float* x, int64_t tokens, int64_t outputs,
            const float* residual, float* y, const MixtureRoom& room, const Run& run) {
-    ChoiceSink sink = {nullptr, network_.routers * tokens_, tokens};
-    if (layer.routed && choices_) sink.to = choices_ + router_++ * tokens_;
     run_mixture(layer, x, count_ * tokens, width_, outputs, spec_.shift_add.gate,
-                network_.shift_share, residual, y, room, sink, run);
+                network_.shift_share, residual, y, room, next_sink(layer.routed, tokens), run);
+  }
+
+  // Where the next router's choices go, if the layer has one.
+  ChoiceSink next_sink(bool routed, int64_t tokens) {
+    ChoiceSink sink = {nullptr, network_.routers * tokens_, tokens};
+    if (routed && choices_) sink.to = choices_ + router_++ * tokens_;
+    return sink;
   }
 
   void norm(const Norm& norm, const float* x, int64_t rows, float* y) const {
@@ -157,8 +168,9 @@ class Pass {
   }
 
   // Of the arena, which holds floats.
-  QuantizedRoom quantized() const {
-    return {reinterpret_cast<int8_t*>(arena_ + plan_.quantized), arena_ + plan_.scales};
+  QuantizedRoom quantized() const { return room_of(plan_.quantized, plan_.scales); }
+  QuantizedRoom room_of(int64_t codes, int64_t scales) const {
+    return {reinterpret_cast<int8_t*>(arena_ + codes), arena_ + scales};
   }
   MixtureRoom room(int64_t gathered, int64_t outputs) const {
     return {arena_ + plan_.logits, reinterpret_cast<int32_t*>(arena_ + plan_.order),

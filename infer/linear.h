@@ -40,4 +40,9 @@ struct Epilogue {
 void apply(const Linear& linear, float* x, int64_t rows, float* y, const QuantizedRoom& room,
            const Epilogue& epilogue = {});
 
+/// The same of a layer that multiplies integers, on tokens quantised before: token i is row
+/// order[i] of `tokens`, or row i where order is null.
+void apply_quantized(const Linear& linear, const QuantizedRoom& tokens, const int32_t* order,
+                     int64_t rows, float* y, const Epilogue& epilogue = {});
+
 }  // namespace shiftadd::infer

@@ -40,21 +40,26 @@ void gather(const MixtureRoom& room, const float* x, int64_t rows, int64_t width
   });
 }
 
+void scatter_rows(const MixtureRoom& room, int64_t begin, int64_t end, int64_t first,
+                  int64_t outputs, GateKind gate, const float* residual, float* y) {
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t row = room.order[i];
+    float *in = room.outputs + i * outputs, *out = y + row * outputs;
+    if (gate == GateKind::kProbability) {  // rounded before the residual joins
+      const float factor = room.logits[2 * row + (i < first ? kMultExpert : kShiftExpert)];
+      for (int64_t j = 0; j < outputs; ++j) in[j] *= factor;
+    }
+    if (residual)
+      for (int64_t j = 0; j < outputs; ++j) out[j] = in[j] + residual[row * outputs + j];
+    else
+      std::copy_n(in, outputs, out);
+  }
+}
+
 void scatter(const MixtureRoom& room, int64_t rows, int64_t first, int64_t outputs, GateKind gate,
              const float* residual, float* y) {
   parallel_chunks(rows, grain(outputs), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = room.order[i];
-      float *in = room.outputs + i * outputs, *out = y + row * outputs;
-      if (gate == GateKind::kProbability) {  // rounded before the residual joins
-        const float factor = room.logits[2 * row + (i < first ? kMultExpert : kShiftExpert)];
-        for (int64_t j = 0; j < outputs; ++j) in[j] *= factor;
-      }
-      if (residual)
-        for (int64_t j = 0; j < outputs; ++j) out[j] = in[j] + residual[row * outputs + j];
-      else
-        std::copy_n(in, outputs, out);
-    }
+    scatter_rows(room, begin, end, first, outputs, gate, residual, y);
   });
 }
 

@@ -51,6 +51,9 @@ void gather(const MixtureRoom& room, const float* x, int64_t rows, int64_t width
 /// The first `first` rows are the first expert's.
 void scatter(const MixtureRoom& room, int64_t rows, int64_t first, int64_t outputs, GateKind gate,
              const float* residual, float* y);
+/// Rows [begin, end) of room.order only, on the calling thread.
+void scatter_rows(const MixtureRoom& room, int64_t begin, int64_t end, int64_t first,
+                  int64_t outputs, GateKind gate, const float* residual, float* y);
 
 /// y (rows, outputs) = layer(x (rows, width)) + residual. run(layer, x, rows, y, residual) runs one
 /// expert on contiguous rows; it may overwrite its x.

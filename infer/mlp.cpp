@@ -18,19 +18,50 @@ void run_rows(const Mlp& mlp, float* x, int64_t rows, float* y, const float* res
   apply(mlp.fc2, hidden, rows, y, room, {.residual = residual});
 }
 
+constexpr int64_t kRows = 64;  // a task of int8_gemm; 64 x 768 floats are 192 KiB
+
 }  // namespace
 
 void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* residual, float* hidden,
              const QuantizedRoom& room, StageTimes* times) {
-  if (!mlp.fc1.in_integers() || !mlp.fc2.in_integers())
-    return run_rows(mlp, x, rows, y, residual, hidden, room, times);
-  constexpr int64_t kRows = 64;  // a task of int8_gemm; 64 x 768 floats are 192 KiB
+  if (!mlp.in_integers()) return run_rows(mlp, x, rows, y, residual, hidden, room, times);
   const int64_t in = mlp.fc1.inputs(), between = mlp.fc1.outputs(), out = mlp.fc2.outputs();
   const int64_t codes = std::max(in, between);
   parallel_chunks(rows, kRows, [&](int64_t begin, int64_t end) {
     const QuantizedRoom own = {room.codes + begin * codes, room.scales + begin};
     run_rows(mlp, x + begin * in, end - begin, y + begin * out,
              residual ? residual + begin * out : nullptr, hidden + begin * between, own, times);
+  });
+}
+
+void run_routed_mlp(const Mixture<Mlp>& mlp, const float* normed, int64_t rows, GateKind gate,
+                    double shift_share, float* x, float* hidden, const MixtureRoom& mixture,
+                    const QuantizedRoom& tokens, const QuantizedRoom& room, const ChoiceSink& sink,
+                    StageTimes* times) {
+  const int64_t width = mlp.experts[0].fc1.inputs(), between = mlp.experts[0].fc1.outputs();
+  int64_t first;
+  {
+    const StageTimer timer(times, StageTimes::kFc1);
+    first = route(mlp.router, normed, rows, gate, shift_share, mixture, sink);
+    kernels<float>().quantize_tokens(
+        {rows, width, normed, tokens.scales, nullptr, nullptr, tokens.codes});
+  }
+  const int64_t blocks_first = (first + kRows - 1) / kRows;
+  const int64_t blocks = blocks_first + (rows - first + kRows - 1) / kRows;
+  parallel_for(blocks, [&](int64_t block) {
+    const bool shifts = block >= blocks_first;
+    const int64_t begin = shifts ? first + (block - blocks_first) * kRows : block * kRows;
+    const int64_t end = std::min(begin + kRows, shifts ? rows : first), count = end - begin;
+    const Mlp& expert = mlp.experts[shifts ? kShiftExpert : kMultExpert];
+    float *own_hidden = hidden + begin * between, *out = mixture.outputs + begin * width;
+    {
+      const StageTimer timer(times, StageTimes::kFc1);
+      apply_quantized(expert.fc1, tokens, mixture.order + begin, count, own_hidden,
+                      {.activation = Activation::kGelu});
+    }
+    const StageTimer timer(times, StageTimes::kFc2);
+    apply(expert.fc2, own_hidden, count, out, {room.codes + begin * between, room.scales + begin});
+    scatter_rows(mixture, begin, end, first, width, gate, x, x);
   });
 }
 

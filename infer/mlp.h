@@ -2,12 +2,14 @@
 #pragma once
 
 #include "infer/linear.h"
+#include "infer/mixture.h"
 #include "infer/stage_times.h"
 
 namespace shiftadd::infer {
 
 struct Mlp {
   Linear fc1, fc2;
+  bool in_integers() const { return fc1.in_integers() && fc2.in_integers(); }
 };
 
 /// y (rows, width) = fc2(gelu(fc1(x))) + residual; residual (rows, width) may be y, or null. x is
@@ -16,5 +18,13 @@ struct Mlp {
 /// lies between them stays in the cache.
 void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* residual, float* hidden,
              const QuantizedRoom& room, StageTimes* times);
+
+/// x (rows, width) += the chosen expert's answer to each row of `normed`, both experts in integers:
+/// run_mixture's, but that tokens are quantised once and read by index, and a few of an expert's go
+/// through both layers and back to their places at a time. tokens: room for (rows, width) codes.
+void run_routed_mlp(const Mixture<Mlp>& mlp, const float* normed, int64_t rows, GateKind gate,
+                    double shift_share, float* x, float* hidden, const MixtureRoom& mixture,
+                    const QuantizedRoom& tokens, const QuantizedRoom& room, const ChoiceSink& sink,
+                    StageTimes* times);
 
 }  // namespace shiftadd::infer

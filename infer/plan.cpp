@@ -30,10 +30,12 @@ struct Needs {
       for (const LayerKind kind : {block.qkv, block.proj, block.mlp})
         shifts = shifts || kind != LayerKind::kMultiply;
     }
+    by_index = mlp && pack.multiply == MultiplyFormat::kInt8;
     int8 = (shifts && spec.shift_add.int8_activations) || pack.multiply == MultiplyFormat::kInt8;
   }
   bool qkv = false, proj = false, mlp = false;  // mixtures
   bool thresholds = false, int8 = false;
+  bool by_index = false;  // run_routed_mlp
 };
 
 }  // namespace
@@ -100,6 +102,8 @@ VitPlan plan_vit(const ModelSpec& spec, const PackSpec& pack, int64_t images) {
       {&VitPlan::proj_gathered, {needs.proj ? values : 0, kProj, kProj}},
       {&VitPlan::proj_outputs, {needs.proj ? values : 0, kProj, kProj}},
       {&VitPlan::mlp_gathered, {needs.mlp ? values : 0, kFc1, kFc2}},
+      {&VitPlan::mlp_codes, {needs.by_index ? divide_up(values, sizeof(float)) : 0, kFc1, kFc2}},
+      {&VitPlan::mlp_scales, {needs.by_index ? rows : 0, kFc1, kFc2}},
   };
   std::vector<BufferRequest> requests;
   for (const auto& [member, request] : buffers) requests.push_back(request);

@@ -52,6 +52,8 @@ struct VitPlan {
   int64_t proj_gathered = 0;  // (B, N, D)
   int64_t proj_outputs = 0;   // (B, N, D)
   int64_t mlp_gathered = 0;   // (B, N, D)
+  int64_t mlp_codes = 0;      // int8 (B, N, D)
+  int64_t mlp_scales = 0;     // (B, N)
   int64_t floats = 0;
 };
 VitPlan plan_vit(const ModelSpec& spec, const PackSpec& pack, int64_t images);

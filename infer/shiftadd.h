@@ -1,4 +1,5 @@
-/* ShiftAdd's C interface: open a model file, classify images, close. Link with the library shiftadd. */
+/* ShiftAdd's C interface: open a model file, classify images, close. Link with the library
+ * shiftadd. */
 #ifndef SHIFTADD_H
 #define SHIFTADD_H
 
@@ -10,41 +11,41 @@ extern "C" {
 
 #define SHIFTADD_API __attribute__((visibility("default")))
 
-/* One caller's view of a model: its weights, shared with every other view of it, and room for one call
-   at a time. */
+/* One caller's view of a model: its weights, shared with every other view of it, and room for one
+   call at a time. */
 typedef struct shiftadd_session shiftadd_session;
 
 typedef struct {
   int index;         /* 0 .. shiftadd_classes() - 1 */
-  const char *name;  /* lives as long as the session; NULL where the model names no classes */
+  const char* name;  /* lives as long as the session; NULL where the model names no classes */
   float probability; /* of all classes: they sum to 1 */
 } shiftadd_prediction;
 
-/* A model file of shiftadd-train or shiftadd-convert, trained or packed. NULL on an error. Nothing is
-   written anywhere. */
-SHIFTADD_API shiftadd_session *shiftadd_open(const char *path);
+/* A model file of shiftadd-train or shiftadd-convert, trained or packed. NULL on an error. Nothing
+   is written anywhere. */
+SHIFTADD_API shiftadd_session* shiftadd_open(const char* path);
 
 /* Another session on the same weights, for another thread. NULL on an error. */
-SHIFTADD_API shiftadd_session *shiftadd_share(const shiftadd_session *session);
+SHIFTADD_API shiftadd_session* shiftadd_share(const shiftadd_session* session);
 
-SHIFTADD_API int shiftadd_classes(const shiftadd_session *session);
+SHIFTADD_API int shiftadd_classes(const shiftadd_session* session);
 
-/* The `most` most probable classes of an image file (JPEG, PNG, BMP, GIF), or of one in memory, best
-   first. Returns how many were written (at most shiftadd_classes()), or -1 on an error. */
-SHIFTADD_API int shiftadd_classify(shiftadd_session *session, const char *image,
-                                   shiftadd_prediction *best, int most);
-SHIFTADD_API int shiftadd_classify_bytes(shiftadd_session *session, const void *bytes, size_t size,
-                                         shiftadd_prediction *best, int most);
+/* The `most` most probable classes of an image file (JPEG, PNG, BMP, GIF), or of one in memory,
+   best first. Returns how many were written (at most shiftadd_classes()), or -1 on an error. */
+SHIFTADD_API int shiftadd_classify(shiftadd_session* session, const char* image,
+                                   shiftadd_prediction* best, int most);
+SHIFTADD_API int shiftadd_classify_bytes(shiftadd_session* session, const void* bytes, size_t size,
+                                         shiftadd_prediction* best, int most);
 
 /* NULL is ignored. */
-SHIFTADD_API void shiftadd_close(shiftadd_session *session);
+SHIFTADD_API void shiftadd_close(shiftadd_session* session);
 
-/* Threads that one call may use, those of the whole process; all cores unless set. Calls that overlap
-   share them: the first uses them all, the others their own thread. */
+/* Threads that one call may use, those of the whole process; all cores unless set. Calls that
+   overlap share them: the first uses them all, the others their own thread. */
 SHIFTADD_API void shiftadd_set_threads(int threads);
 
 /* Why this thread's last call failed, as one line; "" where none did. */
-SHIFTADD_API const char *shiftadd_error(void);
+SHIFTADD_API const char* shiftadd_error(void);
 
 #ifdef __cplusplus
 }

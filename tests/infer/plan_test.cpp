@@ -82,4 +82,10 @@ TEST_CASE("a converted network's arena has room for gathered tokens and int8 inp
   const int64_t converted = plan_vit(spec, {}, 1).floats;
   CHECK(converted >= plain + 2 * values);
   CHECK(converted < plain + 2 * values + 4 * spec.tokens() + 4 * spec.width + 1024);
+  // Experts that both multiply integers share the tokens' int8 numbers.
+  PackSpec pack;
+  pack.multiply = MultiplyFormat::kInt8;
+  const int64_t packed = plan_vit(spec, pack, 1).floats;
+  CHECK(packed >= converted + values / 4);
+  CHECK(packed < converted + values / 4 + 2 * spec.tokens() + 1024);
 }
