@@ -175,8 +175,10 @@ ModelSpec apply_recipe(const ModelSpec& from, const ShiftAddSpec& options,
   for (const SurgeryStep& step : steps) {
     const int64_t last = step.last < 0 ? from.depth - 1 : step.last;
     if (step.first < 0 || step.first > last || last >= from.depth)
-      throw user_error("[surgery] blocks ", step.first, " to ", last, ": the network '", from.name,
-                       "' has blocks 0 to ", from.depth - 1);
+      throw user_error(
+          "surgery.recipe: ",
+          step.first == last ? concat("block ", last) : concat("blocks ", step.first, " to ", last),
+          ": the network '", from.name, "' has blocks 0 to ", from.depth - 1);
     for (int64_t i = step.first; i <= last; ++i) {
       BlockSpec& block = to.shift_add.blocks[static_cast<std::size_t>(i)];
       block.attention = step.attention.value_or(block.attention);

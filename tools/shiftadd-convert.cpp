@@ -74,6 +74,19 @@ void require_same_conversion(const Options& options, const ModelSpec& from, cons
       "into the other (surgery.recipe); leave --arch out to keep it as it is");
 }
 
+// A file that does not say what network it holds may be a plain one, and every tensor of one that
+// only shifts, or only has codes, fits a plain one's: unless tensors of its own tell it, it is not
+// taken for a converted one.
+void require_told(const Options& options, const ModelSpec& spec) {
+  ModelSpec plain = spec;
+  plain.shift_add = {};
+  if (parameters_of(spec).size() != parameters_of(plain).size()) return;
+  throw user_error(
+      options.input, " does not say that it was trained as a converted network, and would fit ",
+      json_text(to_json(plain)), " as well as --arch ", json_text(to_json(spec)),
+      ": give the plain architecture; shiftadd-train turns it into the other (surgery.recipe)");
+}
+
 // Everything of the model but its weights: what the options say, else what the input holds, else
 // defaults.
 ModelFile describe(const Options& options, const WeightsFile& weights) {
@@ -88,6 +101,7 @@ ModelFile describe(const Options& options, const WeightsFile& weights) {
   if (!options.arch.empty()) {
     const ModelSpec spec = load_spec(options.arch);
     if (is_ours) require_same_conversion(options, model.spec, spec);
+    if (!is_ours && spec.converted()) require_told(options, spec);
     const bool same_input = is_ours && spec.image_size == model.spec.image_size;
     if (!same_input) model.preprocess = default_preprocess(spec);
     model.spec = spec;

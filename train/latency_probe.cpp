@@ -20,7 +20,7 @@ namespace shiftadd::train {
 namespace {
 
 constexpr int kWarmUp = 5;
-constexpr std::size_t kMinRuns = 15, kMaxRuns = 1000;
+constexpr std::size_t kMinRuns = 15, kMaxRuns = 100'000;
 
 bool is_integer(const ShiftAddSpec& options) {
   return options.int8_activations && options.format == ShiftFormat::k4Bit;

@@ -37,7 +37,7 @@ struct LatencyReport {
 
 struct LatencyOptions {
   int64_t batch = 1;
-  double seconds = 1;  // of sampling for each pair of experts; at least 15 runs, at most 1000
+  double seconds = 1;  // of sampling for each pair of experts; at least 15 runs, at most 100,000
 };
 
 /// The routers of `spec`, in order, with the widths of their experts and no latencies yet.

@@ -29,6 +29,9 @@ void read_blocks(const std::string& blocks, const std::string& line, layers::Sur
   step.first = block_number(trimmed(blocks.substr(0, dash)), line);
   step.last =
       dash == std::string::npos ? step.first : block_number(trimmed(blocks.substr(dash + 1)), line);
+  if (step.last < step.first)
+    throw user_error("\"", line, "\": blocks are '", blocks,
+                     "': expected the lower number first, as in 2-5");
 }
 
 }  // namespace

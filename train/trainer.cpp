@@ -203,14 +203,23 @@ bool Run::finish() {
   if (config_changed_) save("last");  // it says what the end was made with
   const EmaScope averaged(ema_.get());
   const ModelSpec& spec = model_->spec();
+  bool calibrated = false;
   if (config_.router.calibrate > 0 &&
       (routers_of(spec).empty() || spec.shift_add.gate == GateKind::kFixedSplit)) {
     say_("router.calibrate: the network has no router");
   } else if (config_.router.calibrate > 0) {
     run_calibration(config_, data_, *model_, progress_);
     validation_.reset();
+    calibrated = true;
   }
   if (!validation_ && !measure()) return false;
+  if (calibrated) {
+    char text[80];
+    std::snprintf(text, sizeof text,
+                  "calibrated: top-1 %.2f %% (the epochs' figures are from before)",
+                  validation_->answers.top1());
+    progress_.line(text);
+  }
   save_model(path("model.safetensors"), model_file());
   write_result(config_.out, make_result(config_.name, model_->spec(), *validation_,
                                         data_.val.digest(), path("model.safetensors")));

@@ -174,6 +174,8 @@ TEST_CASE("a converted network is not taken for a plain one, nor the reverse") {
   refused({folder / "plain.safetensors", "--arch", folder / "coded.json"},
           "\"attention\":\"softmax_add\"");
   refused({folder / "coded.safetensors", "--to", "timm"}, "converted network");
+  // A foreign file says nothing; its tensors fit both.
+  refused({golden(".pth"), "--arch", folder / "coded.json"}, "does not say that it was trained as");
   CHECK(to_out({folder / "coded.safetensors", "--arch", folder / "coded.json"}).status == 0);
 }
 

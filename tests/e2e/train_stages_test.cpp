@@ -83,6 +83,7 @@ TEST_CASE("two stages convert a network, train it, and report") {
   CHECK(said.find("% of tokens shifted") != std::string::npos);
   CHECK(said.find("transfer: block 0: relative error of attention") != std::string::npos);
   CHECK(said.find("calibrated: blocks.1.mlp: ") != std::string::npos);
+  CHECK(said.find("calibrated: top-1 ") != std::string::npos);
 
   // Every step says what its routers did.
   const std::string log = read_text(folder / "whole/shift/metrics.jsonl");
@@ -287,7 +288,10 @@ TEST_CASE("stages and recipes with mistakes are refused, naming them") {
     CHECK_FALSE(std::filesystem::exists(folder / "refused/last.safetensors"));
   };
   const std::string init = "init.checkpoint=dense/model.safetensors";
-  refused({"--set", init, "--set", R"(surgery.recipe=["7: mlp=shift"])"}, "has blocks 0 to 1");
+  refused({"--set", init, "--set", R"(surgery.recipe=["7: mlp=shift"])"},
+          "surgery.recipe: block 7: the network");
+  refused({"--set", init, "--set", R"(surgery.recipe=["1-0: mlp=shift"])"},
+          "expected the lower number first");
   refused({"--set", init, "--set", R"(surgery.recipe=["all: mpl=shift"])"}, "did you mean 'mlp'");
   refused({"--set", "stages=3"}, "stages: expected a list of objects");
   refused({"--set", "stages=[7]"}, "expected an object of options");
