@@ -90,6 +90,7 @@ std::string dry_run(const TrainConfig& config) {
   set_num_threads(config.threads > 0 ? config.threads : available_cores());
   std::string report;
   const Say say = [&](const std::string& line) { report += line + "\n"; };
+  if (config.train.precision == Precision::kBf16 && !multiplies_bf16(config.train)) say(kNoBf16);
   const RunData data = open_data(config);
   const ModelSpec spec = planned_spec(config, static_cast<int64_t>(data.train.classes().size()));
   const auto model = make_network(

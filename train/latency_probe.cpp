@@ -69,17 +69,16 @@ class Layer {
                   bias_.data<float>(), gelu ? Activation::kGelu : Activation::kNone);
       return;
     }
-    kernels<float>().int8_gemm(
-        {.tokens = tokens_,
-         .outputs = out_,
-         .inputs = in_,
-         .x = codes_.data<int8_t>(),
-         .scales = scales_.data<float>(),
-         .panels = integers_.panels.data<uint8_t>(),
-         .units = integers_.units.data<float>(),
-         .bias = bias_.data<float>(),
-         .activation = gelu ? Activation::kGelu : Activation::kNone,
-         .y = y});
+    kernels<float>().int8_gemm({.tokens = tokens_,
+                                .outputs = out_,
+                                .inputs = in_,
+                                .x = codes_.data<int8_t>(),
+                                .scales = scales_.data<float>(),
+                                .panels = integers_.panels.data<uint8_t>(),
+                                .units = integers_.units.data<float>(),
+                                .bias = bias_.data<float>(),
+                                .activation = gelu ? Activation::kGelu : Activation::kNone,
+                                .y = y});
   }
 
  private:

@@ -134,8 +134,7 @@ bool Run::finished() const {
 /// Loads the checkpoint to go on from, or makes sure that nothing is overwritten and readies the
 /// converted network. False when it was stopped before there was anything to save.
 bool Run::begin() {
-  if (config_.train.precision == Precision::kBf16 && !multiplies_bf16(config_.train))
-    say_("train.precision is bf16: this machine has no AVX512-BF16 or AMX, training in float32");
+  if (config_.train.precision == Precision::kBf16 && !multiplies_bf16(config_.train)) say_(kNoBf16);
   if (options_.resume.empty()) {
     if (std::filesystem::exists(path("last.safetensors")))
       throw user_error(config_.out,

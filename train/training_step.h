@@ -14,6 +14,9 @@ namespace shiftadd::train {
 
 /// Whether products of this run are bf16: asked for, and offered by this machine.
 bool multiplies_bf16(const LoopConfig& config);
+/// What to tell the user where bf16 is asked for and not offered.
+inline constexpr const char* kNoBf16 =
+    "train.precision is bf16: this machine has no AVX512-BF16 or AMX, training in float32";
 /// The instructions that this run computes with: "avx512", or with bf16 products "avx512, bf16
 /// amx".
 std::string kernels_of(const LoopConfig& config);

@@ -24,6 +24,7 @@ TEST_CASE("a bf16 run goes on bit for bit; without the instructions it trains in
 
   const char* const message = "training in float32";
   CHECK(test::contains(train("without", {}, {{"SHIFTADD_BF16", "none"}}).err, message));
+  CHECK(test::contains(train("dry", {"--dry-run"}, {{"SHIFTADD_BF16", "none"}}).out, message));
   REQUIRE(folder.train("plain").status == 0);
   CHECK(folder.model_hash("without") == folder.model_hash("plain"));
 
