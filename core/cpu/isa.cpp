@@ -31,8 +31,8 @@ Isa best_isa() {
 }  // namespace
 
 Isa isa() {
-  static const Isa chosen = lowered_choice(
-      "SHIFTADD_ISA", best_isa(), {Isa::kGeneric, Isa::kAvx2, Isa::kAvx512});
+  static const Isa chosen =
+      lowered_choice("SHIFTADD_ISA", best_isa(), {Isa::kGeneric, Isa::kAvx2, Isa::kAvx512});
   return chosen;
 }
 

@@ -29,10 +29,10 @@ struct DTypeName {
   const char* name;
   DType dtype;
 };
-constexpr DTypeName kDTypes[] = {
-    {"F64", DType::kF64},   {"F32", DType::kF32}, {"F16", DType::kF16},
-    {"BF16", DType::kBF16}, {"I64", DType::kI64}, {"I32", DType::kI32}, {"I16", DType::kI16},
-    {"I8", DType::kI8},     {"U8", DType::kU8},   {"BOOL", DType::kU8}};
+constexpr DTypeName kDTypes[] = {{"F64", DType::kF64},   {"F32", DType::kF32}, {"F16", DType::kF16},
+                                 {"BF16", DType::kBF16}, {"I64", DType::kI64}, {"I32", DType::kI32},
+                                 {"I16", DType::kI16},   {"I8", DType::kI8},   {"U8", DType::kU8},
+                                 {"BOOL", DType::kU8}};
 
 const char* name_in_file(DType dtype) {
   for (const DTypeName& entry : kDTypes)

@@ -22,9 +22,9 @@ namespace shiftadd {
 struct ModelFile {
   ModelSpec spec;
   Preprocess preprocess;
-  std::vector<std::string> classes;    // size spec.classes, or empty: unnamed
-  std::vector<std::string> class_ids;  // what folders of the classes are called, or empty
-  std::optional<PackSpec> pack = std::nullopt;        // a packed model's
+  std::vector<std::string> classes;             // size spec.classes, or empty: unnamed
+  std::vector<std::string> class_ids;           // what folders of the classes are called, or empty
+  std::optional<PackSpec> pack = std::nullopt;  // a packed model's
   std::vector<std::pair<std::string, Tensor>>
       weights;  // in the order of parameters_of(spec), of a packed model stored_tensors(spec, pack)
 };

@@ -8,7 +8,8 @@
 namespace shiftadd {
 namespace {
 
-// For the life of this object; the state is given back, so that a thread switch need not save 8 KiB.
+// For the life of this object; the state is given back, so that a thread switch need not save 8
+// KiB.
 class AmxTiles {
  public:
   AmxTiles() {
