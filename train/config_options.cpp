@@ -136,7 +136,8 @@ void list_router(ConfigVisitor& v, RouterConfig& r) {
   choice(v, "balance", r.balance, {"none", "uniform", "latency"},
          "Loss that spreads tokens: equally, or inversely to the experts' latencies.");
   v.number("weight", r.weight, Range::between(0, 1000), "Of that loss, summed over routers.");
-  v.tuple("latency", r.latency, Range::above(0), "Of Mult and Shift; only the ratio matters.");
+  v.tuple("latency", r.latency, Range::between(1e-12, 1e12),
+          "Of Mult and Shift; only the ratio matters.");
   v.text(
       "latency_file", r.latency_file,
       "latency.json of shiftadd-bench latency: measured ones, for each router. \"\": the above.");
