@@ -20,9 +20,7 @@ Comparison compare(Session& trained, Session& packed, const std::string& set,
   const int64_t classes = spec.classes, tokens = spec.tokens();
   const std::vector<int64_t> indices =
       match_classes(packed.classes(), packed.class_ids(), classes, folder.classes(), set);
-  const ImageSource source = {folder.size(), [&](int64_t item) { return folder.name(item); },
-                              [&](int64_t item) { return folder.read(item); }};
-  ImageStream stream(source, packed.preprocess(), kBatch, num_threads());
+  ImageStream stream(source_of_set(folder), packed.preprocess(), kBatch, num_threads());
   Comparison result = {Evaluation(classes), Evaluation(classes),
                        RoutingCounts(packed.routers(), tokens)};
   const auto image_choices = static_cast<int64_t>(packed.routers().size()) * tokens;

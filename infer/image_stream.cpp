@@ -29,6 +29,11 @@ ImageSource source_of_files(std::vector<std::string> paths) {
   return source;
 }
 
+ImageSource source_of_set(const data::ImageFolder& set) {
+  return {set.size(), [&set](int64_t item) { return set.name(item); },
+          [&set](int64_t item) { return set.read(item); }};
+}
+
 struct ImageStream::Impl {
   // One batch in the ring: its pixels, and what became of each item.
   struct Slot {

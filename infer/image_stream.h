@@ -10,6 +10,7 @@
 
 #include "core/model/preprocess.h"
 #include "core/tensor.h"
+#include "data/dataset.h"
 
 namespace shiftadd::infer {
 
@@ -21,6 +22,7 @@ struct ImageSource {
       read;  // throws Error for a file that cannot be read
 };
 ImageSource source_of_files(std::vector<std::string> paths);
+ImageSource source_of_set(const data::ImageFolder& set);  // which must outlive it
 
 struct ImageBatch {
   struct Broken {

@@ -12,9 +12,9 @@
 #include "core/io/json_text.h"
 #include "core/kernels.h"
 #include "core/parallel.h"
-#include "core/random.h"
 #include "core/tensor.h"
 #include "infer/peer_gemm.h"
+#include "tools/bench_operands.h"
 #include "tools/bench_peak.h"
 #include "tools/bench_timer.h"
 
@@ -39,14 +39,8 @@ inline int run_gemm_bench(const GemmBench& options) {
   const bool eigen = isa() == Isa::kAvx512;
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const Case& each : kCases) {
-    const auto random = [](Shape shape, uint64_t stream) {
-      Tensor tensor(std::move(shape));
-      const RandomStream values(0, stream);
-      for (int64_t i = 0; i < tensor.numel(); ++i)
-        tensor.data<float>()[i] = 2 * values.uniform(i) - 1;
-      return tensor;
-    };
-    const Tensor a = random({each.m, each.k}, 1), weight = random({each.n, each.k}, 2);
+    const Tensor a = random_floats({each.m, each.k}, 1),
+                 weight = random_floats({each.n, each.k}, 2);
     const Tensor c({each.m, each.n});
     const PackedMatrix packed(weight.data<float>(), each.n, each.k);
     const double flops = 2.0 * static_cast<double>(each.m * each.n * each.k);

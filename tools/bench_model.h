@@ -67,14 +67,7 @@ struct ModelFigures {
 };
 
 inline ModelFigures bench_inference(const ModelBench& options, ModelFile model) {
-  if (!options.multiply.empty()) {
-    PackSpec pack;
-    pack.multiply = options.multiply == "int8"   ? MultiplyFormat::kInt8
-                    : options.multiply == "bf16" ? MultiplyFormat::kBf16
-                                                 : MultiplyFormat::kFloat32;
-    pack.int8_attention = options.multiply == "int8";
-    model = pack_model(model, pack);
-  }
+  if (!options.multiply.empty()) model = pack_model(model, pack_in(options.multiply));
   infer::Session session(std::move(model));
   if (options.shift_share >= 0) session.force_shift_share(options.shift_share);
   const ModelSpec& spec = session.spec();

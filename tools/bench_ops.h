@@ -14,7 +14,7 @@
 #include "core/io/json_text.h"
 #include "core/kernels.h"
 #include "core/parallel.h"
-#include "core/random.h"
+#include "tools/bench_operands.h"
 #include "tools/bench_peak.h"
 #include "tools/bench_timer.h"
 
@@ -24,13 +24,6 @@ struct OpsBench {
   double seconds = 0.3;  // a shape and variant
   bool json = false;
 };
-
-inline Tensor random_floats(Shape shape, uint64_t stream) {
-  Tensor tensor(std::move(shape));
-  const RandomStream values(0, stream);
-  for (int64_t i = 0; i < tensor.numel(); ++i) tensor.data<float>()[i] = 2 * values.uniform(i) - 1;
-  return tensor;
-}
 
 inline int run_ops_bench(const OpsBench& options) {
   set_num_threads(1);

@@ -31,13 +31,8 @@ inline PackSpec pack_spec_of(const PackOptions& options, const ModelSpec& spec) 
     throw user_error(
         "--multiply is of --pack shiftadd: a plain network's products are what --pack "
         "says");
-  const std::string& name = converted ? options.multiply : options.pack;
-  PackSpec pack;
-  pack.multiply = name == "int8"   ? MultiplyFormat::kInt8
-                  : name == "bf16" ? MultiplyFormat::kBf16
-                                   : MultiplyFormat::kFloat32;
-  pack.int8_attention = pack.multiply == MultiplyFormat::kInt8;
-  return pack;
+  if (converted && options.multiply.empty()) return {};
+  return pack_in(converted ? options.multiply : options.pack);
 }
 
 inline void print_comparison(std::ostream& out, const infer::Comparison& result) {

@@ -234,8 +234,6 @@ int evaluate(const Options& options) {
               << classes << " classes\n";
   const std::vector<std::string> names =
       session.classes().empty() ? set.classes() : session.classes();
-  const infer::ImageSource source = {set.size(), [&](int64_t item) { return set.name(item); },
-                                     [&](int64_t item) { return set.read(item); }};
   RunProgress progress(set.size(), true);
   Evaluation evaluation(classes);
   infer::RoutingCounts routing(session.routers(), session.spec().tokens());
@@ -244,7 +242,7 @@ int evaluate(const Options& options) {
   std::vector<std::string> dumped;
   const auto start = std::chrono::steady_clock::now();
   const int64_t broken = run_all(
-      session, source, options, progress,
+      session, infer::source_of_set(set), options, progress,
       [&](const Row& row) {
         const int64_t label = indices[set.label(row.item)];
         evaluation.add(row.logits, label);

@@ -1,6 +1,8 @@
 // See pack.h.
 #include "core/model/pack.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -33,6 +35,16 @@ Shape matrix_shape(const Shape& shape) { return {shape[0], element_count(shape) 
 }  // namespace
 
 const char* name_of(MultiplyFormat format) { return kFormats[static_cast<int>(format)]; }
+
+PackSpec pack_in(const std::string& format) {
+  const auto* const found = std::find(std::begin(kFormats), std::end(kFormats), format);
+  if (found == std::end(kFormats))
+    throw user_error("[pack] '", format, "' is not known: expected float32, bf16 or int8");
+  PackSpec pack;
+  pack.multiply = static_cast<MultiplyFormat>(found - std::begin(kFormats));
+  pack.int8_attention = pack.multiply == MultiplyFormat::kInt8;
+  return pack;
+}
 
 nlohmann::ordered_json to_json(const PackSpec& pack) {
   nlohmann::ordered_json json = {{"version", kVersion},
@@ -73,9 +85,7 @@ PackSpec pack_spec_from_json(const nlohmann::json& json) {
 
 std::vector<StoredTensor> stored_tensors(const ModelSpec& spec, const PackSpec& pack) {
   std::vector<StoredTensor> stored;
-  const std::vector<ParameterInfo> parameters = parameters_of(spec);
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const ParameterInfo& each = parameters[i];
+  for (const ParameterInfo& each : parameters_of(spec)) {
     const auto add = [&](const std::string& name, Shape shape, DType dtype, StoredForm form) {
       stored.push_back({name, std::move(shape), dtype, form, each.name});
     };

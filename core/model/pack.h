@@ -27,6 +27,9 @@ struct PackSpec {
   bool operator==(const PackSpec&) const = default;
 };
 const char* name_of(MultiplyFormat format);
+/// All that is multiplied in one format: "float32", "bf16" or, softmax attention too, "int8".
+/// Throws Error (user) for another name.
+PackSpec pack_in(const std::string& format);
 /// {"version": 1, "multiply": "int8", "attention": "int8", "shift_shares": [0.6, ...]}
 nlohmann::ordered_json to_json(const PackSpec& pack);
 PackSpec pack_spec_from_json(const nlohmann::json& json);
