@@ -11,6 +11,7 @@
 
 #include "core/attention_args.h"
 #include "core/cpu/isa.h"
+#include "core/kernels_add.h"
 #include "core/kernels_int8.h"
 #include "core/kernels_shift.h"
 
@@ -242,6 +243,8 @@ struct KernelTable {
   /// popcount(signs of q xor signs of k).
   void (*popcount_attention)(const SoftmaxAddArgs<T>&);
   void (*int8_attention)(const Int8AttentionArgs<T>&);
+  void (*mat_add_keys)(const MatAddKeysArgs&);
+  void (*mat_add_queries)(const MatAddQueriesArgs&);
   void (*conv2d)(const Conv2dArgs<T>&);
   void (*conv2d_backward)(const Conv2dBackwardArgs<T>&);
   void (*depthwise_conv2d)(const DepthwiseConv2dArgs<T>&);

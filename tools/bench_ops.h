@@ -14,6 +14,7 @@
 #include "core/io/json_text.h"
 #include "core/kernels.h"
 #include "core/parallel.h"
+#include "tools/bench_mat_add.h"
 #include "tools/bench_operands.h"
 #include "tools/bench_peak.h"
 #include "tools/bench_timer.h"
@@ -87,11 +88,13 @@ inline int run_ops_bench(const OpsBench& options) {
                     {"vector_shifts_gops", shifting},
                     {"float32_gops", multiplied}});
   }
+  const nlohmann::ordered_json additions = time_mat_add(options.seconds);
   if (options.json) {
     const nlohmann::ordered_json json = {
         {"int8_peak_gops", peak}, {"int8_unit", name_of(int8_unit())},
         {"isa", name_of(isa())},  {"cpu", cpu_name()},
-        {"threads", 1},           {"shapes", rows}};
+        {"threads", 1},           {"shapes", rows},
+        {"mat_add", additions}};
     std::cout << json_text(json) << "\n";
     return 0;
   }
@@ -119,6 +122,7 @@ inline int run_ops_bench(const OpsBench& options) {
               << std::setw(10) << number("vector_shifts_gops") << std::setw(10)
               << number("float32_gops") << "\n";
   }
+  print_mat_add(additions);
   return 0;
 }
 

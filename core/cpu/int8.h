@@ -20,6 +20,8 @@ struct Int8Functions {
   void (*gemm)(const Int8GemmArgs<float>&);
   void (*dot_attention)(const LinearAngularArgs<float>&);
   void (*int8_attention)(const Int8AttentionArgs<float>&);
+  void (*mat_add_keys)(const MatAddKeysArgs&);
+  void (*mat_add_queries)(const MatAddQueriesArgs&);
 };
 const Int8Functions& int8_functions(Int8Unit unit);
 const Int8Functions& int8_functions_avx2();

@@ -29,6 +29,8 @@ KernelTable<float> make() {
     table.int8_gemm = int8.gemm;
     table.dot_attention = int8.dot_attention;
     table.int8_attention = int8.int8_attention;
+    table.mat_add_keys = int8.mat_add_keys;
+    table.mat_add_queries = int8.mat_add_queries;
   }
   if (isa == Isa::kAvx512) {
     set_kernels_avx512(table);

@@ -59,6 +59,8 @@ template <class T>
 void popcount_attention(const SoftmaxAddArgs<T>& args);
 template <class T>
 void int8_attention(const Int8AttentionArgs<T>& args);
+void mat_add_keys(const MatAddKeysArgs& args);
+void mat_add_queries(const MatAddQueriesArgs& args);
 template <class T>
 void conv2d(const Conv2dArgs<T>& args);
 template <class T>

@@ -26,6 +26,8 @@ const KernelTable<T>& reference_kernels() {
       .softmax_add_backward = reference::softmax_add_backward<T>,
       .popcount_attention = reference::popcount_attention<T>,
       .int8_attention = reference::int8_attention<T>,
+      .mat_add_keys = reference::mat_add_keys,
+      .mat_add_queries = reference::mat_add_queries,
       .conv2d = reference::conv2d<T>,
       .conv2d_backward = reference::conv2d_backward<T>,
       .depthwise_conv2d = reference::depthwise_conv2d<T>,

@@ -1,0 +1,335 @@
+// MatAdd: sums of numbers with the signs that packed bits tell, by tables or by int8 dot products
+// of a Unit (int8_gemm.h).
+//
+// A table holds the sums of four rows with all 16 combinations of signs, so that one addition adds
+// four rows. Of the keys' product a table serves all channels, of the queries' all tokens.
+#pragma once
+
+#include "core/cpu/simd/int8_attention.h"
+
+namespace shiftadd {
+namespace {
+
+constexpr int kTableRows = 4, kTableSize = 1 << kTableRows;
+constexpr int kTableBits = 64 / kTableRows;  // tables that 64 bits look up
+
+/// 2 kWidth lanes of 16 bits; + and - work as operators.
+using Words = int16_t __attribute__((vector_size(4 * kWidth)));
+constexpr int kWordLanes = 2 * kWidth;
+constexpr int kTableColumns = 32;  // of one table; a multiple of every kWordLanes
+
+SHIFTADD_INLINE Words load_words16(const int8_t* p) {
+  int8_t __attribute__((vector_size(kWordLanes))) bytes;
+  __builtin_memcpy(&bytes, p, sizeof bytes);
+  return __builtin_convertvector(bytes, Words);
+}
+
+// The 16 sums of +-x0 +-x1 +-x2 +-x3; bit i of the index is set where x_i is subtracted.
+template <class Number, class Store>
+SHIFTADD_INLINE void store_sums(Number x0, Number x1, Number x2, Number x3, Store store_one) {
+  const Number low[4] = {x0 + x1, x1 - x0, x0 - x1, -x0 - x1};
+  const Number high[4] = {x2 + x3, x3 - x2, x2 - x3, -x2 - x3};
+#pragma GCC unroll 16
+  for (int i = 0; i < kTableSize; ++i) store_one(i, low[i & 3] + high[i >> 2]);
+}
+
+// Byte `at` of each of up to 64 rows of `step` bytes, side by side; 0 beyond the rows.
+SHIFTADD_INLINE void take_bytes(const uint8_t* rows, int count, int64_t step, int64_t at,
+                                uint8_t* out) {
+#if defined(__AVX512F__)
+  if (count == 64 && step == 2) {
+    const auto half = [&](int i) __attribute__((always_inline)) {
+      const __m512i words = _mm512_loadu_si512(rows + 64 * i);
+      return _mm512_cvtepi16_epi8(at ? _mm512_srli_epi16(words, 8) : words);
+    };
+    return _mm512_store_si512(out, _mm512_inserti64x4(_mm512_castsi256_si512(half(0)), half(1), 1));
+  }
+  if (count == 64 && step == 8) {
+    const __m128i shift = _mm_cvtsi64_si128(8 * at);
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i)
+      _mm_storel_epi64(
+          reinterpret_cast<__m128i*>(out + 8 * i),
+          _mm512_cvtepi64_epi8(_mm512_srl_epi64(_mm512_loadu_si512(rows + 64 * i), shift)));
+    return;
+  }
+#endif
+  for (int i = 0; i < count; ++i) out[i] = rows[i * step + at];
+  for (int i = count; i < 64; ++i) out[i] = 0;
+}
+
+// Of up to 64 rows of signs: bit t of words[c] is that of row t and channel c, 0 beyond the rows.
+// words: up to a multiple of 8 channels.
+SHIFTADD_INLINE void turn_signs(const uint8_t* rows, int count, int64_t channels, uint64_t* words) {
+  const int64_t bytes = sign_bytes(channels);
+  alignas(64) uint8_t column[64];
+  for (int64_t b = 0; b < bytes; ++b) {
+    take_bytes(rows, count, bytes, b, column);
+#if defined(__AVX512F__)
+    const __m512i all = _mm512_load_si512(column);
+#pragma GCC unroll 8
+    for (int bit = 0; bit < 8; ++bit)
+      words[8 * b + bit] =
+          _mm512_test_epi8_mask(all, _mm512_set1_epi8(static_cast<char>(1 << bit)));
+#else
+    for (int bit = 0; bit < 8; ++bit) {
+      uint64_t word = 0;
+      for (int half = 0; half < 2; ++half) {
+        const __m256i part = _mm256_load_si256(reinterpret_cast<const __m256i*>(column) + half);
+        const __m256i top = _mm256_sll_epi16(part, _mm_cvtsi32_si128(7 - bit));
+        word |= static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(top)))
+                << (32 * half);
+      }
+      words[8 * b + bit] = word;
+    }
+#endif
+  }
+}
+
+// Up to 64 rows of v, one product's: as they are, or copied where rows or columns (up to `wide`)
+// are missing, which are 0.
+struct ValueBlock {
+  ValueBlock(const MatAddKeysArgs& args, const int8_t* v, int count, int64_t wide, int8_t* room)
+      : rows(v), line(args.columns) {
+    if (count == 64 && line == wide) return;
+    __builtin_memset(room, 0, static_cast<size_t>(64 * wide));
+    for (int i = 0; i < count; ++i)
+      __builtin_memcpy(room + i * wide, v + i * line, static_cast<size_t>(line));
+    rows = room;
+    line = wide;
+  }
+  const int8_t* rows;
+  int64_t line;
+};
+
+// sums (channels, wide) += of 64 tokens, by tables.
+SHIFTADD_INLINE void add_by_tables(const ValueBlock& v, const uint64_t* words, int64_t channels,
+                                   int64_t wide, int16_t* tables, int32_t* sums) {
+  for (int64_t j = 0; j < wide; j += kTableColumns) {
+    for (int g = 0; g < kTableBits; ++g) {
+      const int8_t* rows = v.rows + kTableRows * g * v.line + j;
+#pragma GCC unroll 4
+      for (int lane = 0; lane < kTableColumns; lane += kWordLanes) {
+        int16_t* table = tables + g * kTableSize * kTableColumns + lane;
+        store_sums(
+            load_words16(rows + lane), load_words16(rows + v.line + lane),
+            load_words16(rows + 2 * v.line + lane), load_words16(rows + 3 * v.line + lane),
+            [&](int i, Words sum) __attribute__((always_inline)) {
+              __builtin_memcpy(table + i * kTableColumns, &sum, sizeof sum);
+            });
+      }
+    }
+    for (int64_t c = 0; c < channels; ++c) {
+      // 16 sums of at most 4 * 128 fit.
+      Words total[kTableColumns / kWordLanes] = {};
+      uint64_t bits = words[c];
+#pragma GCC unroll 16
+      for (int g = 0; g < kTableBits; ++g, bits >>= kTableRows) {
+        const int16_t* sum =
+            tables + g * kTableSize * kTableColumns + (bits & (kTableSize - 1)) * kTableColumns;
+#pragma GCC unroll 2
+        for (int w = 0; w < kTableColumns / kWordLanes; ++w) {
+          Words each;
+          __builtin_memcpy(&each, sum + w * kWordLanes, sizeof each);
+          total[w] = total[w] + each;
+        }
+      }
+      alignas(64) int16_t lanes[kTableColumns];
+      __builtin_memcpy(lanes, total, sizeof lanes);
+      int32_t* to = sums + c * wide + j;
+#pragma GCC unroll 4
+      for (int lane = 0; lane < kTableColumns; lane += kWidth) {
+        int16_t __attribute__((vector_size(2 * kWidth))) part;
+        __builtin_memcpy(&part, lanes + lane, sizeof part);
+        store(to + lane, load_ints(to + lane) + __builtin_convertvector(part, Ints));
+      }
+    }
+  }
+}
+
+// 32 columns of four rows of v as four inputs of two panels of 16 outputs.
+SHIFTADD_INLINE void interleave_rows(const int8_t* rows, int64_t line, uint8_t* left,
+                                     uint8_t* right) {
+  const __m256i offset = _mm256_set1_epi8(static_cast<char>(kDotOffset));
+  __m256i r[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i)
+    r[i] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows + i * line));
+  const __m256i low01 = _mm256_unpacklo_epi8(r[0], r[1]), high01 = _mm256_unpackhi_epi8(r[0], r[1]);
+  const __m256i low23 = _mm256_unpacklo_epi8(r[2], r[3]), high23 = _mm256_unpackhi_epi8(r[2], r[3]);
+  const __m256i four[4] = {_mm256_unpacklo_epi16(low01, low23), _mm256_unpackhi_epi16(low01, low23),
+                           _mm256_unpacklo_epi16(high01, high23),
+                           _mm256_unpackhi_epi16(high01, high23)};
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {  // columns 4 i .. of either half
+    const __m256i bytes = _mm256_xor_si256(four[i], offset);
+    _mm_store_si128(reinterpret_cast<__m128i*>(left) + i, _mm256_castsi256_si128(bytes));
+    _mm_store_si128(reinterpret_cast<__m128i*>(right) + i, _mm256_extracti128_si256(bytes, 1));
+  }
+}
+
+constexpr int kDotChunk = 8;  // groups of 64 tokens that one product of the dot form takes
+
+// Operands of the dot form for one chunk of tokens.
+struct DotRoom {
+  DotRoom(int64_t channels, int64_t wide)
+      : tall(round_up(channels, kDotBlock)),
+        line((kDotChunk + 1) * kDotGroup),
+        signs(tall * line),
+        panels(wide * kDotChunk * kDotGroup) {}
+  int64_t total() const { return signs + panels; }
+  int64_t tall, line, signs, panels;
+};
+
+// sums (channels, wide) of one product.
+template <class Unit>
+void add_keys_by_dots(const MatAddKeysArgs& args, const uint8_t* signs, const int8_t* v,
+                      int64_t wide, uint64_t* words, int8_t* block, int32_t* sums, int8_t* room) {
+  const DotRoom at(args.channels, wide);
+  const int64_t row_bytes = sign_bytes(args.channels);
+  uint8_t* panels = reinterpret_cast<uint8_t*>(room + at.signs);
+  alignas(64) int32_t sum[kDotBlock * kDotBlock];
+  int32_t* offsets = sums + at.tall * wide;  // (tall): what 128 more in each number adds
+  [[maybe_unused]] const Unit unit;
+  for (int64_t first = 0; first < args.tokens; first += kDotChunk * kDotGroup) {
+    const int64_t left = lesser(args.tokens - first, kDotChunk * kDotGroup);
+    const int64_t groups = dot_groups(left);
+    __builtin_memset(offsets, 0, static_cast<size_t>(at.tall * 4));
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t t = first + g * kDotGroup;
+      const int count = static_cast<int>(lesser(args.tokens - t, kDotGroup));
+      turn_signs(signs + t * row_bytes, count, args.channels, words);
+      for (int64_t c = 0; c < args.channels; ++c) {
+        if (Unit::kOffset) offsets[c] += kDotOffset * (count - 2 * __builtin_popcountll(words[c]));
+        store_signs(words[c], count, room + c * at.line + g * kDotGroup);
+      }
+      const ValueBlock rows(args, v + t * args.columns, count, wide, block);
+      for (int64_t q = 0; q < kDotGroup / 4; ++q)
+        for (int64_t j = 0; j < wide; j += kDotBlock) {
+          uint8_t* to = panels + (j * groups + g * kDotPanel) * kDotGroup + q * 4 * kDotPanel;
+          interleave_rows(rows.rows + 4 * q * rows.line + j, rows.line, to,
+                          to + groups * kDotPanel * kDotGroup);
+        }
+    }
+    for (int64_t j = 0; j < wide; j += kDotBlock)
+      for (int64_t c = 0; c < args.channels; c += kDotBlock) {
+        const int rows = static_cast<int>(lesser(args.channels - c, kDotBlock));
+        Unit::multiply(groups, rows, room + c * at.line, at.line, panels + j * groups * kDotGroup,
+                       sum);
+        for (int r = 0; r < rows; ++r)
+          for (int lane = 0; lane < kDotBlock; lane += kWidth) {
+            int32_t* to = sums + (c + r) * wide + j + lane;
+            store(to, load_ints(to) + load_ints(sum + r * kDotBlock + lane) - offsets[c + r]);
+          }
+      }
+  }
+}
+
+template <class Unit>
+void mat_add_keys(const MatAddKeysArgs& args) {
+  const int64_t wide = round_up(args.columns, kTableColumns);
+  const int64_t tall = round_up(args.channels, kDotBlock), row_bytes = sign_bytes(args.channels);
+  const bool dots =
+      args.form == MatAddForm::kDot || (args.form == MatAddForm::kFastest && Unit::kAddsByDots);
+  const int64_t operands = dots ? DotRoom(args.channels, wide).total()
+                                : int64_t{kTableBits} * kTableSize * kTableColumns * 2;
+  parallel_for(args.products, [&](int64_t p) {
+    float* room =
+        scratch(Scratch::kAttention, (tall * wide + tall) + 2 * tall + (64 * wide + operands) / 4);
+    int32_t* sums = reinterpret_cast<int32_t*>(room);
+    uint64_t* words = reinterpret_cast<uint64_t*>(sums + tall * wide + tall);
+    int8_t* block = reinterpret_cast<int8_t*>(words + tall);
+    int8_t* rest = block + 64 * wide;
+    __builtin_memset(sums, 0, static_cast<size_t>(args.channels * wide * 4));
+    const uint8_t* signs = args.signs + p * args.tokens * row_bytes;
+    const int8_t* v = args.v + p * args.tokens * args.columns;
+    if (dots) {
+      add_keys_by_dots<Unit>(args, signs, v, wide, words, block, sums, rest);
+    } else {
+      for (int64_t t = 0; t < args.tokens; t += 64) {
+        const int count = static_cast<int>(lesser(args.tokens - t, 64));
+        turn_signs(signs + t * row_bytes, count, args.channels, words);
+        const ValueBlock rows(args, v + t * args.columns, count, wide, block);
+        add_by_tables(rows, words, args.channels, wide, reinterpret_cast<int16_t*>(rest), sums);
+      }
+    }
+    for (int64_t c = 0; c < args.channels; ++c)
+      __builtin_memcpy(args.out + (p * args.channels + c) * args.columns, sums + c * wide,
+                       static_cast<size_t>(args.columns * 4));
+  });
+}
+
+// Tokens of a task: enough to pay for its tables.
+constexpr int64_t kQueryTokens = 512;
+
+// Tables of m's rows, four at a time, and of kTableColumns columns; rows and columns that do not
+// exist are 0.
+SHIFTADD_INLINE void store_tables(const MatAddQueriesArgs& args, const int32_t* m, int64_t first,
+                                  int64_t groups, int32_t* tables) {
+  for (int64_t g = 0; g < groups; ++g)
+    for (int lane = 0; lane < kTableColumns; lane += kWidth) {
+      Ints x[kTableRows];
+      for (int i = 0; i < kTableRows; ++i) {
+        const int64_t c = kTableRows * g + i, left = args.columns - first - lane;
+        int32_t lanes[kWidth] = {};
+        if (c < args.channels && left > 0)
+          __builtin_memcpy(lanes, m + c * args.columns + first + lane,
+                           static_cast<size_t>(4 * lesser(left, kWidth)));
+        x[i] = load_ints(lanes);
+      }
+      int32_t* table = tables + g * kTableSize * kTableColumns + lane;
+      store_sums(
+          x[0], x[1], x[2], x[3], [&](int i, Ints sum) __attribute__((always_inline)) {
+            store(table + i * kTableColumns, sum);
+          });
+    }
+}
+
+// Sums of one token: the tables' rows that its signs name.
+struct TokenSums {
+  SHIFTADD_INLINE TokenSums(const uint8_t* signs, int64_t groups, const int32_t* tables) {
+    for (int64_t g = 0; g < groups; ++g, tables += kTableSize * kTableColumns) {
+      const int pattern = signs[g / 2] >> (g % 2 ? 4 : 0) & 15;
+#pragma GCC unroll 4
+      for (int w = 0; w < kVectors; ++w)
+        total[w] = total[w] + load_ints(tables + pattern * kTableColumns + w * kWidth);
+    }
+  }
+  SHIFTADD_INLINE void store_all(int32_t* out) const {
+#pragma GCC unroll 4
+    for (int w = 0; w < kVectors; ++w) store(out + w * kWidth, total[w]);
+  }
+  static constexpr int kVectors = kTableColumns / kWidth;
+  Ints total[kVectors] = {};
+};
+
+inline void mat_add_queries(const MatAddQueriesArgs& args) {
+  const int64_t groups = (args.channels + kTableRows - 1) / kTableRows;
+  const int64_t chunks = (args.tokens + kQueryTokens - 1) / kQueryTokens;
+  const int64_t row_bytes = sign_bytes(args.channels);
+  parallel_for(args.products * chunks, [&](int64_t task) {
+    const int64_t p = task / chunks, begin = task % chunks * kQueryTokens;
+    const int64_t end = lesser(begin + kQueryTokens, args.tokens);
+    const int32_t* m = args.m + p * args.channels * args.columns;
+    int32_t* tables = reinterpret_cast<int32_t*>(
+        scratch(Scratch::kAttention, groups * kTableSize * kTableColumns));
+    for (int64_t j = 0; j < args.columns; j += kTableColumns) {
+      store_tables(args, m, j, groups, tables);
+      const int64_t columns = lesser(args.columns - j, kTableColumns);
+      for (int64_t t = begin; t < end; ++t) {
+        const TokenSums sums(args.signs + (p * args.tokens + t) * row_bytes, groups, tables);
+        int32_t* out = args.out + (p * args.tokens + t) * args.columns + j;
+        if (columns == kTableColumns) {
+          sums.store_all(out);
+        } else {
+          int32_t lanes[kTableColumns];
+          sums.store_all(lanes);
+          __builtin_memcpy(out, lanes, static_cast<size_t>(4 * columns));
+        }
+      }
+    }
+  });
+}
+
+}  // namespace
+}  // namespace shiftadd
