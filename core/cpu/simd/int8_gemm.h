@@ -123,17 +123,25 @@ void multiply_int8(const Int8GemmArgs<float>& args) {
     int8_t* a = reinterpret_cast<int8_t*>(scratch(Scratch::kTile, kTaskTokens * lda / 4));
     int32_t offsets[kTaskTokens];
     gather_tokens(args, first, count, Unit::kOffset ? kDotOffset : 0, a, lda, offsets);
-    alignas(64) int32_t sum[kDotBlock * kDotBlock];
+    alignas(64) int32_t sums[2][kDotBlock * kDotBlock];
     [[maybe_unused]] const Unit unit;
-    const int64_t last = pairs * (cut + 1) / cuts;
-    for (int64_t pair = pairs * cut / cuts; pair < last; ++pair)
-      for (int block = 0; block < count; block += kDotBlock) {
-        const int rows = count - block < kDotBlock ? count - block : static_cast<int>(kDotBlock);
-        Unit::multiply(groups, rows, a + block * lda, lda, args.panels + 2 * pair * panel, sum);
-        const bool more = block == 0 && pair + 1 < last;
-        write(args, first + block, rows, pair * kDotBlock, sum, offsets + block,
-              {args.panels + 2 * (pair + 1) * panel, more ? groups : 0});
-      }
+    const int64_t first_pair = pairs * cut / cuts, last = pairs * (cut + 1) / cuts;
+    const int64_t blocks_here = (count + kDotBlock - 1) / kDotBlock;
+    const int64_t steps = (last - first_pair) * blocks_here;
+    // A block is written after the next one's product was begun: tiles multiply meanwhile.
+    for (int64_t step = 0; step <= steps; ++step) {
+      const int64_t pair = first_pair + step / blocks_here, block = step % blocks_here * kDotBlock;
+      if (step < steps)
+        Unit::multiply(groups, static_cast<int>(lesser(count - block, kDotBlock)), a + block * lda,
+                       lda, args.panels + 2 * pair * panel, sums[step % 2]);
+      if (step == 0) continue;
+      const int64_t done = (step - 1) % blocks_here * kDotBlock;
+      // The next panels are asked for once, while there is a product left to wait for.
+      const bool more = (block == 0 || step == 1) && pair + 1 < last;
+      write(args, first + done, static_cast<int>(lesser(count - done, kDotBlock)),
+            (first_pair + (step - 1) / blocks_here) * kDotBlock, sums[(step - 1) % 2],
+            offsets + done, {args.panels + 2 * (pair + 1) * panel, more ? groups : 0});
+    }
   });
 }
 

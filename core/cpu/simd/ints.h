@@ -81,11 +81,14 @@ SHIFTADD_INLINE Ints load_ints(const int32_t* p) {
 }
 
 SHIFTADD_INLINE int32_t max_lanes(Ints x) {
-  int32_t lanes[kWidth];
-  store(lanes, x);
-  int32_t largest = lanes[0];
-  for (int i = 1; i < kWidth; ++i) largest = lanes[i] > largest ? lanes[i] : largest;
-  return largest;
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_epi32((VecI)x);
+#else
+  __m128i half =
+      _mm_max_epi32(_mm256_castsi256_si128((VecI)x), _mm256_extracti128_si256((VecI)x, 1));
+  half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+  return _mm_cvtsi128_si32(_mm_max_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
+#endif
 }
 
 }  // namespace

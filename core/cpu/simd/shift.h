@@ -18,12 +18,19 @@ constexpr int32_t kLogCarry = 0x800000 - 0x3504f4;
 
 // The largest |x| of a row, as bits: they order like the numbers, and any NaN is above all.
 SHIFTADD_INLINE int32_t largest_magnitude(const float* x, int64_t n) {
-  Ints top = set1i(0);
+  constexpr int kAtOnce = 4;  // maxima beside one another: none waits for the one before
+  const Ints magnitude = set1i(kMagnitude);
+  Ints top[kAtOnce] = {};
+  int64_t j = 0;
+  for (; j + kAtOnce * kWidth <= n; j += kAtOnce * kWidth)
+#pragma GCC unroll 4
+    for (int i = 0; i < kAtOnce; ++i)
+      top[i] = max(top[i], bits_of(load(x + j + i * kWidth)) & magnitude);
   for_vectors(
-      0, n, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-        top = max(top, bits_of(load(x + j, lanes)) & kMagnitude);
+      j, n, [&](int64_t k, auto lanes) __attribute__((always_inline)) {
+        top[0] = max(top[0], bits_of(load(x + k, lanes)) & magnitude);
       });
-  return max_lanes(top);
+  return max_lanes(max(max(top[0], top[1]), max(top[2], top[3])));
 }
 
 // Biased exponents low .. high; magnitudes (as bits) below least become 0.
@@ -89,11 +96,12 @@ void shift_compose_kernel(const ShiftComposeArgs<float>& args) {
 }
 
 // round(x / scale), half to even, by its reciprocal: the product is within 2e-5 of the quotient
-// where |x / scale| <= 127, so that only what lies near a half has to be divided.
-SHIFTADD_INLINE Vec round_quotient(Vec x, Vec scale, Vec reciprocal) {
-  const Vec product = x * reciprocal, nearest = round(product);
-  const Vec from_half = abs(abs(product - nearest) - set1(0.5f));
-  if (__builtin_expect(negative_bits(from_half - set1(1e-4f)) != 0, 0)) return round(x / scale);
+// where |x / scale| <= 127, so that only what lies near a half has to be divided. NaN stays.
+SHIFTADD_INLINE Vec round_quotient(Vec x, Vec scale, Vec reciprocal, Vec near_half) {
+  const Vec magic = set1(0x1.8p23f);  // added, it leaves no bits for a fraction
+  const Vec nearest = fma(x, reciprocal, magic) - magic;
+  const Vec rest = abs(fnma(nearest, scale, x));
+  if (__builtin_expect(negative_bits(near_half - rest) != 0, 0)) return round(x / scale);
   return nearest;
 }
 
@@ -108,10 +116,11 @@ void quantize_tokens_kernel(const QuantizeTokensArgs<float>& args) {
       float* integers = args.integers ? args.integers + row * n : nullptr;
       float* dequantized = args.dequantized ? args.dequantized + row * n : nullptr;
       int8_t* codes = args.codes ? args.codes + row * n : nullptr;
+      const Vec divisor = set1(scale), reciprocal = set1(1 / scale), near = set1(0.4999f * scale);
       for_vectors(
           0, n, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-            const Vec nearest = round_quotient(load(x + j, lanes), set1(scale), set1(1 / scale));
-            const Vec q = max(set1(-127.f), min(set1(127.f), nearest));
+            // No larger than 127: the row's largest is that.
+            const Vec q = round_quotient(load(x + j, lanes), divisor, reciprocal, near);
             if (integers) store(integers + j, q, lanes);
             if (dequantized) store(dequantized + j, q * set1(scale), lanes);
             if (codes) store_int8(codes + j, to_ints(q), lanes);
