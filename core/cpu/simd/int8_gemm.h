@@ -27,18 +27,32 @@ SHIFTADD_INLINE int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // The sum of n int8 numbers, n a multiple of 64.
 SHIFTADD_INLINE int32_t sum_bytes(const int8_t* x, int64_t n) {
-  const __m256i offset = _mm256_set1_epi8(static_cast<char>(0x80)), none = _mm256_setzero_si256();
-  __m256i sums = none;  // of x + 128, eight at a time
-  for (int64_t j = 0; j < n; j += 32)
-    sums = _mm256_add_epi64(
-        sums,
-        _mm256_sad_epu8(
-            _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + j)), offset),
-            none));
-  const __m128i half =
-      _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-  const int64_t all = _mm_extract_epi64(half, 0) + _mm_extract_epi64(half, 1);
-  return static_cast<int32_t>(all - 128 * n);
+#if defined(__AVX512VNNI__)
+  __m512i sums = _mm512_setzero_si512();
+  for (int64_t j = 0; j < n; j += 64)
+    sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), _mm512_loadu_si512(x + j));
+  return _mm512_reduce_add_epi32(sums);
+#else
+  int32_t sum = 0;
+  for (int64_t j = 0; j < n; ++j) sum += x[j];
+  return sum;
+#endif
+}
+
+// n bytes, and zeros up to `line`, a multiple of 64.
+SHIFTADD_INLINE void copy_row(const int8_t* x, int64_t n, int8_t* to, int64_t line) {
+#if defined(__AVX512F__)
+  for (int64_t j = 0; j < line; j += 64) {
+    const int64_t left = n - j;
+    const __mmask64 within = left >= 64  ? ~__mmask64{0}
+                             : left <= 0 ? __mmask64{0}
+                                         : (__mmask64{1} << left) - 1;
+    _mm512_storeu_si512(to + j, _mm512_maskz_loadu_epi8(within, x + j));
+  }
+#else
+  __builtin_memcpy(to, x, static_cast<size_t>(n));
+  __builtin_memset(to + n, 0, static_cast<size_t>(line - n));
+#endif
 }
 
 // A block of tokens beside one another, zero beyond the last token and input; offsets: what
@@ -49,8 +63,7 @@ SHIFTADD_INLINE void gather_tokens(const Int8GemmArgs<float>& args, int64_t firs
     const int64_t row = args.rows ? args.rows[first + i] : first + i;
     const int8_t* x = args.x + row * args.inputs;
     int8_t* to = a + i * lda;
-    __builtin_memcpy(to, x, static_cast<size_t>(args.inputs));
-    for (int64_t j = args.inputs; j < lda; ++j) to[j] = 0;
+    copy_row(x, args.inputs, to, lda);
     offsets[i] = offset ? offset * sum_bytes(to, lda) : 0;
   }
   const int64_t rest = (kTaskTokens - count) * lda;
