@@ -12,12 +12,13 @@ struct Unit {
   // 4 x 2 vectors of sums beside two of weights, their magnitudes, ones and a token: 15 of 16.
   static constexpr int kRows = 4;
 
-  static void tile(int64_t groups, const int8_t* a, int64_t lda, const uint8_t* b, int32_t* sum) {
+  static void tile(int64_t groups, DotRows a, const uint8_t* b, int32_t* sum) {
     const __m256i ones = _mm256_set1_epi16(1), offset = _mm256_set1_epi8(static_cast<char>(0x80));
     __m256i total[kRows][2];
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) total[r][0] = total[r][1] = _mm256_setzero_si256();
-    for (int64_t q = 0; q < groups * (kDotGroup / 4); ++q, a += 4, b += 64) {
+    for (int64_t q = 0; q < groups * (kDotGroup / 4); ++q, b += 64) {
+      const int8_t* four_inputs = a.at + q / (kDotGroup / 4) * a.group + q % (kDotGroup / 4) * 4;
       const auto* bytes = reinterpret_cast<const __m256i*>(b);
       const __m256i w0 = _mm256_xor_si256(_mm256_load_si256(bytes), offset);
       const __m256i w1 = _mm256_xor_si256(_mm256_load_si256(bytes + 1), offset);
@@ -25,7 +26,7 @@ struct Unit {
 #pragma GCC unroll 4
       for (int r = 0; r < kRows; ++r) {
         int four;
-        __builtin_memcpy(&four, a + r * lda, sizeof four);
+        __builtin_memcpy(&four, four_inputs + r * a.row, sizeof four);
         const __m256i x = _mm256_set1_epi32(four);
         const __m256i pairs0 = _mm256_maddubs_epi16(size0, _mm256_sign_epi8(x, w0));
         const __m256i pairs1 = _mm256_maddubs_epi16(size1, _mm256_sign_epi8(x, w1));
@@ -44,11 +45,10 @@ struct Unit {
   // Signed products: nothing to take off.
   static constexpr bool kOffset = false;
   static constexpr bool kAddsByDots = false;  // tables are 1.4 to 2 times as fast
-  static void multiply(int64_t groups, int rows, const int8_t* a, int64_t lda, const uint8_t* b,
-                       int32_t* sum) {
+  static void multiply(int64_t groups, int rows, DotRows a, const uint8_t* b, int32_t* sum) {
     for (int r = 0; r < rows; r += kRows)
       for (int panel = 0; panel < 2; ++panel)
-        tile(groups, a + r * lda, lda, b + panel * groups * kDotPanel * kDotGroup,
+        tile(groups, a.from(r), b + panel * groups * kDotPanel * kDotGroup,
              sum + r * kDotBlock + panel * kDotPanel);
   }
 };

@@ -156,7 +156,7 @@ void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task)
     for (int r = 0; r < kDotBlock; ++r)
       offsets[r] = Unit::kOffset ? kDotOffset * totals[c % 64 + r] : 0;
     for (int64_t j = 0; j < wide; j += kDotBlock) {
-      Unit::multiply(room.groups_n, kDotBlock, rows, room.line_n,
+      Unit::multiply(room.groups_n, kDotBlock, {rows, room.line_n},
                      v_panels + j / kDotPanel * panel_n, sum);
       for (int r = 0; r < kDotBlock; ++r)
         for (int lane = 0; lane < kDotBlock; lane += kWidth) {
@@ -195,7 +195,7 @@ void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task)
     }
     for (int64_t j = 0; j < ld; j += kDotBlock)
       for (int digit = count - 1; digit >= 0; --digit) {
-        Unit::multiply(room.groups_d, tokens, q_rows, room.line_d,
+        Unit::multiply(room.groups_d, tokens, {q_rows, room.line_d},
                        digits + digit * digit_bytes + j / kDotPanel * panel_d, sum);
         for (int r = 0; r < tokens; ++r)
           for (int lane = 0; lane < kDotBlock; lane += kWidth) {

@@ -2,10 +2,10 @@
 // tiles), then scales, bias, activation and residual in float.
 //
 // A Unit is made by a task before its products, with
-//   static void multiply(groups, rows, a, lda, b, sum): sum (32, 32), its first `rows` rows, int32
-//   = rows of a (int8, `groups` groups of kDotGroup, leading dimension lda, 32 rows readable) times
-//   two panels of b (one after the other, unsigned: each byte 128 more than the weight); static
-//   constexpr bool kOffset: whether those 128 are in the sums.
+//   static void multiply(groups, rows, a, b, sum): sum (32, 32), its first `rows` rows, int32 =
+//   rows of a (DotRows, `groups` groups of kDotGroup, 32 rows readable) times two panels of b (one
+//   after the other, unsigned: each byte 128 more than the weight); static constexpr bool kOffset:
+//   whether those 128 are in the sums.
 #pragma once
 
 #include "core/cpu/gemm.h"
@@ -17,6 +17,13 @@ namespace shiftadd {
 namespace {
 
 constexpr int64_t kDotBlock = 2 * kDotPanel;  // tokens and outputs of a block
+
+/// Rows of int8 numbers, `row` bytes apart, in groups of kDotGroup, `group` bytes apart.
+struct DotRows {
+  const int8_t* at;
+  int64_t row, group = kDotGroup;
+  SHIFTADD_INLINE DotRows from(int64_t first) const { return {at + first * row, row, group}; }
+};
 // Where there are few blocks of tokens, outputs are cut, too, but no finer than into 128.
 constexpr int64_t kDotTasks = 8, kLeastPairs = 4;
 
@@ -25,12 +32,17 @@ constexpr int64_t kTaskTokens = 2 * kDotBlock;
 
 SHIFTADD_INLINE int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
+#if defined(__AVX512VNNI__)
+SHIFTADD_INLINE __m512i count_bytes(__m512i sums, __m512i x) {
+  return _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), x);
+}
+#endif
+
 // The sum of n int8 numbers, n a multiple of 64.
 SHIFTADD_INLINE int32_t sum_bytes(const int8_t* x, int64_t n) {
 #if defined(__AVX512VNNI__)
   __m512i sums = _mm512_setzero_si512();
-  for (int64_t j = 0; j < n; j += 64)
-    sums = _mm512_dpbusd_epi32(sums, _mm512_set1_epi8(1), _mm512_loadu_si512(x + j));
+  for (int64_t j = 0; j < n; j += 64) sums = count_bytes(sums, _mm512_loadu_si512(x + j));
   return _mm512_reduce_add_epi32(sums);
 #else
   int32_t sum = 0;
@@ -39,35 +51,47 @@ SHIFTADD_INLINE int32_t sum_bytes(const int8_t* x, int64_t n) {
 #endif
 }
 
-// n bytes, and zeros up to `line`, a multiple of 64.
-SHIFTADD_INLINE void copy_row(const int8_t* x, int64_t n, int8_t* to, int64_t line) {
-#if defined(__AVX512F__)
-  for (int64_t j = 0; j < line; j += 64) {
+// n bytes in groups of kDotGroup, `step` apart, the last one filled up with zeros; returns the sum
+// of the int8 numbers.
+SHIFTADD_INLINE int32_t copy_row(const int8_t* x, int64_t n, int8_t* to, int64_t step) {
+#if defined(__AVX512VNNI__)
+  __m512i sums = _mm512_setzero_si512();
+  for (int64_t j = 0; j < n; j += kDotGroup, to += step) {
     const int64_t left = n - j;
-    const __mmask64 within = left >= 64  ? ~__mmask64{0}
-                             : left <= 0 ? __mmask64{0}
-                                         : (__mmask64{1} << left) - 1;
-    _mm512_storeu_si512(to + j, _mm512_maskz_loadu_epi8(within, x + j));
+    const __mmask64 within = left >= 64 ? ~__mmask64{0} : (__mmask64{1} << left) - 1;
+    const __m512i bytes = _mm512_maskz_loadu_epi8(within, x + j);
+    _mm512_storeu_si512(to, bytes);
+    sums = count_bytes(sums, bytes);
   }
+  return _mm512_reduce_add_epi32(sums);
 #else
-  __builtin_memcpy(to, x, static_cast<size_t>(n));
-  __builtin_memset(to + n, 0, static_cast<size_t>(line - n));
+  int32_t sum = 0;
+  for (int64_t j = 0; j < n; j += kDotGroup, to += step) {
+    const int64_t here = lesser(n - j, kDotGroup);
+    __builtin_memcpy(to, x + j, static_cast<size_t>(here));
+    __builtin_memset(to + here, 0, static_cast<size_t>(kDotGroup - here));
+    sum += sum_bytes(to, kDotGroup);
+  }
+  return sum;
 #endif
 }
 
-// A block of tokens beside one another, zero beyond the last token and input; offsets: what
-// `offset` more in each weight adds to every sum of a token.
-SHIFTADD_INLINE void gather_tokens(const Int8GemmArgs<float>& args, int64_t first, int count,
-                                   int32_t offset, int8_t* a, int64_t lda, int32_t* offsets) {
+// A block of tokens by groups of inputs: what is multiplied together lies together. Zero beyond the
+// last token and input; offsets: what `offset` more in each weight adds to every sum of a token.
+SHIFTADD_INLINE DotRows gather_tokens(const Int8GemmArgs<float>& args, int64_t first, int count,
+                                      int32_t offset, int32_t* offsets) {
+  constexpr int64_t kStep = (kTaskTokens + 1) * kDotGroup;  // not 4 KiB: one set of the cache
+  const int64_t groups = dot_groups(args.inputs);
+  int8_t* a = reinterpret_cast<int8_t*>(scratch(Scratch::kTile, groups * kStep / 4));
   for (int i = 0; i < count; ++i) {
     const int64_t row = args.rows ? args.rows[first + i] : first + i;
-    const int8_t* x = args.x + row * args.inputs;
-    int8_t* to = a + i * lda;
-    copy_row(x, args.inputs, to, lda);
-    offsets[i] = offset ? offset * sum_bytes(to, lda) : 0;
+    offsets[i] =
+        offset * copy_row(args.x + row * args.inputs, args.inputs, a + i * kDotGroup, kStep);
   }
-  const int64_t rest = (kTaskTokens - count) * lda;
-  __builtin_memset(a + count * lda, 0, static_cast<size_t>(rest));
+  for (int64_t g = 0; g < groups; ++g)
+    __builtin_memset(a + g * kStep + count * kDotGroup, 0,
+                     static_cast<size_t>((kTaskTokens - count) * kDotGroup));
+  return {a, kDotGroup, kStep};
 }
 
 // What is read next: weights that may have to come from far, asked for row by row meanwhile.
@@ -121,8 +145,6 @@ void write_block(const Int8GemmArgs<float>& args, int64_t first, int count, int6
 template <class Unit>
 void multiply_int8(const Int8GemmArgs<float>& args) {
   const int64_t groups = dot_groups(args.inputs), panel = groups * kDotPanel * kDotGroup;
-  // One cache line more than the inputs, so that rows do not share a set of the cache.
-  const int64_t lda = (groups + 1) * kDotGroup;
   const int64_t blocks = (args.tokens + kTaskTokens - 1) / kTaskTokens;
   const int64_t pairs = dot_panels(args.outputs) / 2;
   int64_t cuts = blocks > 0 && blocks < kDotTasks ? (kDotTasks + blocks - 1) / blocks : 1;
@@ -133,9 +155,8 @@ void multiply_int8(const Int8GemmArgs<float>& args) {
   parallel_for(blocks * cuts, [&](int64_t task) {
     const int64_t first = task / cuts * kTaskTokens, cut = task % cuts;
     const int count = static_cast<int>(lesser(args.tokens - first, kTaskTokens));
-    int8_t* a = reinterpret_cast<int8_t*>(scratch(Scratch::kTile, kTaskTokens * lda / 4));
     int32_t offsets[kTaskTokens];
-    gather_tokens(args, first, count, Unit::kOffset ? kDotOffset : 0, a, lda, offsets);
+    const DotRows rows = gather_tokens(args, first, count, Unit::kOffset ? kDotOffset : 0, offsets);
     alignas(64) int32_t sums[2][kDotBlock * kDotBlock];
     [[maybe_unused]] const Unit unit;
     const int64_t first_pair = pairs * cut / cuts, last = pairs * (cut + 1) / cuts;
@@ -145,8 +166,8 @@ void multiply_int8(const Int8GemmArgs<float>& args) {
     for (int64_t step = 0; step <= steps; ++step) {
       const int64_t pair = first_pair + step / blocks_here, block = step % blocks_here * kDotBlock;
       if (step < steps)
-        Unit::multiply(groups, static_cast<int>(lesser(count - block, kDotBlock)), a + block * lda,
-                       lda, args.panels + 2 * pair * panel, sums[step % 2]);
+        Unit::multiply(groups, static_cast<int>(lesser(count - block, kDotBlock)), rows.from(block),
+                       args.panels + 2 * pair * panel, sums[step % 2]);
       if (step == 0) continue;
       const int64_t done = (step - 1) % blocks_here * kDotBlock;
       // The next panels are asked for once, while there is a product left to wait for.

@@ -110,7 +110,7 @@ void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
           Unit::kOffset ? kDotOffset * sum_bytes(q_rows + r * line_d, groups_d * kDotGroup) : 0;
     }
     for (int64_t m = 0; m < ldp; m += kDotBlock) {
-      Unit::multiply(groups_d, count, q_rows, line_d, keys + m / kDotPanel * panel_d, sum);
+      Unit::multiply(groups_d, count, {q_rows, line_d}, keys + m / kDotPanel * panel_d, sum);
       for (int r = 0; r < count; ++r)
         for (int lane = 0; lane < kDotBlock; lane += kWidth) {
           const Vec exact = to_floats(load_ints(sum + r * kDotBlock + lane) - offsets[r]);
@@ -121,9 +121,9 @@ void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
       totals[r] =
           exp_digits(p + r * ldp, n, high + r * line_n, low + r * line_n, groups_n * kDotGroup);
     for (int64_t j = 0; j < d; j += kDotBlock) {
-      Unit::multiply(groups_n, count, high, line_n, v_panels + j / kDotPanel * panel_n, sum);
+      Unit::multiply(groups_n, count, {high, line_n}, v_panels + j / kDotPanel * panel_n, sum);
       alignas(64) int32_t below[kDotBlock * kDotBlock];
-      Unit::multiply(groups_n, count, low, line_n, v_panels + j / kDotPanel * panel_n, below);
+      Unit::multiply(groups_n, count, {low, line_n}, v_panels + j / kDotPanel * panel_n, below);
       for (int r = 0; r < count; ++r) {
         const Vec factor = set1(v_scale / static_cast<float>(totals[r]));
         const int32_t offset = Unit::kOffset ? kDotOffset * totals[r] : 0;

@@ -214,7 +214,7 @@ void add_keys_by_dots(const MatAddKeysArgs& args, const uint8_t* signs, const in
     for (int64_t j = 0; j < wide; j += kDotBlock)
       for (int64_t c = 0; c < args.channels; c += kDotBlock) {
         const int rows = static_cast<int>(lesser(args.channels - c, kDotBlock));
-        Unit::multiply(groups, rows, room + c * at.line, at.line, panels + j * groups * kDotGroup,
+        Unit::multiply(groups, rows, {room + c * at.line, at.line}, panels + j * groups * kDotGroup,
                        sum);
         for (int r = 0; r < rows; ++r)
           for (int lane = 0; lane < kDotBlock; lane += kWidth) {
