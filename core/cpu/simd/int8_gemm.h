@@ -30,6 +30,9 @@ constexpr int64_t kDotTasks = 8, kLeastPairs = 4;
 // Tokens of a task: panels that are read from afar serve two blocks.
 constexpr int64_t kTaskTokens = 2 * kDotBlock;
 
+// Groups of a panel; two of them fill a third of a first-level cache.
+constexpr int64_t kLongPanel = 8;
+
 SHIFTADD_INLINE int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
 #if defined(__AVX512VNNI__)
@@ -170,8 +173,9 @@ void multiply_int8(const Int8GemmArgs<float>& args) {
                        args.panels + 2 * pair * panel, sums[step % 2]);
       if (step == 0) continue;
       const int64_t done = (step - 1) % blocks_here * kDotBlock;
-      // The next panels are asked for once, while there is a product left to wait for.
-      const bool more = (block == 0 || step == 1) && pair + 1 < last;
+      // The next panels are asked for once, while there is a product left to wait for; not long
+      // ones: they would push the tokens out of a first-level cache.
+      const bool more = groups < kLongPanel && (block == 0 || step == 1) && pair + 1 < last;
       write(args, first + done, static_cast<int>(lesser(count - done, kDotBlock)),
             (first_pair + (step - 1) / blocks_here) * kDotBlock, sums[(step - 1) % 2],
             offsets + done, {args.panels + 2 * (pair + 1) * panel, more ? groups : 0});
