@@ -40,50 +40,48 @@ inline std::vector<MemoryLevel> memory_levels() {
   return levels;
 }
 
-// Each reads `bytes`, a multiple of 256, `passes` times. Four chains: two loads a cycle and one
-// cycle of latency need two.
+// Each reads `bytes`, a multiple of a page, `passes` times. Eight chains, although two loads a
+// cycle and one cycle of latency need but two: with fewer the compiler spends its slots on copies.
+constexpr int kReads = 8;
 #if defined(__x86_64__)
 __attribute__((target("avx512f"))) inline int64_t read_avx512(const uint8_t* data, int64_t bytes,
                                                               int64_t passes) {
-  __m512i sums[4] = {};
+  __m512i sums[kReads] = {};
   for (int64_t pass = 0; pass < passes; ++pass)
-    for (int64_t at = 0; at < bytes; at += 256)
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i)
-        sums[i] = _mm512_xor_si512(sums[i], _mm512_load_si512(data + at + 64 * i));
+    for (int64_t at = 0; at < bytes; at += kReads * 64)
+#pragma GCC unroll 8
+      for (int i = 0; i < kReads; ++i)
+        sums[i] = _mm512_or_si512(sums[i], _mm512_load_si512(data + at + 64 * i));
+  for (int i = 1; i < kReads; ++i) sums[0] = _mm512_or_si512(sums[0], sums[i]);
   alignas(64) int64_t lanes[8];
-  _mm512_store_si512(
-      lanes, _mm512_or_si512(_mm512_or_si512(sums[0], sums[1]), _mm512_or_si512(sums[2], sums[3])));
+  _mm512_store_si512(lanes, sums[0]);
   return lanes[0];
 }
 
 __attribute__((target("avx2"))) inline int64_t read_avx2(const uint8_t* data, int64_t bytes,
                                                          int64_t passes) {
-  __m256i sums[4] = {};
+  __m256i sums[kReads] = {};
   for (int64_t pass = 0; pass < passes; ++pass)
-    for (int64_t at = 0; at < bytes; at += 128)
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i)
-        sums[i] = _mm256_xor_si256(
+    for (int64_t at = 0; at < bytes; at += kReads * 32)
+#pragma GCC unroll 8
+      for (int i = 0; i < kReads; ++i)
+        sums[i] = _mm256_or_si256(
             sums[i], _mm256_load_si256(reinterpret_cast<const __m256i*>(data + at + 32 * i)));
-  alignas(32) int64_t lanes[4];
-  _mm256_store_si256(
-      reinterpret_cast<__m256i*>(lanes),
-      _mm256_or_si256(_mm256_or_si256(sums[0], sums[1]), _mm256_or_si256(sums[2], sums[3])));
-  return lanes[0];
+  for (int i = 1; i < kReads; ++i) sums[0] = _mm256_or_si256(sums[0], sums[i]);
+  return _mm256_extract_epi64(sums[0], 0);
 }
 #endif
 
 inline int64_t read_plain(const uint8_t* data, int64_t bytes, int64_t passes) {
   using Vector = int64_t __attribute__((vector_size(16), may_alias));  // every 64-bit CPU has them
-  Vector sums[4] = {};
+  Vector sums[kReads] = {};
   const auto* const vectors = reinterpret_cast<const Vector*>(data);
   for (int64_t pass = 0; pass < passes; ++pass)
-    for (int64_t at = 0; at < bytes / 16; at += 4)
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; ++i) sums[i] ^= vectors[at + i];
-  const Vector total = (sums[0] | sums[1]) | (sums[2] | sums[3]);
-  return total[0];
+    for (int64_t at = 0; at < bytes / 16; at += kReads)
+#pragma GCC unroll 8
+      for (int i = 0; i < kReads; ++i) sums[i] |= vectors[at + i];
+  for (int i = 1; i < kReads; ++i) sums[0] |= sums[i];
+  return sums[0][0];
 }
 
 inline int64_t read_bytes(const uint8_t* data, int64_t bytes, int64_t passes) {

@@ -19,6 +19,7 @@
 #include "core/cpu/isa.h"
 #include "infer/routing_counts.h"
 #include "infer/session.h"
+#include "infer/weights.h"
 #include "tools/bench_bandwidth.h"
 #include "tools/bench_operands.h"
 #include "tools/bench_peak.h"
@@ -234,7 +235,7 @@ inline nlohmann::ordered_json slower_layers(const LayersTable& table) {
 }
 
 inline nlohmann::ordered_json to_json(const LayersTable& table) {
-  // What has no arithmetic has no speed, and an unknown ceiling gives no share: both are null.
+  // An unknown ceiling is a NaN, which JSON writes as null.
   const auto json_of = [](const Timing& timing, const LayerFigures& figures) {
     return nlohmann::ordered_json{{"ms_median", timing.median_ms},
                                   {"ms_p90", timing.p90_ms},
@@ -317,14 +318,21 @@ inline void print_layers(const LayersTable& table, bool every_block) {
     std::cout << "  " << network.name << ": P50 " << figure(network.pass.median_ms, 3)
               << " ms, P90 " << figure(network.pass.p90_ms, 3) << ", P99 "
               << figure(network.pass.p99_ms, 3) << "\n";
-  std::cout << "roof: share of the time measured that the machine's ceilings allow, one core: "
-               "float32 "
+  std::cout << "roof: share of the roofline, that is the time that the ceilings of one core allow, "
+               "for work or bytes, over the time\n  measured. Ceilings: float32 "
             << figure(roofline.float32, 0) << " GFLOP/s, int8 (" << name_of(int8_unit()) << ") "
-            << figure(roofline.int8, 0) << " GOP/s;";
+            << figure(roofline.int8, 0) << " GOP/s; reads";
   for (std::size_t i = 0; i < roofline.levels.size(); ++i)
-    std::cout << " " << roofline.levels[i].name << " " << figure(roofline.bandwidths[i], 0);
+    std::cout << (i ? ", " : " ") << roofline.levels[i].name << " "
+              << figure(roofline.bandwidths[i], 0);
   std::cout << " GB/s\nKiB: weights as they lie in memory, activations in and out\n";
   if (table.networks.size() < 3) return;
+  const ModelSpec &plain = table.networks[0].session.spec(),
+                  &converted = table.networks.back().session.spec();
+  if (infer::answers_class_token(plain, plain.depth - 1) &&
+      !infer::answers_class_token(converted, converted.depth - 1))
+    std::cout << "The last block computes all rows where its MLP is routed, elsewhere little more "
+                 "than the class token's.\n";
   const nlohmann::ordered_json slower = slower_layers(table);
   for (std::size_t dense = 0; dense + 1 < table.networks.size(); ++dense) {
     const std::string& name = table.networks[dense].name;
@@ -336,9 +344,10 @@ inline void print_layers(const LayersTable& table, bool every_block) {
       list += concat(list.empty() ? "" : ", ", each["layer"].get<std::string>(), " by ",
                      figure(each["by_ms"].get<double>(), 3), " ms");
     }
-    std::cout << (list.empty() ? concat("No multiplication-free layer is slower than in ", name)
-                               : concat("SLOWER multiplication-free than in ", name, ": ", list,
-                                        "; together ", figure(sum, 3), " ms"))
+    std::cout << (list.empty()
+                      ? concat("No multiplication-free layer is slower than that of ", name)
+                      : concat("SLOWER without multiplications than ", name, ": ", list,
+                               "; together ", figure(sum, 3), " ms"))
               << "\n";
   }
 }
