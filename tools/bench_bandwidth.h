@@ -84,12 +84,12 @@ inline int64_t read_plain(const uint8_t* data, int64_t bytes, int64_t passes) {
   return sums[0][0];
 }
 
-inline int64_t read_bytes(const uint8_t* data, int64_t bytes, int64_t passes) {
+inline auto best_read() {
 #if defined(__x86_64__)
-  if (supported(Isa::kAvx512)) return read_avx512(data, bytes, passes);
-  if (supported(Isa::kAvx2)) return read_avx2(data, bytes, passes);
+  if (supported(Isa::kAvx512)) return read_avx512;
+  if (supported(Isa::kAvx2)) return read_avx2;
 #endif
-  return read_plain(data, bytes, passes);
+  return read_plain;
 }
 
 /// GB/s read from levels[index] by plan.threads threads together, each from a buffer of its own.
@@ -101,16 +101,17 @@ inline double read_bandwidth(const std::vector<MemoryLevel>& levels, std::size_t
       : index == 2  // shared: too much for the level above, no more than a part of its own
           ? std::clamp(own / 2 / plan.threads, 2 * above, 4 * above)
           : own / 2;
-  constexpr int64_t kPage = 4096, kLeast = 1 << 20;  // of a run: longer than the clock's grain
+  constexpr int64_t kPage = 4096, kLeast = 4 << 20;  // of a run: longer than the clock's grain
   const int64_t pages = std::max<int64_t>(1, bytes / kPage);
   const int64_t passes = std::max<int64_t>(1, kLeast / (pages * kPage));
   const Tensor buffers({plan.threads, pages * kPage}, DType::kU8);
-  std::fill_n(buffers.data<uint8_t>(), buffers.numel(), uint8_t{1});  // memory of its own, not the
-                                                                      // system's page of zeros
+  // Written to, for pages that were not are all the system's one page of zeros.
+  std::fill_n(buffers.data<uint8_t>(), buffers.numel(), uint8_t{1});
   const auto work = static_cast<double>(pages * kPage * passes);
-  return best_rate(plan, work, [&](int64_t thread) {
+  const auto read = best_read();
+  return best_rate(plan, work, [&](int thread) {
     [[maybe_unused]] const volatile int64_t sink =
-        read_bytes(buffers.data<uint8_t>() + thread * pages * kPage, pages * kPage, passes);
+        read(buffers.data<uint8_t>() + thread * pages * kPage, pages * kPage, passes);
   });
 }
 

@@ -131,7 +131,7 @@ inline std::vector<double> shift_shares(infer::Session& session, const Tensor& i
 /// Fills in what is measured. The networks take turns, so that a busy machine slows down all of
 /// them alike; of each turn's two passes the first brings the network's weights back to the caches.
 inline void time_layers(LayersTable& table, double seconds) {
-  table.roofline = measure_roofline(std::min(seconds, 0.3));
+  table.roofline = measure_roofline(std::min(seconds, 0.5));
   std::vector<LayersNetwork>& networks = table.networks;
   const ModelSpec& spec = networks[0].session.spec();
   const Tensor image = random_floats({1, spec.in_channels, spec.image_size, spec.image_size}, 1);

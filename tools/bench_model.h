@@ -77,8 +77,10 @@ inline std::vector<LayersNetwork> with_dense_ones(infer::Session session) {
 
 /// What was run, apart from the program's own share of each figure.
 struct ModelFigures {
+  std::string precision;  // of the products
   Timing timing;
   double images_per_second = 0, gflops = 0;
+  int64_t peak_rss_bytes = 0;
   int64_t arena_bytes = 0;  // inference: one thread's arena
 };
 
@@ -92,15 +94,18 @@ inline ModelFigures bench_inference(const ModelBench& options, infer::Session& s
     session.run(images.data<float>(), options.batch, logits.data<float>());
   };
   ModelFigures figures;
+  figures.precision = name_of(session.pack().multiply);
   figures.timing = time_calls({.seconds = options.seconds}, forward);
   figures.images_per_second = 1e3 * static_cast<double>(options.batch) / figures.timing.median_ms;
   figures.gflops = 2e-9 * static_cast<double>(session.macs_per_image()) * figures.images_per_second;
+  figures.peak_rss_bytes = peak_rss_bytes();
   figures.arena_bytes = session.arena_floats() * static_cast<int64_t>(sizeof(float));
   return figures;
 }
 
 inline ModelFigures bench_training(const ModelBench& options, const ModelSpec& spec) {
   ModelFigures figures;
+  figures.precision = options.precision;
   // Two steps tell how many fit into the time wanted; each series begins with a warm-up step.
   const auto precision =
       options.precision == "bf16" ? train::Precision::kBf16 : train::Precision::kFloat32;
@@ -113,6 +118,7 @@ inline ModelFigures bench_training(const ModelBench& options, const ModelSpec& s
   for (double& each : ms) each *= 1e3;
   figures.timing = summarise(std::move(ms));
   figures.images_per_second = 1e3 * static_cast<double>(options.batch) / figures.timing.median_ms;
+  figures.peak_rss_bytes = peak_rss_bytes();
   // Backward multiplies twice as much as forward.
   figures.gflops = 6e-9 * static_cast<double>(count_macs(spec).total()) * figures.images_per_second;
   return figures;
@@ -123,7 +129,7 @@ inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec
   nlohmann::ordered_json json = {
       {"model", options.model},
       {"mode", options.train ? "training" : "inference"},
-      {"precision", options.precision},
+      {"precision", figures.precision},
       {"batch", options.batch},
       {"threads", options.threads},
       {"parameters", count_parameters(spec)},
@@ -135,7 +141,7 @@ inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec
       {"ms_min", figures.timing.min_ms},
       {"images_per_second", figures.images_per_second},
       {"gflops", figures.gflops},
-      {"peak_rss_mib", static_cast<double>(peak_rss_bytes()) / (1 << 20)},
+      {"peak_rss_mib", static_cast<double>(figures.peak_rss_bytes) / (1 << 20)},
       {"isa", name_of(isa())},
       {"bf16_unit", options.precision == "bf16" ? name_of(bf16_unit()) : "unused"},
       {"cpu", cpu_name()}};
@@ -174,10 +180,9 @@ inline int run_model_bench(const ModelBench& options) {
     return 0;
   }
   std::cout << std::fixed << std::setprecision(2) << options.model << ", "
-            << json["mode"].get<std::string>() << ", "
-            << (options.precision == "bf16" ? "bf16" : "float32") << ", batch " << options.batch
-            << ", " << options.threads << " threads, " << name_of(isa()) << " on " << cpu_name()
-            << "\n"
+            << json["mode"].get<std::string>() << ", " << figures.precision << ", batch "
+            << options.batch << ", " << options.threads << " threads, " << name_of(isa()) << " on "
+            << cpu_name() << "\n"
             << "  P50         " << figures.timing.median_ms << " ms (P90 " << figures.timing.p90_ms
             << ", P99 " << figures.timing.p99_ms << ", best " << figures.timing.min_ms << "; "
             << figures.timing.runs << " runs)\n"

@@ -6,17 +6,41 @@
 #include <immintrin.h>
 #endif
 
+#include <sched.h>
+
+#include <atomic>
 #include <cstdint>
+#include <thread>
+#include <vector>
 
 #include "core/cpu/bf16.h"
 #include "core/cpu/int8.h"
 #include "core/cpu/isa.h"
-#include "core/parallel.h"
 #include "tools/bench_timer.h"
 
 namespace shiftadd::tools {
 
-/// How a ceiling is measured: by how many threads at once, num_threads() of them, and how long.
+/// Keeps the calling thread on one of the cores that the process may use, for the life of this
+/// object.
+class OnCore {
+ public:
+  explicit OnCore(int index) {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int core = 0; core < CPU_SETSIZE; ++core)
+      if (CPU_ISSET(core, &before_) && index-- == 0) CPU_SET(core, &one);
+    sched_setaffinity(0, sizeof one, &one);
+  }
+  ~OnCore() { sched_setaffinity(0, sizeof before_, &before_); }
+  OnCore(const OnCore&) = delete;
+  OnCore& operator=(const OnCore&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
+
+/// How a ceiling is measured: by how many threads at once, each on a core of its own, and how long.
 struct PeakPlan {
   int threads = 1;
   double seconds = 0.5;
@@ -26,13 +50,39 @@ struct PeakPlan {
 /// many short runs, for on a busy machine only some are undisturbed.
 template <class Body>
 double best_rate(const PeakPlan& plan, double work, Body body) {
-  const int calls = plan.threads > 1 ? 8 : 1;  // longer than it takes to wake the others
-  const Timing timing = time_calls({.seconds = plan.seconds, .max_runs = 100'000}, [&] {
-    parallel_for(plan.threads, [&](int64_t thread) {
-      for (int i = 0; i < calls; ++i) body(thread);
+  const TimingPlan timing = {.seconds = plan.seconds, .max_runs = 100'000};
+  if (plan.threads == 1) return work / (time_calls(timing, [&] { body(0); }).min_ms * 1e6);
+  // Not the pool: its threads come when they can, and who is there does the work of all. These wait
+  // for each other, awake: on a busy machine they seldom run at the same time as it is.
+  std::atomic<int64_t> begun{0}, finished{0};
+  std::atomic<bool> over{false};
+  const auto wait_for = [](const std::atomic<int64_t>& count, int64_t number) {
+    while (count < number) {
+    }
+  };
+  const auto run = [&](int thread) {
+    body(thread);
+    ++finished;
+  };
+  std::vector<std::jthread> others;
+  for (int thread = 1; thread < plan.threads; ++thread)
+    others.emplace_back([&, thread] {
+      const OnCore core(thread);
+      for (int64_t call = 1;; ++call) {
+        wait_for(begun, call);
+        if (over) return;
+        run(thread);
+      }
     });
+  const OnCore core(0);
+  const Timing best = time_calls(timing, [&] {
+    ++begun;
+    run(0);
+    wait_for(finished, begun * plan.threads);
   });
-  return work * plan.threads * calls / (timing.min_ms * 1e6);
+  over = true;
+  ++begun;
+  return work * plan.threads / (best.min_ms * 1e6);
 }
 
 #if defined(__x86_64__)
@@ -71,10 +121,10 @@ inline double peak_gflops(Isa isa, const PeakPlan& plan = {}) {
   if (isa == Isa::kGeneric) return 0;
   const volatile float seed = 0.999f;
   if (isa == Isa::kAvx2)
-    return best_rate(plan, 2.0 * kPeakSteps * 8 * kYmmChains, [&](int64_t) {
+    return best_rate(plan, 2.0 * kPeakSteps * 8 * kYmmChains, [&](int) {
       [[maybe_unused]] const volatile float sink = fma_chains_avx2(seed);
     });
-  return best_rate(plan, 2.0 * kPeakSteps * 16 * kChains, [&](int64_t) {
+  return best_rate(plan, 2.0 * kPeakSteps * 16 * kChains, [&](int) {
     [[maybe_unused]] const volatile float sink = fma_chains_avx512(seed);
   });
 }
@@ -96,7 +146,7 @@ __attribute__((target("avx512f,avx512bf16"))) inline float dot_chains_bf16(float
 inline double peak_bf16_gflops(const PeakPlan& plan = {}) {
   if (!supported(Bf16Unit::kAvx512)) return 0;
   const volatile float seed = 0.999f;
-  return best_rate(plan, 2.0 * kPeakSteps * 32 * kChains, [&](int64_t) {
+  return best_rate(plan, 2.0 * kPeakSteps * 32 * kChains, [&](int) {
     [[maybe_unused]] const volatile float sink = dot_chains_bf16(seed);
   });
 }
@@ -119,7 +169,7 @@ __attribute__((target("avx512f,avx512vnni"))) inline int dot_chains_avx512(int s
 inline double peak_int8_gops(const PeakPlan& plan = {}) {
   if (!supported(Int8Unit::kVnni)) return 0;
   const volatile int seed = 1;
-  return best_rate(plan, 2.0 * kPeakSteps * 64 * kChains, [&](int64_t) {
+  return best_rate(plan, 2.0 * kPeakSteps * 64 * kChains, [&](int) {
     [[maybe_unused]] const volatile int sink = dot_chains_avx512(seed);
   });
 }
@@ -150,7 +200,7 @@ __attribute__((target("amx-tile"))) void tile_chains(Step step) {
 /// int8 products of tiles, in GOP/s. 0 without AMX.
 inline double peak_int8_tile_gops(const PeakPlan& plan = {}) {
   if (!supported(Int8Unit::kAmx)) return 0;
-  return best_rate(plan, 2.0 * kTileSteps * kTileChains * 16 * 16 * 64, [](int64_t) {
+  return best_rate(plan, 2.0 * kTileSteps * kTileChains * 16 * 16 * 64, [](int) {
     tile_chains([] {
       _tile_dpbssd(0, 6, 7);
       _tile_dpbssd(1, 6, 7);
@@ -165,7 +215,7 @@ inline double peak_int8_tile_gops(const PeakPlan& plan = {}) {
 /// bf16 products of tiles, in GFLOP/s. 0 without AMX.
 inline double peak_bf16_tile_gflops(const PeakPlan& plan = {}) {
   if (!supported(Bf16Unit::kAmx)) return 0;
-  return best_rate(plan, 2.0 * kTileSteps * kTileChains * 16 * 16 * 32, [](int64_t) {
+  return best_rate(plan, 2.0 * kTileSteps * kTileChains * 16 * 16 * 32, [](int) {
     tile_chains([] {
       _tile_dpbf16ps(0, 6, 7);
       _tile_dpbf16ps(1, 6, 7);

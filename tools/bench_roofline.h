@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "core/io/json_text.h"
 #include "core/parallel.h"
 #include "tools/bench_bandwidth.h"
@@ -17,7 +18,7 @@ namespace shiftadd::tools {
 
 struct RooflineBench {
   int threads = available_cores();
-  double seconds = 0.3;  // a ceiling
+  double seconds = 0.5;  // a ceiling
   bool json = false;
 };
 
@@ -27,7 +28,6 @@ struct Ceiling {
   double value = 0;
 };
 
-/// By num_threads() threads, which must be plan.threads.
 inline std::vector<Ceiling> measure_ceilings(const PeakPlan& plan) {
   const Isa best = supported(Isa::kAvx512) ? Isa::kAvx512
                    : supported(Isa::kAvx2) ? Isa::kAvx2
@@ -49,13 +49,14 @@ inline std::vector<Ceiling> measure_ceilings(const PeakPlan& plan) {
 }
 
 inline int run_roofline_bench(const RooflineBench& options) {
+  if (options.threads > available_cores())
+    throw user_error("--threads ", options.threads, ": ceilings are of cores, and there are ",
+                     available_cores());
   std::vector<int> counts = {1};
   if (options.threads > 1) counts.push_back(options.threads);
   std::vector<std::vector<Ceiling>> columns;
-  for (const int threads : counts) {
-    set_num_threads(threads);
+  for (const int threads : counts)
     columns.push_back(measure_ceilings({.threads = threads, .seconds = options.seconds}));
-  }
   nlohmann::ordered_json missing = nlohmann::ordered_json::array();
   for (const Ceiling& ceiling : columns[0])
     if (ceiling.value == 0)
@@ -81,7 +82,7 @@ inline int run_roofline_bench(const RooflineBench& options) {
   std::cout << "Ceilings of " << cpu_name() << ": the best of many short runs\n"
             << std::left << std::setw(36) << "" << std::right;
   for (const int threads : counts)
-    std::cout << std::setw(14) << (threads == 1 ? "1 core" : concat(threads, " threads"));
+    std::cout << std::setw(14) << (threads == 1 ? "1 core" : concat(threads, " cores"));
   std::cout << "\n" << std::fixed;
   for (std::size_t row = 0; row < columns[0].size(); ++row) {
     const Ceiling& ceiling = columns[0][row];

@@ -54,7 +54,8 @@ int run(int argc, char** argv) {
                  "Inference of one image on one thread: a table of the layers beside those of the "
                  "dense network in float32 and in int8: processor time, GOP/s, share of the "
                  "roofline, bytes; summed over the blocks, or --layers=all of every block")
-      ->check(CLI::IsMember({"kinds", "all"}));
+      ->check(CLI::IsMember({"kinds", "all"}))
+      ->option_text("[=all]");
   model_command->add_option("--seconds", model.seconds, "How long to sample [3]")
       ->check(CLI::Range(0.0, 3600.0))
       ->option_text("S");
@@ -104,7 +105,7 @@ int run(int argc, char** argv) {
   roofline_command->add_option("--threads", roofline.threads, "Threads [all cores]")
       ->check(CLI::Range(1, 1024))
       ->option_text("N");
-  roofline_command->add_option("--seconds", roofline.seconds, "How long to sample each [0.3]")
+  roofline_command->add_option("--seconds", roofline.seconds, "How long to sample each [0.5]")
       ->check(CLI::Range(0.0, 3600.0))
       ->option_text("S");
   roofline_command->add_flag("--json", roofline.json, "Print one JSON object");
