@@ -37,11 +37,16 @@ bool needs_all_queries(const ModelSpec& spec, const BlockSpec& block) {
   return block.attention == AttentionKind::kLinearAdd && spec.shift_add.codes != Codes::kSign;
 }
 
+bool attends_in_integers(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block) {
+  if (block.is_linear())
+    return block.attention == AttentionKind::kLinearAdd && spec.shift_add.codes == Codes::kSign &&
+           spec.shift_add.values == ValueFormat::kInt8;
+  return pack.int8_attention && spec.tokens() <= kMostInt8Keys;
+}
+
 void attend(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block,
             const AttentionInput& input, float* out) {
-  const bool softmax =
-      block.attention == AttentionKind::kSoftmax || block.attention == AttentionKind::kSoftmaxAdd;
-  if (pack.int8_attention && softmax && input.shape.keys <= kMostInt8Keys)
+  if (!block.is_linear() && attends_in_integers(spec, pack, block))
     return kernels<float>().int8_attention(
         {.shape = input.shape,
          .scale = 1 / std::sqrt(static_cast<double>(input.shape.head_dim)),

@@ -17,6 +17,9 @@ struct AttentionInput {
 /// Linear attention with unit codes: their mean runs over all tokens' queries.
 bool needs_all_queries(const ModelSpec& spec, const BlockSpec& block);
 
+/// Whether its two products are of integers: attend takes a kernel of int8.
+bool attends_in_integers(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block);
+
 /// Evaluation's kernels: those whose products with codes only add.
 void attend(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block,
             const AttentionInput& input, float* out);

@@ -19,7 +19,7 @@ struct RunLinear {
 
 class Pass {
  public:
-  Pass(const Network& network, int64_t count, uint8_t* choices, float* arena, StageTimes* times)
+  Pass(const Network& network, int64_t count, uint8_t* choices, float* arena, LayerTimes* times)
       : network_(network),
         spec_(network.spec),
         plan_(network.plan),
@@ -32,19 +32,26 @@ class Pass {
 
   void run(const float* images, float* logits) {
     if (choices_) std::fill_n(choices_, count_ * network_.routers * tokens_, kNotRouted);
+    time_part_of(spec_.depth);
     embed(images);
     for (int64_t i = 0; i < spec_.depth; ++i) block(i);
+    time_part_of(spec_.depth);
     float *x = arena_ + plan_.class_x, *normed = arena_ + plan_.class_normed;
     if (!answers_class_token(spec_, spec_.depth - 1)) copy_class_rows(arena_ + plan_.x, x);
-    norm(network_.weights.norm, x, count_, normed);
-    const StageTimer timer(times_, StageTimes::kHead);
+    norm(LayerPart::kNorm, network_.weights.norm, x, count_, normed);
+    const LayerTimer timer(now_, LayerPart::kHead);
     apply(network_.weights.head, normed, count_, logits, {});
   }
 
  private:
+  // From now on what runs is of block `index`, or, spec_.depth, outside of the blocks.
+  void time_part_of(int64_t index) {
+    if (times_) now_ = &(*times_)[static_cast<std::size_t>(index)];
+  }
+
   // Patches, positions and the class token: x (count, N, D).
   void embed(const float* images) {
-    const StageTimer timer(times_, StageTimes::kPatches);
+    const LayerTimer timer(now_, LayerPart::kPatches);
     const VitWeights& weights = network_.weights;
     const int64_t patches = tokens_ - 1, patch_values = weights.patch_embed.inputs();
     float* gathered = arena_ + plan_.patches;
@@ -59,16 +66,17 @@ class Pass {
 
   void block(int64_t index) {
     const Block& block = network_.weights.blocks[static_cast<std::size_t>(index)];
+    time_part_of(index);
     const bool class_only = answers_class_token(spec_, index);
     const bool split = splits_query(spec_, index);
     const int64_t answers = class_only ? 1 : tokens_;  // rows of an image that leave the block
     float *x = arena_ + plan_.x, *out = x;
-    norm(block.norm1, x, count_ * tokens_, arena_ + plan_.normed1);
+    norm(LayerPart::kNorm1, block.norm1, x, count_ * tokens_, arena_ + plan_.normed1);
     project_queries_keys_values(block, split);
     attend_tokens(block, spec_.block(index), split, answers);
     if (class_only) copy_class_rows(x, out = arena_ + plan_.class_x);
     {
-      const StageTimer timer(times_, StageTimes::kProj);
+      const LayerTimer timer(now_, LayerPart::kProj);
       mix(block.proj, arena_ + plan_.attended, answers, width_, out, out,
           room(plan_.proj_gathered, plan_.proj_outputs), RunLinear{quantized()});
     }
@@ -76,7 +84,7 @@ class Pass {
   }
 
   void project_queries_keys_values(const Block& block, bool split) {
-    const StageTimer timer(times_, StageTimes::kQkv);
+    const LayerTimer timer(now_, LayerPart::kQkv);
     float *normed = arena_ + plan_.normed1, *qkv = arena_ + plan_.qkv;
     if (split) {
       float* class_rows = arena_ + plan_.class_normed;
@@ -88,7 +96,7 @@ class Pass {
   }
 
   void attend_tokens(const Block& block, const BlockSpec& kinds, bool split, int64_t answers) {
-    const StageTimer timer(times_, StageTimes::kAttention);
+    const LayerTimer timer(now_, LayerPart::kAttention);
     const int64_t row = (split ? 2 : 3) * width_, head_dim = spec_.head_dim();
     const float* keys = arena_ + plan_.qkv + (split ? 0 : width_);
     const AttentionShape shape = {.batch = count_,
@@ -118,27 +126,31 @@ class Pass {
   // x += mlp(norm2 x), `answers` rows of an image.
   void mlp(const Block& block, int64_t answers, float* x) {
     float *normed = arena_ + plan_.normed2, *hidden = arena_ + plan_.hidden;
-    norm(block.norm2, x, count_ * answers, normed);
+    norm(LayerPart::kNorm2, block.norm2, x, count_ * answers, normed);
     const MixtureRoom mixture = room(plan_.mlp_gathered, plan_.mlp_gathered);
     const auto& experts = block.mlp.experts;
     if (block.mlp.routed && experts[0].in_integers() && experts[1].in_integers())
       return run_routed_mlp(block.mlp, normed, count_ * answers, spec_.shift_add.gate,
                             network_.shift_share, x, hidden, mixture,
                             room_of(plan_.mlp_codes, plan_.mlp_scales), quantized(),
-                            next_sink(true, answers), times_);
+                            next_sink(true, answers), now_);
     const auto run = [&](const Mlp& layer, float* in, int64_t rows, float* out,
                          const float* residual) {
-      run_mlp(layer, in, rows, out, residual, hidden, quantized(), times_);
+      run_mlp(layer, in, rows, out, residual, hidden, quantized(),
+              block.mlp.routed ? nullptr : now_);  // an expert is timed as a whole
     };
-    mix(block.mlp, normed, answers, width_, x, x, mixture, run);
+    mix(block.mlp, normed, answers, width_, x, x, mixture, run, now_);
   }
 
-  // y = layer(x) + residual for `tokens` rows of each image; a router's choices are noted.
+  // y = layer(x) + residual for `tokens` rows of each image; a router's choices are noted. times:
+  // of router and experts where they are timed apart.
   template <class Layer, class Run>
   void mix(const Mixture<Layer>& layer, float* x, int64_t tokens, int64_t outputs,
-           const float* residual, float* y, const MixtureRoom& room, const Run& run) {
+           const float* residual, float* y, const MixtureRoom& room, const Run& run,
+           PartSeconds* times = nullptr) {
     run_mixture(layer, x, count_ * tokens, width_, outputs, spec_.shift_add.gate,
-                network_.shift_share, residual, y, room, next_sink(layer.routed, tokens), run);
+                network_.shift_share, residual, y, room, next_sink(layer.routed, tokens), run,
+                times);
   }
 
   // Where the next router's choices go, if the layer has one.
@@ -148,8 +160,8 @@ class Pass {
     return sink;
   }
 
-  void norm(const Norm& norm, const float* x, int64_t rows, float* y) const {
-    const StageTimer timer(times_, StageTimes::kNorm);
+  void norm(LayerPart part, const Norm& norm, const float* x, int64_t rows, float* y) const {
+    const LayerTimer timer(now_, part);
     kernels<float>().layer_norm({.rows = rows,
                                  .columns = width_,
                                  .eps = spec_.norm_eps,
@@ -183,14 +195,15 @@ class Pass {
   const int64_t count_, width_, tokens_;
   uint8_t* const choices_;
   float* const arena_;
-  StageTimes* const times_;
-  int64_t router_ = 0;  // the next one, in the order of routers_of
+  LayerTimes* const times_;
+  PartSeconds* now_ = nullptr;  // of the block that is being computed, or of what is outside
+  int64_t router_ = 0;          // the next one, in the order of routers_of
 };
 
 }  // namespace
 
 void forward(const Network& network, const float* images, int64_t count, float* logits,
-             uint8_t* choices, float* arena, StageTimes* times) {
+             uint8_t* choices, float* arena, LayerTimes* times) {
   Pass(network, count, choices, arena, times).run(images, logits);
 }
 

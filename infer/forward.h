@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "core/model/model_spec.h"
+#include "infer/layer_times.h"
 #include "infer/plan.h"
-#include "infer/stage_times.h"
 #include "infer/weights.h"
 
 namespace shiftadd::infer {
@@ -20,9 +20,9 @@ struct Network {
 };
 
 /// images: count * in_channels * S * S floats, count <= plan.images; logits: count * classes;
-/// arena: plan.floats. choices: (count, routers, tokens) or null, see Session::run. times may be
-/// null.
+/// arena: plan.floats. choices: (count, routers, tokens) or null, see Session::run. times: of
+/// spec.depth + 1, or null.
 void forward(const Network& network, const float* images, int64_t count, float* logits,
-             uint8_t* choices, float* arena, StageTimes* times);
+             uint8_t* choices, float* arena, LayerTimes* times);
 
 }  // namespace shiftadd::infer

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/model/shift_add_spec.h"
+#include "infer/layer_times.h"
 #include "infer/linear.h"
 
 namespace shiftadd::infer {
@@ -56,19 +57,28 @@ void scatter_rows(const MixtureRoom& room, int64_t begin, int64_t end, int64_t f
                   int64_t outputs, GateKind gate, const float* residual, float* y);
 
 /// y (rows, outputs) = layer(x (rows, width)) + residual. run(layer, x, rows, y, residual) runs one
-/// expert on contiguous rows; it may overwrite its x.
+/// expert on contiguous rows; it may overwrite its x. times: of router and experts, or null.
 template <class Layer, class Run>
 void run_mixture(const Mixture<Layer>& layer, float* x, int64_t rows, int64_t width,
                  int64_t outputs, GateKind gate, double shift_share, const float* residual,
-                 float* y, const MixtureRoom& room, const ChoiceSink& sink, const Run& run) {
+                 float* y, const MixtureRoom& room, const ChoiceSink& sink, const Run& run,
+                 PartSeconds* times) {
   if (!layer.routed) return run(layer.experts[0], x, rows, y, residual);
-  const int64_t first = route(layer.router, x, rows, gate, shift_share, room, sink);
-  gather(room, x, rows, width);
+  int64_t first;
+  {
+    const LayerTimer timer(times, LayerPart::kRouter);
+    first = route(layer.router, x, rows, gate, shift_share, room, sink);
+    gather(room, x, rows, width);
+  }
   for (const auto& [expert, begin, end] :
        {std::tuple{kMultExpert, int64_t{0}, first}, std::tuple{kShiftExpert, first, rows}})
-    if (begin < end)
+    if (begin < end) {
+      const LayerTimer timer(
+          times, expert == kMultExpert ? LayerPart::kMultExpert : LayerPart::kShiftExpert);
       run(layer.experts[expert], room.gathered + begin * width, end - begin,
           room.outputs + begin * outputs, nullptr);
+    }
+  const LayerTimer timer(times, LayerPart::kRouter);
   scatter(room, rows, first, outputs, gate, residual, y);
 }
 

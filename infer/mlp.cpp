@@ -9,12 +9,12 @@ namespace shiftadd::infer {
 namespace {
 
 void run_rows(const Mlp& mlp, float* x, int64_t rows, float* y, const float* residual,
-              float* hidden, const QuantizedRoom& room, StageTimes* times) {
+              float* hidden, const QuantizedRoom& room, PartSeconds* times) {
   {
-    const StageTimer timer(times, StageTimes::kFc1);
+    const LayerTimer timer(times, LayerPart::kFc1);
     apply(mlp.fc1, x, rows, hidden, room, {.activation = Activation::kGelu});
   }
-  const StageTimer timer(times, StageTimes::kFc2);
+  const LayerTimer timer(times, LayerPart::kFc2);
   apply(mlp.fc2, hidden, rows, y, room, {.residual = residual});
 }
 
@@ -23,7 +23,7 @@ constexpr int64_t kRows = 64;  // a task of int8_gemm; 64 x 768 floats are 192 K
 }  // namespace
 
 void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* residual, float* hidden,
-             const QuantizedRoom& room, StageTimes* times) {
+             const QuantizedRoom& room, PartSeconds* times) {
   if (!mlp.in_integers()) return run_rows(mlp, x, rows, y, residual, hidden, room, times);
   const int64_t in = mlp.fc1.inputs(), between = mlp.fc1.outputs(), out = mlp.fc2.outputs();
   const int64_t codes = std::max(in, between);
@@ -37,11 +37,11 @@ void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* resi
 void run_routed_mlp(const Mixture<Mlp>& mlp, const float* normed, int64_t rows, GateKind gate,
                     double shift_share, float* x, float* hidden, const MixtureRoom& mixture,
                     const QuantizedRoom& tokens, const QuantizedRoom& room, const ChoiceSink& sink,
-                    StageTimes* times) {
+                    PartSeconds* times) {
   const int64_t width = mlp.experts[0].fc1.inputs(), between = mlp.experts[0].fc1.outputs();
   int64_t first;
   {
-    const StageTimer timer(times, StageTimes::kFc1);
+    const LayerTimer timer(times, LayerPart::kRouter);
     first = route(mlp.router, normed, rows, gate, shift_share, mixture, sink);
     kernels<float>().quantize_tokens(
         {rows, width, normed, tokens.scales, nullptr, nullptr, tokens.codes});
@@ -54,12 +54,9 @@ void run_routed_mlp(const Mixture<Mlp>& mlp, const float* normed, int64_t rows, 
     const int64_t end = std::min(begin + kRows, shifts ? rows : first), count = end - begin;
     const Mlp& expert = mlp.experts[shifts ? kShiftExpert : kMultExpert];
     float *own_hidden = hidden + begin * between, *out = mixture.outputs + begin * width;
-    {
-      const StageTimer timer(times, StageTimes::kFc1);
-      apply_quantized(expert.fc1, tokens, mixture.order + begin, count, own_hidden,
-                      {.activation = Activation::kGelu});
-    }
-    const StageTimer timer(times, StageTimes::kFc2);
+    const LayerTimer timer(times, shifts ? LayerPart::kShiftExpert : LayerPart::kMultExpert);
+    apply_quantized(expert.fc1, tokens, mixture.order + begin, count, own_hidden,
+                    {.activation = Activation::kGelu});
     apply(expert.fc2, own_hidden, count, out, {room.codes + begin * between, room.scales + begin});
     scatter_rows(mixture, begin, end, first, width, gate, x, x);
   });

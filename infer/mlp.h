@@ -1,9 +1,9 @@
 // An MLP of a loaded network.
 #pragma once
 
+#include "infer/layer_times.h"
 #include "infer/linear.h"
 #include "infer/mixture.h"
-#include "infer/stage_times.h"
 
 namespace shiftadd::infer {
 
@@ -17,7 +17,7 @@ struct Mlp {
 /// codes. Where both layers multiply integers, a few rows go through both at a time, so that what
 /// lies between them stays in the cache.
 void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* residual, float* hidden,
-             const QuantizedRoom& room, StageTimes* times);
+             const QuantizedRoom& room, PartSeconds* times);
 
 /// x (rows, width) += the chosen expert's answer to each row of `normed`, both experts in integers:
 /// run_mixture's, but that tokens are quantised once and read by index, and a few of an expert's go
@@ -25,6 +25,6 @@ void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* resi
 void run_routed_mlp(const Mixture<Mlp>& mlp, const float* normed, int64_t rows, GateKind gate,
                     double shift_share, float* x, float* hidden, const MixtureRoom& mixture,
                     const QuantizedRoom& tokens, const QuantizedRoom& room, const ChoiceSink& sink,
-                    StageTimes* times);
+                    PartSeconds* times);
 
 }  // namespace shiftadd::infer

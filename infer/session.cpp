@@ -21,25 +21,6 @@ int64_t group_size(const ModelSpec& spec) {
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Of one block, for one image.
-int64_t block_macs(const ModelSpec& spec, int64_t index) {
-  const BlockSpec block = spec.block(index);
-  const int64_t n = spec.tokens(), c = spec.width;
-  const int64_t answers = answers_class_token(spec, index) ? 1 : n;
-  const auto routing = [&](LayerKind kind, int64_t tokens) {
-    return kind == LayerKind::kMixture ? tokens * 2 * c : 0;
-  };
-  const int64_t qkv = (2 * n + (splits_query(spec, index) ? 1 : n)) * c * c;
-  // q k^T and its product with v, or k^T v and its product with q, each a head's channels wide.
-  int64_t attention = 2 * answers * n * c;
-  if (block.is_linear()) {
-    const Shape filter = local_shape(spec);
-    attention = (n + answers) * spec.head_dim() * c + (answers - 1) * filter[2] * filter[3] * c;
-  }
-  return qkv + attention + answers * (c * c + 2 * c * spec.mlp_hidden) + routing(block.qkv, n) +
-         routing(block.proj, answers) + routing(block.mlp, answers);
-}
-
 // What sessions share: nothing in it changes.
 struct Loaded {
   // model: packed.
@@ -73,18 +54,22 @@ struct Session::Impl {
       arenas.emplace_back(Shape{loaded->plan.floats});
   }
 
+  Network network() const {
+    return {loaded->spec,
+            loaded->pack,
+            loaded->weights,
+            loaded->plan,
+            static_cast<int64_t>(loaded->routers.size()),
+            shift_share};
+  }
+
   // Whole groups go to the threads, one each, so that nobody waits at a barrier inside a layer;
   // groups left over at the end are computed one after the other by all threads together.
   void run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
     const int64_t threads = num_threads();
     reserve(static_cast<int>(threads));
     const ModelSpec& spec = loaded->spec;
-    const Network network = {spec,
-                             loaded->pack,
-                             loaded->weights,
-                             loaded->plan,
-                             static_cast<int64_t>(loaded->routers.size()),
-                             shift_share};
+    const Network network = this->network();
     const int64_t size = std::min(loaded->group, divide_up(batch, threads));
     const int64_t groups = size ? divide_up(batch, size) : 0;
     const int64_t shared = groups % threads, alone = groups - shared;
@@ -104,7 +89,7 @@ struct Session::Impl {
 
   std::shared_ptr<const Loaded> loaded;
   std::vector<Tensor> arenas;  // one per thread
-  StageTimes* times = nullptr;
+  LayerTimes* times = nullptr;
   double shift_share = kAsRouted;
 };
 
@@ -127,7 +112,13 @@ void Session::run(const float* images, int64_t batch, float* logits, uint8_t* ch
   impl_->run(images, batch, logits, choices);
 }
 void Session::force_shift_share(double share) { impl_->shift_share = share; }
-void Session::set_stage_times(StageTimes* times) { impl_->times = times; }
+void Session::set_layer_times(LayerTimes* times) {
+  impl_->times = times;
+  if (times) times->assign(static_cast<std::size_t>(spec().depth) + 1, {});
+}
+std::vector<LayerWork> Session::layer_work(const std::vector<double>& shift_shares) const {
+  return infer::layer_work(impl_->network(), shift_shares);
+}
 int64_t Session::weight_floats() const { return impl_->loaded->weights.floats; }
 int64_t Session::arena_floats() const { return impl_->loaded->plan.floats; }
 
@@ -141,10 +132,9 @@ void require_images(const Session& session, const std::string& name) {
 }
 
 int64_t Session::macs_per_image() const {
-  const ModelSpec& spec = impl_->loaded->spec;
-  const int64_t patch_values = spec.in_channels * spec.patch_size * spec.patch_size;
-  int64_t macs = spec.grid() * spec.grid() * patch_values * spec.width + spec.width * spec.classes;
-  for (int64_t i = 0; i < spec.depth; ++i) macs += block_macs(spec, i);
+  int64_t macs = 0;  // both experts of a router have the same
+  for (const LayerWork& layer : layer_work(std::vector<double>(routers().size(), 0.0)))
+    macs += layer.float_terms + layer.integer_terms;
   return macs;
 }
 

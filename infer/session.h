@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/model/model_file.h"
-#include "infer/stage_times.h"
+#include "infer/layer_work.h"
 
 namespace shiftadd::infer {
 
@@ -43,8 +43,11 @@ class Session {
   /// choose: for measurements with random weights.
   void force_shift_share(double share);
 
-  /// Sums the time of each stage from now on into `times` (null: stop); for runs with one thread.
-  void set_stage_times(StageTimes* times);
+  /// Sums the time of each layer from now on into `times`, which is set to 0 first (null: stop);
+  /// for runs with one thread.
+  void set_layer_times(LayerTimes* times);
+  /// See infer::layer_work; shift_shares: of each of routers().
+  std::vector<LayerWork> layer_work(const std::vector<double>& shift_shares) const;
 
   /// Terms that run() sums for one image in its linear layers and attention, each a multiplication,
   /// an addition or a shift with an addition. Of a plain network fewer than count_macs(spec()),

@@ -94,6 +94,7 @@ inline int run_data_bench(const DataBench& options) {
                                          {"passes", whole.runs},
                                          {"ms_median", whole.median_ms / count},
                                          {"ms_p90", whole.p90_ms / count},
+                                         {"ms_p99", whole.p99_ms / count},
                                          {"images_per_second", speed},
                                          {"stages_ms", stages},
                                          {"jpeg_decoder", data::jpeg_decoder()},
@@ -108,7 +109,8 @@ inline int run_data_bench(const DataBench& options) {
     std::cout << "  " << std::left << std::setw(16) << kNames[stage] << std::right << std::setw(8)
               << stages[kNames[stage]].get<double>() << " ms an image\n";
   std::cout << "  " << std::left << std::setw(16) << kNames[kWhole] << std::right << std::setw(8)
-            << whole.median_ms / count << " ms an image: " << std::setprecision(1) << speed
+            << whole.median_ms / count << " ms an image (P50; P90 " << whole.p90_ms / count
+            << ", P99 " << whole.p99_ms / count << "): " << std::setprecision(1) << speed
             << " images/s a core\n";
   return 0;
 }

@@ -18,6 +18,7 @@
 #include "core/parallel.h"
 #include "core/random.h"
 #include "infer/session.h"
+#include "tools/bench_layers.h"
 #include "tools/bench_timer.h"
 #include "train/benchmark.h"
 
@@ -27,7 +28,8 @@ struct ModelBench {
   std::string model, precision = "float32";
   int64_t batch = 1;
   int threads = available_cores();
-  bool train = false, profile = false, json = false;
+  bool train = false, json = false;
+  std::string layers;       // a row for each of "kinds" of layers, or "all"; empty: no table
   std::string multiply;     // inference: what layers that multiply compute in; a packed file's own
   double shift_share = -1;  // of every router; below 0: its own choice
   double seconds = 3;
@@ -58,18 +60,31 @@ inline ModelFile open_or_make(const std::string& name) {
   return file ? load_any_model(name) : random_model(load_spec(name));
 }
 
+/// The same network without conversion, in float32 and in int8, random weights; then, if it is
+/// converted, itself.
+inline std::vector<LayersNetwork> with_dense_ones(infer::Session session) {
+  ModelSpec dense = session.spec();
+  dense.shift_add = {};
+  std::vector<LayersNetwork> networks;
+  for (const char* const format : {"float32", "int8"})
+    networks.emplace_back(concat("dense ", format),
+                          infer::Session(pack_model(random_model(dense), pack_in(format))));
+  if (session.spec().converted())
+    networks.emplace_back(concat("ShiftAdd, products in ", name_of(session.pack().multiply)),
+                          std::move(session));
+  return networks;
+}
+
 /// What was run, apart from the program's own share of each figure.
 struct ModelFigures {
+  std::string precision;  // of the products
   Timing timing;
   double images_per_second = 0, gflops = 0;
+  int64_t peak_rss_bytes = 0;
   int64_t arena_bytes = 0;  // inference: one thread's arena
-  infer::StageTimes stages;
 };
 
-inline ModelFigures bench_inference(const ModelBench& options, ModelFile model) {
-  if (!options.multiply.empty()) model = pack_model(model, pack_in(options.multiply));
-  infer::Session session(std::move(model));
-  if (options.shift_share >= 0) session.force_shift_share(options.shift_share);
+inline ModelFigures bench_inference(const ModelBench& options, infer::Session& session) {
   const ModelSpec& spec = session.spec();
   Tensor images({options.batch, spec.in_channels, spec.image_size, spec.image_size});
   const RandomStream random(1, 0);
@@ -79,21 +94,18 @@ inline ModelFigures bench_inference(const ModelBench& options, ModelFile model) 
     session.run(images.data<float>(), options.batch, logits.data<float>());
   };
   ModelFigures figures;
+  figures.precision = name_of(session.pack().multiply);
   figures.timing = time_calls({.seconds = options.seconds}, forward);
   figures.images_per_second = 1e3 * static_cast<double>(options.batch) / figures.timing.median_ms;
   figures.gflops = 2e-9 * static_cast<double>(session.macs_per_image()) * figures.images_per_second;
+  figures.peak_rss_bytes = peak_rss_bytes();
   figures.arena_bytes = session.arena_floats() * static_cast<int64_t>(sizeof(float));
-  if (options.profile) {
-    constexpr int kCalls = 20;
-    session.set_stage_times(&figures.stages);
-    for (int i = 0; i < kCalls; ++i) forward();
-    for (double& each : figures.stages.seconds) each /= kCalls;
-  }
   return figures;
 }
 
 inline ModelFigures bench_training(const ModelBench& options, const ModelSpec& spec) {
   ModelFigures figures;
+  figures.precision = options.precision;
   // Two steps tell how many fit into the time wanted; each series begins with a warm-up step.
   const auto precision =
       options.precision == "bf16" ? train::Precision::kBf16 : train::Precision::kFloat32;
@@ -106,6 +118,7 @@ inline ModelFigures bench_training(const ModelBench& options, const ModelSpec& s
   for (double& each : ms) each *= 1e3;
   figures.timing = summarise(std::move(ms));
   figures.images_per_second = 1e3 * static_cast<double>(options.batch) / figures.timing.median_ms;
+  figures.peak_rss_bytes = peak_rss_bytes();
   // Backward multiplies twice as much as forward.
   figures.gflops = 6e-9 * static_cast<double>(count_macs(spec).total()) * figures.images_per_second;
   return figures;
@@ -116,7 +129,7 @@ inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec
   nlohmann::ordered_json json = {
       {"model", options.model},
       {"mode", options.train ? "training" : "inference"},
-      {"precision", options.precision},
+      {"precision", figures.precision},
       {"batch", options.batch},
       {"threads", options.threads},
       {"parameters", count_parameters(spec)},
@@ -124,21 +137,16 @@ inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec
       {"runs", figures.timing.runs},
       {"ms_median", figures.timing.median_ms},
       {"ms_p90", figures.timing.p90_ms},
+      {"ms_p99", figures.timing.p99_ms},
       {"ms_min", figures.timing.min_ms},
       {"images_per_second", figures.images_per_second},
       {"gflops", figures.gflops},
-      {"peak_rss_mib", static_cast<double>(peak_rss_bytes()) / (1 << 20)},
+      {"peak_rss_mib", static_cast<double>(figures.peak_rss_bytes) / (1 << 20)},
       {"isa", name_of(isa())},
       {"bf16_unit", options.precision == "bf16" ? name_of(bf16_unit()) : "unused"},
       {"cpu", cpu_name()}};
   if (!options.train) json["cpu_ms_median"] = figures.timing.cpu_ms;
   if (!options.train) json["arena_mib"] = static_cast<double>(figures.arena_bytes) / (1 << 20);
-  if (options.profile) {
-    nlohmann::ordered_json stages;
-    for (int i = 0; i < infer::StageTimes::kStages; ++i)
-      stages[infer::StageTimes::name_of(i)] = 1e3 * figures.stages.seconds[i];
-    json["stages_ms"] = stages;
-  }
   return json;
 }
 
@@ -151,25 +159,33 @@ inline int run_model_bench(const ModelBench& options) {
   ModelFile model = open_or_make(options.model);
   const ModelSpec spec = model.spec;
   ModelFigures figures;
+  LayersTable table;
   if (options.train) {
     model = {};
     figures = bench_training(options, spec);
   } else {
-    figures = bench_inference(options, std::move(model));
+    if (!options.multiply.empty()) model = pack_model(model, pack_in(options.multiply));
+    infer::Session session(std::move(model));
+    if (options.shift_share >= 0) session.force_shift_share(options.shift_share);
+    figures = bench_inference(options, session);
+    if (!options.layers.empty()) table.networks = with_dense_ones(std::move(session));
   }
-  const nlohmann::ordered_json json = to_json(options, spec, figures);
+  nlohmann::ordered_json json = to_json(options, spec, figures);
+  if (!table.networks.empty()) {
+    time_layers(table, options.seconds);
+    json["layers"] = to_json(table);
+  }
   if (options.json) {
     std::cout << json_text(json) << "\n";
     return 0;
   }
   std::cout << std::fixed << std::setprecision(2) << options.model << ", "
-            << json["mode"].get<std::string>() << ", "
-            << (options.precision == "bf16" ? "bf16" : "float32") << ", batch " << options.batch
-            << ", " << options.threads << " threads, " << name_of(isa()) << " on " << cpu_name()
-            << "\n"
-            << "  median      " << figures.timing.median_ms << " ms (" << figures.timing.runs
-            << " runs; best " << figures.timing.min_ms << ", 90th percentile "
-            << figures.timing.p90_ms << ")\n"
+            << json["mode"].get<std::string>() << ", " << figures.precision << ", batch "
+            << options.batch << ", " << options.threads << " threads, " << name_of(isa()) << " on "
+            << cpu_name() << "\n"
+            << "  P50         " << figures.timing.median_ms << " ms (P90 " << figures.timing.p90_ms
+            << ", P99 " << figures.timing.p99_ms << ", best " << figures.timing.min_ms << "; "
+            << figures.timing.runs << " runs)\n"
             << (options.train
                     ? ""
                     : concat("  processor   ", std::llround(100 * figures.timing.cpu_ms) / 100.0,
@@ -181,10 +197,7 @@ inline int run_model_bench(const ModelBench& options) {
     std::cout << "  The last block computes only the class token's query, projection and MLP: "
                  "nothing reads the\n"
                  "  other rows. GFLOP/s counts what is computed.\n";
-  if (options.profile)
-    for (int i = 0; i < infer::StageTimes::kStages; ++i)
-      std::cout << "  " << std::left << std::setw(12) << infer::StageTimes::name_of(i) << std::right
-                << std::setw(8) << 1e3 * figures.stages.seconds[i] << " ms\n";
+  if (!table.networks.empty()) print_layers(table, options.layers == "all");
   return 0;
 }
 

@@ -1,4 +1,4 @@
-// The measured peaks of the machine's float and int8 arithmetic: what matrix kernels are held
+// The measured peaks of the machine's float, bf16 and int8 arithmetic: what matrix kernels are held
 // against.
 #pragma once
 
@@ -6,18 +6,91 @@
 #include <immintrin.h>
 #endif
 
-#include <cstdint>
+#include <sched.h>
 
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "core/cpu/bf16.h"
 #include "core/cpu/int8.h"
 #include "core/cpu/isa.h"
 #include "tools/bench_timer.h"
 
 namespace shiftadd::tools {
 
+/// Keeps the calling thread on one of the cores that the process may use, for the life of this
+/// object.
+class OnCore {
+ public:
+  explicit OnCore(int index) {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    for (int core = 0; core < CPU_SETSIZE; ++core)
+      if (CPU_ISSET(core, &before_) && index-- == 0) CPU_SET(core, &one);
+    sched_setaffinity(0, sizeof one, &one);
+  }
+  ~OnCore() { sched_setaffinity(0, sizeof before_, &before_); }
+  OnCore(const OnCore&) = delete;
+  OnCore& operator=(const OnCore&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
+
+/// How a ceiling is measured: by how many threads at once, each on a core of its own, and how long.
+struct PeakPlan {
+  int threads = 1;
+  double seconds = 0.5;
+};
+
+/// Work a second, in 1e9, of threads that each do `work` in a call of body(thread): the best of
+/// many short runs, for on a busy machine only some are undisturbed.
+template <class Body>
+double best_rate(const PeakPlan& plan, double work, Body body) {
+  const TimingPlan timing = {.seconds = plan.seconds, .max_runs = 100'000};
+  if (plan.threads == 1) return work / (time_calls(timing, [&] { body(0); }).min_ms * 1e6);
+  // Not the pool: its threads come when they can, and who is there does the work of all. These wait
+  // for each other, awake: on a busy machine they seldom run at the same time as it is.
+  std::atomic<int64_t> begun{0}, finished{0};
+  std::atomic<bool> over{false};
+  const auto wait_for = [](const std::atomic<int64_t>& count, int64_t number) {
+    while (count < number) {
+    }
+  };
+  const auto run = [&](int thread) {
+    body(thread);
+    ++finished;
+  };
+  std::vector<std::jthread> others;
+  for (int thread = 1; thread < plan.threads; ++thread)
+    others.emplace_back([&, thread] {
+      const OnCore core(thread);
+      for (int64_t call = 1;; ++call) {
+        wait_for(begun, call);
+        if (over) return;
+        run(thread);
+      }
+    });
+  const OnCore core(0);
+  const Timing best = time_calls(timing, [&] {
+    ++begun;
+    run(0);
+    wait_for(finished, begun * plan.threads);
+  });
+  over = true;
+  ++begun;
+  return work * plan.threads / (best.min_ms * 1e6);
+}
+
 #if defined(__x86_64__)
 // Independent chains: 4 cycles of latency times 2 units is 8; 16 leaves room.
 constexpr int kChains = 16, kYmmChains = 12;  // 16 ymm registers less two operands
+constexpr int kTileChains = 6;                // 8 tile registers less two operands
 constexpr int64_t kPeakSteps = 20'000;        // under 0.1 ms: some sample runs undisturbed
+constexpr int64_t kTileSteps = 2'000;
 
 __attribute__((target("avx512f"))) inline float fma_chains_avx512(float seed) {
   __m512 sums[kChains];
@@ -43,18 +116,39 @@ __attribute__((target("avx2,fma"))) inline float fma_chains_avx2(float seed) {
   return _mm256_cvtss_f32(total);
 }
 
-/// Float multiply-adds at this moment, in GFLOP/s of one core: the best of many short runs. 0
-/// without AVX2.
-inline double peak_gflops(Isa isa) {
+/// Float multiply-adds at this moment, in GFLOP/s. 0 without AVX2.
+inline double peak_gflops(Isa isa, const PeakPlan& plan = {}) {
   if (isa == Isa::kGeneric) return 0;
-  volatile float sink = 0, seed = 0.999f;
-  const bool wide = isa == Isa::kAvx512;
-  const Timing timing = time_calls({.seconds = 0.5, .warm_up = 100, .max_runs = 100'000}, [&] {
-    sink = wide ? fma_chains_avx512(seed) : fma_chains_avx2(seed);
+  const volatile float seed = 0.999f;
+  if (isa == Isa::kAvx2)
+    return best_rate(plan, 2.0 * kPeakSteps * 8 * kYmmChains, [&](int) {
+      [[maybe_unused]] const volatile float sink = fma_chains_avx2(seed);
+    });
+  return best_rate(plan, 2.0 * kPeakSteps * 16 * kChains, [&](int) {
+    [[maybe_unused]] const volatile float sink = fma_chains_avx512(seed);
   });
-  const double flops =
-      2.0 * static_cast<double>(kPeakSteps) * (wide ? 16 * kChains : 8 * kYmmChains);
-  return flops / (timing.min_ms * 1e6);
+}
+
+__attribute__((target("avx512f,avx512bf16"))) inline float dot_chains_bf16(float seed) {
+  __m512 sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_ps(seed + static_cast<float>(i));
+  const __m512 ones = _mm512_set1_ps(seed);
+  const __m512bh a = _mm512_cvtne2ps_pbh(ones, ones);
+  for (int64_t step = 0; step < kPeakSteps; ++step)
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) sums[i] = _mm512_dpbf16_ps(sums[i], a, a);
+  __m512 total = sums[0];
+  for (int i = 1; i < kChains; ++i) total = _mm512_add_ps(total, sums[i]);
+  return _mm512_cvtss_f32(total);
+}
+
+/// bf16 dot products of vectors, in GFLOP/s. 0 without AVX512-BF16.
+inline double peak_bf16_gflops(const PeakPlan& plan = {}) {
+  if (!supported(Bf16Unit::kAvx512)) return 0;
+  const volatile float seed = 0.999f;
+  return best_rate(plan, 2.0 * kPeakSteps * 32 * kChains, [&](int) {
+    [[maybe_unused]] const volatile float sink = dot_chains_bf16(seed);
+  });
 }
 
 __attribute__((target("avx512f,avx512vnni"))) inline int dot_chains_avx512(int seed) {
@@ -70,18 +164,74 @@ __attribute__((target("avx512f,avx512vnni"))) inline int dot_chains_avx512(int s
   return lanes[0];
 }
 
-/// int8 dot products of vectors at this moment, in GOP/s of one core (2 a product and sum). 0
-/// without AVX512-VNNI. What tiles (AMX) reach is above it.
-inline double peak_int8_gops() {
+/// int8 dot products of vectors at this moment, in GOP/s (2 a product and sum). 0 without
+/// AVX512-VNNI. What tiles (AMX) reach is above it.
+inline double peak_int8_gops(const PeakPlan& plan = {}) {
   if (!supported(Int8Unit::kVnni)) return 0;
-  volatile int sink = 0, seed = 1;
-  const Timing timing = time_calls({.seconds = 0.5, .warm_up = 100, .max_runs = 100'000},
-                                   [&] { sink = dot_chains_avx512(seed); });
-  return 2.0 * static_cast<double>(kPeakSteps) * 64 * kChains / (timing.min_ms * 1e6);
+  const volatile int seed = 1;
+  return best_rate(plan, 2.0 * kPeakSteps * 64 * kChains, [&](int) {
+    [[maybe_unused]] const volatile int sink = dot_chains_avx512(seed);
+  });
+}
+
+// Tiles 0 .. 5 are sums, 6 and 7 operands; step() multiplies once into each of the six. Nothing is
+// loaded meanwhile.
+template <class Step>
+__attribute__((target("amx-tile"))) void tile_chains(Step step) {
+  alignas(64) static constexpr struct {
+    uint8_t palette = 1, start_row = 0, reserved[14] = {};
+    uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+  } kConfig;
+  alignas(64) static constexpr uint16_t kOperand[16 * 32] = {0x3f80, 0x3f80};  // ones in bf16
+  _tile_loadconfig(&kConfig);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  _tile_zero(4);
+  _tile_zero(5);
+  _tile_loadd(6, kOperand, 64);
+  _tile_loadd(7, kOperand, 64);
+  for (int64_t i = 0; i < kTileSteps; ++i) step();
+  _tile_release();
+}
+
+/// int8 products of tiles, in GOP/s. 0 without AMX.
+inline double peak_int8_tile_gops(const PeakPlan& plan = {}) {
+  if (!supported(Int8Unit::kAmx)) return 0;
+  return best_rate(plan, 2.0 * kTileSteps * kTileChains * 16 * 16 * 64, [](int) {
+    tile_chains([] {
+      _tile_dpbssd(0, 6, 7);
+      _tile_dpbssd(1, 6, 7);
+      _tile_dpbssd(2, 6, 7);
+      _tile_dpbssd(3, 6, 7);
+      _tile_dpbssd(4, 6, 7);
+      _tile_dpbssd(5, 6, 7);
+    });
+  });
+}
+
+/// bf16 products of tiles, in GFLOP/s. 0 without AMX.
+inline double peak_bf16_tile_gflops(const PeakPlan& plan = {}) {
+  if (!supported(Bf16Unit::kAmx)) return 0;
+  return best_rate(plan, 2.0 * kTileSteps * kTileChains * 16 * 16 * 32, [](int) {
+    tile_chains([] {
+      _tile_dpbf16ps(0, 6, 7);
+      _tile_dpbf16ps(1, 6, 7);
+      _tile_dpbf16ps(2, 6, 7);
+      _tile_dpbf16ps(3, 6, 7);
+      _tile_dpbf16ps(4, 6, 7);
+      _tile_dpbf16ps(5, 6, 7);
+    });
+  });
 }
 #else
-inline double peak_gflops(Isa) { return 0; }
-inline double peak_int8_gops() { return 0; }
+inline double peak_gflops(Isa, const PeakPlan& = {}) { return 0; }
+inline double peak_bf16_gflops(const PeakPlan& = {}) { return 0; }
+inline double peak_int8_gops(const PeakPlan& = {}) { return 0; }
+inline double peak_int8_tile_gops(const PeakPlan& = {}) { return 0; }
+inline double peak_bf16_tile_gflops(const PeakPlan& = {}) { return 0; }
 #endif
 
 }  // namespace shiftadd::tools

@@ -1,5 +1,5 @@
-// Honest timing: warm-up, many repetitions, median and 90th percentile; and the figures of the
-// machine.
+// Honest timing: warm-up, many repetitions, median, 90th and 99th percentile; and the figures of
+// the machine.
 #pragma once
 
 #include <time.h>
@@ -14,7 +14,7 @@
 namespace shiftadd::tools {
 
 struct Timing {
-  double median_ms = 0, p90_ms = 0, min_ms = 0;
+  double median_ms = 0, p90_ms = 0, p99_ms = 0, min_ms = 0;
   double cpu_ms = 0;  // median processor time of all threads, where time_calls took the samples
   int64_t runs = 0;
 };
@@ -26,12 +26,13 @@ inline double median_of(std::vector<double> values) {
 }
 
 /// Of any number of samples >= 1; the 90th percentile is the smallest value that 90 % do not
-/// exceed.
+/// exceed, the 99th likewise.
 inline Timing summarise(std::vector<double> ms) {
   std::sort(ms.begin(), ms.end());
   const std::size_t n = ms.size();
   return {.median_ms = median_of(ms),
-          .p90_ms = ms[(9 * n + 9) / 10 - 1],
+          .p90_ms = ms[(90 * n + 99) / 100 - 1],
+          .p99_ms = ms[(99 * n + 99) / 100 - 1],
           .min_ms = ms.front(),
           .runs = static_cast<int64_t>(n)};
 }

@@ -1,11 +1,12 @@
-// shiftadd-bench: measures a network, the experts of its routers, the input pipeline, or the matrix
-// kernels; counts operations.
+// shiftadd-bench: measures a network, the experts of its routers, the input pipeline, the matrix
+// kernels, or the machine; counts operations.
 #include "tools/bench_count.h"
 #include "tools/bench_data.h"
 #include "tools/bench_gemm.h"
 #include "tools/bench_latency.h"
 #include "tools/bench_model.h"
 #include "tools/bench_ops.h"
+#include "tools/bench_roofline.h"
 #include "tools/program.h"
 
 namespace shiftadd::tools {
@@ -13,7 +14,7 @@ namespace {
 
 int run(int argc, char** argv) {
   CLI::App app(
-      "Measures speed and memory: warmed up, many repetitions, median and 90th percentile.",
+      "Measures speed and memory: warmed up, many repetitions, median, 90th and 99th percentile.",
       "shiftadd-bench");
   app.require_subcommand(1);
 
@@ -48,8 +49,13 @@ int run(int argc, char** argv) {
                    "Inference: every router sends this share of its tokens to Shift [its own]")
       ->check(CLI::Range(0.0, 1.0))
       ->option_text("S");
-  model_command->add_flag("--profile", model.profile,
-                          "Show the time of each part of the forward pass (1 thread)");
+  model_command
+      ->add_flag("--layers{kinds}", model.layers,
+                 "Inference of one image on one thread: a table of the layers beside those of the "
+                 "dense network in float32 and in int8: processor time, GOP/s, share of the "
+                 "roofline, bytes; summed over the blocks, or --layers=all of every block")
+      ->check(CLI::IsMember({"kinds", "all"}))
+      ->option_text("[=all]");
   model_command->add_option("--seconds", model.seconds, "How long to sample [3]")
       ->check(CLI::Range(0.0, 3600.0))
       ->option_text("S");
@@ -90,6 +96,19 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(0.0, 3600.0))
       ->option_text("S");
   ops_command->add_flag("--json", ops.json, "Print one JSON object");
+
+  RooflineBench roofline;
+  CLI::App* roofline_command = app.add_subcommand(
+      "roofline",
+      "This machine's ceilings, of one core and of --threads: float32, bf16 and int8 arithmetic, "
+      "bytes read from each cache and from memory");
+  roofline_command->add_option("--threads", roofline.threads, "Threads [all cores]")
+      ->check(CLI::Range(1, 1024))
+      ->option_text("N");
+  roofline_command->add_option("--seconds", roofline.seconds, "How long to sample each [0.5]")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->option_text("S");
+  roofline_command->add_flag("--json", roofline.json, "Print one JSON object");
 
   CountBench count;
   CLI::App* count_command = app.add_subcommand(
@@ -142,14 +161,16 @@ int run(int argc, char** argv) {
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
   return run_program("shiftadd-bench", [&] {
     if (model_command->parsed()) {
-      if (model.profile && (model.train || model.threads != 1))
+      if (!model.layers.empty() && (model.train || model.threads != 1 || model.batch != 1))
         throw user_error(
-            "--profile times the forward pass of one thread: give --threads 1 and no --train");
+            "--layers looks at one image on one thread: give --threads 1, and neither --batch nor "
+            "--train");
       return run_model_bench(model);
     }
     if (count_command->parsed()) return run_count(count);
     if (latency_command->parsed()) return run_latency(latency);
     if (ops_command->parsed()) return run_ops_bench(ops);
+    if (roofline_command->parsed()) return run_roofline_bench(roofline);
     return data_command->parsed() ? run_data_bench(data) : run_gemm_bench(gemm);
   });
 }

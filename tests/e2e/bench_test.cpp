@@ -3,6 +3,7 @@
 
 #include "core/io/files.h"
 #include "core/io/json_text.h"
+#include "core/parallel.h"
 #include "tests/e2e/infer_support.h"
 
 using namespace shiftadd;
@@ -16,11 +17,16 @@ ProcessResult bench(std::vector<std::string> arguments) {
   return test::run(arguments);
 }
 
+void check_percentiles(const json& timing) {
+  CHECK(timing["ms_median"].get<double>() > 0);
+  CHECK(timing["ms_p90"].get<double>() >= timing["ms_median"].get<double>());
+  CHECK(timing["ms_p99"].get<double>() >= timing["ms_p90"].get<double>());
+}
+
 void check_figures(const ProcessResult& result) {
   REQUIRE_MESSAGE(result.status == 0, result.err);
   const json out = parse_json(result.out);
-  CHECK(out["ms_median"].get<double>() > 0);
-  CHECK(out["ms_p90"].get<double>() >= out["ms_median"].get<double>());
+  check_percentiles(out);
   CHECK(out["images_per_second"].get<double>() > 0);
   CHECK(out["peak_rss_mib"].get<double>() > 1);
 }
@@ -41,12 +47,92 @@ TEST_CASE("a training step") {
       bench({"model", "vit_micro", "--train", "--batch", "2", "--seconds", "0.05", "--json"}));
 }
 
-TEST_CASE("the stages of a forward pass") {
-  const ProcessResult result =
-      bench({"model", "vit_micro", "--profile", "--threads", "1", "--seconds", "0.05", "--json"});
+TEST_CASE("the layers of a converted network beside those of the dense one") {
+  const test::InferFolder folder;
+  test::write_text(folder / "spec.json",
+                   R"({"base": "vit_micro", "shift_add": {"value": "int8", "activations": "int8",
+                       "blocks": [{"attention": "linear_add", "qkv": "shift", "mlp": "mixture"},
+                                  {"proj": "shift", "mlp": "shift"}]}})");
+  const auto layers = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments = {
+        "model", folder / "spec.json", "--threads", "1", "--seconds", "0.02", "--multiply",
+        "int8",  "--shift-share",      "0.5"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return bench(arguments);
+  };
+  const ProcessResult result = layers({"--layers", "--json"});
   check_figures(result);
-  CHECK(parse_json(result.out)["stages_ms"].size() == 8);
-  CHECK(bench({"model", "vit_micro", "--profile", "--threads", "2"}).status == 2);
+  const json table = parse_json(result.out)["layers"];
+  CHECK(table["ceilings"]["read_DRAM_gb_per_s"].get<double>() > 0);
+  REQUIRE(table["networks"].size() == 3);
+  CHECK(table["networks"][0]["name"] == "dense float32");
+  CHECK(table["networks"][1]["name"] == "dense int8");
+  for (const json& network : table["networks"]) {
+    check_percentiles(network);
+    double ms = 0, gop = 0;
+    for (const json& layer : network["layers"]) {
+      CAPTURE(layer["name"].get<std::string>());
+      check_percentiles(layer);
+      CHECK(layer["bytes"].get<double>() > 0);
+      CHECK(layer["roofline_share"].is_null() == layer["roofline_ms"].is_null());
+      ms += layer["ms_median"].get<double>();
+      gop += layer["gop"].get<double>();
+    }
+    CHECK(gop == doctest::Approx(network["gop"].get<double>()));
+    CHECK(ms > 0.1 * network["ms_median"].get<double>());
+    CHECK(ms < 3 * network["ms_median"].get<double>());
+  }
+  const json &dense = table["networks"][1]["layers"], &converted = table["networks"][2]["layers"];
+  CHECK(dense.size() == 3 + 2 * 7);
+  CHECK(converted.size() == 3 + 2 * 7 + 1);  // a router and two experts in place of fc1 and fc2
+  CHECK(converted[2]["name"] == "blocks.0.qkv");
+  CHECK(converted[2]["multiplication_free"] == true);
+  CHECK(converted[4]["name"] == "blocks.0.proj");
+  CHECK(converted[4]["multiplication_free"] == false);
+  for (const json& layer : dense) CHECK(layer["multiplication_free"] == false);
+  for (const json& each : table["slower"]) CHECK(each["by_ms"].get<double>() > 0);
+
+  const ProcessResult kinds = layers({"--layers"}), all = layers({"--layers=all"});
+  REQUIRE_MESSAGE(kinds.status == 0, kinds.err);
+  for (const char* text :
+       {"dense float32", "dense int8", "ShiftAdd, products in int8", "GOP/s", "roof", "KiB", "P99",
+        "attention", "shift_expert", "forward pass", "than dense int8", "than dense float32"})
+    CHECK_MESSAGE(test::contains(kinds.out, text), text);
+  CHECK_FALSE(test::contains(kinds.out, "blocks.1"));
+  CHECK(test::contains(all.out, "blocks.1.attention"));
+
+  const ProcessResult plain =
+      bench({"model", "vit_micro", "--layers", "--threads", "1", "--seconds", "0.02", "--json"});
+  REQUIRE_MESSAGE(plain.status == 0, plain.err);
+  CHECK(parse_json(plain.out)["layers"]["networks"].size() == 2);
+  CHECK(bench({"model", "vit_micro", "--layers", "--threads", "2"}).status == 2);
+  CHECK(bench({"model", "vit_micro", "--layers", "--threads", "1", "--batch", "2"}).status == 2);
+  CHECK(bench({"model", "vit_micro", "--layers", "--threads", "1", "--train"}).status == 2);
+  CHECK(bench({"model", "vit_micro", "--layers=some", "--threads", "1"}).status == 2);
+}
+
+TEST_CASE("the machine's ceilings") {
+  const ProcessResult result = bench({"roofline", "--seconds", "0.001", "--json"});
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  const json out = parse_json(result.out);
+  REQUIRE(out["ceilings"].size() == (available_cores() > 1 ? 2 : 1));
+  CHECK(out["ceilings"].front()["threads"] == 1);
+  CHECK(out["ceilings"].back()["threads"] == available_cores());
+  for (const json& column : out["ceilings"]) {
+    CHECK(column.contains("read_DRAM_gb_per_s"));
+    for (const auto& [key, value] : column.items()) CHECK_MESSAGE(value.get<double>() > 0, key);
+    std::size_t arithmetic = out["left_out"].size();  // measured, or named as left out
+    for (const char* key : {"float32_gflops", "bf16_vector_gflops", "bf16_tile_gflops",
+                            "int8_vector_gops", "int8_tile_gops"})
+      arithmetic += column.contains(key);
+    CHECK(arithmetic == 5);
+  }
+  const ProcessResult text = bench({"roofline", "--threads", "1", "--seconds", "0"});
+  REQUIRE_MESSAGE(text.status == 0, text.err);
+  CHECK(test::contains(text.out, "reads from DRAM"));
+  CHECK_FALSE(test::contains(text.out, "cores"));
+  CHECK(bench({"roofline", "--threads", "0"}).status == 2);
+  CHECK(bench({"roofline", "--threads", "1024"}).status == 2);
 }
 
 TEST_CASE("operations and energy are counted") {
@@ -126,6 +212,7 @@ TEST_CASE("the input pipeline") {
   REQUIRE_MESSAGE(result.status == 0, result.err);
   const json out = parse_json(result.out);
   CHECK(out["images"] == 2);
+  check_percentiles(out);
   CHECK(out["images_per_second"].get<double>() > 0);
   for (const char* stage : {"read", "decode", "resize and crop", "normalise"})
     CHECK(out["stages_ms"][stage].get<double>() >= 0);

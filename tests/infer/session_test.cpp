@@ -127,20 +127,40 @@ TEST_CASE("the work performed is the model's less what nothing reads") {
   CHECK(session.macs_per_image() == count_macs(spec).total() - skipped);
 }
 
-TEST_CASE("stage times add up while they are wanted") {
+TEST_CASE("layers have time while it is wanted, and work") {
   const Threads pool(1);
-  const ModelSpec spec = named_spec("vit_micro");
+  ModelSpec spec = named_spec("vit_micro");
+  SUBCASE("dense") {}
+  SUBCASE("converted") {
+    spec.shift_add.blocks = {
+        {AttentionKind::kLinearAdd, LayerKind::kShift, LayerKind::kShift, LayerKind::kMixture},
+        {AttentionKind::kSoftmaxAdd, LayerKind::kMixture, LayerKind::kShift, LayerKind::kShift}};
+  }
   Session session(test::random_model(spec, 1));
   const Tensor images = test::random_images(spec, 1, 2);
-  StageTimes times;
-  session.set_stage_times(&times);
+  LayerTimes times;
+  session.set_layer_times(&times);
   run(session, images);
-  for (int stage = 0; stage < StageTimes::kStages; ++stage) {
-    CAPTURE(StageTimes::name_of(stage));
-    CHECK(times.seconds[stage] > 0);
+  const LayerTimes after = times;
+  session.set_layer_times(nullptr);
+  run(session, images);
+  REQUIRE(after.size() == 3);  // two blocks, and what is outside of them
+  for (std::size_t i = 0; i < after.size(); ++i) CHECK(times[i].seconds == after[i].seconds);
+
+  int64_t terms = 0, layers = 0, timed = 0, free = 0;
+  for (const LayerWork& layer :
+       session.layer_work(std::vector<double>(session.routers().size(), 0.5))) {
+    CAPTURE(layer.block);
+    CAPTURE(name_of(layer.part));
+    CHECK(after[static_cast<std::size_t>(layer.block)].of(layer.part) > 0);
+    CHECK(layer.bytes > 0);
+    terms += layer.float_terms + layer.integer_terms;
+    free += layer.multiplication_free;
+    ++layers;
   }
-  session.set_stage_times(nullptr);
-  const StageTimes before = times;
-  run(session, images);
-  CHECK(times.seconds == before.seconds);
+  for (const PartSeconds& each : after)
+    for (const double seconds : each.seconds) timed += seconds > 0;
+  CHECK(layers == timed);
+  CHECK(terms == session.macs_per_image());
+  CHECK(free == (spec.converted() ? 9 : 0));
 }
