@@ -12,39 +12,70 @@
 
 namespace shiftadd::infer {
 
-Comparison compare(Session& trained, Session& packed, const std::string& set,
-                   const std::function<void(int64_t, int64_t)>& report) {
-  constexpr int64_t kBatch = 32;
+namespace {
+
+constexpr int64_t kBatch = 32;
+
+// body(pixels, count, labels) for all images of a set, as the session's preprocessing makes them;
+// the labels are the network's classes.
+template <class Body>
+void for_labelled_batches(const Session& session, const std::string& set,
+                          const EvaluationReport& report, Body body) {
   const data::ImageFolder folder = data::ImageFolder::open(set);
-  const ModelSpec& spec = packed.spec();
-  const int64_t classes = spec.classes, tokens = spec.tokens();
-  const std::vector<int64_t> indices =
-      match_classes(packed.classes(), packed.class_ids(), classes, folder.classes(), set);
-  ImageStream stream(source_of_set(folder), packed.preprocess(), kBatch, num_threads());
+  const std::vector<int64_t> indices = match_classes(session.classes(), session.class_ids(),
+                                                     session.spec().classes, folder.classes(), set);
+  ImageStream stream(source_of_set(folder), session.preprocess(), kBatch, num_threads());
+  std::vector<int64_t> labels;
+  int64_t done = 0;
+  while (const auto batch = stream.next()) {
+    if (!batch->broken.empty()) throw user_error(batch->broken.front().reason);
+    labels.clear();
+    for (const auto& item : batch->items) labels.push_back(indices[folder.label(item)]);
+    body(batch->images.template data<float>(), static_cast<int64_t>(labels.size()), labels);
+    report(done += static_cast<int64_t>(labels.size()), folder.size());
+  }
+}
+
+}  // namespace
+
+Evaluation evaluate(Session& session, const std::string& set, const EvaluationReport& report) {
+  const int64_t classes = session.spec().classes;
+  Evaluation result(classes);
+  std::vector<float> logits(kBatch * classes);
+  for_labelled_batches(session, set, report,
+                       [&](const float* pixels, int64_t rows, const std::vector<int64_t>& labels) {
+                         session.run(pixels, rows, logits.data());
+                         for (int64_t i = 0; i < rows; ++i)
+                           result.add(logits.data() + i * classes, labels[i]);
+                       });
+  return result;
+}
+
+Comparison compare(Session& trained, Session& packed, const std::string& set,
+                   const EvaluationReport& report) {
+  const int64_t classes = packed.spec().classes, tokens = packed.spec().tokens();
   Comparison result = {Evaluation(classes), Evaluation(classes),
                        RoutingCounts(packed.routers(), tokens)};
   const auto image_choices = static_cast<int64_t>(packed.routers().size()) * tokens;
   std::vector<float> expected(kBatch * classes), actual(expected.size());
   std::vector<uint8_t> choices(kBatch * image_choices);
-  while (const auto batch = stream.next()) {
-    if (!batch->broken.empty()) throw user_error(batch->broken.front().reason);
-    const auto rows = static_cast<int64_t>(batch->items.size());
-    const float* pixels = batch->images.data<float>();
-    trained.run(pixels, rows, expected.data());
-    packed.run(pixels, rows, actual.data(), choices.data());
-    for (int64_t i = 0; i < rows; ++i) {
-      const float *a = expected.data() + i * classes, *b = actual.data() + i * classes;
-      const int64_t label = indices[folder.label(batch->items[i])];
-      result.trained.add(a, label);
-      result.packed.add(b, label);
-      result.routing.add(choices.data() + i * image_choices);
-      result.same += std::max_element(a, a + classes) - a == std::max_element(b, b + classes) - b;
-      for (int64_t c = 0; c < classes; ++c)
-        result.largest_difference =
-            std::max(result.largest_difference, std::abs(static_cast<double>(a[c]) - b[c]));
-    }
-    report(result.packed.images(), folder.size());
-  }
+  for_labelled_batches(
+      packed, set, report,
+      [&](const float* pixels, int64_t rows, const std::vector<int64_t>& labels) {
+        trained.run(pixels, rows, expected.data());
+        packed.run(pixels, rows, actual.data(), choices.data());
+        for (int64_t i = 0; i < rows; ++i) {
+          const float *a = expected.data() + i * classes, *b = actual.data() + i * classes;
+          result.trained.add(a, labels[i]);
+          result.packed.add(b, labels[i]);
+          result.routing.add(choices.data() + i * image_choices);
+          result.same +=
+              std::max_element(a, a + classes) - a == std::max_element(b, b + classes) - b;
+          for (int64_t c = 0; c < classes; ++c)
+            result.largest_difference =
+                std::max(result.largest_difference, std::abs(static_cast<double>(a[c]) - b[c]));
+        }
+      });
   return result;
 }
 

@@ -1,4 +1,4 @@
-// Two sessions of one network on the same labelled images: what packing changes.
+// Sessions on labelled images: how often they are right, and what packing changes.
 #pragma once
 
 #include <functional>
@@ -17,10 +17,15 @@ struct Comparison {
   double largest_difference = 0;  // of two logits
 };
 
-/// `set`: a folder of class folders, or such a tree in a .tar. report(images done, of all) is
-/// called after each batch. Throws Error (user) for a set whose classes are not the network's, and
-/// for an image that cannot be read.
+/// report(images done, of all) is called after each batch.
+using EvaluationReport = std::function<void(int64_t, int64_t)>;
+
+/// `set`: a folder of class folders, or such a tree in a .tar. Throws Error (user) for a set whose
+/// classes are not the network's, and for an image that cannot be read.
+Evaluation evaluate(Session& session, const std::string& set, const EvaluationReport& report);
+
+/// Of two sessions of one network, on the same images.
 Comparison compare(Session& trained, Session& packed, const std::string& set,
-                   const std::function<void(int64_t, int64_t)>& report);
+                   const EvaluationReport& report);
 
 }  // namespace shiftadd::infer

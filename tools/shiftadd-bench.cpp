@@ -1,5 +1,6 @@
 // shiftadd-bench: measures a network, the experts of its routers, the input pipeline, the matrix
 // kernels, or the machine; counts operations.
+#include "tools/bench_compare.h"
 #include "tools/bench_count.h"
 #include "tools/bench_data.h"
 #include "tools/bench_gemm.h"
@@ -110,6 +111,31 @@ int run(int argc, char** argv) {
       ->option_text("S");
   roofline_command->add_flag("--json", roofline.json, "Print one JSON object");
 
+  CompareBench compare;
+  CLI::App* compare_command = app.add_subcommand(
+      "compare",
+      "Accuracy on labelled images and latency of one image of several models, as a table and a "
+      "picture");
+  compare_command->add_option("models", compare.models, "Model files, with the names to print")
+      ->required()
+      ->option_text("[NAME=]MODEL...");
+  compare_command->add_option("--eval", compare.set, "Labelled images: class folders, or a .tar")
+      ->required()
+      ->option_text("DIR|TAR");
+  compare_command
+      ->add_option("--peers", compare.peers,
+                   "Other programs' figures to set beside: lines of NAME,TOP1,MS")
+      ->option_text("FILE");
+  compare_command->add_option("--out", compare.out, "The picture to write (SVG)")
+      ->option_text("FILE");
+  compare_command->add_option("--threads", compare.threads, "Threads of the timed runs [1]")
+      ->check(CLI::Range(1, 1024))
+      ->option_text("N");
+  compare_command->add_option("--seconds", compare.seconds, "How long to time each model [3]")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->option_text("S");
+  compare_command->add_flag("--json", compare.json, "Print one JSON object");
+
   CountBench count;
   CLI::App* count_command = app.add_subcommand(
       "count",
@@ -167,6 +193,7 @@ int run(int argc, char** argv) {
             "--train");
       return run_model_bench(model);
     }
+    if (compare_command->parsed()) return run_compare(compare);
     if (count_command->parsed()) return run_count(count);
     if (latency_command->parsed()) return run_latency(latency);
     if (ops_command->parsed()) return run_ops_bench(ops);

@@ -1,0 +1,171 @@
+// shiftadd-bench compare: accuracy and latency of several models on the same images, as a table
+// and a picture.
+#pragma once
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "core/cpu/isa.h"
+#include "core/io/files.h"
+#include "core/io/json_text.h"
+#include "core/model/model_file.h"
+#include "core/parallel.h"
+#include "core/progress.h"
+#include "infer/compare.h"
+#include "infer/session.h"
+#include "tools/bench_operands.h"
+#include "tools/bench_timer.h"
+#include "tools/scatter_plot.h"
+
+namespace shiftadd::tools {
+
+struct CompareBench {
+  std::vector<std::string> models;  // NAME=FILE
+  std::string set, peers, out;
+  int threads = 1;
+  double seconds = 3;  // a model
+  bool json = false;
+};
+
+/// A network measured here or, a peer, elsewhere.
+struct ComparedModel {
+  std::string name;
+  double top1 = 0, ms = 0;
+  bool peer = false, converted = false, integers = false;
+  int64_t bytes = 0;  // of the file; 0: unknown
+};
+
+/// Lines of NAME,TOP1,MS. Throws Error (user) with file and line.
+inline std::vector<ComparedModel> read_peers(const std::string& path) {
+  std::vector<ComparedModel> peers;
+  std::istringstream lines(read_text(path));
+  int number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (line.empty() || line[0] == '#') continue;
+    ComparedModel peer;
+    peer.peer = true;
+    std::istringstream fields(line);
+    char comma = 0;
+    if (!std::getline(fields, peer.name, ',') || !(fields >> peer.top1 >> comma >> peer.ms) ||
+        comma != ',' || peer.top1 < 0 || peer.top1 > 100 || !(peer.ms > 0) ||
+        !(fields >> std::ws).eof())
+      throw user_error(path, ":", number,
+                       ": expected NAME,TOP1,MS with a percentage and milliseconds, got '", line,
+                       "'");
+    peers.push_back(std::move(peer));
+  }
+  return peers;
+}
+
+/// Median milliseconds of one image for each session. They take turns, so that a busy machine slows
+/// all of them.
+inline std::vector<double> time_in_turn(std::vector<infer::Session>& sessions, double seconds) {
+  constexpr int kCalls = 10;  // a turn; the first is not counted: it fills the caches
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<double>> samples(sessions.size());
+  const auto begin = Clock::now();
+  do {
+    for (std::size_t s = 0; s < sessions.size(); ++s) {
+      const ModelSpec& spec = sessions[s].spec();
+      const Tensor image = random_floats({spec.in_channels, spec.image_size, spec.image_size}, 1);
+      Tensor logits({spec.classes});
+      for (int i = 0; i < kCalls; ++i) {
+        const auto start = Clock::now();
+        sessions[s].run(image.data<float>(), 1, logits.data<float>());
+        const std::chrono::duration<double, std::milli> time = Clock::now() - start;
+        if (i > 0) samples[s].push_back(time.count());
+      }
+    }
+  } while (std::chrono::duration<double>(Clock::now() - begin).count() <
+           seconds * static_cast<double>(sessions.size()));
+  std::vector<double> medians;
+  for (auto& each : samples) medians.push_back(median_of(std::move(each)));
+  return medians;
+}
+
+inline std::string to_svg(const std::vector<ComparedModel>& rows, int threads) {
+  ScatterPlot plot = {
+      "Accuracy against latency",
+      concat("milliseconds an image, batch 1, ", threads, threads == 1 ? " thread" : " threads"),
+      "top-1, %",
+      {}};
+  for (const ComparedModel& row : rows)
+    plot.points.push_back({row.name, row.ms, row.top1,
+                           row.peer        ? "#777"
+                           : row.converted ? "#0a7d33"
+                           : row.integers  ? "#b35900"
+                                           : "#1f4e9e",
+                           row.peer});
+  return to_svg(plot);
+}
+
+inline int run_compare(const CompareBench& options) {
+  std::vector<ComparedModel> rows;
+  std::vector<infer::Session> sessions;
+  for (const std::string& given : options.models) {
+    const std::size_t equals = given.find('=');
+    const std::string file = equals == std::string::npos ? given : given.substr(equals + 1);
+    sessions.emplace_back(load_any_model(file));
+    infer::require_images(sessions.back(), file);
+    ComparedModel row;
+    row.name = equals == std::string::npos ? std::filesystem::path(file).stem().string()
+                                           : given.substr(0, equals);
+    row.converted = sessions.back().spec().converted();
+    row.integers = sessions.back().pack().multiply == MultiplyFormat::kInt8;
+    row.bytes = static_cast<int64_t>(std::filesystem::file_size(file));
+    rows.push_back(std::move(row));
+  }
+  const std::vector<ComparedModel> peers =
+      options.peers.empty() ? std::vector<ComparedModel>{} : read_peers(options.peers);
+  set_num_threads(available_cores());
+  Progress display([](std::string_view text) { std::cerr << text << std::flush; }, isatty(2));
+  for (std::size_t i = 0; i < sessions.size(); ++i) {
+    const Evaluation result =
+        infer::evaluate(sessions[i], options.set, [&](int64_t done, int64_t total) {
+          if (display.terminal()) display.draw(bar_text(done, total), 0, done == total);
+        });
+    rows[i].top1 = result.top1();
+  }
+  display.wipe();
+  set_num_threads(options.threads);
+  const std::vector<double> ms = time_in_turn(sessions, options.seconds);
+  for (std::size_t i = 0; i < ms.size(); ++i) rows[i].ms = ms[i];
+  rows.insert(rows.end(), peers.begin(), peers.end());
+  if (!options.out.empty()) write_file(options.out, to_svg(rows, options.threads));
+
+  if (options.json) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const ComparedModel& row : rows) {
+      nlohmann::ordered_json each = {
+          {"name", row.name}, {"top1", row.top1}, {"ms_median", row.ms}, {"peer", row.peer}};
+      if (row.bytes) each["bytes"] = row.bytes;
+      list.push_back(std::move(each));
+    }
+    const nlohmann::ordered_json json = {{"threads", options.threads},
+                                         {"isa", name_of(isa())},
+                                         {"cpu", cpu_name()},
+                                         {"models", list}};
+    std::cout << json_text(json) << "\n";
+    return 0;
+  }
+  std::cout << "| | network | top-1 % | ms an image | file |\n|---|---|---|---|---|\n"
+            << std::fixed;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    std::cout << "| " << i + 1 << " | " << rows[i].name << " | " << std::setprecision(2)
+              << rows[i].top1 << " | " << rows[i].ms << " | "
+              << (rows[i].bytes ? concat(rows[i].bytes / 1024, " KiB") : std::string("-"))
+              << " |\n";
+  return 0;
+}
+
+}  // namespace shiftadd::tools
