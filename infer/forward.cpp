@@ -37,7 +37,8 @@ class Pass {
     for (int64_t i = 0; i < spec_.depth; ++i) block(i);
     time_part_of(spec_.depth);
     float *x = arena_ + plan_.class_x, *normed = arena_ + plan_.class_normed;
-    if (!answers_class_token(spec_, spec_.depth - 1)) copy_class_rows(arena_ + plan_.x, x);
+    if (!answers_class_token(spec_, spec_.depth - 1, choices_ != nullptr))
+      copy_class_rows(arena_ + plan_.x, x);
     norm(LayerPart::kNorm, network_.weights.norm, x, count_, normed);
     const LayerTimer timer(now_, LayerPart::kHead);
     apply(network_.weights.head, normed, count_, logits, {});
@@ -67,7 +68,7 @@ class Pass {
   void block(int64_t index) {
     const Block& block = network_.weights.blocks[static_cast<std::size_t>(index)];
     time_part_of(index);
-    const bool class_only = answers_class_token(spec_, index);
+    const bool class_only = answers_class_token(spec_, index, choices_ != nullptr);
     const bool split = splits_query(spec_, index);
     const int64_t answers = class_only ? 1 : tokens_;  // rows of an image that leave the block
     float *x = arena_ + plan_.x, *out = x;

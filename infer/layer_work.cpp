@@ -104,7 +104,7 @@ class Counter {
     const Block& weights = network_.weights.blocks[static_cast<std::size_t>(block_)];
     const BlockSpec kinds = spec_.block(block_);
     const int64_t tokens = spec_.tokens();
-    const int64_t answers = answers_class_token(spec_, block_) ? 1 : tokens;
+    const int64_t answers = answers_class_token(spec_, block_, false) ? 1 : tokens;
     norm(LayerPart::kNorm1, tokens);
     linear(LayerPart::kQkv, kinds.qkv, weights.qkv, tokens);
     if (splits_query(spec_, block_)) product(layers_.back(), weights.query, 1);

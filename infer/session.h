@@ -50,9 +50,9 @@ class Session {
   std::vector<LayerWork> layer_work(const std::vector<double>& shift_shares) const;
 
   /// Terms that run() sums for one image in its linear layers and attention, each a multiplication,
-  /// an addition or a shift with an addition. Of a plain network fewer than count_macs(spec()),
-  /// because in the last block only the class token's row is carried beyond the keys and values:
-  /// nothing reads the others.
+  /// an addition or a shift with an addition. Fewer than count_macs(spec()), because in the last
+  /// block only the class token's row is carried beyond the keys and values: nothing reads the
+  /// others. (Asked for the choices of a router there, run() computes all.)
   int64_t macs_per_image() const;
   /// Trained values, and floats of one thread's arena.
   int64_t weight_floats() const;

@@ -129,13 +129,13 @@ Block take_block(const ModelSpec& spec, int64_t index, Shelf& shelf) {
 
 }  // namespace
 
-bool answers_class_token(const ModelSpec& spec, int64_t index) {
-  return index + 1 == spec.depth && spec.block(index).mlp != LayerKind::kMixture;
+bool answers_class_token(const ModelSpec& spec, int64_t index, bool with_choices) {
+  return index + 1 == spec.depth && !(with_choices && spec.block(index).mlp == LayerKind::kMixture);
 }
 
 bool splits_query(const ModelSpec& spec, int64_t index) {
   const BlockSpec block = spec.block(index);
-  return answers_class_token(spec, index) && block.qkv != LayerKind::kMixture &&
+  return answers_class_token(spec, index, true) && block.qkv != LayerKind::kMixture &&
          !needs_all_queries(spec, block);
 }
 

@@ -31,9 +31,9 @@ struct Block {
 };
 
 /// Block `index` carries the class token's row alone beyond its keys and values: the last one, for
-/// nothing reads its other rows, unless its MLP is a mixture: a router is counted by all tokens, in
-/// training as here.
-bool answers_class_token(const ModelSpec& spec, int64_t index);
+/// nothing reads its other rows. But where its MLP is a mixture and its router's choices are asked
+/// for, they are those of all tokens, in training as here.
+bool answers_class_token(const ModelSpec& spec, int64_t index, bool with_choices);
 /// Its qkv can be cut into the class token's query and everyone's keys and values.
 bool splits_query(const ModelSpec& spec, int64_t index);
 

@@ -326,13 +326,8 @@ inline void print_layers(const LayersTable& table, bool every_block) {
     std::cout << (i ? ", " : " ") << roofline.levels[i].name << " "
               << figure(roofline.bandwidths[i], 0);
   std::cout << " GB/s\nKiB: weights as they lie in memory, activations in and out\n";
+  std::cout << "The last block computes only what the class token's row needs, in each network.\n";
   if (table.networks.size() < 3) return;
-  const ModelSpec &plain = table.networks[0].session.spec(),
-                  &converted = table.networks.back().session.spec();
-  if (infer::answers_class_token(plain, plain.depth - 1) &&
-      !infer::answers_class_token(converted, converted.depth - 1))
-    std::cout << "The last block computes all rows where its MLP is routed, elsewhere little more "
-                 "than the class token's.\n";
   const nlohmann::ordered_json slower = slower_layers(table);
   for (std::size_t dense = 0; dense + 1 < table.networks.size(); ++dense) {
     const std::string& name = table.networks[dense].name;
