@@ -40,7 +40,7 @@ class Counter {
     const int64_t inputs = linear.inputs(), outputs = linear.outputs();
     (linear.in_integers() ? work.integer_terms : work.float_terms) += rows * inputs * outputs;
     work.bytes += linear.in_integers() ? linear.integers.panels.numel() + kFloat * outputs
-                                       : kFloat * inputs * outputs;
+                                       : linear.weight.bytes();
     work.bytes += kFloat * (outputs + rows * (inputs + outputs));  // bias, activations
   }
   void residual(LayerWork& work, int64_t rows) { work.bytes += kFloat * rows * spec_.width; }

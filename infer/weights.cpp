@@ -71,8 +71,9 @@ class Shelf {
     else if (stored.scales.defined())
       linear.integers = DotMatrix(Int8Rows{stored.weight, stored.scales});
     else
-      linear.weight = PackedMatrix(stored.weight.to(DType::kF32).data<float>(),
-                                   stored.weight.dim(0), stored.inputs);
+      linear.weight = PackedMatrix(
+          stored.weight.to(DType::kF32).data<float>(), stored.weight.dim(0), stored.inputs, 0,
+          isa(), stored.weight.dtype() == DType::kBF16 ? bf16_unit() : Bf16Unit::kNone);
     return linear;
   }
   Linear linear(const std::string& name, bool shift = false) { return linear(stored(name), shift); }

@@ -30,6 +30,12 @@ void multiply(Isa isa, const GemmArgs<float>& args);
 void gemm_amx(const GemmArgs<float>& args);
 void gemm_avx512bf16(const GemmArgs<float>& args);
 void gemm_rounded(Isa isa, const GemmArgs<float>& args);
+/// A weight (n, k) packed once for the bf16 products of either unit: the floats it takes, the
+/// packing, and products of which args.b is such a weight, as GemmFunctions::gemm_packed.
+int64_t packed_size_bf16(int64_t n, int64_t k);
+void pack_bf16(const float* weight, int64_t ldw, int64_t n, int64_t k, float* packed);
+void gemm_packed_avx512bf16(const GemmArgs<float>& args);
+void gemm_packed_amx(const GemmArgs<float>& args);
 
 /// Scratch of at least `floats` floats, 64-byte aligned, owned by the calling thread and kept for
 /// its next call with the same slot: kernels allocate nothing once warm. Contents are undefined.

@@ -35,5 +35,6 @@ struct Unit : AmxTiles {
 }  // namespace
 
 void gemm_amx(const GemmArgs<float>& args) { multiply_bf16<Unit>(args); }
+void gemm_packed_amx(const GemmArgs<float>& args) { multiply_packed_bf16<Unit>(args); }
 
 }  // namespace shiftadd

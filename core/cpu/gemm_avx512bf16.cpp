@@ -41,5 +41,16 @@ struct Unit {
 }  // namespace
 
 void gemm_avx512bf16(const GemmArgs<float>& args) { multiply_bf16<Unit>(args); }
+void gemm_packed_avx512bf16(const GemmArgs<float>& args) { multiply_packed_bf16<Unit>(args); }
+
+int64_t packed_size_bf16(int64_t n, int64_t k) {
+  return ceil_div(n, kPanelLines) * line_of(ceil_div(k, kSteps));
+}
+
+void pack_bf16(const float* weight, int64_t ldw, int64_t n, int64_t k, float* packed) {
+  const int64_t panels = ceil_div(n, kPanelLines);
+  const Source lines = {weight, ldw, false, n, false};
+  pack_lines<true, false>(lines, k, 0, 2 * panels, reinterpret_cast<Bf16*>(packed));
+}
 
 }  // namespace shiftadd

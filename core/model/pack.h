@@ -11,8 +11,9 @@
 
 namespace shiftadd {
 
-/// What a layer that multiplies is stored as, and computed in: float32; bf16, to half the size, and
-/// computed in float32; int8 with a scale for each row, on int8 inputs with a scale for each token.
+/// What a layer that multiplies is stored as, and computed in: float32; bf16, its inputs rounded as
+/// well and sums in float32, by AVX512-BF16 or AMX (a CPU without: inputs as they are); int8 with a
+/// scale for each row, on int8 inputs with a scale for each token.
 enum class MultiplyFormat : uint8_t { kFloat32, kBf16, kInt8 };
 
 /// Of a packed model. Shift layers with 4bit weights and int8 activations are always stored as

@@ -2,6 +2,7 @@
 // reference, which rounds the operands alike.
 #include "core/cpu/bf16.h"
 #include "core/cpu/gemm.h"
+#include "core/cpu/packed_gemm.h"
 #include "tests/ops/gemm_operands.h"
 #include "tests/ops/kernels_test.h"
 
@@ -72,6 +73,31 @@ TEST_CASE("bf16: products in all forms and odd sizes") {
                           gemm(x.args);
                           return x.c;
                         });
+}
+
+TEST_CASE("bf16: a packed weight gives the bits of the product for any number of rows") {
+  for (Bf16Unit unit : {Bf16Unit::kAvx512, Bf16Unit::kAmx}) {
+    if (!supported(unit)) continue;
+    for (int64_t m : {1, 3, 17, 197})
+      for (int64_t n : {1, 17, 83})
+        for (int64_t k : {1, 31, 40, 197}) {
+          Bf16Operands x(m, n, k, {false, true});
+          x.args.bias = x.bias.data();
+          x.args.activation = Activation::kGelu;
+          x.args.residual = x.residual.data();
+          x.args.ldr = n + 1;
+          Numbers packed_c = x.c;
+          multiply(Isa::kAvx512, x.args);
+          const PackedMatrix weight(x.b.data(), n, k, x.args.ldb, Isa::kAvx512, unit);
+          gemm_packed(x.a.data(), x.args.lda, m, weight, packed_c.data(), x.args.ldc, x.bias.data(),
+                      Activation::kGelu, x.residual.data(), n + 1);
+          INFO(name_of(unit), ": ", m, " x ", n, " x ", k);
+          if (unit == bf16_unit())
+            CHECK(same_bits(packed_c, x.c));
+          else
+            check_near(packed_c, x.c, 1e-5, "packed");
+        }
+  }
 }
 
 TEST_CASE("bf16: products really round") {

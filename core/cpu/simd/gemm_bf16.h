@@ -207,31 +207,12 @@ SHIFTADD_INLINE void prefetch(const float* x, int64_t ld, int rows) {
   }
 }
 
-// Steps [from, from + steps) of k.
+// Products of `steps` steps of both operands, b packed; a, too, or (packed_a null) by each task.
 template <class Unit>
-void multiply_slab(const GemmArgs<float>& g, int64_t from, int64_t steps, Bf16* packed_a,
-                   Bf16* packed_b) {
+void multiply_panels(const GemmArgs<float>& g, const Source& a, int64_t steps, const Bf16* packed_a,
+                     const Bf16* packed_b) {
   const int64_t row_panels = ceil_div(g.m, kPanelLines), panels = ceil_div(g.n, kPanelLines);
   const int64_t blocks = ceil_div(steps, kSteps), panel = 2 * line_of(blocks);
-  const Source a = {g.transpose_a ? g.a + from * g.lda : g.a + from, g.lda, g.transpose_a, g.m,
-                    g.a_activation == Activation::kGelu};
-  const Source b = {g.transpose_b ? g.b + from : g.b + from * g.ldb, g.ldb, !g.transpose_b, g.n,
-                    g.b_activation == Activation::kGelu};
-  const int64_t width = row_panels * kPanelLines;
-  float* const sums = g.a_sums ? scratch(Scratch::kRows, blocks * width) : nullptr;
-  const Chunks chunks_a = {a, row_panels, blocks, sums}, chunks_b = {b, panels, blocks, nullptr};
-  const int64_t count_b = chunks_b.count();
-  parallel_for(count_b + (packed_a ? chunks_a.count() : 0), [&](int64_t chunk) {
-    if (chunk < count_b)
-      chunks_b.pack<true>(chunk, steps, packed_b);
-    else
-      chunks_a.pack<false>(chunk - count_b, steps, packed_a);
-  });
-  for (int64_t k = 0; g.a_sums && k < blocks; ++k)
-    for_vectors(
-        0, g.m, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-          store(g.a_sums + i, load(g.a_sums + i, lanes) + load(sums + k * width + i, lanes), lanes);
-        });
   const bool stream = streams(g);
   const int64_t task_panels = packed_a ? 1 : kTaskPanels;
   parallel_for(ceil_div(row_panels, task_panels), [&](int64_t task) {
@@ -265,6 +246,34 @@ void multiply_slab(const GemmArgs<float>& g, int64_t from, int64_t steps, Bf16* 
   });
 }
 
+// Steps [from, from + steps) of k.
+template <class Unit>
+void multiply_slab(const GemmArgs<float>& g, int64_t from, int64_t steps, Bf16* packed_a,
+                   Bf16* packed_b) {
+  const int64_t row_panels = ceil_div(g.m, kPanelLines), panels = ceil_div(g.n, kPanelLines);
+  const int64_t blocks = ceil_div(steps, kSteps);
+  const Source a = {g.transpose_a ? g.a + from * g.lda : g.a + from, g.lda, g.transpose_a, g.m,
+                    g.a_activation == Activation::kGelu};
+  const Source b = {g.transpose_b ? g.b + from : g.b + from * g.ldb, g.ldb, !g.transpose_b, g.n,
+                    g.b_activation == Activation::kGelu};
+  const int64_t width = row_panels * kPanelLines;
+  float* const sums = g.a_sums ? scratch(Scratch::kRows, blocks * width) : nullptr;
+  const Chunks chunks_a = {a, row_panels, blocks, sums}, chunks_b = {b, panels, blocks, nullptr};
+  const int64_t count_b = chunks_b.count();
+  parallel_for(count_b + (packed_a ? chunks_a.count() : 0), [&](int64_t chunk) {
+    if (chunk < count_b)
+      chunks_b.pack<true>(chunk, steps, packed_b);
+    else
+      chunks_a.pack<false>(chunk - count_b, steps, packed_a);
+  });
+  for (int64_t k = 0; g.a_sums && k < blocks; ++k)
+    for_vectors(
+        0, g.m, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+          store(g.a_sums + i, load(g.a_sums + i, lanes) + load(sums + k * width + i, lanes), lanes);
+        });
+  multiply_panels<Unit>(g, a, steps, packed_a, packed_b);
+}
+
 template <class Unit>
 void multiply_bf16(const GemmArgs<float>& g) {
   if (g.m == 0 || g.n == 0) return;
@@ -283,6 +292,14 @@ void multiply_bf16(const GemmArgs<float>& g) {
     multiply_slab<Unit>(g, from, steps, packed_a, packed_b);
     from += slab;
   } while (from < g.k);
+}
+
+// g.b is a weight (n, k) that pack_bf16 packed.
+template <class Unit>
+void multiply_packed_bf16(const GemmArgs<float>& g) {
+  if (g.m == 0 || g.n == 0) return;
+  const Source a = {g.a, g.lda, false, g.m, g.a_activation == Activation::kGelu};
+  multiply_panels<Unit>(g, a, g.k, nullptr, reinterpret_cast<const Bf16*>(g.b));
 }
 
 }  // namespace
