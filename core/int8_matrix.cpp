@@ -5,12 +5,16 @@
 #include <cmath>
 #include <vector>
 
+#include "core/error.h"
 #include "core/kernels.h"
 
 namespace shiftadd {
 namespace {
 
 DotMatrix empty_matrix(int64_t outputs, int64_t inputs) {
+  if (inputs > kMostDotInputs)
+    throw user_error("[int8] a layer of ", inputs, " inputs: sums of int8 products are exact up to ",
+                     kMostDotInputs, "; keep it in float32 or bf16");
   DotMatrix matrix;
   matrix.outputs = outputs;
   matrix.inputs = inputs;

@@ -28,6 +28,7 @@ struct Int8Rows {
 Int8Rows int8_rows(const Tensor& weight);
 
 /// What KernelTable::int8_gemm multiplies. Owns its storage; cheap to copy (the storage is shared).
+/// Throws Error (user) for more than kMostDotInputs inputs.
 struct DotMatrix {
   DotMatrix() = default;
   explicit DotMatrix(const ShiftRows& rows);

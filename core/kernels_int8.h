@@ -26,6 +26,9 @@ inline int64_t dot_bytes(int64_t outputs, int64_t inputs) {
   return dot_panels(outputs) * dot_groups(inputs) * kDotPanel * kDotGroup;
 }
 
+/// Inputs up to which no int32 sum of int8 products overflows.
+inline constexpr int64_t kMostDotInputs = 1 << 16;
+
 /// Bytes of a row of 4-bit codes as a model file stores them: two inputs a byte, the low nibble
 /// first, padded to 64 bytes. A nibble: 8 when negative, plus 1 + k for a magnitude of 2^k, or 0.
 inline int64_t nibble_stride(int64_t inputs) { return (inputs + 127) / 128 * 64; }
@@ -38,7 +41,7 @@ struct ExpandNibblesArgs {
 };
 
 /// y[i, r] = act(unit_r scale_t sum_j x[t, j] weight[r, j] + bias_r) + residual[i, r], t = rows[i]
-/// or i: the sum in int32, times the unit, then scale and bias in one rounding. inputs <= 2^16. For
+/// or i: the sum in int32, times the unit, then scale and bias in one rounding. inputs <= kMostDotInputs. For
 /// sums below 2^24 these are the bits of the float product of the same instruction set: gemm with
 /// row_scale, on QuantizeTokensArgs::integers and weights that are unit times code. An element's
 /// bits depend on its operands alone.

@@ -122,6 +122,13 @@ TEST_CASE("int8_gemm: sums at their extremes are exact") {
   }
 }
 
+TEST_CASE("int8_gemm: a layer whose sums could overflow is refused") {
+  const Tensor wide({1, kMostDotInputs + 1}, DType::kI8);
+  CHECK_THROWS_WITH_AS(DotMatrix({wide, Tensor::full({1}, 1)}),
+                       doctest::Contains("65537 inputs: sums of int8 products are exact up to"),
+                       Error);
+}
+
 TEST_CASE("int8_gemm: the bits of the training product") {
   for (int64_t inputs : {1, 17, 197, 768, 2064}) {  // 2064 * 127 * 64 < 2^24
     const int64_t tokens = 17, outputs = 35;
