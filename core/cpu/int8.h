@@ -15,13 +15,14 @@ Int8Unit int8_unit();
 bool supported(Int8Unit unit);  // by this machine, whatever the variables say
 const char* name_of(Int8Unit unit);
 
-/// Kernels of the table by one unit, of a CPU with AVX2; every unit gives the same bits.
+/// Kernels of the table by one unit; every unit gives the same integers.
 struct Int8Functions {
   void (*gemm)(const Int8GemmArgs<float>&);
   void (*dot_attention)(const LinearAngularArgs<float>&);
   void (*int8_attention)(const Int8AttentionArgs<float>&);
 };
-const Int8Functions& int8_functions(Int8Unit unit);
+const Int8Functions& int8_functions(Int8Unit unit);  // of a CPU with AVX2
+const Int8Functions& int8_functions_generic();
 const Int8Functions& int8_functions_avx2();
 const Int8Functions& int8_functions_vnni();
 const Int8Functions& int8_functions_amx();

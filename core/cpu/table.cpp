@@ -12,6 +12,11 @@ namespace {
 template <Isa isa>
 KernelTable<float> make() {
   KernelTable<float> table = reference_kernels<float>();
+  const Int8Functions* int8 = &int8_functions_generic();
+  if (isa == Isa::kGeneric) {
+    set_kernels_generic(table);
+    set_attention_kernels_generic(table);
+  }
   table.gemm = [](const GemmArgs<float>& args) { multiply(isa, args); };
   table.conv2d = conv2d<isa>;
   table.conv2d_backward = conv2d_backward<isa>;
@@ -22,19 +27,17 @@ KernelTable<float> make() {
   if (isa == Isa::kAvx2) {
     set_kernels_avx2(table);
     set_attention_kernels_avx2(table);
-  }
-  if (isa != Isa::kGeneric) {
-    const Int8Functions& int8 =
-        isa == Isa::kAvx512 ? int8_functions(int8_unit()) : int8_functions_avx2();
-    table.int8_gemm = int8.gemm;
-    table.dot_attention = int8.dot_attention;
-    table.int8_attention = int8.int8_attention;
+    int8 = &int8_functions_avx2();
   }
   if (isa == Isa::kAvx512) {
     set_kernels_avx512(table);
     set_attention_kernels_avx512(table);
+    int8 = &int8_functions(int8_unit());
   }
 #endif
+  table.int8_gemm = int8->gemm;
+  table.dot_attention = int8->dot_attention;
+  table.int8_attention = int8->int8_attention;
   return table;
 }
 

@@ -2,7 +2,8 @@
 //
 // AVX-512: 14 x 32. 28 accumulators + 2 vectors of B + 1 broadcast of A fill 31 of 32 registers;
 // per step of k it issues 28 FMAs for 16 loads, so that neither loads nor latency (28 chains) bind.
-// AVX2: 6 x 16, 12 + 2 + 1 of 16. A row count below the full height has its own instance: M = 197
+// AVX2: 6 x 16, 12 + 2 + 1 of 16. Generic: 4 x 8, since SSE2 needs registers for the products, too.
+// A row count below the full height has its own instance: M = 197
 // is cut into tiles of 13 and 14 rows instead of 14 fourteens and a one.
 #pragma once
 
@@ -17,8 +18,10 @@ namespace {
 constexpr int kTileColumns = 2 * kWidth;
 #if defined(__AVX512F__)
 constexpr int kTileRows = 14;
-#else
+#elif defined(__AVX2__)
 constexpr int kTileRows = 6;
+#else
+constexpr int kTileRows = 4;
 #endif
 
 // Where a tile goes: c = act(row_scale sum + bias) + residual, or c += sum.
@@ -67,7 +70,7 @@ SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out, 
           Vec x = load(sum + j);
           if (out.accumulate) x = x + load(c + j, lanes);
           if (out.row_scale)
-            x = fma(x, set1(out.row_scale[r]), out.bias ? load(out.bias + j, lanes) : zero());
+            x = exact_fma(x, set1(out.row_scale[r]), out.bias ? load(out.bias + j, lanes) : zero());
           else if (out.bias)
             x = x + load(out.bias + j, lanes);
           if (out.activation == Activation::kGelu) x = gelu(x);
@@ -139,8 +142,10 @@ inline void run_tile(int rows, bool packed_a, int64_t k, const float* a, int64_t
   write_tile(sum, rows, out);
 }
 
-// Eight rows of eight, transposed: out[j * ldo + i] = in[i * ldi + j].
-SHIFTADD_INLINE void transpose8(const float* in, int64_t ldi, float* out, int64_t ldo) {
+// kSquare rows of kSquare, transposed: out[j * ldo + i] = in[i * ldi + j].
+#if defined(__AVX2__)
+constexpr int kSquare = 8;
+SHIFTADD_INLINE void transpose(const float* in, int64_t ldi, float* out, int64_t ldo) {
   __m256 r[8], t[8];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(in + i * ldi);
@@ -162,6 +167,13 @@ SHIFTADD_INLINE void transpose8(const float* in, int64_t ldi, float* out, int64_
     _mm256_storeu_ps(out + (i + 4) * ldo, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
   }
 }
+#else
+constexpr int kSquare = 4;
+SHIFTADD_INLINE void transpose(const float* in, int64_t ldi, float* out, int64_t ldo) {
+  for (int j = 0; j < kSquare; ++j)
+    store(out + j * ldo, Vec{in[j], in[ldi + j], in[2 * ldi + j], in[3 * ldi + j]});
+}
+#endif
 
 /// One panel of B, k x kTileColumns, columns beyond `columns` zero. b: (k, n) rows, or (n, k) when
 /// transposed.
@@ -175,13 +187,13 @@ SHIFTADD_INLINE void pack_panel(const float* b, int64_t ldb, bool transposed, in
     }
     return;
   }
-  for (int j = 0; j < kTileColumns; j += 8) {
+  for (int j = 0; j < kTileColumns; j += kSquare) {
     int64_t p = 0;
-    if (j + 8 <= columns)
-      for (; p + 8 <= k; p += 8)
-        transpose8(b + j * ldb + p, ldb, panel + p * kTileColumns + j, kTileColumns);
+    if (j + kSquare <= columns)
+      for (; p + kSquare <= k; p += kSquare)
+        transpose(b + j * ldb + p, ldb, panel + p * kTileColumns + j, kTileColumns);
     for (; p < k; ++p)
-      for (int i = j; i < j + 8; ++i)
+      for (int i = j; i < j + kSquare; ++i)
         panel[p * kTileColumns + i] = i < columns ? b[i * ldb + p] : 0;
   }
 }

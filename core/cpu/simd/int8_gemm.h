@@ -27,18 +27,15 @@ SHIFTADD_INLINE int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // The sum of n int8 numbers, n a multiple of 64.
 SHIFTADD_INLINE int32_t sum_bytes(const int8_t* x, int64_t n) {
-  const __m256i offset = _mm256_set1_epi8(static_cast<char>(0x80)), none = _mm256_setzero_si256();
-  __m256i sums = none;  // of x + 128, eight at a time
-  for (int64_t j = 0; j < n; j += 32)
-    sums = _mm256_add_epi64(
-        sums,
-        _mm256_sad_epu8(
-            _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + j)), offset),
-            none));
-  const __m128i half =
-      _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-  const int64_t all = _mm_extract_epi64(half, 0) + _mm_extract_epi64(half, 1);
-  return static_cast<int32_t>(all - 128 * n);
+  Ints sums = set1i(0);
+  for (int64_t j = 0; j < n; j += 4 * kWidth) {
+    Ints four;  // numbers a lane, each shifted to its top in turn
+    __builtin_memcpy(&four, x + j, sizeof four);
+    sums += (four << 24 >> 24) + (four << 16 >> 24) + (four << 8 >> 24) + (four >> 24);
+  }
+  int32_t sum = 0;
+  for (int lane = 0; lane < kWidth; ++lane) sum += sums[lane];
+  return sum;
 }
 
 // A block of tokens beside one another, zero beyond the last token and input; offsets: what
@@ -63,7 +60,7 @@ struct Ahead {
   int64_t lines_a_row;
   SHIFTADD_INLINE void fetch(int row) const {
     for (int64_t i = 0; i < lines_a_row; ++i)
-      _mm_prefetch(reinterpret_cast<const char*>(from + (row * lines_a_row + i) * 64), _MM_HINT_T0);
+      __builtin_prefetch(from + (row * lines_a_row + i) * 64);
   }
 };
 
@@ -84,7 +81,7 @@ void write_block(const Int8GemmArgs<float>& args, int64_t first, int count, int6
     const int64_t row = args.rows ? args.rows[first + i] : first + i;
     const int64_t at = (first + i) * args.outputs + j + v * kWidth;
     const Ints exact = load_ints(sum + i * kDotBlock + v * kWidth) - offsets[i];
-    Vec y = fma(to_floats(exact) * unit[v], set1(args.scales[row]), bias[v]);
+    Vec y = exact_fma(to_floats(exact) * unit[v], set1(args.scales[row]), bias[v]);
     if (kGelu) y = gelu(y);
     if (kResidual) y = y + load(args.residual + at, lanes);
     store(args.y + at, y, lanes);
