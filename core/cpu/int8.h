@@ -5,8 +5,7 @@
 
 namespace shiftadd {
 
-/// What multiplies int8 operands and sums in int32. kNone: AVX2, or plain C++ where isa() is
-/// generic.
+/// What multiplies int8 operands and sums in int32. kNone: the vectors of isa() alone.
 enum class Int8Unit { kNone, kVnni, kAmx };
 
 /// The best one that CPUID and the operating system offer while isa() is avx512, lowered by
@@ -21,8 +20,9 @@ struct Int8Functions {
   void (*dot_attention)(const LinearAngularArgs<float>&);
   void (*int8_attention)(const Int8AttentionArgs<float>&);
 };
-const Int8Functions& int8_functions(Int8Unit unit);  // of a CPU with AVX2
+const Int8Functions& int8_functions(Int8Unit unit);  // of a CPU with AVX-512
 const Int8Functions& int8_functions_generic();
+const Int8Functions& int8_functions_avx512();
 const Int8Functions& int8_functions_avx2();
 const Int8Functions& int8_functions_vnni();
 const Int8Functions& int8_functions_amx();

@@ -192,24 +192,34 @@ SHIFTADD_INLINE float max_lanes(Vec x) { return fold<max8>(x); }
 
 #else
 
-SHIFTADD_INLINE Vec exact_fma(Vec a, Vec b, Vec c) {
 #if defined(__FP_FAST_FMAF)
+SHIFTADD_INLINE Vec exact_fma(Vec a, Vec b, Vec c) {
   return Vec{__builtin_fmaf(a[0], b[0], c[0]), __builtin_fmaf(a[1], b[1], c[1]),
              __builtin_fmaf(a[2], b[2], c[2]), __builtin_fmaf(a[3], b[3], c[3])};
+}
 #else
-  // a b is exact in double. Where a b + c is not, its double is made odd, towards the rest: then
-  // rounding it to float is the only rounding (Boldo and Melquiond 2008, IEEE Trans. Comput. 57).
-  using Doubles = double __attribute__((vector_size(32)));
-  using Words = int64_t __attribute__((vector_size(32)));
+using Floats = float __attribute__((vector_size(8)));
+using Doubles = double __attribute__((vector_size(16)));
+
+// a b is exact in double. Where a b + c is not, its last bit is made odd, towards what is missing:
+// then rounding it to float is the only rounding (Boldo and Melquiond 2008, IEEE Trans. Comput.
+// 57).
+SHIFTADD_INLINE Floats exact_fma(Floats a, Floats b, Floats c) {
+  using Words = uint64_t __attribute__((vector_size(16)));
   const Doubles product = __builtin_convertvector(a, Doubles) * __builtin_convertvector(b, Doubles);
   const Doubles add = __builtin_convertvector(c, Doubles), sum = product + add;
   const Doubles added = sum - product, rest = (product - (sum - added)) + (add - added);
-  const Words below_zero = sum < 0., step = (rest < 0.) - (rest > 0.);  // 1 where rest > 0
-  const Words bits = (Words)sum, even = (bits & 1) - 1;
-  return __builtin_convertvector((Doubles)(bits + (((step ^ below_zero) - below_zero) & even)),
-                                 Vec);
-#endif
+  const Words bits = (Words)sum, size = (Words)rest & ~uint64_t{0} >> 1;
+  const Words inexact = (Words)((Doubles)size > 0.);  // not where the sum is infinite or NaN
+  const Words step = 1 - ((bits ^ (Words)rest) >> 62 & 2);
+  return __builtin_convertvector((Doubles)(bits + (step & inexact & ((bits & 1) - 1))), Floats);
 }
+SHIFTADD_INLINE Vec exact_fma(Vec a, Vec b, Vec c) {
+  const Floats low = exact_fma(Floats{a[0], a[1]}, Floats{b[0], b[1]}, Floats{c[0], c[1]});
+  const Floats high = exact_fma(Floats{a[2], a[3]}, Floats{b[2], b[3]}, Floats{c[2], c[3]});
+  return Vec{low[0], low[1], high[0], high[1]};
+}
+#endif
 
 SHIFTADD_INLINE float sum_lanes(Vec x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 SHIFTADD_INLINE float max_lanes(Vec x) {
