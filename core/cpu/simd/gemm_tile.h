@@ -70,7 +70,7 @@ SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out, 
           Vec x = load(sum + j);
           if (out.accumulate) x = x + load(c + j, lanes);
           if (out.row_scale)
-            x = exact_fma(x, set1(out.row_scale[r]), out.bias ? load(out.bias + j, lanes) : zero());
+            x = fma(x, set1(out.row_scale[r]), out.bias ? load(out.bias + j, lanes) : zero());
           else if (out.bias)
             x = x + load(out.bias + j, lanes);
           if (out.activation == Activation::kGelu) x = gelu(x);

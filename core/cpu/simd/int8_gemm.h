@@ -81,7 +81,7 @@ void write_block(const Int8GemmArgs<float>& args, int64_t first, int count, int6
     const int64_t row = args.rows ? args.rows[first + i] : first + i;
     const int64_t at = (first + i) * args.outputs + j + v * kWidth;
     const Ints exact = load_ints(sum + i * kDotBlock + v * kWidth) - offsets[i];
-    Vec y = exact_fma(to_floats(exact) * unit[v], set1(args.scales[row]), bias[v]);
+    Vec y = fma(to_floats(exact) * unit[v], set1(args.scales[row]), bias[v]);
     if (kGelu) y = gelu(y);
     if (kResidual) y = y + load(args.residual + at, lanes);
     store(args.y + at, y, lanes);

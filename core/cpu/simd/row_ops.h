@@ -9,21 +9,31 @@ namespace {
 // Rows of a task: about 64 KiB of each operand.
 SHIFTADD_INLINE int64_t row_grain(int64_t columns) { return columns < 16384 ? 16384 / columns : 1; }
 
-// Sum over i < n of term(i, lanes); term is 0 in the lanes beyond the tail. Four chains hide the
-// latency.
+// Sum over i < n of term(i, lanes); term is 0 in the lanes beyond the tail. Number i is added to
+// sum i % kChains, whatever the vector width: each instruction set gives the same bits.
+constexpr int kChains = 32;
 template <class Term>
 SHIFTADD_INLINE float sum_terms(int64_t n, Term term) {
-  Vec sum[4] = {zero(), zero(), zero(), zero()};
+  constexpr int kVectors = kChains / kWidth;
+  Vec sum[kVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) sum[v] = zero();
   int64_t i = 0;
-  for (; i + 4 * kWidth <= n; i += 4 * kWidth) {
-    sum[0] = sum[0] + term(i, Full{});
-    sum[1] = sum[1] + term(i + kWidth, Full{});
-    sum[2] = sum[2] + term(i + 2 * kWidth, Full{});
-    sum[3] = sum[3] + term(i + 3 * kWidth, Full{});
+  for (; i + kChains <= n; i += kChains)
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) sum[v] = sum[v] + term(i + v * kWidth, Full{});
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v, i += kWidth) {
+    if (i + kWidth <= n)
+      sum[v] = sum[v] + term(i, Full{});
+    else if (i < n)
+      sum[v] = sum[v] + term(i, static_cast<int>(n - i));
   }
-  for (; i + kWidth <= n; i += kWidth) sum[0] = sum[0] + term(i, Full{});
-  if (i < n) sum[1] = sum[1] + term(i, static_cast<int>(n - i));
-  return sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+#pragma GCC unroll 4
+  for (int half = kVectors / 2; half; half /= 2)
+#pragma GCC unroll 4
+    for (int v = 0; v < half; ++v) sum[v] = sum[v] + sum[v + half];
+  return sum_lanes(sum[0]);
 }
 
 // out[j] += partial[0][j] + partial[1][j] + ..., in that order.

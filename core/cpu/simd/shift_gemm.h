@@ -106,7 +106,7 @@ SHIFTADD_INLINE void write_shift_tile(const ShiftGemmArgs<float>& args, int64_t 
     for_vectors(
         0, columns, [&](int64_t r, auto lanes) __attribute__((always_inline)) {
           const Vec x = load(as_float + r, lanes) * load(unit + r, lanes);
-          Vec y = exact_fma(x, scale, args.bias ? load(args.bias + first + r, lanes) : zero());
+          Vec y = fma(x, scale, args.bias ? load(args.bias + first + r, lanes) : zero());
           if (args.residual) y = y + load(args.residual + at + r, lanes);
           store(args.y + at + r, y, lanes);
         });

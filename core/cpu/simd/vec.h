@@ -124,9 +124,38 @@ SHIFTADD_INLINE void store(float* p, Vec x, int n) {
   if (n > 1) p[1] = x[1];
   if (n > 2) p[2] = x[2];
 }
-// Two roundings where the compiler has no instruction for one; exact_fma where that matters.
-SHIFTADD_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
-SHIFTADD_INLINE Vec fnma(Vec a, Vec b, Vec c) { return c - a * b; }
+#if defined(__FP_FAST_FMAF)
+SHIFTADD_INLINE Vec fma(Vec a, Vec b, Vec c) {
+  return Vec{__builtin_fmaf(a[0], b[0], c[0]), __builtin_fmaf(a[1], b[1], c[1]),
+             __builtin_fmaf(a[2], b[2], c[2]), __builtin_fmaf(a[3], b[3], c[3])};
+}
+#else
+using Doubles = double __attribute__((vector_size(16)));
+SHIFTADD_INLINE Doubles low_doubles(Vec x) {
+  return __builtin_convertvector(__builtin_shufflevector(x, x, 0, 1), Doubles);
+}
+SHIFTADD_INLINE Doubles high_doubles(Vec x) {
+  return __builtin_convertvector(__builtin_shufflevector(x, x, 2, 3), Doubles);
+}
+__attribute__((noinline, cold)) Vec fma_by_lane(Vec a, Vec b, Vec c) {
+  for (int i = 0; i < kWidth; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return c;
+}
+// Without an instruction. a b is exact in double, and a sum rounded to double, then to float, is
+// rounded as if once (denormal floats aside), unless the double is half-way between two floats.
+SHIFTADD_INLINE Vec fma(Vec a, Vec b, Vec c) {
+  using Floats = float __attribute__((vector_size(8)));
+  using Pair = uint64_t __attribute__((vector_size(16)));
+  const Doubles low = low_doubles(a) * low_doubles(b) + low_doubles(c);
+  const Doubles high = high_doubles(a) * high_doubles(b) + high_doubles(c);
+  const VecI dropped = __builtin_shufflevector((VecI)low, (VecI)high, 0, 2, 4, 6) & 0x1fffffffu;
+  const Pair halfway = (Pair)(dropped == 0x10000000u);
+  if (__builtin_expect((halfway[0] | halfway[1]) != 0, 0)) return fma_by_lane(a, b, c);
+  return __builtin_shufflevector(__builtin_convertvector(low, Floats),
+                                 __builtin_convertvector(high, Floats), 0, 1, 2, 3);
+}
+#endif
+SHIFTADD_INLINE Vec fnma(Vec a, Vec b, Vec c) { return fma(-a, b, c); }
 SHIFTADD_INLINE Vec max(Vec a, Vec b) { return a > b ? a : b; }
 SHIFTADD_INLINE Vec min(Vec a, Vec b) { return a < b ? a : b; }
 SHIFTADD_INLINE Vec abs(Vec a) { return (Vec)((VecI)a & 0x7fffffffu); }
@@ -168,9 +197,6 @@ SHIFTADD_INLINE Vec zero() { return set1(0); }
 
 #if defined(__AVX2__)
 
-/// a b + c in one rounding, on every instruction set.
-SHIFTADD_INLINE Vec exact_fma(Vec a, Vec b, Vec c) { return fma(a, b, c); }
-
 SHIFTADD_INLINE __m256 add8(__m256 a, __m256 b) { return a + b; }
 SHIFTADD_INLINE __m256 max8(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
 
@@ -191,35 +217,6 @@ SHIFTADD_INLINE float sum_lanes(Vec x) { return fold<add8>(x); }
 SHIFTADD_INLINE float max_lanes(Vec x) { return fold<max8>(x); }
 
 #else
-
-#if defined(__FP_FAST_FMAF)
-SHIFTADD_INLINE Vec exact_fma(Vec a, Vec b, Vec c) {
-  return Vec{__builtin_fmaf(a[0], b[0], c[0]), __builtin_fmaf(a[1], b[1], c[1]),
-             __builtin_fmaf(a[2], b[2], c[2]), __builtin_fmaf(a[3], b[3], c[3])};
-}
-#else
-using Floats = float __attribute__((vector_size(8)));
-using Doubles = double __attribute__((vector_size(16)));
-
-// a b is exact in double. Where a b + c is not, its last bit is made odd, towards what is missing:
-// then rounding it to float is the only rounding (Boldo and Melquiond 2008, IEEE Trans. Comput.
-// 57).
-SHIFTADD_INLINE Floats exact_fma(Floats a, Floats b, Floats c) {
-  using Words = uint64_t __attribute__((vector_size(16)));
-  const Doubles product = __builtin_convertvector(a, Doubles) * __builtin_convertvector(b, Doubles);
-  const Doubles add = __builtin_convertvector(c, Doubles), sum = product + add;
-  const Doubles added = sum - product, rest = (product - (sum - added)) + (add - added);
-  const Words bits = (Words)sum, size = (Words)rest & ~uint64_t{0} >> 1;
-  const Words inexact = (Words)((Doubles)size > 0.);  // not where the sum is infinite or NaN
-  const Words step = 1 - ((bits ^ (Words)rest) >> 62 & 2);
-  return __builtin_convertvector((Doubles)(bits + (step & inexact & ((bits & 1) - 1))), Floats);
-}
-SHIFTADD_INLINE Vec exact_fma(Vec a, Vec b, Vec c) {
-  const Floats low = exact_fma(Floats{a[0], a[1]}, Floats{b[0], b[1]}, Floats{c[0], c[1]});
-  const Floats high = exact_fma(Floats{a[2], a[3]}, Floats{b[2], b[3]}, Floats{c[2], c[3]});
-  return Vec{low[0], low[1], high[0], high[1]};
-}
-#endif
 
 SHIFTADD_INLINE float sum_lanes(Vec x) { return (x[0] + x[2]) + (x[1] + x[3]); }
 SHIFTADD_INLINE float max_lanes(Vec x) {
