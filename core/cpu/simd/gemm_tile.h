@@ -10,6 +10,9 @@
 #include <utility>
 
 #include "core/cpu/simd/math.h"
+#if !defined(__AVX2__) && !defined(__FP_FAST_FMAF)
+#include "core/cpu/simd/gemm_tile_doubles.h"
+#endif
 #include "core/kernels.h"
 
 namespace shiftadd {
@@ -87,6 +90,10 @@ SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out, 
 // every instance. kVectors 1 leaves out the second half of a panel that has at most kWidth columns.
 template <int kRows, int kVectors, bool kPackedA>
 void tile(int64_t k, const float* a, int64_t lda, const float* b, float* out) {
+#if !defined(__AVX2__) && !defined(__FP_FAST_FMAF)
+  if (tile_in_doubles<kRows, kVectors>(k, a, kPackedA ? 1 : lda, kPackedA ? kTileRows : 1, b, out))
+    return;
+#endif
   Vec sum[kRows][kVectors];
 #pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r)

@@ -9,31 +9,35 @@ namespace {
 // Rows of a task: about 64 KiB of each operand.
 SHIFTADD_INLINE int64_t row_grain(int64_t columns) { return columns < 16384 ? 16384 / columns : 1; }
 
-// Sum over i < n of term(i, lanes); term is 0 in the lanes beyond the tail. Number i is added to
-// sum i % kChains, whatever the vector width: each instruction set gives the same bits.
-constexpr int kChains = 32;
+// Sums over a row are cut into so many whatever the vector width, number i in sum i % kChains, and
+// folded by halves: each instruction set gives the same bits. They hide the latency, too.
+constexpr int kChains = 32, kChainVectors = kChains / kWidth;
+SHIFTADD_INLINE float sum_chains(Vec* sum) {
+#pragma GCC unroll 4
+  for (int half = kChainVectors / 2; half; half /= 2)
+#pragma GCC unroll 4
+    for (int v = 0; v < half; ++v) sum[v] = sum[v] + sum[v + half];
+  return sum_lanes(sum[0]);
+}
+
+// Sum over i < n of term(i, lanes); term is 0 in the lanes beyond the tail.
 template <class Term>
 SHIFTADD_INLINE float sum_terms(int64_t n, Term term) {
-  constexpr int kVectors = kChains / kWidth;
-  Vec sum[kVectors];
+  Vec sum[kChainVectors];
 #pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) sum[v] = zero();
+  for (int v = 0; v < kChainVectors; ++v) sum[v] = zero();
   int64_t i = 0;
   for (; i + kChains <= n; i += kChains)
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sum[v] = sum[v] + term(i + v * kWidth, Full{});
+    for (int v = 0; v < kChainVectors; ++v) sum[v] = sum[v] + term(i + v * kWidth, Full{});
 #pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v, i += kWidth) {
+  for (int v = 0; v < kChainVectors; ++v, i += kWidth) {
     if (i + kWidth <= n)
       sum[v] = sum[v] + term(i, Full{});
     else if (i < n)
       sum[v] = sum[v] + term(i, static_cast<int>(n - i));
   }
-#pragma GCC unroll 4
-  for (int half = kVectors / 2; half; half /= 2)
-#pragma GCC unroll 4
-    for (int v = 0; v < half; ++v) sum[v] = sum[v] + sum[v + half];
-  return sum_lanes(sum[0]);
+  return sum_chains(sum);
 }
 
 // out[j] += partial[0][j] + partial[1][j] + ..., in that order.

@@ -137,6 +137,11 @@ SHIFTADD_INLINE Doubles low_doubles(Vec x) {
 SHIFTADD_INLINE Doubles high_doubles(Vec x) {
   return __builtin_convertvector(__builtin_shufflevector(x, x, 2, 3), Doubles);
 }
+SHIFTADD_INLINE Vec floats_of(Doubles low, Doubles high) {
+  using Floats = float __attribute__((vector_size(8)));
+  return __builtin_shufflevector(__builtin_convertvector(low, Floats),
+                                 __builtin_convertvector(high, Floats), 0, 1, 2, 3);
+}
 __attribute__((noinline, cold)) Vec fma_by_lane(Vec a, Vec b, Vec c) {
   for (int i = 0; i < kWidth; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
   return c;
@@ -144,15 +149,13 @@ __attribute__((noinline, cold)) Vec fma_by_lane(Vec a, Vec b, Vec c) {
 // Without an instruction. a b is exact in double, and a sum rounded to double, then to float, is
 // rounded as if once (denormal floats aside), unless the double is half-way between two floats.
 SHIFTADD_INLINE Vec fma(Vec a, Vec b, Vec c) {
-  using Floats = float __attribute__((vector_size(8)));
   using Pair = uint64_t __attribute__((vector_size(16)));
   const Doubles low = low_doubles(a) * low_doubles(b) + low_doubles(c);
   const Doubles high = high_doubles(a) * high_doubles(b) + high_doubles(c);
   const VecI dropped = __builtin_shufflevector((VecI)low, (VecI)high, 0, 2, 4, 6) & 0x1fffffffu;
   const Pair halfway = (Pair)(dropped == 0x10000000u);
   if (__builtin_expect((halfway[0] | halfway[1]) != 0, 0)) return fma_by_lane(a, b, c);
-  return __builtin_shufflevector(__builtin_convertvector(low, Floats),
-                                 __builtin_convertvector(high, Floats), 0, 1, 2, 3);
+  return floats_of(low, high);
 }
 #endif
 SHIFTADD_INLINE Vec fnma(Vec a, Vec b, Vec c) { return fma(-a, b, c); }
