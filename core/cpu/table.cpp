@@ -41,14 +41,21 @@ KernelTable<float> make() {
   return table;
 }
 
+// Made when first asked for: what fills a table is compiled for its instruction set, too.
+template <Isa isa>
+const KernelTable<float>& table() {
+  static const KernelTable<float> made = make<isa>();
+  return made;
+}
+
 }  // namespace
 
 const KernelTable<float>& cpu_kernels(Isa isa) {
   if (!supported(isa))
     throw user_error("[cpu_kernels] ", name_of(isa), " is not supported by this CPU");
-  static const KernelTable<float> tables[] = {make<Isa::kGeneric>(), make<Isa::kAvx2>(),
-                                              make<Isa::kAvx512>()};
-  return tables[static_cast<int>(isa)];
+  return isa == Isa::kAvx512 ? table<Isa::kAvx512>()
+         : isa == Isa::kAvx2 ? table<Isa::kAvx2>()
+                             : table<Isa::kGeneric>();
 }
 
 const KernelTable<float>& cpu_kernels() {
