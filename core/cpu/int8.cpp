@@ -53,7 +53,7 @@ const char* name_of(Int8Unit unit) {
 const Int8Functions& int8_functions(Int8Unit unit) {
   if (unit == Int8Unit::kAmx) return int8_functions_amx();
   if (unit == Int8Unit::kVnni) return int8_functions_vnni();
-  return int8_functions_avx2();
+  return int8_functions_avx512();
 }
 #endif
 

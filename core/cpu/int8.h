@@ -5,8 +5,7 @@
 
 namespace shiftadd {
 
-/// What multiplies int8 operands and sums in int32. kNone: AVX2, or plain C++ where isa() is
-/// generic.
+/// What multiplies int8 operands and sums in int32. kNone: the vectors of isa() alone.
 enum class Int8Unit { kNone, kVnni, kAmx };
 
 /// The best one that CPUID and the operating system offer while isa() is avx512, lowered by
@@ -15,7 +14,7 @@ Int8Unit int8_unit();
 bool supported(Int8Unit unit);  // by this machine, whatever the variables say
 const char* name_of(Int8Unit unit);
 
-/// Kernels of the table by one unit, of a CPU with AVX2; every unit gives the same bits.
+/// Kernels of the table by one unit; every unit gives the same integers.
 struct Int8Functions {
   void (*gemm)(const Int8GemmArgs<float>&);
   void (*dot_attention)(const LinearAngularArgs<float>&);
@@ -23,7 +22,9 @@ struct Int8Functions {
   void (*mat_add_keys)(const MatAddKeysArgs&);
   void (*mat_add_queries)(const MatAddQueriesArgs&);
 };
-const Int8Functions& int8_functions(Int8Unit unit);
+const Int8Functions& int8_functions(Int8Unit unit);  // of a CPU with AVX-512
+const Int8Functions& int8_functions_generic();
+const Int8Functions& int8_functions_avx512();
 const Int8Functions& int8_functions_avx2();
 const Int8Functions& int8_functions_vnni();
 const Int8Functions& int8_functions_amx();

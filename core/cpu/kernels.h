@@ -8,8 +8,10 @@ namespace shiftadd {
 
 /// Enter the vectorised kernels of one instruction set: attention, and the rest without the matrix
 /// product.
+void set_kernels_generic(KernelTable<float>& table);
 void set_kernels_avx2(KernelTable<float>& table);
 void set_kernels_avx512(KernelTable<float>& table);
+void set_attention_kernels_generic(KernelTable<float>& table);
 void set_attention_kernels_avx2(KernelTable<float>& table);
 void set_attention_kernels_avx512(KernelTable<float>& table);
 

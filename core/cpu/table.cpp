@@ -12,6 +12,11 @@ namespace {
 template <Isa isa>
 KernelTable<float> make() {
   KernelTable<float> table = reference_kernels<float>();
+  const Int8Functions* int8 = &int8_functions_generic();
+  if (isa == Isa::kGeneric) {
+    set_kernels_generic(table);
+    set_attention_kernels_generic(table);
+  }
   table.gemm = [](const GemmArgs<float>& args) { multiply(isa, args); };
   table.conv2d = conv2d<isa>;
   table.conv2d_backward = conv2d_backward<isa>;
@@ -22,22 +27,27 @@ KernelTable<float> make() {
   if (isa == Isa::kAvx2) {
     set_kernels_avx2(table);
     set_attention_kernels_avx2(table);
-  }
-  if (isa != Isa::kGeneric) {
-    const Int8Functions& int8 =
-        isa == Isa::kAvx512 ? int8_functions(int8_unit()) : int8_functions_avx2();
-    table.int8_gemm = int8.gemm;
-    table.dot_attention = int8.dot_attention;
-    table.int8_attention = int8.int8_attention;
-    table.mat_add_keys = int8.mat_add_keys;
-    table.mat_add_queries = int8.mat_add_queries;
+    int8 = &int8_functions_avx2();
   }
   if (isa == Isa::kAvx512) {
     set_kernels_avx512(table);
     set_attention_kernels_avx512(table);
+    int8 = &int8_functions(int8_unit());
   }
 #endif
+  table.int8_gemm = int8->gemm;
+  table.dot_attention = int8->dot_attention;
+  table.int8_attention = int8->int8_attention;
+  table.mat_add_keys = int8->mat_add_keys;
+  table.mat_add_queries = int8->mat_add_queries;
   return table;
+}
+
+// Made when first asked for: what fills a table is compiled for its instruction set, too.
+template <Isa isa>
+const KernelTable<float>& table() {
+  static const KernelTable<float> made = make<isa>();
+  return made;
 }
 
 }  // namespace
@@ -45,9 +55,9 @@ KernelTable<float> make() {
 const KernelTable<float>& cpu_kernels(Isa isa) {
   if (!supported(isa))
     throw user_error("[cpu_kernels] ", name_of(isa), " is not supported by this CPU");
-  static const KernelTable<float> tables[] = {make<Isa::kGeneric>(), make<Isa::kAvx2>(),
-                                              make<Isa::kAvx512>()};
-  return tables[static_cast<int>(isa)];
+  return isa == Isa::kAvx512 ? table<Isa::kAvx512>()
+         : isa == Isa::kAvx2 ? table<Isa::kAvx2>()
+                             : table<Isa::kGeneric>();
 }
 
 const KernelTable<float>& cpu_kernels() {

@@ -21,10 +21,15 @@ struct Operands {
   std::vector<int32_t> m;
 };
 
+// Every unit of every instruction set.
 std::vector<const Int8Functions*> functions() {
-  std::vector<const Int8Functions*> out;
-  for (Int8Unit unit : {Int8Unit::kNone, Int8Unit::kVnni, Int8Unit::kAmx})
-    if (supported(unit) && supported(Isa::kAvx2)) out.push_back(&int8_functions(unit));
+  std::vector<const Int8Functions*> out = {&int8_functions_generic()};
+#if defined(__x86_64__)
+  if (supported(Isa::kAvx2)) out.push_back(&int8_functions_avx2());
+  if (supported(Isa::kAvx512))
+    for (Int8Unit unit : {Int8Unit::kNone, Int8Unit::kVnni, Int8Unit::kAmx})
+      if (supported(unit)) out.push_back(&int8_functions(unit));
+#endif
   return out;
 }
 

@@ -94,9 +94,9 @@ void pack_signs_across(const float* x, int64_t ldx, int64_t rows, int64_t d, uin
 // out (kWidth, d) with leading dimension ldo = x^T for x (d, kWidth), contiguous.
 SHIFTADD_INLINE void turn(const float* x, int64_t d, float* out, int64_t ldo) {
   int64_t c = 0;
-  for (; c + 8 <= d; c += 8)
-    for (int64_t r = 0; r < kWidth; r += 8)
-      transpose8(x + c * kWidth + r, kWidth, out + r * ldo + c, ldo);
+  for (; c + kSquare <= d; c += kSquare)
+    for (int64_t r = 0; r < kWidth; r += kSquare)
+      transpose(x + c * kWidth + r, kWidth, out + r * ldo + c, ldo);
   for (; c < d; ++c)
     for (int64_t r = 0; r < kWidth; ++r) out[r * ldo + c] = x[c * kWidth + r];
 }

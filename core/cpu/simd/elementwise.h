@@ -77,11 +77,17 @@ void scale_kernel(const ScaleArgs<float>& args) {
 
 // Four chains of four doubles, whatever the vector width.
 double sum_range(const float* x, int64_t n) {
-  __m256d sum[4] = {};
+  using Floats = float __attribute__((vector_size(16)));
+  using Doubles = double __attribute__((vector_size(32)));
+  Doubles sum[4] = {};
   int64_t i = 0;
   for (; i + 16 <= n; i += 16)
-    for (int j = 0; j < 4; ++j) sum[j] += _mm256_cvtps_pd(_mm_loadu_ps(x + i + 4 * j));
-  const __m256d all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    for (int j = 0; j < 4; ++j) {
+      Floats four;
+      __builtin_memcpy(&four, x + i + 4 * j, sizeof four);
+      sum[j] += __builtin_convertvector(four, Doubles);
+    }
+  const Doubles all = (sum[0] + sum[1]) + (sum[2] + sum[3]);
   double total = (all[0] + all[1]) + (all[2] + all[3]);
   for (; i < n; ++i) total += x[i];
   return total;

@@ -2,13 +2,17 @@
 //
 // AVX-512: 14 x 32. 28 accumulators + 2 vectors of B + 1 broadcast of A fill 31 of 32 registers;
 // per step of k it issues 28 FMAs for 16 loads, so that neither loads nor latency (28 chains) bind.
-// AVX2: 6 x 16, 12 + 2 + 1 of 16. A row count below the full height has its own instance: M = 197
+// AVX2: 6 x 16, 12 + 2 + 1 of 16. Generic: 4 x 8, since SSE2 needs registers for the products, too.
+// A row count below the full height has its own instance: M = 197
 // is cut into tiles of 13 and 14 rows instead of 14 fourteens and a one.
 #pragma once
 
 #include <utility>
 
 #include "core/cpu/simd/math.h"
+#if !defined(__AVX2__) && !defined(__FP_FAST_FMAF)
+#include "core/cpu/simd/gemm_tile_doubles.h"
+#endif
 #include "core/kernels.h"
 
 namespace shiftadd {
@@ -17,8 +21,10 @@ namespace {
 constexpr int kTileColumns = 2 * kWidth;
 #if defined(__AVX512F__)
 constexpr int kTileRows = 14;
-#else
+#elif defined(__AVX2__)
 constexpr int kTileRows = 6;
+#else
+constexpr int kTileRows = 4;
 #endif
 
 // Where a tile goes: c = act(row_scale sum + bias) + residual, or c += sum.
@@ -84,6 +90,10 @@ SHIFTADD_INLINE void write_tile(const float* sum, int rows, const TileOut& out, 
 // every instance. kVectors 1 leaves out the second half of a panel that has at most kWidth columns.
 template <int kRows, int kVectors, bool kPackedA>
 void tile(int64_t k, const float* a, int64_t lda, const float* b, float* out) {
+#if !defined(__AVX2__) && !defined(__FP_FAST_FMAF)
+  if (tile_in_doubles<kRows, kVectors>(k, a, kPackedA ? 1 : lda, kPackedA ? kTileRows : 1, b, out))
+    return;
+#endif
   Vec sum[kRows][kVectors];
 #pragma GCC unroll 14
   for (int r = 0; r < kRows; ++r)
@@ -139,8 +149,10 @@ inline void run_tile(int rows, bool packed_a, int64_t k, const float* a, int64_t
   write_tile(sum, rows, out);
 }
 
-// Eight rows of eight, transposed: out[j * ldo + i] = in[i * ldi + j].
-SHIFTADD_INLINE void transpose8(const float* in, int64_t ldi, float* out, int64_t ldo) {
+// kSquare rows of kSquare, transposed: out[j * ldo + i] = in[i * ldi + j].
+#if defined(__AVX2__)
+constexpr int kSquare = 8;
+SHIFTADD_INLINE void transpose(const float* in, int64_t ldi, float* out, int64_t ldo) {
   __m256 r[8], t[8];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(in + i * ldi);
@@ -162,6 +174,13 @@ SHIFTADD_INLINE void transpose8(const float* in, int64_t ldi, float* out, int64_
     _mm256_storeu_ps(out + (i + 4) * ldo, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
   }
 }
+#else
+constexpr int kSquare = 4;
+SHIFTADD_INLINE void transpose(const float* in, int64_t ldi, float* out, int64_t ldo) {
+  for (int j = 0; j < kSquare; ++j)
+    store(out + j * ldo, Vec{in[j], in[ldi + j], in[2 * ldi + j], in[3 * ldi + j]});
+}
+#endif
 
 /// One panel of B, k x kTileColumns, columns beyond `columns` zero. b: (k, n) rows, or (n, k) when
 /// transposed.
@@ -175,13 +194,13 @@ SHIFTADD_INLINE void pack_panel(const float* b, int64_t ldb, bool transposed, in
     }
     return;
   }
-  for (int j = 0; j < kTileColumns; j += 8) {
+  for (int j = 0; j < kTileColumns; j += kSquare) {
     int64_t p = 0;
-    if (j + 8 <= columns)
-      for (; p + 8 <= k; p += 8)
-        transpose8(b + j * ldb + p, ldb, panel + p * kTileColumns + j, kTileColumns);
+    if (j + kSquare <= columns)
+      for (; p + kSquare <= k; p += kSquare)
+        transpose(b + j * ldb + p, ldb, panel + p * kTileColumns + j, kTileColumns);
     for (; p < k; ++p)
-      for (int i = j; i < j + 8; ++i)
+      for (int i = j; i < j + kSquare; ++i)
         panel[p * kTileColumns + i] = i < columns ? b[i * ldb + p] : 0;
   }
 }

@@ -25,7 +25,7 @@ SHIFTADD_INLINE void store_signs(uint64_t negative, int valid, int8_t* out) {
   const __m512i ones = _mm512_maskz_set1_epi8(within, 1);
   _mm512_storeu_si512(out,
                       _mm512_mask_sub_epi8(ones, negative & within, _mm512_setzero_si512(), ones));
-#else
+#elif defined(__AVX2__)
   for (int half = 0; half < 64; half += 32) {
     const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
     const __m256i byte =
@@ -39,6 +39,16 @@ SHIFTADD_INLINE void store_signs(uint64_t negative, int valid, int8_t* out) {
     const __m256i inside = spread(within), minus = spread(negative & within);
     const __m256i plus = _mm256_andnot_si256(minus, inside);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + half), _mm256_sub_epi8(minus, plus));
+  }
+#else
+  const auto spread = [](uint64_t bits) {  // bit i of eight becomes byte i, 1 or 0
+    const uint64_t copies = (bits & 255) * 0x0101010101010101 & 0x8040201008040201;
+    return (copies + 0x7f7f7f7f7f7f7f7f) >> 7 & 0x0101010101010101;
+  };
+  for (int i = 0; i < 64; i += 8) {
+    const uint64_t inside = spread(within >> i), minus = spread((negative & within) >> i);
+    const uint64_t eight = inside | minus * 255;
+    __builtin_memcpy(out + i, &eight, sizeof eight);
   }
 #endif
 }

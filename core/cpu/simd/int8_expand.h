@@ -1,5 +1,6 @@
 // 4-bit codes, as a model file stores them, to int8 panels: a group of a panel is 16 rows of 16
 // words of four codes; transposed first, while the codes are small, then each code is looked up.
+// Generic: two codes are looked up at once and stored where they belong.
 #pragma once
 
 #include "core/cpu/simd/vec.h"
@@ -8,6 +9,12 @@
 
 namespace shiftadd {
 namespace {
+
+// 128 more than the weight of each nibble.
+alignas(16) constexpr uint8_t kWeightOfNibble[16] = {128, 129, 130, 132, 136, 144, 160, 192,
+                                                     128, 127, 126, 124, 120, 112, 96,  64};
+
+#if defined(__AVX2__)
 
 // Sixteen rows of sixteen 16-bit words, transposed.
 SHIFTADD_INLINE void transpose_words(__m256i (&r)[16]) {
@@ -38,10 +45,6 @@ SHIFTADD_INLINE void transpose_words(__m256i (&r)[16]) {
   }
 }
 
-// 128 more than the weight of each nibble.
-alignas(16) constexpr uint8_t kWeightOfNibble[16] = {128, 129, 130, 132, 136, 144, 160, 192,
-                                                     128, 127, 126, 124, 120, 112, 96,  64};
-
 // 64 weights of 64 nibbles.
 SHIFTADD_INLINE void store_weights(__m256i nibbles, uint8_t* out) {
   const __m128i table = _mm_load_si128(reinterpret_cast<const __m128i*>(kWeightOfNibble));
@@ -62,24 +65,53 @@ SHIFTADD_INLINE void store_weights(__m256i nibbles, uint8_t* out) {
 #endif
 }
 
+// A group of the panel whose first row is stored at `nibbles`, `rows` of its 16 rows there.
+SHIFTADD_INLINE void expand_group(const uint8_t* nibbles, int64_t stride, int64_t rows,
+                                  uint8_t* out) {
+  __m256i words[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i)
+    words[i] = i < rows ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(nibbles + i * stride))
+                        : _mm256_setzero_si256();
+  transpose_words(words);
+#pragma GCC unroll 16
+  for (int q = 0; q < 16; ++q) store_weights(words[q], out + q * 64);
+}
+
+#else
+
+struct WeightPairs {
+  uint8_t of[256][2] = {};
+  constexpr WeightPairs() {
+    for (int byte = 0; byte < 256; ++byte) {
+      of[byte][0] = kWeightOfNibble[byte & 15];
+      of[byte][1] = kWeightOfNibble[byte >> 4];
+    }
+  }
+};
+constexpr WeightPairs kWeightPairs;
+
+SHIFTADD_INLINE void expand_group(const uint8_t* nibbles, int64_t stride, int64_t rows,
+                                  uint8_t* out) {
+  for (int64_t i = 0; i < kDotPanel; ++i)
+    for (int64_t j = 0; j < kDotGroup; j += 2) {
+      const uint8_t* pair = kWeightPairs.of[i < rows ? nibbles[i * stride + j / 2] : 0];
+      __builtin_memcpy(out + j / 4 * 64 + i * 4 + j % 4, pair, 2);
+    }
+}
+
+#endif
+
 // Rows are padded to 64 bytes of zeros, so that a group's 32 bytes are always there.
 void expand_nibbles_kernel(const ExpandNibblesArgs& args) {
   const int64_t groups = dot_groups(args.inputs), stride = nibble_stride(args.inputs);
   parallel_chunks(dot_panels(args.outputs), 2, [&](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel)
       for (int64_t g = 0; g < groups; ++g) {
-        __m256i rows[16];
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; ++i) {
-          const int64_t r = panel * kDotPanel + i;
-          rows[i] = r < args.outputs ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(
-                                           args.nibbles + r * stride + g * (kDotGroup / 2)))
-                                     : _mm256_setzero_si256();
-        }
-        transpose_words(rows);
-        uint8_t* out = args.panels + (panel * groups + g) * kDotPanel * kDotGroup;
-#pragma GCC unroll 16
-        for (int q = 0; q < 16; ++q) store_weights(rows[q], out + q * 64);
+        const int64_t first = panel * kDotPanel;
+        expand_group(args.nibbles + first * stride + g * (kDotGroup / 2), stride,
+                     args.outputs - first,
+                     args.panels + (panel * groups + g) * kDotPanel * kDotGroup);
       }
   });
 }

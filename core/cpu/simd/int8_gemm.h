@@ -103,7 +103,7 @@ struct Ahead {
   int64_t lines_a_row;
   SHIFTADD_INLINE void fetch(int row) const {
     for (int64_t i = 0; i < lines_a_row; ++i)
-      _mm_prefetch(reinterpret_cast<const char*>(from + (row * lines_a_row + i) * 64), _MM_HINT_T0);
+      __builtin_prefetch(from + (row * lines_a_row + i) * 64);
   }
 };
 

@@ -40,7 +40,7 @@ SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, int n) {
   _mm_mask_storeu_epi8(p, first_lanes(n), _mm512_cvtsepi32_epi8((VecI)x));
 }
 
-#else
+#elif defined(__AVX2__)
 
 SHIFTADD_INLINE Ints set1i(int32_t x) { return (Ints)_mm256_set1_epi32(x); }
 SHIFTADD_INLINE Ints to_ints(Vec x) { return (Ints)_mm256_cvtps_epi32(x); }
@@ -72,6 +72,26 @@ SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, int n) {
   for (int i = 0; i < n; ++i) p[i] = lanes[i];
 }
 
+#else
+
+SHIFTADD_INLINE Ints set1i(int32_t x) { return Ints{x, x, x, x}; }
+// |x| < 2^22: adding 1.5 2^23 rounds to a whole number in the low bits.
+SHIFTADD_INLINE Ints to_ints(Vec x) { return (Ints)(x + set1(12582912.f)) - 0x4b400000; }
+SHIFTADD_INLINE Vec to_floats(Ints x) { return __builtin_convertvector(x, Vec); }
+SHIFTADD_INLINE Ints max(Ints a, Ints b) { return a > b ? a : b; }
+SHIFTADD_INLINE Ints min(Ints a, Ints b) { return a < b ? a : b; }
+SHIFTADD_INLINE Ints shift_left(Ints x, Ints n) { return (x << (n & 31)) & ((n & ~31) == 0); }
+SHIFTADD_INLINE void store(int32_t* p, Ints x) { __builtin_memcpy(p, &x, sizeof x); }
+SHIFTADD_INLINE Ints load_int8(const int8_t* p, Full) { return Ints{p[0], p[1], p[2], p[3]}; }
+SHIFTADD_INLINE Ints load_int8(const int8_t* p, int n) {
+  return Ints{n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, n > 3 ? p[3] : 0};
+}
+SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, int n) {
+  const Ints bounded = max(set1i(-128), min(set1i(127), x));
+  for (int i = 0; i < n; ++i) p[i] = static_cast<int8_t>(bounded[i]);
+}
+SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, Full) { store_int8(p, x, kWidth); }
+
 #endif
 
 SHIFTADD_INLINE Ints load_ints(const int32_t* p) {
@@ -83,11 +103,15 @@ SHIFTADD_INLINE Ints load_ints(const int32_t* p) {
 SHIFTADD_INLINE int32_t max_lanes(Ints x) {
 #if defined(__AVX512F__)
   return _mm512_reduce_max_epi32((VecI)x);
-#else
+#elif defined(__AVX2__)
   __m128i half =
       _mm_max_epi32(_mm256_castsi256_si128((VecI)x), _mm256_extracti128_si256((VecI)x, 1));
   half = _mm_max_epi32(half, _mm_shuffle_epi32(half, 0x4e));
   return _mm_cvtsi128_si32(_mm_max_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
+#else
+  int32_t largest = x[0];
+  for (int i = 1; i < kWidth; ++i) largest = x[i] > largest ? x[i] : largest;
+  return largest;
 #endif
 }
 

@@ -49,7 +49,7 @@ SHIFTADD_INLINE float angular_row(const float* v, int64_t d, float factor, float
 }
 
 // Row n of the output from m = q (k^T v), which is overwritten. v (N, d) in units of `scale`. One
-// copy for training and evaluation: inlined twice, products and sums might contract differently.
+// copy for training and evaluation.
 __attribute__((noinline)) void finish_row(const LinearAngularArgs<float>& args, int64_t head,
                                           int64_t n, const float* v, int64_t ldv, float scale,
                                           float factor, float* m, float* out) {

@@ -51,22 +51,23 @@ SHIFTADD_INLINE Vec filter_sum(const LocalShape& s, const Reach& reach, const fl
 inline void filter_weight_backward(const LocalShape& s, int64_t rows, int64_t d, const float* g,
                                    int64_t ldg, const float* x, int64_t ldx, float* dweight) {
   const int64_t taps = s.kernel_h * s.kernel_w;
-  Vec sum[kMaxLocalKernel * kMaxLocalKernel];
-  for (int64_t tap = 0; tap < taps; ++tap) sum[tap] = zero();
+  Vec sum[kMaxLocalKernel * kMaxLocalKernel * kChainVectors];  // kChains of each tap
+  for (int64_t i = 0; i < taps * kChainVectors; ++i) sum[i] = zero();
   for (int64_t n = 0; n < rows; ++n) {
     const Reach reach = reach_of(s, n);
     for_vectors(
         0, d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
           const Vec gradient = load(g + n * ldg + j, lanes);
           for (int64_t run = 0; run < reach.runs; ++run) {
-            Vec* at = sum + reach.tap + run * s.kernel_w;
+            Vec* at =
+                sum + (reach.tap + run * s.kernel_w) * kChainVectors + j / kWidth % kChainVectors;
             const float* in = x + (reach.row + run * s.grid_w) * ldx + j;
             for (int64_t t = 0; t < reach.taps; ++t, in += ldx)
-              at[t] = fma(gradient, load(in, lanes), at[t]);
+              at[t * kChainVectors] = fma(gradient, load(in, lanes), at[t * kChainVectors]);
           }
         });
   }
-  for (int64_t tap = 0; tap < taps; ++tap) dweight[tap] = sum_lanes(sum[tap]);
+  for (int64_t tap = 0; tap < taps; ++tap) dweight[tap] = sum_chains(sum + tap * kChainVectors);
 }
 
 }  // namespace

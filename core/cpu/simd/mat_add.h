@@ -71,7 +71,7 @@ SHIFTADD_INLINE void turn_signs(const uint8_t* rows, int count, int64_t channels
     for (int bit = 0; bit < 8; ++bit)
       words[8 * b + bit] =
           _mm512_test_epi8_mask(all, _mm512_set1_epi8(static_cast<char>(1 << bit)));
-#else
+#elif defined(__AVX2__)
     for (int bit = 0; bit < 8; ++bit) {
       uint64_t word = 0;
       for (int half = 0; half < 2; ++half) {
@@ -79,6 +79,18 @@ SHIFTADD_INLINE void turn_signs(const uint8_t* rows, int count, int64_t channels
         const __m256i top = _mm256_sll_epi16(part, _mm_cvtsi32_si128(7 - bit));
         word |= static_cast<uint64_t>(static_cast<uint32_t>(_mm256_movemask_epi8(top)))
                 << (32 * half);
+      }
+      words[8 * b + bit] = word;
+    }
+#else
+    for (int bit = 0; bit < 8; ++bit) {
+      uint64_t word = 0;
+      for (int i = 0; i < 64; i += 8) {
+        uint64_t eight;
+        __builtin_memcpy(&eight, column + i, sizeof eight);
+        // The product carries the lowest bit of each byte to one bit of the top byte.
+        eight = (eight >> bit & 0x0101010101010101) * 0x0102040810204080;
+        word |= eight >> 56 << i;
       }
       words[8 * b + bit] = word;
     }
@@ -150,6 +162,7 @@ SHIFTADD_INLINE void add_by_tables(const ValueBlock& v, const uint64_t* words, i
 // 32 columns of four rows of v as four inputs of two panels of 16 outputs.
 SHIFTADD_INLINE void interleave_rows(const int8_t* rows, int64_t line, uint8_t* left,
                                      uint8_t* right) {
+#if defined(__AVX2__)
   const __m256i offset = _mm256_set1_epi8(static_cast<char>(kDotOffset));
   __m256i r[4];
 #pragma GCC unroll 4
@@ -166,6 +179,13 @@ SHIFTADD_INLINE void interleave_rows(const int8_t* rows, int64_t line, uint8_t* 
     _mm_store_si128(reinterpret_cast<__m128i*>(left) + i, _mm256_castsi256_si128(bytes));
     _mm_store_si128(reinterpret_cast<__m128i*>(right) + i, _mm256_extracti128_si256(bytes, 1));
   }
+#else
+  for (int c = 0; c < kDotPanel; ++c)
+    for (int row = 0; row < 4; ++row) {
+      left[4 * c + row] = static_cast<uint8_t>(rows[row * line + c] + kDotOffset);
+      right[4 * c + row] = static_cast<uint8_t>(rows[row * line + kDotPanel + c] + kDotOffset);
+    }
+#endif
 }
 
 constexpr int kDotChunk = 8;  // groups of 64 tokens that one product of the dot form takes

@@ -9,21 +9,35 @@ namespace {
 // Rows of a task: about 64 KiB of each operand.
 SHIFTADD_INLINE int64_t row_grain(int64_t columns) { return columns < 16384 ? 16384 / columns : 1; }
 
-// Sum over i < n of term(i, lanes); term is 0 in the lanes beyond the tail. Four chains hide the
-// latency.
+// Sums over a row are cut into so many whatever the vector width, number i in sum i % kChains, and
+// folded by halves: each instruction set gives the same bits. They hide the latency, too.
+constexpr int kChains = 32, kChainVectors = kChains / kWidth;
+SHIFTADD_INLINE float sum_chains(Vec* sum) {
+#pragma GCC unroll 4
+  for (int half = kChainVectors / 2; half; half /= 2)
+#pragma GCC unroll 4
+    for (int v = 0; v < half; ++v) sum[v] = sum[v] + sum[v + half];
+  return sum_lanes(sum[0]);
+}
+
+// Sum over i < n of term(i, lanes); term is 0 in the lanes beyond the tail.
 template <class Term>
 SHIFTADD_INLINE float sum_terms(int64_t n, Term term) {
-  Vec sum[4] = {zero(), zero(), zero(), zero()};
+  Vec sum[kChainVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kChainVectors; ++v) sum[v] = zero();
   int64_t i = 0;
-  for (; i + 4 * kWidth <= n; i += 4 * kWidth) {
-    sum[0] = sum[0] + term(i, Full{});
-    sum[1] = sum[1] + term(i + kWidth, Full{});
-    sum[2] = sum[2] + term(i + 2 * kWidth, Full{});
-    sum[3] = sum[3] + term(i + 3 * kWidth, Full{});
+  for (; i + kChains <= n; i += kChains)
+#pragma GCC unroll 8
+    for (int v = 0; v < kChainVectors; ++v) sum[v] = sum[v] + term(i + v * kWidth, Full{});
+#pragma GCC unroll 8
+  for (int v = 0; v < kChainVectors; ++v, i += kWidth) {
+    if (i + kWidth <= n)
+      sum[v] = sum[v] + term(i, Full{});
+    else if (i < n)
+      sum[v] = sum[v] + term(i, static_cast<int>(n - i));
   }
-  for (; i + kWidth <= n; i += kWidth) sum[0] = sum[0] + term(i, Full{});
-  if (i < n) sum[1] = sum[1] + term(i, static_cast<int>(n - i));
-  return sum_lanes((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  return sum_chains(sum);
 }
 
 // out[j] += partial[0][j] + partial[1][j] + ..., in that order.

@@ -16,24 +16,34 @@ namespace shiftadd {
 namespace {
 
 constexpr int kPanelVectors = kShiftPanel / kWidth;
-// Sums stay in registers: 12 of 32, or 4 x 2 of 16, beside unpacked codes.
+// Sums stay in registers: 12 of 32, or 4 x 2 of 16, beside unpacked codes; generic, 2 x 4 of 16.
 #if defined(__AVX512F__)
 constexpr int kShiftTokens = 12;
-#else
+#elif defined(__AVX2__)
 constexpr int kShiftTokens = 4;
+#else
+constexpr int kShiftTokens = 2;
 #endif
 constexpr int64_t kShiftBlock = 48;  // tokens of a task: 48 x 16 outputs of some hundred inputs
 
 // The nibbles of one column of a panel, one a lane.
 SHIFTADD_INLINE void load_nibbles(const uint8_t* bytes, Ints (&nibbles)[kPanelVectors]) {
+#if defined(__AVX2__)
   const __m256i wide =
       _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+#endif
 #if defined(__AVX512F__)
   const __m512i by = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 4, 4, 4, 4, 4, 4, 4, 4);
   nibbles[0] = (Ints)_mm512_srlv_epi32(_mm512_broadcast_i32x8(wide), by) & 15;
-#else
+#elif defined(__AVX2__)
   nibbles[0] = (Ints)wide & 15;
   nibbles[1] = (Ints)wide >> 4;
+#else
+  for (int v = 0; v < 2; ++v, bytes += 4) {
+    const Ints wide = {bytes[0], bytes[1], bytes[2], bytes[3]};
+    nibbles[v] = wide & 15;
+    nibbles[v + 2] = wide >> 4;
+  }
 #endif
 }
 

@@ -24,7 +24,6 @@ SHIFTADD_INLINE VecI bit_and(VecI a, VecI b) { return _mm512_and_si512(a, b); }
 SHIFTADD_INLINE VecI bit_xor(VecI a, VecI b) { return _mm512_xor_si512(a, b); }
 SHIFTADD_INLINE VecI add_words(VecI a, VecI b) { return _mm512_add_epi32(a, b); }
 SHIFTADD_INLINE VecI subtract_words(VecI a, VecI b) { return _mm512_sub_epi32(a, b); }
-SHIFTADD_INLINE VecI add_bytes(VecI a, VecI b) { return _mm512_add_epi8(a, b); }
 SHIFTADD_INLINE VecI shift_right(VecI a, int n) {
   return _mm512_srli_epi32(a, static_cast<unsigned>(n));
 }
@@ -36,7 +35,7 @@ SHIFTADD_INLINE VecI to_words(Vec a) { return _mm512_cvtps_epi32(a); }
 SHIFTADD_INLINE VecI as_words(Vec a) { return _mm512_castps_si512(a); }
 SHIFTADD_INLINE Vec as_floats(VecI a) { return _mm512_castsi512_ps(a); }
 
-#else
+#elif defined(__AVX2__)
 
 SHIFTADD_INLINE uint32_t negative_bits(Vec x) {
   return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(x, zero(), _CMP_LT_OQ)));
@@ -57,7 +56,6 @@ SHIFTADD_INLINE VecI bit_and(VecI a, VecI b) { return _mm256_and_si256(a, b); }
 SHIFTADD_INLINE VecI bit_xor(VecI a, VecI b) { return _mm256_xor_si256(a, b); }
 SHIFTADD_INLINE VecI add_words(VecI a, VecI b) { return _mm256_add_epi32(a, b); }
 SHIFTADD_INLINE VecI subtract_words(VecI a, VecI b) { return _mm256_sub_epi32(a, b); }
-SHIFTADD_INLINE VecI add_bytes(VecI a, VecI b) { return _mm256_add_epi8(a, b); }
 SHIFTADD_INLINE VecI shift_right(VecI a, int n) { return _mm256_srli_epi32(a, n); }
 SHIFTADD_INLINE VecI look_up(__m128i table, VecI index) {
   return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), index);
@@ -66,6 +64,39 @@ SHIFTADD_INLINE Vec to_floats(VecI a) { return _mm256_cvtepi32_ps(a); }
 SHIFTADD_INLINE VecI to_words(Vec a) { return _mm256_cvtps_epi32(a); }
 SHIFTADD_INLINE VecI as_words(Vec a) { return _mm256_castps_si256(a); }
 SHIFTADD_INLINE Vec as_floats(VecI a) { return _mm256_castsi256_ps(a); }
+
+#else
+
+constexpr VecI kLaneBits = {1, 2, 4, 8};
+// Lanes of `mask`, all ones or 0, as bits.
+SHIFTADD_INLINE uint32_t lane_bits(VecI mask) {
+  const VecI bits = mask & kLaneBits;
+  return (bits[0] | bits[2]) | (bits[1] | bits[3]);
+}
+SHIFTADD_INLINE uint32_t negative_bits(Vec x) { return lane_bits((VecI)(x < zero())); }
+SHIFTADD_INLINE VecI load_words(const uint32_t* p) {
+  VecI x;
+  __builtin_memcpy(&x, p, sizeof x);
+  return x;
+}
+SHIFTADD_INLINE VecI set1_word(uint32_t x) { return VecI{x, x, x, x}; }
+SHIFTADD_INLINE uint32_t take_bit(VecI words, int bit) { return lane_bits(-(words >> bit & 1)); }
+SHIFTADD_INLINE VecI spread_bits(uint32_t bits) {
+  return (VecI)((set1_word(bits) & kLaneBits) == kLaneBits);
+}
+SHIFTADD_INLINE VecI bit_and(VecI a, VecI b) { return a & b; }
+SHIFTADD_INLINE VecI bit_xor(VecI a, VecI b) { return a ^ b; }
+SHIFTADD_INLINE VecI add_words(VecI a, VecI b) { return a + b; }
+SHIFTADD_INLINE VecI subtract_words(VecI a, VecI b) { return a - b; }
+SHIFTADD_INLINE VecI shift_right(VecI a, int n) { return a >> n; }
+SHIFTADD_INLINE Vec to_floats(VecI a) {
+  return __builtin_convertvector((int32_t __attribute__((vector_size(16))))a, Vec);
+}
+SHIFTADD_INLINE VecI to_words(Vec a) {  // |a| < 2^22
+  return (VecI)(a + set1(12582912.f)) - 0x4b400000u;
+}
+SHIFTADD_INLINE VecI as_words(Vec a) { return (VecI)a; }
+SHIFTADD_INLINE Vec as_floats(VecI a) { return (Vec)a; }
 
 #endif
 

@@ -73,19 +73,29 @@ void softmax_add_backward_kernel(const SoftmaxAddBackwardArgs<float>& args) {
   });
 }
 
+// Bits set in each byte.
+SHIFTADD_INLINE VecI ones_of_bytes(VecI x) {
+#if defined(__AVX2__)
+  const __m128i ones = _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const VecI nibble = set1_word(0x0f0f0f0f);
+  return add_words(look_up(ones, bit_and(x, nibble)),
+                   look_up(ones, bit_and(shift_right(x, 4), nibble)));
+#else  // of each two bits, then four, then eight
+  x -= x >> 1 & 0x55555555u;
+  x = (x & 0x33333333u) + (x >> 2 & 0x33333333u);
+  return (x + (x >> 4)) & 0x0f0f0f0fu;
+#endif
+}
+
 // Bits set in each 32-bit lane of x[0], x[step], ... (count words), xor with y[0], y[1], ...
 SHIFTADD_INLINE VecI count_differences(const uint32_t* x, int64_t step, const uint32_t* y,
                                        int64_t count) {
-  const __m128i ones = _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
-  const VecI nibble = set1_word(0x0f0f0f0f), even_bytes = set1_word(0x00ff00ff);
+  const VecI even_bytes = set1_word(0x00ff00ff);
   VecI total = set1_word(0);
   for (int64_t w = 0; w < count;) {
-    VecI bytes = set1_word(0);  // 31 words of at most 8 a byte
-    for (const int64_t end = count - w < 31 ? count : w + 31; w < end; ++w) {
-      const VecI bits = bit_xor(load_words(x + w * step), set1_word(y[w]));
-      bytes = add_bytes(bytes, add_bytes(look_up(ones, bit_and(bits, nibble)),
-                                         look_up(ones, bit_and(shift_right(bits, 4), nibble))));
-    }
+    VecI bytes = set1_word(0);  // 31 words of at most 8 a byte: no carries
+    for (const int64_t end = count - w < 31 ? count : w + 31; w < end; ++w)
+      bytes = add_words(bytes, ones_of_bytes(bit_xor(load_words(x + w * step), set1_word(y[w]))));
     const VecI pairs =
         add_words(bit_and(bytes, even_bytes), bit_and(shift_right(bytes, 8), even_bytes));
     total = add_words(total, add_words(bit_and(pairs, set1_word(0xffff)), shift_right(pairs, 16)));
