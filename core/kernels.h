@@ -232,15 +232,15 @@ struct KernelTable {
   void (*attention_codes_backward)(const CodesBackwardArgs<T>&);
   void (*linear_angular)(const LinearAngularArgs<T>&);
   void (*linear_angular_backward)(const LinearAngularBackwardArgs<T>&);
-  /// The values of linear_angular with sign codes, bit for bit on one instruction set: its products
-  /// only add and subtract, told by the packed signs of q and k.
+  /// The values of linear_angular with sign codes, bit for bit: its products only add and subtract,
+  /// told by the packed signs of q and k.
   void (*add_attention)(const LinearAngularArgs<T>&);
   /// Those values again, of int8 v, by int8 dot products: less work where a machine has them.
   void (*dot_attention)(const LinearAngularArgs<T>&);
   void (*softmax_add)(const SoftmaxAddArgs<T>&);
   void (*softmax_add_backward)(const SoftmaxAddBackwardArgs<T>&);
-  /// The values of softmax_add, bit for bit on one instruction set: q k^T is head_dim - 2
-  /// popcount(signs of q xor signs of k).
+  /// The values of softmax_add, bit for bit: q k^T is head_dim - 2 popcount(signs of q xor signs of
+  /// k).
   void (*popcount_attention)(const SoftmaxAddArgs<T>&);
   void (*int8_attention)(const Int8AttentionArgs<T>&);
   void (*mat_add_keys)(const MatAddKeysArgs&);

@@ -41,8 +41,8 @@ struct ExpandNibblesArgs {
 };
 
 /// y[i, r] = act(unit_r scale_t sum_j x[t, j] weight[r, j] + bias_r) + residual[i, r], t = rows[i]
-/// or i: the sum in int32, times the unit, then scale and bias in one rounding. inputs <= kMostDotInputs. For
-/// sums below 2^24 these are the bits of the float product of the same instruction set: gemm with
+/// or i: the sum in int32, times the unit, then scale and bias in one rounding.
+/// inputs <= kMostDotInputs. For sums below 2^24 these are the bits of the float product: gemm with
 /// row_scale, on QuantizeTokensArgs::integers and weights that are unit times code. An element's
 /// bits depend on its operands alone.
 template <class T>

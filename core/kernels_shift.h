@@ -68,9 +68,8 @@ inline int64_t shift_panels(int64_t outputs) { return (outputs + kShiftPanel - 1
 
 /// y[i, r] = 2^(e_r - 6) scale_i sum_j q_ij code_rj + bias[r] + residual[i, r]: shifts and adds in
 /// int32, one scale at the end (arXiv 2504.18547, operand reordering). inputs <= 2^18, so that no
-/// sum overflows. Below 2^24 a sum is exact in float, and y has the bits of the float product of
-/// the same instruction set: gemm with row_scale, on QuantizeTokensArgs::integers and
-/// ShiftQuantizeArgs::weight.
+/// sum overflows. Below 2^24 a sum is exact in float, and y has the bits of the float product:
+/// gemm with row_scale, on QuantizeTokensArgs::integers and ShiftQuantizeArgs::weight.
 template <class T>
 struct ShiftGemmArgs {
   int64_t tokens, outputs, inputs;

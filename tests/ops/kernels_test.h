@@ -74,7 +74,7 @@ inline void check_kernel(const std::string& what, double tolerance,
       if (threads == 1) {
         check_near(actual, expected, tolerance, name);
         one.push_back(std::move(actual));
-        INFO(name, " and on ", name_of(isas()[0]));
+        INFO(name, " and on ", std::string(name_of(isas()[0])));
         if (!bf16) CHECK(same_bits(one[i], one[0]));
       } else {
         INFO(name, ": 1 and 2 threads");

@@ -101,7 +101,8 @@ SHIFTADD_INLINE Vec round_quotient(Vec x, Vec scale, Vec reciprocal, Vec near_ha
   const Vec magic = set1(0x1.8p23f);  // added, it leaves no bits for a fraction
   const Vec nearest = fma(x, reciprocal, magic) - magic;
   const Vec rest = abs(fnma(nearest, scale, x));
-  if (__builtin_expect(negative_bits(near_half - rest) != 0, 0)) return round(x / scale);
+  if (__builtin_expect(negative_bits(near_half - rest) != 0, 0))
+    return round(x / scale) + zero();  // no -0 here either: a neighbour must not show
   return nearest;
 }
 
