@@ -18,9 +18,13 @@ constexpr int digits_for(int64_t largest) { return largest + 128 < 1 << 15 ? 2 :
 
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-/// 64 signs of codes: -1 where the bit of `negative` is set, else 1; 0 beyond `valid` bits.
-SHIFTADD_INLINE void store_signs(uint64_t negative, int valid, int8_t* out) {
-  const uint64_t within = valid >= 64 ? ~uint64_t{0} : (uint64_t{1} << valid) - 1;
+/// The lowest n of 64 bits, 0 <= n.
+SHIFTADD_INLINE uint64_t first_bits(int64_t n) {
+  return n >= 64 ? ~uint64_t{0} : (uint64_t{1} << n) - 1;
+}
+
+/// 64 signs of codes: -1 where the bit of `negative` is set, else 1; 0 outside of `within`.
+SHIFTADD_INLINE void store_signs(uint64_t negative, uint64_t within, int8_t* out) {
 #if defined(__AVX512F__)
   const __m512i ones = _mm512_maskz_set1_epi8(within, 1);
   _mm512_storeu_si512(out,
@@ -154,7 +158,7 @@ void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task)
         transpose_bits(words);
         for (int i = 0; i < 64; ++i) {
           totals[i] += tokens - 2 * __builtin_popcountll(words[i]);
-          store_signs(words[i], tokens, k_rows + (c + i) * room.line_n + t);
+          store_signs(words[i], first_bits(tokens), k_rows + (c + i) * room.line_n + t);
         }
       }
     }
@@ -198,8 +202,7 @@ void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task)
         const float* q = args.q + at.q + (first + (r < tokens ? r : 0)) * s.q_row;
         const uint64_t negative = signs_of(q, d, w);
         below_zero += __builtin_popcountll(negative);
-        store_signs(negative, static_cast<int>(lesser(d - w * 64, 64)),
-                    q_rows + r * room.line_d + w * 64);
+        store_signs(negative, first_bits(d - w * 64), q_rows + r * room.line_d + w * 64);
       }
       offsets[r] = Unit::kOffset ? kDotOffset * static_cast<int32_t>(d - 2 * below_zero) : 0;
     }

@@ -30,7 +30,7 @@ SHIFTADD_INLINE float quantize_row(const float* x, int64_t d, int8_t* out, int64
 SHIFTADD_INLINE float encode_signs(const float* x, int64_t d, int8_t* out, int64_t line) {
   for (int64_t j = 0; j < line; j += 64) {
     const int64_t left = d > j ? d - j : 0;
-    store_signs(left ? signs_of(x, d, j / 64) : 0, static_cast<int>(lesser(left, 64)), out + j);
+    store_signs(left ? signs_of(x, d, j / 64) : 0, first_bits(left), out + j);
   }
   return 1;
 }

@@ -162,23 +162,25 @@ SHIFTADD_INLINE void add_by_tables(const ValueBlock& v, const uint64_t* words, i
 // 32 columns of four rows of v as four inputs of two panels of 16 outputs.
 SHIFTADD_INLINE void interleave_rows(const int8_t* rows, int64_t line, uint8_t* left,
                                      uint8_t* right) {
-#if defined(__AVX2__)
-  const __m256i offset = _mm256_set1_epi8(static_cast<char>(kDotOffset));
-  __m256i r[4];
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i)
-    r[i] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows + i * line));
-  const __m256i low01 = _mm256_unpacklo_epi8(r[0], r[1]), high01 = _mm256_unpackhi_epi8(r[0], r[1]);
-  const __m256i low23 = _mm256_unpacklo_epi8(r[2], r[3]), high23 = _mm256_unpackhi_epi8(r[2], r[3]);
-  const __m256i four[4] = {_mm256_unpacklo_epi16(low01, low23), _mm256_unpackhi_epi16(low01, low23),
-                           _mm256_unpacklo_epi16(high01, high23),
-                           _mm256_unpackhi_epi16(high01, high23)};
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {  // columns 4 i .. of either half
-    const __m256i bytes = _mm256_xor_si256(four[i], offset);
-    _mm_store_si128(reinterpret_cast<__m128i*>(left) + i, _mm256_castsi256_si128(bytes));
-    _mm_store_si128(reinterpret_cast<__m128i*>(right) + i, _mm256_extracti128_si256(bytes, 1));
-  }
+#if defined(__AVX512F__)
+  // Lane i of four holds columns of row i; then columns 4 i .. of all rows; then each column's.
+  const __m512i lanes = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i columns =
+      _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  const __m512i offset = _mm512_set1_epi8(static_cast<char>(kDotOffset));
+  const auto panel = [&](const int8_t* x, uint8_t* out) __attribute__((always_inline)) {
+    const auto row = [&](int i) __attribute__((always_inline)) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(x + i * line));
+    };
+    __m512i all = _mm512_castsi128_si512(row(0));
+    all = _mm512_inserti32x4(all, row(1), 1);
+    all = _mm512_inserti32x4(all, row(2), 2);
+    all = _mm512_inserti32x4(all, row(3), 3);
+    all = _mm512_shuffle_epi8(_mm512_permutexvar_epi32(lanes, all), columns);
+    _mm512_store_si512(out, _mm512_xor_si512(all, offset));
+  };
+  panel(rows, left);
+  panel(rows + kDotPanel, right);
 #else
   for (int c = 0; c < kDotPanel; ++c)
     for (int row = 0; row < 4; ++row) {
@@ -201,27 +203,32 @@ struct DotRoom {
   int64_t tall, line, signs, panels;
 };
 
-// sums (channels, wide) of one product.
+// sums (channels, wide) += one product; offsets: room for what 128 more in each number adds.
 template <class Unit>
 void add_keys_by_dots(const MatAddKeysArgs& args, const uint8_t* signs, const int8_t* v,
-                      int64_t wide, uint64_t* words, int8_t* block, int32_t* sums, int8_t* room) {
+                      int64_t wide, uint64_t* words, int8_t* block, int32_t* offsets, int32_t* sums,
+                      int8_t* room) {
   const DotRoom at(args.channels, wide);
   const int64_t row_bytes = sign_bytes(args.channels);
   uint8_t* panels = reinterpret_cast<uint8_t*>(room + at.signs);
   alignas(64) int32_t sum[kDotBlock * kDotBlock];
-  int32_t* offsets = sums + at.tall * wide;  // (tall): what 128 more in each number adds
   [[maybe_unused]] const Unit unit;
   for (int64_t first = 0; first < args.tokens; first += kDotChunk * kDotGroup) {
     const int64_t left = lesser(args.tokens - first, kDotChunk * kDotGroup);
     const int64_t groups = dot_groups(left);
     __builtin_memset(offsets, 0, static_cast<size_t>(at.tall * 4));
     for (int64_t g = 0; g < groups; ++g) {
-      const int64_t t = first + g * kDotGroup;
-      const int count = static_cast<int>(lesser(args.tokens - t, kDotGroup));
+      // The last tokens are taken with those before them, whose signs are then 0.
+      const int64_t begin = first + g * kDotGroup, end = lesser(begin + kDotGroup, args.tokens);
+      const int64_t t = end < kDotGroup ? 0 : end - kDotGroup;
+      const int count = static_cast<int>(end - t);
+      const uint64_t within = first_bits(count) & ~first_bits(begin - t);
       turn_signs(signs + t * row_bytes, count, args.channels, words);
       for (int64_t c = 0; c < args.channels; ++c) {
-        if (Unit::kOffset) offsets[c] += kDotOffset * (count - 2 * __builtin_popcountll(words[c]));
-        store_signs(words[c], count, room + c * at.line + g * kDotGroup);
+        if (Unit::kOffset)
+          offsets[c] += kDotOffset * (static_cast<int32_t>(end - begin) -
+                                      2 * __builtin_popcountll(words[c] & within));
+        store_signs(words[c], within, room + c * at.line + g * kDotGroup);
       }
       const ValueBlock rows(args, v + t * args.columns, count, wide, block);
       for (int64_t q = 0; q < kDotGroup / 4; ++q)
@@ -256,15 +263,18 @@ void mat_add_keys(const MatAddKeysArgs& args) {
   parallel_for(args.products, [&](int64_t p) {
     float* room =
         scratch(Scratch::kAttention, (tall * wide + tall) + 2 * tall + (64 * wide + operands) / 4);
-    int32_t* sums = reinterpret_cast<int32_t*>(room);
-    uint64_t* words = reinterpret_cast<uint64_t*>(sums + tall * wide + tall);
+    // Sums go where they belong, if whole vectors of them fit.
+    int32_t* const out = args.out + p * args.channels * args.columns;
+    int32_t* const sums = wide == args.columns ? out : reinterpret_cast<int32_t*>(room) + tall;
+    int32_t* const offsets = reinterpret_cast<int32_t*>(room);
+    uint64_t* words = reinterpret_cast<uint64_t*>(offsets + tall + tall * wide);
     int8_t* block = reinterpret_cast<int8_t*>(words + tall);
     int8_t* rest = block + 64 * wide;
     __builtin_memset(sums, 0, static_cast<size_t>(args.channels * wide * 4));
     const uint8_t* signs = args.signs + p * args.tokens * row_bytes;
     const int8_t* v = args.v + p * args.tokens * args.columns;
     if (dots) {
-      add_keys_by_dots<Unit>(args, signs, v, wide, words, block, sums, rest);
+      add_keys_by_dots<Unit>(args, signs, v, wide, words, block, offsets, sums, rest);
     } else {
       for (int64_t t = 0; t < args.tokens; t += 64) {
         const int count = static_cast<int>(lesser(args.tokens - t, 64));
@@ -273,8 +283,8 @@ void mat_add_keys(const MatAddKeysArgs& args) {
         add_by_tables(rows, words, args.channels, wide, reinterpret_cast<int16_t*>(rest), sums);
       }
     }
-    for (int64_t c = 0; c < args.channels; ++c)
-      __builtin_memcpy(args.out + (p * args.channels + c) * args.columns, sums + c * wide,
+    for (int64_t c = 0; sums != out && c < args.channels; ++c)
+      __builtin_memcpy(out + c * args.columns, sums + c * wide,
                        static_cast<size_t>(args.columns * 4));
   });
 }
