@@ -46,11 +46,18 @@ SHIFTADD_INLINE void take_bytes(const uint8_t* rows, int count, int64_t step, in
   }
   if (count == 64 && step == 8) {
     const __m128i shift = _mm_cvtsi64_si128(8 * at);
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i)
-      _mm_storel_epi64(
-          reinterpret_cast<__m128i*>(out + 8 * i),
-          _mm512_cvtepi64_epi8(_mm512_srl_epi64(_mm512_loadu_si512(rows + 64 * i), shift)));
+    __m128i sixteen[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const auto eight = [&](int j) __attribute__((always_inline)) {
+        return _mm512_cvtepi64_epi8(_mm512_srl_epi64(_mm512_loadu_si512(rows + 64 * j), shift));
+      };
+      sixteen[i] = _mm_unpacklo_epi64(eight(2 * i), eight(2 * i + 1));
+    }
+    __m512i all = _mm512_castsi128_si512(sixteen[0]);
+    all = _mm512_inserti32x4(all, sixteen[1], 1);
+    all = _mm512_inserti32x4(all, sixteen[2], 2);
+    _mm512_store_si512(out, _mm512_inserti32x4(all, sixteen[3], 3));
     return;
   }
 #endif
@@ -190,6 +197,10 @@ SHIFTADD_INLINE void interleave_rows(const int8_t* rows, int64_t line, uint8_t* 
 #endif
 }
 
+// Tokens of a task, at least: several products where they are short, for tiles take their time to
+// be set up.
+constexpr int64_t kKeyTokens = 1024;
+
 constexpr int kDotChunk = 8;  // groups of 64 tokens that one product of the dot form takes
 
 // Operands of the dot form for one chunk of tokens.
@@ -212,7 +223,6 @@ void add_keys_by_dots(const MatAddKeysArgs& args, const uint8_t* signs, const in
   const int64_t row_bytes = sign_bytes(args.channels);
   uint8_t* panels = reinterpret_cast<uint8_t*>(room + at.signs);
   alignas(64) int32_t sum[kDotBlock * kDotBlock];
-  [[maybe_unused]] const Unit unit;
   for (int64_t first = 0; first < args.tokens; first += kDotChunk * kDotGroup) {
     const int64_t left = lesser(args.tokens - first, kDotChunk * kDotGroup);
     const int64_t groups = dot_groups(left);
@@ -260,7 +270,7 @@ void mat_add_keys(const MatAddKeysArgs& args) {
       args.form == MatAddForm::kDot || (args.form == MatAddForm::kFastest && Unit::kAddsByDots);
   const int64_t operands = dots ? DotRoom(args.channels, wide).total()
                                 : int64_t{kTableBits} * kTableSize * kTableColumns * 2;
-  parallel_for(args.products, [&](int64_t p) {
+  const auto one = [&](int64_t p) {
     float* room =
         scratch(Scratch::kAttention, (tall * wide + tall) + 2 * tall + (64 * wide + operands) / 4);
     // Sums go where they belong, if whole vectors of them fit.
@@ -286,6 +296,11 @@ void mat_add_keys(const MatAddKeysArgs& args) {
     for (int64_t c = 0; sums != out && c < args.channels; ++c)
       __builtin_memcpy(out + c * args.columns, sums + c * wide,
                        static_cast<size_t>(args.columns * 4));
+  };
+  const int64_t grain = args.tokens < kKeyTokens ? kKeyTokens / (args.tokens + 1) + 1 : 1;
+  parallel_chunks(args.products, grain, [&](int64_t begin, int64_t end) {
+    [[maybe_unused]] const Unit unit;
+    for (int64_t p = begin; p < end; ++p) one(p);
   });
 }
 
