@@ -314,13 +314,20 @@ SHIFTADD_INLINE void store_tables(const MatAddQueriesArgs& args, const int32_t* 
   for (int64_t g = 0; g < groups; ++g)
     for (int lane = 0; lane < kTableColumns; lane += kWidth) {
       Ints x[kTableRows];
+      const int64_t left = lesser(args.columns - first - lane, kWidth);
+#pragma GCC unroll 4
       for (int i = 0; i < kTableRows; ++i) {
-        const int64_t c = kTableRows * g + i, left = args.columns - first - lane;
-        int32_t lanes[kWidth] = {};
-        if (c < args.channels && left > 0)
-          __builtin_memcpy(lanes, m + c * args.columns + first + lane,
-                           static_cast<size_t>(4 * lesser(left, kWidth)));
-        x[i] = load_ints(lanes);
+        const int64_t c = kTableRows * g + i;
+        const int32_t* row = m + c * args.columns + first + lane;
+        if (c >= args.channels || left <= 0) {
+          x[i] = set1i(0);
+        } else if (left == kWidth) {
+          x[i] = load_ints(row);
+        } else {
+          int32_t lanes[kWidth] = {};
+          __builtin_memcpy(lanes, row, static_cast<size_t>(4 * left));
+          x[i] = load_ints(lanes);
+        }
       }
       int32_t* table = tables + g * kTableSize * kTableColumns + lane;
       store_sums(
@@ -330,15 +337,25 @@ SHIFTADD_INLINE void store_tables(const MatAddQueriesArgs& args, const int32_t* 
     }
 }
 
-// Sums of one token: the tables' rows that its signs name.
+// Sums of one token: the tables' rows that its signs name. row: sign_bytes.
 struct TokenSums {
-  SHIFTADD_INLINE TokenSums(const uint8_t* signs, int64_t groups, const int32_t* tables) {
-    for (int64_t g = 0; g < groups; ++g, tables += kTableSize * kTableColumns) {
-      const int pattern = signs[g / 2] >> (g % 2 ? 4 : 0) & 15;
-#pragma GCC unroll 4
-      for (int w = 0; w < kVectors; ++w)
-        total[w] = total[w] + load_ints(tables + pattern * kTableColumns + w * kWidth);
+  SHIFTADD_INLINE TokenSums(const uint8_t* row, int64_t bytes, int64_t groups,
+                            const int32_t* tables) {
+    for (; groups >= kTableBits; groups -= kTableBits, row += 8, bytes -= 8) {
+      uint64_t bits;
+      __builtin_memcpy(&bits, row, sizeof bits);
+#pragma GCC unroll 16
+      for (int g = 0; g < kTableBits; ++g, bits >>= kTableRows) add(tables, bits);
     }
+    uint64_t bits = 0;
+    for (int64_t i = 0; i < bytes; ++i) bits |= static_cast<uint64_t>(row[i]) << (8 * i);
+    for (; groups > 0; --groups, bits >>= kTableRows) add(tables, bits);
+  }
+  SHIFTADD_INLINE void add(const int32_t*& table, uint64_t bits) {
+    const int32_t* sums = table + (bits & (kTableSize - 1)) * kTableColumns;
+#pragma GCC unroll 8
+    for (int w = 0; w < kVectors; ++w) total[w] = total[w] + load_ints(sums + w * kWidth);
+    table += kTableSize * kTableColumns;
   }
   SHIFTADD_INLINE void store_all(int32_t* out) const {
 #pragma GCC unroll 4
@@ -362,7 +379,8 @@ inline void mat_add_queries(const MatAddQueriesArgs& args) {
       store_tables(args, m, j, groups, tables);
       const int64_t columns = lesser(args.columns - j, kTableColumns);
       for (int64_t t = begin; t < end; ++t) {
-        const TokenSums sums(args.signs + (p * args.tokens + t) * row_bytes, groups, tables);
+        const TokenSums sums(args.signs + (p * args.tokens + t) * row_bytes, row_bytes, groups,
+                             tables);
         int32_t* out = args.out + (p * args.tokens + t) * args.columns + j;
         if (columns == kTableColumns) {
           sums.store_all(out);
