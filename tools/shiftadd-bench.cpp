@@ -42,7 +42,7 @@ int run(int argc, char** argv) {
       ->option_text("float32|bf16");
   model_command
       ->add_option("--multiply", model.multiply,
-                   "Inference: pack the model with these products: float32, bf16 (stored) or int8")
+                   "Inference: pack the model with these products: float32, bf16 or int8")
       ->check(CLI::IsMember({"float32", "bf16", "int8"}))
       ->option_text("float32|bf16|int8");
   model_command

@@ -1,8 +1,6 @@
 // int8 products by AMX: tiles of 16 rows of 64 bytes.
-#include "core/cpu/int8.h"
 #include "core/cpu/simd/amx_tiles.h"
-#include "core/cpu/simd/int8_softmax.h"
-#include "core/cpu/simd/mat_add.h"
+#include "core/cpu/simd/int8_functions.h"
 
 namespace shiftadd {
 namespace {
@@ -90,13 +88,6 @@ struct Unit : AmxTiles {
 
 }  // namespace
 
-const Int8Functions& int8_functions_amx() {
-  static constexpr Int8Functions functions = {.gemm = multiply_int8<Unit>,
-                                              .dot_attention = add_attention_int8<Unit>,
-                                              .int8_attention = int8_attention<Unit>,
-                                              .mat_add_keys = mat_add_keys<Unit>,
-                                              .mat_add_queries = mat_add_queries};
-  return functions;
-}
+const Int8Functions& int8_functions_amx() { return kInt8Functions<Unit>; }
 
 }  // namespace shiftadd

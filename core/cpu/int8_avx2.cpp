@@ -1,9 +1,7 @@
 // int8 products by AVX2: products of bytes summed in pairs of 16 bits, then of 32. The first
 // operand has to be unsigned: |w|, with the sign of w given to x; 2 * 127 * 127 < 2^15, so that no
 // pair saturates.
-#include "core/cpu/int8.h"
-#include "core/cpu/simd/int8_softmax.h"
-#include "core/cpu/simd/mat_add.h"
+#include "core/cpu/simd/int8_functions.h"
 
 namespace shiftadd {
 namespace {
@@ -55,13 +53,6 @@ struct Unit {
 
 }  // namespace
 
-const Int8Functions& int8_functions_avx2() {
-  static constexpr Int8Functions functions = {.gemm = multiply_int8<Unit>,
-                                              .dot_attention = add_attention_int8<Unit>,
-                                              .int8_attention = int8_attention<Unit>,
-                                              .mat_add_keys = mat_add_keys<Unit>,
-                                              .mat_add_queries = mat_add_queries};
-  return functions;
-}
+const Int8Functions& int8_functions_avx2() { return kInt8Functions<Unit>; }
 
 }  // namespace shiftadd

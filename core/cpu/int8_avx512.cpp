@@ -1,8 +1,6 @@
 // int8 products by AVX-512 without VNNI: products of 16 bits summed in pairs, those of the even
 // and of the odd bytes of each output's four inputs.
-#include "core/cpu/int8.h"
-#include "core/cpu/simd/int8_softmax.h"
-#include "core/cpu/simd/mat_add.h"
+#include "core/cpu/simd/int8_functions.h"
 
 namespace shiftadd {
 namespace {
@@ -55,13 +53,6 @@ struct Unit {
 
 }  // namespace
 
-const Int8Functions& int8_functions_avx512() {
-  static constexpr Int8Functions functions = {.gemm = multiply_int8<Unit>,
-                                              .dot_attention = add_attention_int8<Unit>,
-                                              .int8_attention = int8_attention<Unit>,
-                                              .mat_add_keys = mat_add_keys<Unit>,
-                                              .mat_add_queries = mat_add_queries};
-  return functions;
-}
+const Int8Functions& int8_functions_avx512() { return kInt8Functions<Unit>; }
 
 }  // namespace shiftadd

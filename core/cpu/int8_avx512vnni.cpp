@@ -1,7 +1,5 @@
 // int8 products by AVX512-VNNI: four products and sums a lane and instruction.
-#include "core/cpu/int8.h"
-#include "core/cpu/simd/int8_softmax.h"
-#include "core/cpu/simd/mat_add.h"
+#include "core/cpu/simd/int8_functions.h"
 
 namespace shiftadd {
 namespace {
@@ -59,13 +57,6 @@ struct Unit {
 
 }  // namespace
 
-const Int8Functions& int8_functions_vnni() {
-  static constexpr Int8Functions functions = {.gemm = multiply_int8<Unit>,
-                                              .dot_attention = add_attention_int8<Unit>,
-                                              .int8_attention = int8_attention<Unit>,
-                                              .mat_add_keys = mat_add_keys<Unit>,
-                                              .mat_add_queries = mat_add_queries};
-  return functions;
-}
+const Int8Functions& int8_functions_vnni() { return kInt8Functions<Unit>; }
 
 }  // namespace shiftadd

@@ -1,8 +1,6 @@
 // int8 products in plain C++: operands widened to 16 bits, each row and each output's weights
 // beside one another, so that the compiler sees dot products (pmaddwd of SSE2, smlal of NEON).
-#include "core/cpu/int8.h"
-#include "core/cpu/simd/int8_softmax.h"
-#include "core/cpu/simd/mat_add.h"
+#include "core/cpu/simd/int8_functions.h"
 
 namespace shiftadd {
 namespace {
@@ -45,13 +43,6 @@ struct Unit {
 
 }  // namespace
 
-const Int8Functions& int8_functions_generic() {
-  static constexpr Int8Functions functions = {.gemm = multiply_int8<Unit>,
-                                              .dot_attention = add_attention_int8<Unit>,
-                                              .int8_attention = int8_attention<Unit>,
-                                              .mat_add_keys = mat_add_keys<Unit>,
-                                              .mat_add_queries = mat_add_queries};
-  return functions;
-}
+const Int8Functions& int8_functions_generic() { return kInt8Functions<Unit>; }
 
 }  // namespace shiftadd
