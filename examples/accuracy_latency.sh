@@ -15,7 +15,7 @@ models=()
 pack() {  # NAME RUN OPTION...: packs a run's model
   local name=$1 run=$2 file
   file="$out/$(echo "$name" | tr ' ,' '_').safetensors"
-  "$bin/shiftadd-convert" "$runs/$run/model.safetensors" "${@:3}" --out "$file"
+  "$bin/shiftadd-convert" "$runs/$run/model.safetensors" "${@:3}" --calibrate "$val" --out "$file"
   models+=("$name=$file")
 }
 for format in float32 bf16 int8; do pack "dense, $format" dense --pack $format; done

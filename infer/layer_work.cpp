@@ -38,7 +38,9 @@ class Counter {
   void product(LayerWork& work, const Linear& linear, int64_t rows) {
     if (rows == 0) return;
     const int64_t inputs = linear.inputs(), outputs = linear.outputs();
-    (linear.in_integers() ? work.integer_terms : work.float_terms) += rows * inputs * outputs;
+    (linear.in_integers()                      ? work.integer_terms
+     : linear.weight.unit() != Bf16Unit::kNone ? work.bf16_terms
+                                               : work.float_terms) += rows * inputs * outputs;
     work.bytes += linear.in_integers() ? linear.integers.panels.numel() + kFloat * outputs
                                        : linear.weight.bytes();
     work.bytes += kFloat * (outputs + rows * (inputs + outputs));  // bias, activations

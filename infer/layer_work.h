@@ -14,8 +14,9 @@ struct LayerWork {
   LayerPart part;
   bool multiplication_free = false;  // adds or shifts, or (a router's layer) lets some tokens shift
   /// Terms of its sums, each a multiplication, an addition or a shift with an addition: of
-  /// floats, and of integers. Norms, softmax and GELU have none.
-  int64_t float_terms = 0, integer_terms = 0;
+  /// floats, of floats rounded to bf16, and of integers. Norms, softmax and GELU have none.
+  int64_t float_terms = 0, bf16_terms = 0, integer_terms = 0;
+  int64_t terms() const { return float_terms + bf16_terms + integer_terms; }
   /// Weights as they lie in memory; activations in and out of each product and the residual, as
   /// float32, each once.
   int64_t bytes = 0;

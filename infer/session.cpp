@@ -134,7 +134,7 @@ void require_images(const Session& session, const std::string& name) {
 int64_t Session::macs_per_image() const {
   int64_t macs = 0;  // both experts of a router have the same
   for (const LayerWork& layer : layer_work(std::vector<double>(routers().size(), 0.0)))
-    macs += layer.float_terms + layer.integer_terms;
+    macs += layer.terms();
   return macs;
 }
 

@@ -44,6 +44,11 @@ struct ComparedModel {
   int64_t bytes = 0;  // of the file; 0: unknown
 };
 
+/// A name that a table's row can hold.
+inline bool is_row_name(const std::string& name) {
+  return !name.empty() && name.find_first_of("|\n") == std::string::npos;
+}
+
 /// Lines of NAME,TOP1,MS. Throws Error (user) with file and line.
 inline std::vector<ComparedModel> read_peers(const std::string& path) {
   std::vector<ComparedModel> peers;
@@ -57,8 +62,8 @@ inline std::vector<ComparedModel> read_peers(const std::string& path) {
     std::istringstream fields(line);
     char comma = 0;
     if (!std::getline(fields, peer.name, ',') || !(fields >> peer.top1 >> comma >> peer.ms) ||
-        comma != ',' || peer.top1 < 0 || peer.top1 > 100 || !(peer.ms > 0) ||
-        !(fields >> std::ws).eof())
+        comma != ',' || peer.top1 < 0 || peer.top1 > 100 || !(peer.ms > 0 && peer.ms < 1e6) ||
+        !is_row_name(peer.name) || !(fields >> std::ws).eof())
       throw user_error(path, ":", number,
                        ": expected NAME,TOP1,MS with a percentage and milliseconds, got '", line,
                        "'");
@@ -120,6 +125,8 @@ inline int run_compare(const CompareBench& options) {
     ComparedModel row;
     row.name = equals == std::string::npos ? std::filesystem::path(file).stem().string()
                                            : given.substr(0, equals);
+    if (!is_row_name(row.name))
+      throw user_error("'", given, "': expected NAME=MODEL with a name, without '|'");
     row.converted = sessions.back().spec().converted();
     row.integers = sessions.back().pack().multiply == MultiplyFormat::kInt8;
     row.bytes = static_cast<int64_t>(std::filesystem::file_size(file));

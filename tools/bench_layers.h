@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/cpu/bf16.h"
 #include "core/cpu/int8.h"
 #include "core/cpu/isa.h"
 #include "infer/routing_counts.h"
@@ -29,7 +30,7 @@ namespace shiftadd::tools {
 
 /// The ceilings that bound a layer of the engine on one core, in 1e9 operations or bytes a second.
 struct Roofline {
-  double float32 = 0, int8 = 0;  // NaN: this CPU's was not measured
+  double float32 = 0, bf16 = 0, int8 = 0;  // NaN: this CPU's was not measured
   std::vector<MemoryLevel> levels;
   std::vector<double> bandwidths;
 
@@ -41,7 +42,8 @@ struct Roofline {
     const auto ms = [](int64_t amount, double rate) {
       return amount ? 1e-6 * static_cast<double>(amount) / rate : 0;
     };
-    const double work = ms(2 * layer.float_terms, float32) + ms(2 * layer.integer_terms, int8);
+    const double work = ms(2 * layer.float_terms, float32) + ms(2 * layer.bf16_terms, bf16) +
+                        ms(2 * layer.integer_terms, int8);
     const double bytes = ms(layer.bytes, bandwidths[level]);
     return std::isnan(work) ? work : std::max(work, bytes);
   }
@@ -53,6 +55,9 @@ inline Roofline measure_roofline(double seconds) {
     return peak > 0 ? peak : std::numeric_limits<double>::quiet_NaN();
   };
   Roofline roofline = {.float32 = known(peak_gflops(isa(), plan)),
+                       .bf16 = known(bf16_unit() == Bf16Unit::kAmx ? peak_bf16_tile_gflops(plan)
+                                     : bf16_unit() == Bf16Unit::kAvx512 ? peak_bf16_gflops(plan)
+                                                                        : 0),
                        .int8 = known(int8_unit() == Int8Unit::kAmx    ? peak_int8_tile_gops(plan)
                                      : int8_unit() == Int8Unit::kVnni ? peak_int8_gops(plan)
                                                                       : 0),
@@ -97,7 +102,7 @@ struct LayersNetwork {
     const infer::LayerWork& its = work[layer];
     return {.ms = timings[layer].median_ms,
             .roofline_ms = roofline.milliseconds(its),
-            .gop = 2e-9 * static_cast<double>(its.float_terms + its.integer_terms),
+            .gop = 2e-9 * static_cast<double>(its.terms()),
             .bytes = static_cast<double>(its.bytes),
             .multiplication_free = its.multiplication_free,
             .layers = 1};
@@ -248,6 +253,8 @@ inline nlohmann::ordered_json to_json(const LayersTable& table) {
   };
   const Roofline& roofline = table.roofline;
   nlohmann::ordered_json ceilings = {{"float32_gflops", roofline.float32},
+                                     {"bf16_gflops", roofline.bf16},
+                                     {"bf16_unit", name_of(bf16_unit())},
                                      {"int8_gops", roofline.int8},
                                      {"int8_unit", name_of(int8_unit())}};
   for (std::size_t i = 0; i < roofline.levels.size(); ++i)
@@ -320,13 +327,13 @@ inline void print_layers(const LayersTable& table, bool every_block) {
               << figure(network.pass.p99_ms, 3) << "\n";
   std::cout << "roof: share of the roofline, that is the time that the ceilings of one core allow, "
                "for work or bytes, over the time\n  measured. Ceilings: float32 "
-            << figure(roofline.float32, 0) << " GFLOP/s, int8 (" << name_of(int8_unit()) << ") "
+            << figure(roofline.float32, 0) << " GFLOP/s, bf16 (" << name_of(bf16_unit()) << ") "
+            << figure(roofline.bf16, 0) << " GFLOP/s, int8 (" << name_of(int8_unit()) << ") "
             << figure(roofline.int8, 0) << " GOP/s; reads";
   for (std::size_t i = 0; i < roofline.levels.size(); ++i)
     std::cout << (i ? ", " : " ") << roofline.levels[i].name << " "
               << figure(roofline.bandwidths[i], 0);
   std::cout << " GB/s\nKiB: weights as they lie in memory, activations in and out\n";
-  std::cout << "The last block computes only what the class token's row needs, in each network.\n";
   if (table.networks.size() < 3) return;
   const nlohmann::ordered_json slower = slower_layers(table);
   for (std::size_t dense = 0; dense + 1 < table.networks.size(); ++dense) {

@@ -156,8 +156,15 @@ inline int run_model_bench(const ModelBench& options) {
   if (options.precision == "bf16" && bf16_unit() == Bf16Unit::kNone)
     throw user_error("--precision bf16: this CPU has no bf16 products (AVX512-BF16 or AMX)");
   set_num_threads(options.threads);
+  if (options.train && (!options.multiply.empty() || options.shift_share >= 0))
+    throw user_error("--multiply and --shift-share are of inference: leave out --train");
   ModelFile model = open_or_make(options.model);
   const ModelSpec spec = model.spec;
+  if (options.train && model.pack)
+    throw user_error(options.model, " holds a packed model, which can only be run: --train needs ",
+                     "the trained one");
+  if (options.shift_share >= 0 && routers_of(spec).empty())
+    throw user_error("--shift-share: ", options.model, " has no routers");
   ModelFigures figures;
   LayersTable table;
   if (options.train) {
@@ -193,10 +200,10 @@ inline int run_model_bench(const ModelBench& options) {
             << "  speed       " << figures.images_per_second << " images/s, " << figures.gflops
             << " GFLOP/s\n"
             << "  peak memory " << json["peak_rss_mib"].get<double>() << " MiB\n";
-  if (!options.train && spec.block(spec.depth - 1).mlp != LayerKind::kMixture)
-    std::cout << "  The last block computes only the class token's query, projection and MLP: "
-                 "nothing reads the\n"
-                 "  other rows. GFLOP/s counts what is computed.\n";
+  if (!options.train)
+    std::cout
+        << "  The last block computes only what the class token's row needs: nothing reads the "
+           "other\n  rows. GFLOP/s counts what is computed.\n";
   if (!table.networks.empty()) print_layers(table, options.layers == "all");
   return 0;
 }

@@ -51,10 +51,11 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(0.0, 1.0))
       ->option_text("S");
   model_command
-      ->add_flag("--layers{kinds}", model.layers,
-                 "Inference of one image on one thread: a table of the layers beside those of the "
-                 "dense network in float32 and in int8: processor time, GOP/s, share of the "
-                 "roofline, bytes; summed over the blocks, or --layers=all of every block")
+      ->add_flag(
+          "--layers{kinds}", model.layers,
+          "Inference of one image, with --threads 1: a table of the layers beside those of the "
+          "dense network in float32 and in int8: processor time, GOP/s, share of the "
+          "roofline, bytes; summed over the blocks, or --layers=all of every block")
       ->check(CLI::IsMember({"kinds", "all"}))
       ->option_text("[=all]");
   model_command->add_option("--seconds", model.seconds, "How long to sample [3]")

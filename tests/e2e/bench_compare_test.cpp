@@ -83,5 +83,11 @@ TEST_CASE("what cannot be compared is a user's error, and leaves no picture") {
     test::write_text(c.peers, std::string("first,1,1\n") + line + "\n");
     refused({"--peers", c.peers}, "peers.csv:2: expected NAME,TOP1,MS");
   }
+  refused({"=" + c.int8}, "expected NAME=MODEL");
+  refused({"a|b=" + c.int8}, "expected NAME=MODEL");
   CHECK(test::run({test::program("shiftadd-bench"), "compare", c.int8}).status == 2);
+  const ProcessResult trained =
+      test::run({test::program("shiftadd-bench"), "model", c.int8, "--train"});
+  CHECK(trained.status == 2);
+  CHECK_MESSAGE(contains(trained.err, "can only be run"), trained.err);
 }

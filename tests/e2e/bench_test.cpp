@@ -106,6 +106,8 @@ TEST_CASE("the layers of a converted network beside those of the dense one") {
   REQUIRE_MESSAGE(plain.status == 0, plain.err);
   CHECK(parse_json(plain.out)["layers"]["networks"].size() == 2);
   CHECK(bench({"model", "vit_micro", "--layers", "--threads", "2"}).status == 2);
+  CHECK(bench({"model", "vit_micro", "--shift-share", "0.5"}).status == 2);  // no routers
+  CHECK(bench({"model", "vit_micro", "--train", "--multiply", "int8"}).status == 2);
   CHECK(bench({"model", "vit_micro", "--layers", "--threads", "1", "--batch", "2"}).status == 2);
   CHECK(bench({"model", "vit_micro", "--layers", "--threads", "1", "--train"}).status == 2);
   CHECK(bench({"model", "vit_micro", "--layers=some", "--threads", "1"}).status == 2);

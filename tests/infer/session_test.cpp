@@ -154,7 +154,7 @@ TEST_CASE("layers have time while it is wanted, and work") {
     CAPTURE(name_of(layer.part));
     CHECK(after[static_cast<std::size_t>(layer.block)].of(layer.part) > 0);
     CHECK(layer.bytes > 0);
-    terms += layer.float_terms + layer.integer_terms;
+    terms += layer.terms();
     free += layer.multiplication_free;
     ++layers;
   }

@@ -208,7 +208,7 @@ TEST_CASE("kernels: int8_attention") {
                 {s, ValueFormat::kInt8, q, k, v, exact.data(), nullptr});
           else
             reference_kernels<float>().attention({s, scale, q, k, v, exact.data(), nullptr});
-          // A probability may round the other way on another instruction set: 1 / 16383 of it.
+          // A probability may round the other way than the definition does: 1 / 16383 of it.
           check_kernel(concat("int8_attention ", codes, ' ', queries, 'x', keys, 'x', d), 3e-4,
                        [&](const KernelTable<float>& kernels) {
                          Numbers out(batch * queries * width);

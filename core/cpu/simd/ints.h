@@ -75,8 +75,9 @@ SHIFTADD_INLINE void store_int8(int8_t* p, Ints x, int n) {
 #else
 
 SHIFTADD_INLINE Ints set1i(int32_t x) { return Ints{x, x, x, x}; }
-// |x| < 2^22: adding 1.5 2^23 rounds to a whole number in the low bits.
-SHIFTADD_INLINE Ints to_ints(Vec x) { return (Ints)(x + set1(12582912.f)) - 0x4b400000; }
+// |x| < 2^22: adding 1.5 2^23 rounds to a whole number in the low bits. Anything for others and
+// NaN.
+SHIFTADD_INLINE Ints to_ints(Vec x) { return (Ints)((VecI)(x + set1(12582912.f)) - 0x4b400000u); }
 SHIFTADD_INLINE Vec to_floats(Ints x) { return __builtin_convertvector(x, Vec); }
 SHIFTADD_INLINE Ints max(Ints a, Ints b) { return a > b ? a : b; }
 SHIFTADD_INLINE Ints min(Ints a, Ints b) { return a < b ? a : b; }
