@@ -16,7 +16,7 @@ struct Unit {
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) total[r][0] = total[r][1] = _mm256_setzero_si256();
     for (int64_t q = 0; q < groups * (kDotGroup / 4); ++q, b += 64) {
-      const int8_t* four_inputs = a.at + q / (kDotGroup / 4) * a.group + q % (kDotGroup / 4) * 4;
+      const int8_t* four_inputs = a.four(q);
       const auto* bytes = reinterpret_cast<const __m256i*>(b);
       const __m256i w0 = _mm256_xor_si256(_mm256_load_si256(bytes), offset);
       const __m256i w1 = _mm256_xor_si256(_mm256_load_si256(bytes + 1), offset);

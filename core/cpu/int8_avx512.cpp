@@ -22,7 +22,7 @@ struct Unit {
 #pragma GCC unroll 4
     for (int r = 0; r < kRows; ++r) total[r][0] = total[r][1] = _mm512_setzero_si512();
     for (int64_t q = 0; q < groups * (kDotGroup / 4); ++q, b += 64, right += 64) {
-      const int8_t* four_inputs = a.at + q / (kDotGroup / 4) * a.group + q % (kDotGroup / 4) * 4;
+      const int8_t* four_inputs = a.four(q);
       const __m512i w[2] = {_mm512_xor_si512(_mm512_load_si512(b), offset),
                             _mm512_xor_si512(_mm512_load_si512(right), offset)};
       const __m512i even[2] = {even_bytes(w[0]), even_bytes(w[1])};

@@ -23,6 +23,10 @@ struct DotRows {
   const int8_t* at;
   int64_t row, group = kDotGroup;
   SHIFTADD_INLINE DotRows from(int64_t first) const { return {at + first * row, row, group}; }
+  /// Inputs 4 q to 4 q + 3 of the first row.
+  SHIFTADD_INLINE const int8_t* four(int64_t q) const {
+    return at + q / (kDotGroup / 4) * group + q % (kDotGroup / 4) * 4;
+  }
 };
 // Where there are few blocks of tokens, outputs are cut, too, but no finer than into 128.
 constexpr int64_t kDotTasks = 8, kLeastPairs = 4;
