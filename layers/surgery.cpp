@@ -5,10 +5,8 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
-#include "core/io/json_text.h"
 #include "core/model/op_count.h"
 #include "layers/linear.h"
 
@@ -22,16 +20,15 @@ bool uses_codes(AttentionKind kind) {
 }
 
 Error cannot_become(const ModelSpec& from, const ModelSpec& to, const std::string& why) {
-  return user_error("[surgery] ", json_text(to_json(from)), " cannot become ",
-                    json_text(to_json(to)), ": ", why);
+  return user_error("[surgery] '", from.name, "' cannot become '", to.name, "' (",
+                    spec_difference(to, from), "): ", why);
 }
 
 // Only the conversion may differ.
 void require_same_sizes(const ModelSpec& from, const ModelSpec& to) {
   ModelSpec plain = to;
-  plain.name = from.name;
   plain.shift_add = from.shift_add;
-  if (!(plain == from)) throw cannot_become(from, to, "their sizes differ");
+  if (!spec_difference(plain, from).empty()) throw cannot_become(from, to, "their sizes differ");
 }
 
 std::string replaced(const std::string& text, const std::string& part, const std::string& by) {

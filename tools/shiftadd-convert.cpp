@@ -64,27 +64,32 @@ Preprocess merged_preprocess(const Preprocess& base, const std::string& option) 
   return preprocess_from_json(merged);
 }
 
-// Tensors may fit both ways, as softmax_add's do: the answers would be wrong without a word.
-void require_same_conversion(const Options& options, const ModelSpec& from, const ModelSpec& to) {
-  if (from.converted() == to.converted() && (!from.converted() || from.shift_add == to.shift_add))
-    return;
-  throw user_error(
-      options.input, " holds ", json_text(to_json(from)), ", --arch is ", json_text(to_json(to)),
-      ": one multiplies where the other adds or shifts. shiftadd-train turns a network "
-      "into the other (surgery.recipe); leave --arch out to keep it as it is");
+// Tensors may fit both ways, as those of any number of heads and of softmax_add do: the answers
+// would be wrong without a word.
+void require_same_network(const Options& options, const ModelSpec& from, const ModelSpec& to) {
+  const std::string difference = spec_difference(to, from);
+  if (difference.empty()) return;
+  throw user_error("--arch ", options.arch, " is another network than ", options.input,
+                   " holds: ", difference,
+                   ". Leave --arch out to keep it as it is; shiftadd-train turns a network into "
+                   "another (surgery.recipe, init.adapt)");
+}
+
+ModelSpec plain_of(ModelSpec spec) {
+  spec.shift_add = {};
+  return spec;
 }
 
 // A file that does not say what network it holds may be a plain one, and every tensor of one that
 // only shifts, or only has codes, fits a plain one's: unless tensors of its own tell it, it is not
 // taken for a converted one.
 void require_told(const Options& options, const ModelSpec& spec) {
-  ModelSpec plain = spec;
-  plain.shift_add = {};
+  const ModelSpec plain = plain_of(spec);
   if (parameters_of(spec).size() != parameters_of(plain).size()) return;
   throw user_error(
-      options.input, " does not say that it was trained as a converted network, and would fit ",
-      json_text(to_json(plain)), " as well as --arch ", json_text(to_json(spec)),
-      ": give the plain architecture; shiftadd-train turns it into the other (surgery.recipe)");
+      options.input, " does not say that it was trained as a converted network, and would fit a ",
+      "plain one as well as --arch ", options.arch, " (", spec_difference(spec, plain),
+      "): give the plain architecture; shiftadd-train turns it into the other (surgery.recipe)");
 }
 
 // Everything of the model but its weights: what the options say, else what the input holds, else
@@ -100,10 +105,9 @@ ModelFile describe(const Options& options, const WeightsFile& weights) {
   }
   if (!options.arch.empty()) {
     const ModelSpec spec = load_spec(options.arch);
-    if (is_ours) require_same_conversion(options, model.spec, spec);
+    if (is_ours) require_same_network(options, model.spec, spec);
     if (!is_ours && spec.converted()) require_told(options, spec);
-    const bool same_input = is_ours && spec.image_size == model.spec.image_size;
-    if (!same_input) model.preprocess = default_preprocess(spec);
+    if (!is_ours) model.preprocess = default_preprocess(spec);
     model.spec = spec;
   } else if (!is_ours) {
     throw user_error("--arch is required: ", options.input,
@@ -173,7 +177,7 @@ int convert(const Options& options) {
   require_deployable(model.spec);
   if (options.to != "ours" && model.spec.converted())
     throw user_error("--to ", options.to, ": ", options.input, " holds a converted network, ",
-                     json_text(to_json(model.spec)),
+                     spec_difference(model.spec, plain_of(model.spec)),
                      ", which plain tensors cannot describe: expected --to ours");
   const NameMap map = options.mapping.empty() ? NameMap() : NameMap::load(options.mapping);
   const Conversion conversion = convert_weights(weights, model.spec, map);

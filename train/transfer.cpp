@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
-#include "core/io/json_text.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "train/losses.h"
@@ -132,11 +130,10 @@ double mean_of(const std::vector<double>& values) {
 
 std::vector<int64_t> transferred_blocks(const ModelSpec& student, const ModelSpec& dense) {
   ModelSpec same = student;
-  same.name = dense.name;
   same.shift_add = dense.shift_add;
-  if (!(same == dense))
-    throw user_error("[transfer] ", json_text(to_json(student)), " cannot learn the attention of ",
-                     json_text(to_json(dense)), ": their sizes differ");
+  if (const std::string difference = spec_difference(same, dense); !difference.empty())
+    throw user_error("[transfer] '", student.name, "' cannot learn the attention of '", dense.name,
+                     "': their sizes differ: ", difference);
   std::vector<int64_t> blocks;
   for (int64_t i = 0; i < student.depth; ++i)
     if (student.block(i).attention != dense.block(i).attention) blocks.push_back(i);

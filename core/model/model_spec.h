@@ -66,6 +66,9 @@ std::vector<std::string> spec_names();
 /// patch, sizes < 1).
 ModelSpec spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const ModelSpec& spec);
+/// Where two networks differ, for an error that names both: "depth 6 instead of 12,
+/// blocks.0-3,5.mlp shift instead of mixture", of `given` first; "" where only the names do.
+std::string spec_difference(const ModelSpec& given, const ModelSpec& expected);
 /// A known name, or a path to a JSON file.
 ModelSpec load_spec(const std::string& name_or_path);
 void validate(const ModelSpec& spec);

@@ -62,6 +62,31 @@ TEST_CASE("impossible or misspelt specs are refused with a reason") {
   refused(R"([1])", "expected a JSON object");
 }
 
+TEST_CASE("two specs are compared by the keys that differ") {
+  const ModelSpec plain = named_spec("vit_cifar");  // 6 blocks
+  ModelSpec other = plain;
+  other.name = "another";
+  CHECK(spec_difference(plain, other).empty());
+  other.shift_add.blocks.assign(6, {});  // written out, and plain all the same
+  CHECK(spec_difference(plain, other).empty());
+  other.depth = 12, other.heads = 2, other.norm_eps = 1e-5, other.shift_add = {};
+  CHECK(spec_difference(plain, other) ==
+        "depth 6 instead of 12, heads 4 instead of 2, norm_eps 1e-06 instead of 1e-05");
+
+  ModelSpec shifted = plain;
+  shifted.shift_add.blocks.assign(6, {.mlp = LayerKind::kShift});
+  shifted.shift_add.blocks[4].mlp = LayerKind::kMultiply;
+  shifted.shift_add.blocks[2].attention = AttentionKind::kLinearAdd;
+  CHECK(spec_difference(shifted, plain) ==
+        "blocks.2.attention linear_add instead of softmax, "
+        "blocks.0-3,5.mlp shift instead of multiply");
+  ModelSpec options = shifted;
+  options.shift_add.codes = Codes::kUnitHead;
+  options.shift_add.blocks[3].mlp = LayerKind::kMixture;
+  CHECK(spec_difference(options, shifted) ==
+        "shift_add.codes unit_head instead of sign, blocks.3.mlp mixture instead of shift");
+}
+
 TEST_CASE("preprocessing survives its JSON form and names bad keys") {
   Preprocess p;
   p.resize = 0;

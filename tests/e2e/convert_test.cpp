@@ -170,9 +170,16 @@ TEST_CASE("a converted network is not taken for a plain one, nor the reverse") {
     CHECK_MESSAGE(result.err.find(reason) != std::string::npos, result.err);
     CHECK_FALSE(std::filesystem::exists(folder / "out.safetensors"));
   };
-  refused({folder / "coded.safetensors", "--arch", "vit_micro"}, "\"attention\":\"softmax_add\"");
+  refused({folder / "coded.safetensors", "--arch", "vit_micro"},
+          "holds: blocks.0-1.attention softmax instead of softmax_add");
   refused({folder / "plain.safetensors", "--arch", folder / "coded.json"},
-          "\"attention\":\"softmax_add\"");
+          "holds: blocks.0-1.attention softmax_add instead of softmax");
+  // What no tensor shows, and what tensors would show only by their shapes.
+  for (const char* change : {"\"heads\": 4", "\"norm_eps\": 1e-5", "\"classes\": 5"}) {
+    write_file(folder / "changed.json", concat("{\"base\": \"vit_micro\", ", change, "}"));
+    refused({folder / "plain.safetensors", "--arch", folder / "changed.json"},
+            "is another network than " + folder / "plain.safetensors" + " holds: ");
+  }
   refused({folder / "coded.safetensors", "--to", "timm"}, "converted network");
   // A foreign file says nothing; its tensors fit both.
   refused({golden(".pth"), "--arch", folder / "coded.json"}, "does not say that it was trained as");
