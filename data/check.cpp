@@ -2,6 +2,7 @@
 #include "data/check.h"
 
 #include <array>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -58,7 +59,7 @@ Samples samples_of(std::span<const uint8_t> bytes, FileKind kind) {
 /// Remarks on a file that could be decoded, separated by ", "; empty for an ordinary one.
 std::string oddities(std::span<const uint8_t> bytes, const std::string& name,
                      const std::string& full_name) {
-  const ImageHeader header = read_header(bytes, full_name, false);
+  const ImageHeader header = read_header(bytes, full_name, std::numeric_limits<int64_t>::max());
   std::string text;
   const auto remark = [&text](const std::string& what) {
     text += (text.empty() ? "" : ", ") + what;

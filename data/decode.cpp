@@ -2,6 +2,7 @@
 #include "data/decode.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/error.h"
 #include "data/decode_codecs.h"
@@ -10,12 +11,6 @@
 namespace shiftadd::data {
 
 namespace {
-
-#ifdef SHIFTADD_HAVE_JPEG
-constexpr bool kHaveLibjpeg = true;
-#else
-constexpr bool kHaveLibjpeg = false;
-#endif
 
 // EXIF orientation o: 2 mirror, 3 turn 180, 4 flip, 5 transpose, 6 turn right, 7 transverse, 8 turn
 // left.
@@ -41,50 +36,63 @@ Image upright(const Image& source, int orientation) {
   return result;
 }
 
-// A GIF's transparent pixels keep their palette colour in Pillow, while stb_image leaves them
-// undrawn: the transparency bit of the first frame is cleared in a copy.
-Image decode_gif(std::span<const uint8_t> bytes, const ImageHeader& header,
-                 const std::string& name) {
-  if (header.gif_control_flags == 0 || !(bytes[header.gif_control_flags] & 1))
-    return decode_with_stb(bytes, name);
-  std::vector<uint8_t> opaque(bytes.begin(), bytes.end());
-  opaque[header.gif_control_flags] &= 0xFE;
-  return decode_with_stb(opaque, name);
+// A JPEG may ask for any number of passes over its picture in a few bytes each. Encoders write at
+// most some twenty; so many are taken of any size, and more where all of them together are about
+// as much work as reading one of the largest pictures.
+void check_scans(const ImageHeader& header, const std::string& name) {
+  constexpr int64_t kScansOfAnySize = 32, kMaxScannedPixels = int64_t{1} << 28;
+  if (header.scans > kScansOfAnySize &&
+      header.scans > kMaxScannedPixels / (header.width * header.height))
+    throw user_error(name, ": ", header.scans, " scans of ", header.width, " x ", header.height,
+                     " pixels exceed the limit (", kScansOfAnySize, " scans, or ",
+                     kMaxScannedPixels, " pixels in all of them): save the image again");
 }
 
-Image decode_kind(std::span<const uint8_t> bytes, const ImageHeader& header,
+void check_memory(const ImageHeader& header, int64_t file_bytes, bool turned,
                   const std::string& name) {
-#ifdef SHIFTADD_HAVE_JPEG
-  if (header.kind == FileKind::kJpeg) return decode_with_libjpeg(bytes, name);
-#endif
-  if (header.kind == FileKind::kGif) return decode_gif(bytes, header, name);
-  return decode_with_stb(bytes, name);
+  const int64_t pixel_bytes = 3 * header.width * header.height;
+  const int64_t needed = file_bytes + pixel_bytes * (turned ? 2 : 1) + header.working_bytes;
+  if (needed <= kMaxDecodeBytes) return;
+  constexpr int64_t kMiB = int64_t{1} << 20;
+  throw user_error(
+      name, ": decoding ", header.width, " x ", header.height, " pixels of this kind takes ",
+      (needed + kMiB - 1) / kMiB, " MiB, above the limit of ", kMaxDecodeBytes / kMiB,
+      " MiB: make the image smaller",
+      header.working_bytes > pixel_bytes / 2 ? ", or save it as a baseline (not progressive) JPEG"
+                                             : "");
+}
+
+Image decode_kind(std::span<const uint8_t> bytes, FileKind kind, const std::string& name) {
+  switch (kind) {
+    case FileKind::kJpeg:
+      return decode_jpeg(bytes, name);
+    case FileKind::kPng:
+      return decode_png(bytes, name);
+    case FileKind::kBmp:
+      return decode_bmp(bytes, name);
+    case FileKind::kGif:
+      break;
+  }
+  return decode_gif(bytes, name);
 }
 
 }  // namespace
 
-Image decode_image(std::span<const uint8_t> bytes, const std::string& name, bool exif_orientation) {
-  // libjpeg notices a missing end marker itself.
-  const ImageHeader header = read_header(bytes, name, !kHaveLibjpeg);
-  if (!header.complete) throw user_error(name, ": the file is cut short");
-  if (!header.tables_fit) throw user_error(name, ": broken Huffman table");
-  Image image = decode_kind(bytes, header, name);
+Image decode_image(std::span<const uint8_t> bytes, const std::string& name, bool exif_orientation,
+                   const DecodeLimits& limits) {
+  const ImageHeader header = read_header(bytes, name, limits.max_pixels);
+  const bool turned = exif_orientation && header.orientation > 1;
+  check_scans(header, name);
+  check_memory(header, static_cast<int64_t>(bytes.size()), turned, name);
+  Image image = decode_kind(bytes, header.kind, name);
   if (image.width != header.width || image.height != header.height)
     throw user_error(name, ": decodes to another size than its header gives");
-  return exif_orientation && header.orientation > 1 ? upright(image, header.orientation) : image;
+  return turned ? upright(image, header.orientation) : image;
 }
 
 ImageSize image_size(std::span<const uint8_t> bytes, const std::string& name) {
-  const ImageHeader header = read_header(bytes, name, false);
+  const ImageHeader header = read_header(bytes, name, std::numeric_limits<int64_t>::max());
   return {header.width, header.height};
-}
-
-std::string jpeg_decoder() {
-#ifdef SHIFTADD_HAVE_JPEG
-  return libjpeg_version();
-#else
-  return "stb_image";
-#endif
 }
 
 }  // namespace shiftadd::data

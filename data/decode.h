@@ -5,21 +5,27 @@
 
 namespace shiftadd::data {
 
+/// What a decode may cost. Beside this, none takes more than kMaxDecodeBytes or repeats its passes
+/// over the picture without bound.
+struct DecodeLimits {
+  int64_t max_pixels = 89'478'485;  // Pillow warns above this size
+};
+/// Of one decode: the file, the pixels, and what the decoder needs beside them. No larger file can
+/// be read.
+inline constexpr int64_t kMaxDecodeBytes = int64_t{512} << 20;
+
 /// What convert("RGB") of Pillow gives: gray is replicated, palettes looked up, alpha discarded,
 /// 16-bit PNG reduced, CMYK JPEG converted. Only the first frame of a GIF. With exif_orientation a
-/// JPEG is turned upright. JPEG goes through libjpeg-turbo where the build found it, all else
-/// through stb_image. Throws Error (user) "NAME: reason" for anything unreadable, cut short, empty,
-/// or larger than 2^28 pixels (checked against the header before memory is taken).
+/// JPEG or PNG is turned upright. Depends on nothing but its arguments. Throws Error (user)
+/// "NAME: reason" for anything unreadable, damaged where the format has checksums, cut short,
+/// empty, or beyond the limits (checked before memory is taken).
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name,
-                   bool exif_orientation = false);
+                   bool exif_orientation = false, const DecodeLimits& limits = {});
 
-/// Size from the header alone, without decoding. Throws as above.
+/// Size from the header alone, without decoding, whatever it is. Throws as above.
 struct ImageSize {
   int64_t width, height;
 };
 ImageSize image_size(std::span<const uint8_t> bytes, const std::string& name);
-
-/// "libjpeg-turbo 2.1.5" or "stb_image".
-std::string jpeg_decoder();
 
 }  // namespace shiftadd::data

@@ -1,4 +1,4 @@
-// The two decoding libraries behind decode_image.
+// The decoders behind decode_image, one for each format.
 #pragma once
 
 #include <span>
@@ -8,12 +8,22 @@
 
 namespace shiftadd::data {
 
-/// libjpeg-turbo with its defaults (accurate integer DCT, smooth chroma), as Pillow uses it. Throws
-/// Error (user). Only where SHIFTADD_HAVE_JPEG is defined.
-Image decode_with_libjpeg(std::span<const uint8_t> bytes, const std::string& name);
-std::string libjpeg_version();
+/// Each checks everything that its format lets it check, and throws Error (user) "NAME: reason"
+/// rather than guess. The header has been read and held against the limits (read_header).
 
-/// JPEG, PNG, BMP, GIF (first frame) through stb_image; alpha is dropped. Throws Error (user).
-Image decode_with_stb(std::span<const uint8_t> bytes, const std::string& name);
+/// libjpeg-turbo with its defaults (accurate integer DCT, smooth chroma), as Pillow uses it.
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name);
+
+/// libpng, after the checksum of every chunk and the compressed data have been verified; alpha is
+/// dropped, 16 bits are reduced to the high 8. An index beyond the palette is an error.
+Image decode_png(std::span<const uint8_t> bytes, const std::string& name);
+
+/// Uncompressed BMP of Windows and OS/2 with 1, 4, 8, 16, 24 or 32 bits a pixel; samples of fewer
+/// than 8 bits are scaled as Pillow scales them (v * 255 / most, rounded down).
+Image decode_bmp(std::span<const uint8_t> bytes, const std::string& name);
+
+/// The first frame of a GIF. Where it leaves the canvas bare, the colour is, as in Pillow, that of
+/// its transparent index, or else of index 0.
+Image decode_gif(std::span<const uint8_t> bytes, const std::string& name);
 
 }  // namespace shiftadd::data

@@ -1,4 +1,4 @@
-// JPEG markers: frame size, EXIF orientation, end of image.
+// JPEG markers: frame size, scans, EXIF orientation.
 #include <algorithm>
 #include <cstring>
 
@@ -8,9 +8,7 @@ namespace shiftadd::data {
 
 namespace {
 
-constexpr uint8_t kEndOfImage = 0xD9, kStartOfScan = 0xDA, kApp1 = 0xE1, kHuffmanTables = 0xC4;
-
-int big16(const uint8_t* p) { return p[0] << 8 | p[1]; }
+constexpr uint8_t kEndOfImage = 0xD9, kStartOfScan = 0xDA, kApp1 = 0xE1;
 
 bool stands_alone(uint8_t marker) { return marker == 0x01 || (marker >= 0xD0 && marker <= 0xD8); }
 
@@ -30,19 +28,6 @@ std::size_t find_marker(std::span<const uint8_t> bytes, std::size_t position) {
   return bytes.size();
 }
 
-// A DHT segment is a list of: class and index, 16 counts of codes by length, that many symbols.
-// stb_image (2022) writes behind its arrays when the counts add up to more than 256.
-bool huffman_tables_fit(std::span<const uint8_t> segment) {
-  while (!segment.empty()) {
-    if (segment.size() < 17) return false;
-    std::size_t codes = 0;
-    for (int i = 1; i <= 16; ++i) codes += segment[i];
-    if (codes > 256 || segment.size() < 17 + codes) return false;
-    segment = segment.subspan(17 + codes);
-  }
-  return true;
-}
-
 }  // namespace
 
 int exif_orientation_of(std::span<const uint8_t> tiff) {
@@ -60,30 +45,46 @@ int exif_orientation_of(std::span<const uint8_t> tiff) {
   if (read16(2) != 42) return 1;
   const uint64_t directory = read32(4);
   const uint32_t entries = read16(directory);
-  constexpr uint32_t kOrientationTag = 0x0112, kShort = 3;
+  constexpr uint32_t kOrientationTag = 0x0112;
   for (uint32_t i = 0; i < entries; ++i) {
-    const uint64_t entry = directory + 2 + 12ull * i;
+    const uint64_t entry = directory + 2 + 12ull * i;  // tag, type, count, value
     if (entry + 12 > tiff.size()) return 1;
     if (read16(entry) != kOrientationTag) continue;
-    const uint32_t value = read16(entry + 8);
-    return read16(entry + 2) == kShort && value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
+    // SHORT by the standard; other writers store the same number as another type of integer.
+    uint64_t value = 0;
+    switch (read16(entry + 2)) {
+      case 1:
+      case 6:
+        value = tiff[entry + 8];
+        break;  // BYTE, SBYTE
+      case 3:
+      case 8:
+        value = read16(entry + 8);
+        break;  // SHORT, SSHORT
+      case 4:
+      case 9:
+        value = read32(entry + 8);
+        break;  // LONG, SLONG
+      default:
+        break;
+    }
+    return read32(entry + 4) == 1 && value >= 1 && value <= 8 ? static_cast<int>(value) : 1;
   }
   return 1;
 }
 
-void read_jpeg_header(std::span<const uint8_t> bytes, bool whole, ImageHeader& header) {
+void read_jpeg_header(std::span<const uint8_t> bytes, ImageHeader& header) {
   static constexpr uint8_t kExif[] = {'E', 'x', 'i', 'f', 0, 0};
   // The sparsest legal scan spends one bit a block on a DC coefficient; odd sampling factors (4x1
   // beside 1x4) leave 8 blocks in a 32 x 32 unit.
   header.max_pixels_per_byte = 1024;
-  header.complete = !whole;
+  header.scans = 0;
+  bool progressive = false;
+  int components = 0;
   std::size_t position = find_marker(bytes, 2);
   while (position < bytes.size()) {
     const uint8_t marker = bytes[position];
-    if (marker == kEndOfImage) {
-      header.complete = true;
-      return;
-    }
+    if (marker == kEndOfImage) return;
     if (stands_alone(marker)) {
       position = find_marker(bytes, position + 1);
       continue;
@@ -92,16 +93,18 @@ void read_jpeg_header(std::span<const uint8_t> bytes, bool whole, ImageHeader& h
     const std::size_t length = big16(&bytes[position + 1]);
     if (length < 2 || position + 1 + length > bytes.size()) return;
     const std::span<const uint8_t> segment = bytes.subspan(position + 3, length - 2);
-    if (is_frame_header(marker) && segment.size() >= 5 && header.width == 0) {
+    if (is_frame_header(marker) && segment.size() >= 6 && header.width == 0) {
       header.height = big16(&segment[1]);
       header.width = big16(&segment[3]);
+      components = segment[5];
+      progressive = (marker & 3) == 2;  // C2, C6, CA, CE
     } else if (marker == kApp1 && segment.size() > sizeof kExif &&
                std::equal(kExif, kExif + sizeof kExif, segment.begin())) {
       header.orientation = exif_orientation_of(segment.subspan(sizeof kExif));
-    } else if (marker == kHuffmanTables && whole) {
-      header.tables_fit = header.tables_fit && huffman_tables_fit(segment);
-    } else if (marker == kStartOfScan && !whole) {
-      return;
+    } else if (marker == kStartOfScan && !segment.empty()) {
+      // Where no scan completes the picture, all coefficients are kept: 16 bits each.
+      if (++header.scans == 1 && (progressive || segment[0] < components))
+        header.working_bytes = 2 * components * header.width * header.height;
     }
     // Entropy-coded data follows a scan header: find_marker steps over its stuffed zeros.
     position = find_marker(bytes, position + 1 + length);

@@ -8,8 +8,7 @@
 
 namespace shiftadd::data {
 
-/// Through stb_image_write whatever JPEG decoder the build has, so that every build draws the same
-/// files.
+/// Through stb_image_write: every build draws the same files.
 std::vector<uint8_t> encode_png(const Image& image);
 std::vector<uint8_t> encode_jpeg(const Image& image, int quality);  // 1..100
 

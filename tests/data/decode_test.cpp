@@ -21,8 +21,6 @@ std::string sha_prefix(const Image& image) {
   return sha.hex().substr(0, 16);
 }
 
-bool have_libjpeg() { return jpeg_decoder() != "stb_image"; }
-
 std::string odd_file(const std::string& name) {
   return test::shared_path("data/images-odd/" + name);
 }
@@ -95,7 +93,8 @@ TEST_CASE("decode meets every row of the odd images' manifest") {
     INFO(file, ": ", verdict);
     ++rows;
     const auto bytes = read_file(odd_file(file));
-    if (!verdict.ends_with(" ok")) {
+    // Pillow does not look at the checksum of IDAT, which is wrong in this file: here it is damage.
+    if (!verdict.ends_with(" ok") || file == "xcsn0g01.png") {
       CHECK_THROWS_AS(decode_image(bytes, file), Error);
       continue;
     }
@@ -108,8 +107,7 @@ TEST_CASE("decode meets every row of the odd images' manifest") {
     CHECK(image.width == width);
     CHECK(image.height == height);
     CHECK(image.pixels.size() == static_cast<std::size_t>(width) * height * 3);
-    // Hashes are given for files that decode without loss; all of those go through stb_image in
-    // either build.
+    // Hashes are given for files that decode without loss.
     if (sha != "-") CHECK(sha_prefix(image) == sha);
   }
   CHECK(rows >= 15);
@@ -153,7 +151,7 @@ TEST_CASE("decode turns a photograph upright when asked") {
   const std::string path = odd_file("hopper_orientation_6.jpg");
   if (path.empty()) return;
   const auto bytes = read_file(path);
-  CHECK(read_header(bytes, "o6", false).orientation == 6);
+  CHECK(read_header(bytes, "o6", 1 << 20).orientation == 6);
   const Image stored = decode_image(bytes, "o6"), turned = decode_image(bytes, "o6", true);
   // Orientation 6: turn right by 90 degrees; the stored bottom left corner comes to the top left.
   for (int64_t y = 0; y < turned.height; y += 7)
@@ -190,8 +188,8 @@ TEST_CASE("decode refuses what is not an image and names it") {
 }
 
 TEST_CASE("decode refuses sizes the file cannot hold before taking memory") {
-  // 20000 x 20000 is above 2^28 pixels; 16000 x 16000 is below, but no such file is this short.
-  for (const int size : {20000, 16000}) {
+  // 20000 x 20000 is above the limit; 9000 x 9000 is below, but no such file is this short.
+  for (const int size : {20000, 9000}) {
     const std::string reason = size == 20000 ? "exceed the limit" : "cannot hold";
     CHECK(message_of(png_header(size, size)).find(reason) != std::string::npos);
     CHECK(message_of(jpeg_header(size, size)).find(reason) != std::string::npos);
@@ -216,25 +214,6 @@ TEST_CASE("decode reads a 1x1 picture and BMP rows bottom up") {
               down = decode_image(bmp24(3, -2, true), "down.bmp");
   CHECK(std::equal(up.row(0), up.row(0) + 9, down.row(1)));
   CHECK(std::equal(up.row(1), up.row(1) + 9, down.row(0)));
-}
-
-TEST_CASE("a Huffman table of more than 256 codes is found before a decoder sees it") {
-  // SOI, DHT with 255 + `more` codes of two lengths, EOI.
-  for (const int more : {1, 2}) {
-    std::vector<uint8_t> bytes{0xFF, 0xD8, 0xFF, 0xC4, 0, 0, 0};
-    std::vector<uint8_t> counts(16, 0);
-    counts[14] = static_cast<uint8_t>(more);
-    counts[15] = 255;
-    bytes.insert(bytes.end(), counts.begin(), counts.end());
-    bytes.insert(bytes.end(), 255 + more, 0);
-    bytes[4] = static_cast<uint8_t>((bytes.size() - 4) >> 8);
-    bytes[5] = static_cast<uint8_t>((bytes.size() - 4) & 255);
-    bytes.insert(bytes.end(), {0xFF, 0xD9});
-    ImageHeader header;
-    read_jpeg_header(bytes, true, header);
-    CHECK(header.complete);
-    CHECK(header.tables_fit == (more == 1));
-  }
 }
 
 TEST_CASE("a file cut short is an error wherever it is cut") {
@@ -282,9 +261,4 @@ TEST_CASE("damaged bytes give an image or an Error, never anything else") {
   CHECK(images > 0);
   CHECK(errors > 0);
   CHECK(images + errors == 15 * 40);
-}
-
-TEST_CASE("JPEG decoder is named") {
-  if (have_libjpeg()) CHECK(jpeg_decoder().find("libjpeg") == 0);
-  CHECK(!jpeg_decoder().empty());
 }

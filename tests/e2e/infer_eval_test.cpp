@@ -7,7 +7,6 @@
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "core/io/safetensors.h"
-#include "data/decode.h"
 #include "tests/e2e/infer_support.h"
 
 using namespace shiftadd;
@@ -128,14 +127,11 @@ TEST_CASE("the DeiT checkpoint of CIFAR-10 evaluates to its stored logits") {
       read_safetensors(test::shared_path("data/weights/deit_cifar10.val_logits.safetensors"));
   const TensorFile ours = read_safetensors(folder / "logits.safetensors");
   CHECK(out["images"] == 5000);
-  // stb_image decodes up to 3 levels differently from libjpeg-turbo, with which the logits were
-  // made.
-  const bool exact = data::jpeg_decoder().starts_with("libjpeg");
   const Tensor a = ours.at("logits"), b = stored.at("logits");
   REQUIRE(a.shape() == b.shape());
   double worst = 0;
   for (int64_t i = 0; i < a.numel(); ++i)
     worst = std::max(worst, std::abs(static_cast<double>(a.data<float>()[i]) - b.data<float>()[i]));
-  CHECK(worst <= (exact ? 2e-3 : 0.1));
-  CHECK(std::abs(out["top1"].get<double>() - 75.62) <= (exact ? 0.011 : 0.5));
+  CHECK(worst <= 2e-3);
+  CHECK(std::abs(out["top1"].get<double>() - 75.62) <= 0.011);
 }

@@ -1,5 +1,4 @@
-// JPEG through libjpeg-turbo; empty where the build has none.
-#ifdef SHIFTADD_HAVE_JPEG
+// JPEG through libjpeg-turbo.
 #include <algorithm>
 #include <array>
 #include <csetjmp>
@@ -49,25 +48,12 @@ void on_message(j_common_ptr info, int level) {
   }
 }
 
-// A progressive file may repeat scans without end over a large canvas: honest encoders write about
-// ten.
-void limit_scans(j_common_ptr info) {
-  constexpr int kMaxScans = 500;
-  const auto* decoder = reinterpret_cast<j_decompress_ptr>(info);
-  if (decoder->input_scan_number > kMaxScans) {
-    auto* manager = reinterpret_cast<ErrorManager*>(info->err);
-    std::snprintf(manager->text, sizeof manager->text, "more than %d scans", kMaxScans);
-    std::longjmp(manager->jump, 1);
-  }
-}
-
 class JpegReader {
  public:
   explicit JpegReader(std::span<const uint8_t> bytes) : bytes_(bytes) {
     info_.err = jpeg_std_error(&errors_.base);
     errors_.base.error_exit = fail;
     errors_.base.emit_message = on_message;
-    progress_.progress_monitor = limit_scans;
   }
   ~JpegReader() { jpeg_destroy_decompress(&info_); }
   JpegReader(const JpegReader&) = delete;
@@ -76,7 +62,6 @@ class JpegReader {
   bool start() {
     if (setjmp(errors_.jump)) return false;
     jpeg_create_decompress(&info_);
-    info_.progress = &progress_;
     jpeg_mem_src(&info_, bytes_.data(), bytes_.size());
     jpeg_read_header(&info_, TRUE);
     const bool cmyk = info_.jpeg_color_space == JCS_CMYK || info_.jpeg_color_space == JCS_YCCK;
@@ -101,7 +86,6 @@ class JpegReader {
  private:
   std::span<const uint8_t> bytes_;
   jpeg_decompress_struct info_{};
-  jpeg_progress_mgr progress_{};
   ErrorManager errors_{};
 };
 
@@ -123,7 +107,7 @@ void cmyk_to_rgb(const uint8_t* from, uint8_t* to, int64_t pixels) {
 
 }  // namespace
 
-Image decode_with_libjpeg(std::span<const uint8_t> bytes, const std::string& name) {
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name) {
   JpegReader reader(bytes);
   if (!reader.start()) throw user_error(name, ": cannot be decoded: ", reader.error());
   Image image;
@@ -152,13 +136,4 @@ Image decode_with_libjpeg(std::span<const uint8_t> bytes, const std::string& nam
   return image;
 }
 
-#define SHIFTADD_TEXT_OF(value) #value
-#define SHIFTADD_TEXT(value) SHIFTADD_TEXT_OF(value)
-#ifdef LIBJPEG_TURBO_VERSION
-std::string libjpeg_version() { return "libjpeg-turbo " SHIFTADD_TEXT(LIBJPEG_TURBO_VERSION); }
-#else
-std::string libjpeg_version() { return "libjpeg " SHIFTADD_TEXT(JPEG_LIB_VERSION); }
-#endif
-
 }  // namespace shiftadd::data
-#endif  // SHIFTADD_HAVE_JPEG
