@@ -28,4 +28,7 @@ struct ImageSize {
 };
 ImageSize image_size(std::span<const uint8_t> bytes, const std::string& name);
 
+/// "libjpeg-turbo 2.1.5": another version may give other pixels.
+std::string jpeg_decoder();
+
 }  // namespace shiftadd::data

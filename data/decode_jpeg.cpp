@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "data/decode.h"
 #include "data/decode_codecs.h"
 
 // jpeglib.h leaves the declaration of size_t and FILE to its user, and jerror.h comes after it.
@@ -135,5 +136,9 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name) {
   if (!reader.finish()) throw user_error(name, ": cannot be decoded: ", reader.error());
   return image;
 }
+
+#define SHIFTADD_TEXT_OF(value) #value
+#define SHIFTADD_TEXT(value) SHIFTADD_TEXT_OF(value)
+std::string jpeg_decoder() { return "libjpeg-turbo " SHIFTADD_TEXT(LIBJPEG_TURBO_VERSION); }
 
 }  // namespace shiftadd::data
