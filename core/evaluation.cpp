@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/error.h"
+
 namespace shiftadd {
 
 double log_sum_exp(const float* logits, int64_t classes) {
@@ -39,15 +41,20 @@ void Evaluation::add(const float* logits, int64_t label) {
   ++confusion_[{label, predicted}];
 }
 
+std::string Evaluation::percent_text(int64_t part, int64_t whole, const char* unit) {
+  if (whole == 0) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f%s", percent(part, whole), unit);
+  return text;
+}
+
 std::string Evaluation::per_class_csv(const std::vector<std::string>& names) const {
   std::string text = "class,images,top1,top5\n";
   for (std::size_t c = 0; c < names.size(); ++c) {
     const ClassResult& result = per_class_[c];
-    char numbers[96];
-    std::snprintf(numbers, sizeof numbers, ",%lld,%.2f,%.2f\n",
-                  static_cast<long long>(result.images), percent(result.top1, result.images),
-                  percent(result.top5, result.images));
-    text += csv_field(names[c]) + numbers;
+    text += concat(csv_field(names[c]), ",", result.images, ",",
+                   percent_text(result.top1, result.images), ",",
+                   percent_text(result.top5, result.images), "\n");
   }
   return text;
 }

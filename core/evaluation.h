@@ -36,7 +36,8 @@ class Evaluation {
   /// Mean cross-entropy without smoothing or weights, nats.
   double loss() const { return images_ ? loss_ / static_cast<double>(images_) : 0; }
   const std::vector<ClassResult>& per_class() const { return per_class_; }
-  /// "class,images,top1,top5": one line a class, percent with two decimals.
+  /// "class,images,top1,top5": one line a class, percent with two decimals, "-"
+  /// for a class without images.
   std::string per_class_csv(const std::vector<std::string>& names) const;
   /// A header line "true,NAME,NAME,..." (columns: predicted), then one line of counts a class.
   std::string confusion_csv(const std::vector<std::string>& names) const;
@@ -44,6 +45,8 @@ class Evaluation {
   static double percent(int64_t part, int64_t whole) {
     return whole ? 100.0 * static_cast<double>(part) / static_cast<double>(whole) : 0;
   }
+  /// With two decimals and `unit` after them; "-" of nothing.
+  static std::string percent_text(int64_t part, int64_t whole, const char* unit = "");
 
  private:
   int64_t images_ = 0, top1_ = 0, top5_ = 0;

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <vector>
 
+#include "core/model/class_names.h"
 #include "core/parallel.h"
 #include "data/dataset.h"
 #include "infer/image_stream.h"
-#include "infer/predictions.h"
 
 namespace shiftadd::infer {
 

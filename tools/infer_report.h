@@ -121,6 +121,11 @@ struct EvaluationFigures {
   infer::RoutingCounts routing;
 };
 
+/// A class without images has no rate.
+inline nlohmann::ordered_json rate_json(int64_t right, int64_t images) {
+  return images ? nlohmann::ordered_json(Evaluation::percent(right, images)) : nullptr;
+}
+
 inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
                              const std::vector<std::string>& names,
                              const EvaluationFigures& figures, bool json) {
@@ -131,8 +136,8 @@ inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
       const auto& each = evaluation.per_class()[i];
       rows.push_back({{"class", names[i]},
                       {"images", each.images},
-                      {"top1", Evaluation::percent(each.top1, each.images)},
-                      {"top5", Evaluation::percent(each.top5, each.images)}});
+                      {"top1", rate_json(each.top1, each.images)},
+                      {"top5", rate_json(each.top5, each.images)}});
     }
     nlohmann::ordered_json report = {{"set", figures.set},         {"images", evaluation.images()},
                                      {"broken", figures.broken},   {"top1", evaluation.top1()},
@@ -159,8 +164,8 @@ inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto& each = evaluation.per_class()[i];
     out << std::left << std::setw(column) << names[i] << std::right << std::setw(10) << each.images
-        << std::setw(10) << Evaluation::percent(each.top1, each.images) << " %" << std::setw(10)
-        << Evaluation::percent(each.top5, each.images) << " %\n";
+        << std::setw(12) << Evaluation::percent_text(each.top1, each.images, " %") << std::setw(12)
+        << Evaluation::percent_text(each.top5, each.images, " %") << "\n";
   }
   print_routing(out, figures.routing);
 }

@@ -10,6 +10,7 @@
 #include "core/evaluation.h"
 #include "core/io/files.h"
 #include "core/io/safetensors.h"
+#include "core/model/class_names.h"
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "data/dataset.h"
@@ -227,13 +228,14 @@ int evaluate(const Options& options) {
   const data::ImageFolder set = data::ImageFolder::open(options.eval);
   infer::Session session = open_model(options);
   const int64_t classes = session.spec().classes;
-  const std::vector<int64_t> indices = infer::match_classes(session.classes(), session.class_ids(),
-                                                            classes, set.classes(), options.eval);
+  const std::vector<int64_t> indices =
+      match_classes(session.classes(), session.class_ids(), classes, set.classes(), options.eval);
   if (const auto given = static_cast<int64_t>(set.classes().size()); given < classes)
     std::cerr << "shiftadd-infer: " << options.eval << " has " << given << " of the model's "
               << classes << " classes\n";
-  const std::vector<std::string> names =
-      session.classes().empty() ? set.classes() : session.classes();
+  std::vector<std::string> names = printed_names(session.classes(), classes);
+  if (session.classes().empty())
+    for (std::size_t i = 0; i < indices.size(); ++i) names[indices[i]] = set.classes()[i];
   RunProgress progress(set.size(), true);
   Evaluation evaluation(classes);
   infer::RoutingCounts routing(session.routers(), session.spec().tokens());

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/io/files.h"
+#include "core/unicode.h"
 
 namespace shiftadd {
 namespace {
@@ -26,12 +27,37 @@ std::optional<std::size_t> column_of(const std::vector<std::string>& header,
   return static_cast<std::size_t>(found - header.begin());
 }
 
+// The file's text without a byte-order mark.
+std::string unmarked_text(const std::string& path) {
+  std::string text = read_text(path);
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  // UTF-16 shows by its mark or, without one, by the empty half of each ASCII character.
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") ||
+      text.find('\0') != std::string::npos)
+    throw user_error(path,
+                     ": is UTF-16 or no text: expected class names in UTF-8; for UTF-16: "
+                     "iconv -f UTF-16 -t UTF-8 ",
+                     path, " > names.txt");
+  return text;
+}
+
+void require_text(const std::string& line, const std::string& where) {
+  if (!is_utf8(line))
+    throw user_error(where, " is not UTF-8: ", shown(line),
+                     "; for Latin-1: iconv -f LATIN1 -t UTF-8");
+  if (line.find('\r') != std::string::npos)
+    throw user_error(where,
+                     " holds a carriage return: expected one name a line, ended by a line feed");
+}
+
 }  // namespace
 
 ClassNames read_class_names(const std::string& path) {
-  std::vector<std::string> lines = split(read_text(path), '\n');
+  std::vector<std::string> lines = split(unmarked_text(path), '\n');
   for (std::string& line : lines)
     if (line.ends_with('\r')) line.pop_back();
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    require_text(lines[i], concat(path, ": line ", i + 1));
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
   if (lines.empty()) throw user_error(path, ": holds no class names");
   const bool is_table = lines[0].find('\t') != std::string::npos;
@@ -39,6 +65,7 @@ ClassNames read_class_names(const std::string& path) {
     for (std::size_t i = 0; i < lines.size(); ++i)
       if (lines[i].empty())
         throw user_error(path, ": line ", i + 1, " is empty: expected a class name");
+    require_sound_names(lines, path);
     return {std::move(lines), {}};
   }
 
@@ -64,6 +91,7 @@ ClassNames read_class_names(const std::string& path) {
     if (id) result.ids.push_back(cells[*id]);
   }
   if (names.empty()) throw user_error(path, ": holds no class names");
+  require_sound_names(names, path);
   return result;
 }
 

@@ -70,7 +70,7 @@ TEST_CASE("the per-class table quotes what needs it") {
   Evaluation result(2);
   add_rows(result, Tensor::from<float>({1, 2, 1, 2, 2, 1}, {3, 2}), std::vector<int64_t>{0, 0, 0});
   CHECK(result.per_class_csv({"a, \"b\"", "c"}) ==
-        "class,images,top1,top5\n\"a, \"\"b\"\"\",3,33.33,100.00\nc,0,0.00,0.00\n");
+        "class,images,top1,top5\n\"a, \"\"b\"\"\",3,33.33,100.00\nc,0,-,-\n");
 }
 
 TEST_CASE("an evaluation counts top-1, top-5, loss and confusions") {
