@@ -2,13 +2,11 @@
 #include "data/check.h"
 
 #include <array>
-#include <limits>
 #include <span>
 #include <string_view>
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "data/decode.h"
 #include "data/decode_header.h"
 
 namespace shiftadd::data {
@@ -58,8 +56,8 @@ Samples samples_of(std::span<const uint8_t> bytes, FileKind kind) {
 
 /// Remarks on a file that could be decoded, separated by ", "; empty for an ordinary one.
 std::string oddities(std::span<const uint8_t> bytes, const std::string& name,
-                     const std::string& full_name) {
-  const ImageHeader header = read_header(bytes, full_name, std::numeric_limits<int64_t>::max());
+                     const std::string& full_name, const DecodeLimits& limits) {
+  const ImageHeader header = read_header(bytes, full_name, limits.max_pixels);
   std::string text;
   const auto remark = [&text](const std::string& what) {
     text += (text.empty() ? "" : ", ") + what;
@@ -82,7 +80,7 @@ std::string oddities(std::span<const uint8_t> bytes, const std::string& name,
 
 }  // namespace
 
-DataReport check_data(const ImageFolder& dataset) {
+DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits) {
   DataReport report;
   report.images = dataset.size();
   std::vector<std::string> broken(dataset.size()), odd(dataset.size());
@@ -90,8 +88,8 @@ DataReport check_data(const ImageFolder& dataset) {
     const std::string name = dataset.full_name(sample);
     try {
       const std::vector<uint8_t> bytes = dataset.read(sample);
-      decode_image(bytes, name);
-      odd[sample] = oddities(bytes, dataset.name(sample), name);
+      decode_image(bytes, name, false, limits);
+      odd[sample] = oddities(bytes, dataset.name(sample), name, limits);
     } catch (const Error& error) {
       if (error.kind() == Error::Kind::kFailure) throw;  // the machine, not the image
       broken[sample] = error.what();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "data/decode.h"
 
 namespace shiftadd::data {
 
@@ -20,7 +21,7 @@ struct DataReport {
 /// Reads and decodes everything, on all threads of the pool. Odd: a side under kTinySide pixels,
 /// more than kHugePixels, gray, CMYK, 16 bits a sample, turned by EXIF, or contents of another
 /// format than the extension says.
-DataReport check_data(const ImageFolder& dataset);
+DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits = {});
 inline constexpr int64_t kTinySide = 8;
 inline constexpr int64_t kHugePixels = int64_t{1} << 26;
 

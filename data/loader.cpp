@@ -13,7 +13,6 @@
 #include <unordered_set>
 
 #include "core/random.h"
-#include "data/decode.h"
 #include "data/loader_parts.h"
 #include "data/preprocess.h"
 #include "data/sampler.h"
@@ -91,7 +90,7 @@ struct Loader::Impl {
     const Image* image = cache.find(sample);
     if (!image) {
       decoded = decode_image(dataset.read(sample), dataset.full_name(sample),
-                             options.preprocess.exif_orientation);
+                             options.preprocess.exif_orientation, options.limits);
       image = cache.keep(sample, decoded);
     }
     if (!options.training) return preprocess_image(*image, options.preprocess, out);

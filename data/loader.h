@@ -10,6 +10,7 @@
 #include "core/tensor.h"
 #include "data/augment.h"
 #include "data/dataset.h"
+#include "data/decode.h"
 
 namespace shiftadd::data {
 
@@ -28,6 +29,7 @@ struct LoaderOptions {
   AugmentOptions augment;
   MixOptions mix;
   Preprocess preprocess;
+  DecodeLimits limits;  // an image beyond them is a broken one
   BrokenPolicy broken = BrokenPolicy::kFail;
   std::string quarantine_file;  // kQuarantine: paths appended here, one a line, each once
   int64_t cache_bytes = 0;      // keep decoded images in memory up to this many bytes

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "core/io/files.h"
-#include "data/decode.h"
 #include "data/preprocess.h"
 
 namespace shiftadd::infer {
@@ -42,9 +41,11 @@ struct ImageStream::Impl {
     int64_t done = 0;
   };
 
-  Impl(ImageSource from, const Preprocess& how, int64_t batch_size, int workers)
+  Impl(ImageSource from, const Preprocess& how, int64_t batch_size, int workers,
+       const data::DecodeLimits& bounds)
       : source(std::move(from)),
         preprocess(how),
+        limits(bounds),
         batch(batch_size),
         batches((source.count + batch - 1) / batch) {
     const int64_t rows = std::min(batch, source.count);
@@ -100,8 +101,8 @@ struct ImageStream::Impl {
     try {
       const std::vector<uint8_t> bytes = source.read(item);
       data::preprocess_image(
-          data::decode_image(bytes, source.name(item), preprocess.exif_orientation), preprocess,
-          out);
+          data::decode_image(bytes, source.name(item), preprocess.exif_orientation, limits),
+          preprocess, out);
       return {};
     } catch (const Error& error) {
       if (error.kind() != Error::Kind::kUser) throw;
@@ -142,6 +143,7 @@ struct ImageStream::Impl {
 
   const ImageSource source;
   const Preprocess preprocess;
+  const data::DecodeLimits limits;
   const int64_t batch, batches;
   std::vector<Slot> ring;
   std::mutex mutex;
@@ -154,8 +156,8 @@ struct ImageStream::Impl {
 };
 
 ImageStream::ImageStream(ImageSource source, const Preprocess& preprocess, int64_t batch,
-                         int workers)
-    : impl_(std::make_unique<Impl>(std::move(source), preprocess, batch, workers)) {}
+                         int workers, const data::DecodeLimits& limits)
+    : impl_(std::make_unique<Impl>(std::move(source), preprocess, batch, workers, limits)) {}
 ImageStream::~ImageStream() = default;
 std::optional<ImageBatch> ImageStream::next() { return impl_->next(); }
 

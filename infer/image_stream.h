@@ -11,6 +11,7 @@
 #include "core/model/preprocess.h"
 #include "core/tensor.h"
 #include "data/dataset.h"
+#include "data/decode.h"
 
 namespace shiftadd::infer {
 
@@ -37,8 +38,9 @@ struct ImageBatch {
 class ImageStream {
  public:
   /// Batches are items [0, batch), [batch, 2 batch), ...; broken ones are left out of theirs.
-  /// workers >= 1.
-  ImageStream(ImageSource source, const Preprocess& preprocess, int64_t batch, int workers);
+  /// workers >= 1. An image beyond the limits is a broken one.
+  ImageStream(ImageSource source, const Preprocess& preprocess, int64_t batch, int workers,
+              const data::DecodeLimits& limits = {});
   ~ImageStream();  // stops at once, finished or not
   ImageStream(const ImageStream&) = delete;
   ImageStream& operator=(const ImageStream&) = delete;

@@ -44,6 +44,7 @@ struct Options {
   std::vector<std::string> images;
   std::string eval, confusion, dump, routing, device = "auto";
   int64_t top_k = 5, batch = 32;
+  data::DecodeLimits limits;
   int threads = available_cores(), workers = 0;
   bool json = false;
 };
@@ -116,7 +117,7 @@ template <class Each, class Broken>
 int64_t run_all(infer::Session& session, const infer::ImageSource& source, const Options& options,
                 RunProgress& progress, Each each_row, Broken broken) {
   const int workers = options.workers ? options.workers : options.threads;
-  infer::ImageStream stream(source, session.preprocess(), options.batch, workers);
+  infer::ImageStream stream(source, session.preprocess(), options.batch, workers, options.limits);
   const int64_t classes = session.spec().classes;
   std::vector<float> logits(options.batch * classes);
   const int64_t image_choices =
@@ -298,6 +299,11 @@ int run(int argc, char** argv) {
       ->option_text("N");
   app.add_option("--batch", options.batch, "Images a batch; changes no result [32]")
       ->check(CLI::Range(int64_t{1}, int64_t{65'536}))
+      ->option_text("N");
+  app.add_option("--max-pixels", options.limits.max_pixels,
+                 "Refuse larger images (width times height) [89478485]; decoding takes at most 512 "
+                 "MiB in any case")
+      ->check(CLI::Range(int64_t{1}, int64_t{1'000'000'000}))
       ->option_text("N");
   app.add_option("--confusion", options.confusion, "With --eval: write the confusion matrix as CSV")
       ->option_text("FILE.csv");

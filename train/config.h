@@ -66,6 +66,7 @@ struct DataConfig {
   int workers = 1;
   int64_t prefetch = 4;   // batches
   int64_t cache_mib = 0;  // decoded images kept in memory
+  data::DecodeLimits limits;
   data::BrokenPolicy broken = data::BrokenPolicy::kFail;
 };
 

@@ -244,6 +244,10 @@ void list_data(ConfigVisitor& v, DataConfig& d) {
   v.integer("prefetch", d.prefetch, Range::between(1, 1024), "Batches held ready.");
   v.integer("cache_mib", d.cache_mib, Range::between(0, 1 << 24),
             "Memory for decoded images, MiB. 0: decode always.");
+  v.integer(
+      "max_pixels", d.limits.max_pixels, count(1),
+      "Of one image, width times height: a larger one is broken. Decoding takes at most 512 MiB "
+      "in any case.");
   choice(v, "broken", d.broken, {"fail", "skip", "quarantine"},
          "A broken image: stop; leave it out and count it; also write its name to quarantine.txt "
          "in the output folder.");

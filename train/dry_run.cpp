@@ -147,7 +147,7 @@ DataCheck check_run_data(const TrainConfig& config) {
   DataCheck check;
   const auto read = [&](const std::string& path) {
     const data::ImageFolder set = data::ImageFolder::open(path);
-    const data::DataReport report = data::check_data(set);
+    const data::DataReport report = data::check_data(set, config.data.limits);
     for (const std::string& line : report.lines) check.text += line + "\n";
     check.text += concat(path, ": ", report.images, " images in ", set.classes().size(),
                          " classes, ", report.broken, " broken, ", report.odd, " odd, ",

@@ -63,6 +63,7 @@ data::LoaderOptions evaluation_options(const TrainConfig& config, const std::str
   options.prefetch = config.data.prefetch;
   options.seed = config.seed;
   options.preprocess = config.data.preprocess;
+  options.limits = config.data.limits;
   options.broken = config.data.broken;
   options.quarantine_file = folder + "/quarantine.txt";
   options.cache_bytes = config.data.cache_mib << 20;
