@@ -75,7 +75,7 @@ TEST_CASE("two stages convert a network, train it, and report") {
   CHECK(last["right"].get<std::string>().size() == last["images"].get<std::size_t>());
 
   const std::string report = read_text(folder / "whole/report.md");
-  for (const char* row : {"| start | ", "| add | ", "| shift | "})
+  for (const char* row : {"| start | ", "| add   | ", "| shift | "})
     CHECK_MESSAGE(report.find(row) != std::string::npos, report);
   CHECK(reference().result.out.find(report) != std::string::npos);
   const std::string& said = reference().result.err;

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "core/error.h"
 #include "core/io/files.h"
@@ -111,14 +112,37 @@ TEST_CASE("a result is written, read back, and compared image by image") {
 
   // Differences 0, +1, 0, +1: mean 0.5, sample deviation 0.577, interval 1.96 * 0.577 / 2.
   const std::string table = compare_results({result_with("plain", "1000"), again});
-  CHECK(table.find("| plain | 25.00 | 100.00 | baseline | - ") != std::string::npos);
-  CHECK(table.find("+50.00 +- 56.58 | 50.0 |") != std::string::npos);
+  CHECK(table.find("| plain |   25.00 |        baseline |       - |") != std::string::npos);
+  CHECK(table.find("| mixed |   75.00 | +50.00 +- 56.58 |    50.0 |") != std::string::npos);
   CHECK_THROWS_WITH_AS(compare_results({result_with("plain", "10"), again}),
                        doctest::Contains("cannot be compared"), Error);
   RunResult elsewhere = result_with("elsewhere", "1000");
   elsewhere.data = "other images";
   CHECK_THROWS_WITH_AS(compare_results({elsewhere, again}), doctest::Contains("cannot be compared"),
                        Error);
+}
+
+TEST_CASE("the table of runs is aligned and fits 100 columns; of long names the end is shown") {
+  std::vector<RunResult> results;
+  for (const std::string name :
+       {"a", "runs/a_folder_of_many_experiments/stage_one/add",
+        "runs/\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9/\u00fcbung/shift"})
+    results.push_back(result_with(name, "1101"));
+  const auto columns = [](const std::string& line) {
+    return std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; });
+  };
+  std::istringstream lines(compare_results(results));
+  std::ptrdiff_t width = 0;
+  int rows = 0;
+  for (std::string line; std::getline(lines, line);) {
+    CHECK_MESSAGE(columns(line) <= 100, line);
+    if (!line.starts_with("|")) continue;
+    if (rows++ == 0) width = columns(line);
+    CHECK_MESSAGE(columns(line) == width, line);
+  }
+  CHECK(rows == 5);
+  CHECK(lines.str().find("_one/add |") != std::string::npos);
+  CHECK(lines.str().find("\u00fcbung/shift |") != std::string::npos);
 }
 
 TEST_CASE("a result that does not fit its model is refused") {
