@@ -66,4 +66,14 @@ std::string loosely(std::string_view text) {
   return is_number ? name.substr(std::min(name.find_first_not_of('0'), name.size() - 1)) : name;
 }
 
+std::string plain_ascii(std::string_view text) {
+  std::string plain;
+  for (const char c : mapped(text, UTF8PROC_STABLE | UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE |
+                                       UTF8PROC_STRIPMARK | UTF8PROC_LUMP)) {
+    const bool continues = (c & 0xC0) == 0x80;  // a character whose '?' is already there
+    if (!continues) plain += is_plain(c) ? c : '?';
+  }
+  return plain;
+}
+
 }  // namespace shiftadd

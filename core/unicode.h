@@ -15,5 +15,7 @@ std::string composed(std::string_view text);
 /// What people take for the same name is the same: without case, invisible characters, spaces
 /// around it, and leading zeros where it is a number; '_' and '-' count as spaces.
 std::string loosely(std::string_view text);
+/// For fonts of ASCII alone: letters lose their accents, any other character beyond ASCII is '?'.
+std::string plain_ascii(std::string_view text);
 
 }  // namespace shiftadd

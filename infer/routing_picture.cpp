@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/unicode.h"
 #include "data/resize.h"
 #include "infer/mixture.h"
 
@@ -16,6 +17,7 @@ constexpr Color kPaper = {255, 255, 255}, kInk = {32, 32, 32}, kNothing = {176, 
 constexpr int kDarkest = 72;       // black in a tile
 constexpr double kOpacity = 0.55;  // of a tint: the photograph stays visible
 constexpr int64_t kMostColumns = 6, kLabelLines = 3;
+constexpr int64_t kSwatch = 12;  // points of a square and the space behind it
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -76,8 +78,17 @@ Color color_of(uint8_t choice) {
   return choice == kMultExpert ? kMultColor : choice == kShiftExpert ? kShiftColor : kNothing;
 }
 
-const char* name_of(uint8_t choice) {
-  return choice == kMultExpert ? "Mult" : choice == kShiftExpert ? "Shift" : "not routed";
+const char* meaning_of(uint8_t choice) {
+  return choice == kMultExpert    ? "gold: tokens that multiply"
+         : choice == kShiftExpert ? "blue: tokens that shift"
+                                  : "gray: not routed";
+}
+
+// As much of the words as fits, with dots for what does not.
+std::string fitting(std::string words, int64_t width, int64_t scale) {
+  if (text_width(words, scale) <= width) return words;
+  while (!words.empty() && text_width(words + "...", scale) > width) words.pop_back();
+  return words + "...";
 }
 
 // Shares of the tokens that were routed.
@@ -89,7 +100,7 @@ struct Shares {
   }
   std::string text() const {
     char line[32];
-    std::snprintf(line, sizeof line, "Shift %.1f%%",
+    std::snprintf(line, sizeof line, "Shift %.1f %%",
                   tokens ? 100.0 * static_cast<double>(shift) / static_cast<double>(tokens) : 0.0);
     return line;
   }
@@ -123,7 +134,7 @@ class Painter {
     const int64_t side = 8 * layout_.text;
     fill(picture_, {x, y, side, side}, kNothing);
     blend(picture_, {x, y, side, side}, color_of(choice), kOpacity);
-    text(x + side + 4 * layout_.text, y, words);
+    text(x + kSwatch * layout_.text, y, words);
   }
 
   void tile(int64_t router) {
@@ -155,18 +166,22 @@ class Painter {
     int64_t y = area.y + area.height + 2 * layout_.text;
     text(area.x, y, concat("block ", name.block, " ", name.layer));
     text(area.x, y += line_height(), patches ? shares.text() : "class token only");
-    swatch(area.x, y += line_height(), choices[0], concat("class: ", name_of(choices[0])));
+    swatch(area.x, y += line_height(), choices[0], "class token");
   }
 
   void head() {
-    const int64_t gap = layout_.gap, x = 2 * gap + layout_.tile;
+    const int64_t gap = layout_.gap, x = 2 * gap + layout_.tile, step = 3 * line_height() / 2;
     paste(picture_, photograph_, gap, gap);
     int64_t y = gap;
-    swatch(x, y, kMultExpert, name_of(kMultExpert));
-    swatch(x, y += 2 * line_height(), kShiftExpert, name_of(kShiftExpert));
-    if (bare_) swatch(x, y += 2 * line_height(), kNotRouted, name_of(kNotRouted));
-    text(x, y += 2 * line_height(), total_.text());
-    text(x, y += line_height(), "of routed tokens");
+    char answer[32];
+    std::snprintf(answer, sizeof answer, "answer, %.1f %%:", 100 * routed_.probability);
+    text(x, y, answer);
+    const int64_t room = layout_.width - gap - x;
+    text(x, y += line_height(), fitting(plain_ascii(routed_.answer), room, layout_.text));
+    swatch(x, y += step, kMultExpert, meaning_of(kMultExpert));
+    swatch(x, y += step, kShiftExpert, meaning_of(kShiftExpert));
+    if (bare_) swatch(x, y += step, kNotRouted, meaning_of(kNotRouted));
+    text(x, y += step, total_.text() + " of tokens");
   }
 
   const RoutedImage& routed_;
@@ -187,7 +202,8 @@ PictureLayout::PictureLayout(int64_t image_size, const std::vector<std::string>&
       head(tile + 2 * gap) {
   Placing placing(routers);
   cells = std::move(placing.cells);
-  width = gap + std::max<int64_t>(2, placing.columns) * (tile + gap);
+  const int64_t legend = kSwatch * text + text_width(meaning_of(kMultExpert), text);
+  width = 2 * gap + std::max(placing.columns * (tile + gap) - gap, tile + gap + legend);
   height = head + placing.rows * (tile + label + gap);
 }
 

@@ -10,19 +10,23 @@
 
 namespace shiftadd::infer {
 
-/// Orange and blue of Okabe and Ito's palette: apart for colour-blind eyes, and light and dark.
+/// Gold (their orange) and blue of Okabe and Ito's palette: apart for colour-blind eyes, and light
+/// and dark.
 inline constexpr Color kMultColor = {230, 159, 0}, kShiftColor = {0, 114, 178};
 
-/// What one image's tokens did: grid x grid patches behind the class token.
+/// What a network answered for one image, and what its tokens did: grid x grid patches behind the
+/// class token.
 struct RoutedImage {
   data::Image photograph;  // as the network saw it: square
   int64_t grid;
   std::vector<std::string> routers;  // "blocks.0.mlp", ...; at least one
   std::vector<uint8_t> choices;      // (routers, 1 + grid^2), as Session::run gives them
+  std::string answer;                // name of the most probable class
+  double probability;                // 0 .. 1
 };
 
-/// Where things are: a head with the photograph and the legend, then a tile for each router, its
-/// label below it; a block's routers stand side by side.
+/// Where things are: a head with the photograph, the answer and the legend beside it, then a tile
+/// for each router, its label below it; a block's routers stand side by side.
 struct PictureLayout {
   struct Cell {
     int64_t column, row;
@@ -38,6 +42,8 @@ struct PictureLayout {
 };
 inline constexpr int64_t kLeastTile = 192, kMostTile = 448;
 
+/// Class names lose what the font has no letter for, and their end where they are too long. Throws
+/// Error (user) where the sizes do not agree.
 data::Image draw_routing(const RoutedImage& image);
 
 }  // namespace shiftadd::infer

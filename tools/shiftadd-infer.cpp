@@ -174,11 +174,14 @@ void require_router(const Options& options, const infer::Session& session) {
 void write_routing(const Options& options, const infer::Session& session, const Row& row) {
   const int64_t tokens = session.spec().tokens();
   const auto routers = static_cast<int64_t>(session.routers().size());
+  const infer::Prediction best = infer::top_k(row.logits, session.spec().classes, 1).front();
   const data::Image picture = infer::draw_routing(
       {.photograph = data::denormalise(row.pixels, session.preprocess()),
        .grid = session.spec().grid(),
        .routers = session.routers(),
-       .choices = std::vector<uint8_t>(row.choices, row.choices + routers * tokens)});
+       .choices = std::vector<uint8_t>(row.choices, row.choices + routers * tokens),
+       .answer = printed_names(session.classes(), session.spec().classes)[best.index],
+       .probability = best.probability});
   const std::vector<uint8_t> png = data::encode_png(picture);
   write_file(options.routing, {reinterpret_cast<const char*>(png.data()), png.size()});
 }

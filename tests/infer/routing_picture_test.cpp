@@ -18,7 +18,7 @@ const std::vector<std::string> kRouters = {"blocks.0.attn.qkv", "blocks.0.mlp", 
 // 4 x 4 patches on a photograph of 32 x 32; every router sends even patches to Shift; the last one
 // routes the class token alone.
 RoutedImage routed() {
-  RoutedImage image{make_canvas(32, 32, {90, 150, 40}), 4, kRouters, {}};
+  RoutedImage image{make_canvas(32, 32, {90, 150, 40}), 4, kRouters, {}, "tabby", 0.875};
   for (std::size_t router = 0; router < kRouters.size(); ++router)
     for (int token = 0; token < 17; ++token)
       image.choices.push_back(token == 0    ? kMultExpert
@@ -115,18 +115,73 @@ TEST_CASE("tiles never overlap and lie inside; small images are enlarged, huge o
   }
 }
 
-TEST_CASE("the longest label fits its tile") {
-  for (const int64_t size : {32, 224, 384, 512}) {
-    const PictureLayout layout(size, kRouters);
-    for (const char* text : {"block 23 proj", "class token only", "Shift 100.0%"})
+TEST_CASE("the longest label fits its tile, and the legend its picture, however few the routers") {
+  for (const int64_t size : {8, 32, 224, 384, 512}) {
+    const PictureLayout layout(size, kRouters), narrow(size, {"blocks.0.mlp"});
+    for (const char* text : {"block 23 proj", "class token only", "Shift 100.0 %"})
       CHECK(text_width(text, layout.text) <= layout.tile);
-    CHECK(text_width("class: Shift", layout.text) + 12 * layout.text <= layout.tile);
-    CHECK(text_width("of routed tokens", layout.text) <= layout.tile);
+    CHECK(text_width("class token", layout.text) + 12 * layout.text <= layout.tile);
+    const int64_t room = narrow.width - narrow.tile - 3 * narrow.gap;
+    for (const char* text : {"answer, 100.0 %:", "Shift 100.0 % of tokens"})
+      CHECK(text_width(text, narrow.text) <= room);
+    for (const char* text : {"gold: tokens that multiply", "blue: tokens that shift"})
+      CHECK(text_width(text, narrow.text) + 12 * narrow.text <= room);
   }
 }
 
+TEST_CASE("the legend has words beside the colours of the patches, and the answer above them") {
+  RoutedImage image = routed();
+  const data::Image picture = draw_routing(image);
+  const PictureLayout layout(32, kRouters);
+  // The same words drawn here, where draw_routing puts them.
+  const auto has = [&](const std::string& words, int64_t indent, int64_t half_lines) {
+    data::Image expected = make_canvas(text_width(words, layout.text), 10 * layout.text, {});
+    draw_text(expected, 0, 0, words, layout.text, {255, 255, 255});
+    const int64_t left = 2 * layout.gap + layout.tile + indent,
+                  top = layout.gap + half_lines * (kTextHeight + 1) * layout.text / 2;
+    for (int64_t y = 0; y < expected.height; ++y)
+      for (int64_t x = 0; x < expected.width; ++x)
+        if (is_ink(pixel(picture, left + x, top + y)) != !is_ink(pixel(expected, x, y)))
+          return false;
+    return true;
+  };
+  CHECK(has("answer, 87.5 %:", 0, 0));
+  CHECK(has("tabby", 0, 2));
+  CHECK(has("gold: tokens that multiply", 12 * layout.text, 5));
+  CHECK(has("blue: tokens that shift", 12 * layout.text, 8));
+  CHECK(has("gray: not routed", 12 * layout.text, 11));
+  CHECK(has("Shift 45.7 % of tokens", 0, 14));
+  const auto swatch = [&](int64_t half_lines) {
+    return pixel(picture, 2 * layout.gap + layout.tile + 3 * layout.text,
+                 layout.gap + (half_lines * (kTextHeight + 1) / 2 + 3) * layout.text);
+  };
+  CHECK(swatch(5)[0] > swatch(5)[2] + 80);  // gold
+  CHECK(swatch(8)[2] > swatch(8)[0] + 80);  // blue
+  // For eyes that see no colours: one is much lighter.
+  CHECK(swatch(5)[0] + swatch(5)[1] > swatch(8)[0] + swatch(8)[1] + 100);
+}
+
+TEST_CASE("class names of any length and any bytes are drawn, and stay inside") {
+  const std::string long_name(3000, 'w');
+  for (const std::string& name :
+       {std::string(), long_name, std::string("\u00dcbergr\u00f6\u00dfe"),
+        std::string("\u732b\u732b\u732b"), std::string("\xff\xfe\n\0x", 5)}) {
+    RoutedImage image = routed();
+    image.answer = name;
+    const data::Image picture = draw_routing(image);
+    CHECK(picture.width == PictureLayout(32, kRouters).width);
+    for (int64_t y = 0; y < picture.height; ++y)  // the margin on the right
+      CHECK_FALSE(is_ink(pixel(picture, picture.width - 2, y)));
+  }
+  RoutedImage image = routed();
+  image.answer = "\u00c4\u00f6\u00e9";
+  const data::Image accented = draw_routing(image);
+  image.answer = "Aoe";
+  CHECK(draw_routing(image).pixels == accented.pixels);
+}
+
 TEST_CASE("as many patches as pixels are drawn, too") {
-  RoutedImage image{make_canvas(224, 224, {200, 200, 200}), 224, {"blocks.0.mlp"}, {}};
+  RoutedImage image{make_canvas(224, 224, {200, 200, 200}), 224, {"blocks.0.mlp"}, {}, "", 1};
   image.choices.assign(1 + 224 * 224, kShiftExpert);
   const data::Image picture = draw_routing(image);
   const Area tile = PictureLayout(224, image.routers).tile_at(0);
