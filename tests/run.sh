@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Everything a change must pass: builds, runs all tests, then the unit tests again under the address and
-# undefined-behaviour sanitizers, pool and loader under the thread sanitizer. Installs missing Debian packages first.
+# Everything a change must pass: builds, runs all tests, decodes under valgrind, installs the packages elsewhere, then
+# the unit tests again under the address and undefined-behaviour sanitizers, pool and loader under the thread
+# sanitizer, and each fuzz target for 20 seconds. Installs missing Debian packages first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bash cmake/install-packages.sh $(cat cmake/build-packages.txt) doctest-dev
+bash cmake/install-packages.sh $(cat cmake/build-packages.txt cmake/test-packages.txt)
 say() { echo "== $* ($(date +%H:%M:%S))"; }
 
 say "build"
@@ -11,6 +12,10 @@ cmake --preset release >/dev/null
 cmake --build --preset release
 say "tests"
 ctest --test-dir build/release --output-on-failure --no-tests=error
+say "decode tests under valgrind"
+valgrind --quiet --error-exitcode=1 build/release/bin/test_data --source-file='*decode*'
+say "packages"
+bash tests/package_test.sh
 
 say "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
 units="core data autograd layers infer train ops"
@@ -23,4 +28,7 @@ cmake --preset tsan >/dev/null
 cmake --build --preset tsan --target test_core test_data
 build/tsan/bin/test_core --source-file='*parallel_test*'
 build/tsan/bin/test_data --source-file='*loader_test*'
+
+say "fuzz targets"
+bash tests/fuzz/run.sh --seconds 20
 say "done"

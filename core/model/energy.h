@@ -4,6 +4,7 @@
 // the array and its buffers is enumerated, and the best compromise of energy and time is charged.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 namespace shiftadd {

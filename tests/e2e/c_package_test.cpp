@@ -20,7 +20,7 @@ TEST_CASE("a C program embeds the installed library") {
   const std::string prefix = folder / "prefix", build = folder / "build";
   succeed(
       {"cmake", "--install", test::build_folder(), "--prefix", prefix, "--component", "library"});
-  succeed({"cmake", "-S", test::source_folder() + "/examples/classify", "-B", build,
+  succeed({"cmake", "-G", "Ninja", "-S", test::source_folder() + "/examples/classify", "-B", build,
            "-DCMAKE_PREFIX_PATH=" + prefix});
   succeed({"cmake", "--build", build});
 

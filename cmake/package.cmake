@@ -1,0 +1,36 @@
+# What `cmake --workflow --preset package` ships: a .deb and a .tar.gz of programs, library, header, CMake package,
+# configs, README and licences, which run on any system with this C library or a newer one.
+install(DIRECTORY configs/ DESTINATION share/shiftadd/configs COMPONENT programs FILES_MATCHING PATTERN *.json
+        PATTERN README.md PATTERN results EXCLUDE)
+install(FILES README.md DESTINATION share/doc/shiftadd COMPONENT programs)
+
+# The licences of what is linked in or compiled in follow ours, each as its Debian package states it.
+file(READ LICENSE copyright)
+set(copyright "ShiftAdd ${PROJECT_VERSION}\n\n${copyright}")
+file(STRINGS cmake/build-packages.txt packages REGEX "^(lib|zlib|nlohmann)")
+foreach(package ${packages} g++)
+  set(licence /usr/share/doc/${package}/copyright)
+  if(EXISTS ${licence})
+    file(READ ${licence} text)
+    string(APPEND copyright "\n\n======== Contains code of the Debian package ${package}:\n\n${text}")
+  elseif(SHIFTADD_STATIC)
+    message(FATAL_ERROR "${licence} is missing, and a package must contain it: install ${package}")
+  endif()
+endforeach()
+file(WRITE ${CMAKE_BINARY_DIR}/copyright "${copyright}")
+install(FILES ${CMAKE_BINARY_DIR}/copyright DESTINATION share/doc/shiftadd COMPONENT programs)
+
+execute_process(COMMAND getconf GNU_LIBC_VERSION OUTPUT_VARIABLE libc OUTPUT_STRIP_TRAILING_WHITESPACE)
+string(REPLACE "glibc " "" libc "${libc}")
+set(CPACK_GENERATOR TGZ DEB)
+string(TOLOWER ${CMAKE_SYSTEM_NAME} system)
+set(CPACK_PACKAGE_FILE_NAME shiftadd-${PROJECT_VERSION}-${system}-${CMAKE_SYSTEM_PROCESSOR})
+set(CPACK_STRIP_FILES ON)
+set(CPACK_PACKAGE_VENDOR ShiftAdd)
+set(CPACK_PACKAGE_CONTACT "The ShiftAdd maintainers <shiftadd@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "vision transformers that add and shift where they multiplied")
+set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/packages)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libc6 (>= ${libc})")
+include(CPack)
