@@ -176,8 +176,8 @@ void decode_lzw(std::span<const uint8_t> bytes, const GifFrame& frame, const std
     if (previous && next < table.size()) {
       const uint8_t last = table[*code == next ? *previous : *code].first;
       table[next++] = {static_cast<uint16_t>(*previous), table[*previous].first, last};
+      if (next == std::size_t{1} << bits && bits < kMostBits) ++bits;
     }
-    if (next >= std::size_t{1} << bits && bits < kMostBits) ++bits;
     std::size_t length = 0;
     for (std::size_t c = *code;; c = table[c].prefix) {
       text[length++] = table[c].last;
@@ -204,8 +204,8 @@ Image decode_gif(std::span<const uint8_t> bytes, const std::string& name) {
       frame.top + frame.height > frame.canvas_height)
     throw user_error(name, ": broken GIF: its first frame is empty or reaches beyond the image");
   if (frame.palette.empty()) throw user_error(name, ": broken GIF: it has no colour table");
-  if (frame.code_size < 1 || frame.code_size > 8)
-    throw user_error(name, ": broken GIF: codes of ", frame.code_size, " bits, expected 1 to 8");
+  if (frame.code_size < 2 || frame.code_size > 8)
+    throw user_error(name, ": broken GIF: codes of ", frame.code_size, " bits, expected 2 to 8");
   Image image;
   image.width = frame.canvas_width;
   image.height = frame.canvas_height;

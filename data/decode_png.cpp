@@ -96,7 +96,6 @@ PngParts checked_parts(std::span<const uint8_t> bytes, const std::string& name) 
   });
   if (!complete)
     throw user_error(name, ": the file is cut short, or the length of a chunk is damaged");
-  if (parts.data.empty()) throw user_error(name, ": broken PNG: no IDAT, the picture's data");
   parts.start = bytes.first(kSignature + kChunkFrame + 13);
   const uint8_t* header = &bytes[kSignature + 8];
   parts.width = big32(header);
@@ -249,9 +248,12 @@ void read_png_header(std::span<const uint8_t> bytes, const std::string& name, Im
   header.max_pixels_per_byte = std::max<int64_t>(1, 1032 * 8 / (depth * samples));
   // Two rows of at most 8 bytes a pixel; interlaced rows are put together in the result.
   header.working_bytes = 2 * 8 * header.width;
-  for_each_chunk(bytes, [&](const PngChunk& chunk) {
+  bool data = false;
+  const bool complete = for_each_chunk(bytes, [&](const PngChunk& chunk) {
     if (chunk.type == kExif) header.orientation = exif_orientation_of(chunk.data);
+    data = data || (chunk.type == kIdat && !chunk.data.empty());
   });
+  if (complete && !data) throw user_error(name, ": broken PNG: no IDAT, the picture's data");
 }
 
 Image decode_png(std::span<const uint8_t> bytes, const std::string& name) {

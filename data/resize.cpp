@@ -126,17 +126,11 @@ Image resize_box_window(const Image& source, int64_t width, int64_t height, Inte
       between.resize((row_end - row_begin) * row_bytes);
       out = between.data();
     }
-    std::vector<uint8_t> last_row;
     for (int64_t y = row_begin; y < row_end; ++y, out += row_bytes) {
-      const uint8_t* in = source.row(y);
-      // A fast kernel reads a few bytes past the row: rows at the picture's end are copied to where
-      // there is room.
-      if ((source.height - 1 - y) * source.width * 3 < kRowSlack) {
-        last_row.resize(source.width * 3 + kRowSlack);
-        std::memcpy(last_row.data(), in, source.width * 3);
-        in = last_row.data();
-      }
-      kernels.row(in, horizontal, out, window.w);
+      // A fast kernel reads a few bytes past the row: rows at the picture's end go through the
+      // plain one, which gives the same bits.
+      const bool at_end = (source.height - 1 - y) * source.width * 3 < kRowSlack;
+      (at_end ? resize_row_plain : kernels.row)(source.row(y), horizontal, out, window.w);
     }
     if (same_height) return result;
     rows = between.data();

@@ -170,11 +170,47 @@ TEST_CASE("EXIF orientation survives hostile offsets") {
   CHECK(exif_orientation_of(big) == 3);
   for (std::size_t size = 0; size < tiff.size(); ++size)
     CHECK(exif_orientation_of(std::span(tiff).first(size)) == 1);
+  // Any type of integer: BYTE, SHORT, LONG and their signed forms; nothing else, and one value.
+  for (const uint8_t type : {1, 3, 4, 6, 8, 9}) {
+    std::vector<uint8_t> other = tiff;
+    other[12] = type;
+    CHECK(exif_orientation_of(other) == 8);
+    other[14] = 2;
+    CHECK(exif_orientation_of(other) == 1);
+    other[14] = 0;
+    CHECK(exif_orientation_of(other) == 1);
+  }
+  for (const uint8_t type : {0, 2, 5, 7, 10, 11, 12, 13, 200}) {
+    std::vector<uint8_t> other = tiff;
+    other[12] = type;
+    CHECK(exif_orientation_of(other) == 1);
+  }
+  const std::vector<uint8_t> big_long{'M',  'M', 0, 42, 0, 0, 0, 8, 0, 1, 1,
+                                      0x12, 0,   4, 0,  0, 0, 1, 0, 0, 0, 7};
+  CHECK(exif_orientation_of(big_long) == 7);
+  // Behind another entry.
+  std::vector<uint8_t> second = tiff;
+  second[8] = 2;
+  second.insert(second.begin() + 10, {0x0F, 1, 2, 0, 4, 0, 0, 0, 'a', 'b', 'c', 0});
+  CHECK(exif_orientation_of(second) == 8);
+  tiff[19] = 1;  // as SHORT 0x108
+  CHECK(exif_orientation_of(tiff) == 1);
+  tiff[19] = 0;
   tiff[18] = 9;  // out of range
   CHECK(exif_orientation_of(tiff) == 1);
   tiff[18] = 8;
   tiff[4] = tiff[5] = tiff[6] = tiff[7] = 0xFF;  // directory far outside
   CHECK(exif_orientation_of(tiff) == 1);
+}
+
+TEST_CASE("decode turns by an orientation stored as LONG") {
+  const std::string path = test::shared_path("data/faults/exif_long6.jpg");
+  if (path.empty()) return;
+  const auto bytes = read_file(path);
+  CHECK(read_header(bytes, "long6", 1 << 20).orientation == 6);
+  const Image stored = decode_image(bytes, "long6"), turned = decode_image(bytes, "long6", true);
+  const uint8_t* corner = stored.row(stored.height - 1);
+  CHECK(std::equal(corner, corner + 3, turned.row(0)));
 }
 
 TEST_CASE("decode refuses what is not an image and names it") {
