@@ -95,7 +95,8 @@ MappedFile map_file(const std::string& path) {
 
 std::vector<uint8_t> read_file(const std::string& path) {
   const Descriptor file = open_to_read(path);
-  std::vector<uint8_t> bytes(static_cast<std::size_t>(status_of(file, path).st_size));
+  // One byte more than the file has: its end is met without room for half as much again.
+  std::vector<uint8_t> bytes(static_cast<std::size_t>(status_of(file, path).st_size) + 1);
   std::size_t filled = 0;
   while (true) {  // a pipe has no size: grow until the end
     if (filled == bytes.size()) bytes.resize(filled + std::max<std::size_t>(4096, filled / 2));
