@@ -10,6 +10,7 @@
 #include "tools/program.h"
 #include "train/config.h"
 #include "train/dry_run.h"
+#include "train/run_folder.h"
 #include "train/run_result.h"
 #include "train/stages.h"
 #include "train/trainer.h"

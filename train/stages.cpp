@@ -9,6 +9,7 @@
 #include "train/latency_probe.h"
 #include "train/network.h"
 #include "train/run_data.h"
+#include "train/run_folder.h"
 #include "train/run_result.h"
 
 namespace shiftadd::train {

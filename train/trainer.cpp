@@ -1,7 +1,6 @@
 // The loop over epochs and steps.
 #include "train/trainer.h"
 
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -12,11 +11,9 @@
 #include "core/random.h"
 #include "train/conversion_steps.h"
 #include "train/latency_probe.h"
-#include "train/manifest.h"
 #include "train/network.h"
 #include "train/progress_text.h"
-#include "train/run_lock.h"
-#include "train/run_result.h"
+#include "train/run_folder.h"
 #include "train/schedule.h"
 #include "train/training_step.h"
 
@@ -24,12 +21,7 @@ namespace shiftadd::train {
 
 namespace {
 
-constexpr double kSaveSeconds = 300;           // a killed run loses at most this much work
 constexpr uint64_t kDropStreams = 0x64726f70;  // keeps dropout's numbers apart from the data's
-
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 // A checkpoint says itself what network it holds, whatever has become of the start's file.
 ModelSpec planned(const TrainConfig& config, const TrainOptions& options, const RunData& data) {
@@ -58,11 +50,11 @@ class Run {
             config, planned(config, options, data_), data_.train.classes(), !options.resume.empty(),
             [&] { return sample_images(config, data_.train); }, say_)),
         teacher_(make_teacher(config, model_->spec(), data_.train.classes())),
-        lock_(config.out),
         optimizer_(config.train.optimizer, model_->named_parameters(), model_->spec().depth),
         ema_(config.train.ema_decay > 0
                  ? std::make_unique<Ema>(model_->named_parameters(), config.train.ema_decay)
                  : nullptr),
+        folder_(config, {data_, *model_, optimizer_, ema_.get()}),
         router_(router_of(config, options)),
         step_(*model_, teacher_.get(), optimizer_, ema_.get(), config.train, router_,
               class_weights(config.data, model_->spec().classes, data_.train.labels()),
@@ -79,7 +71,6 @@ class Run {
   TrainResult operator()();
 
  private:
-  std::string path(const std::string& name) const { return config_.out + "/" + name; }
   bool finished() const;
   bool steps_exhausted() const {
     return config_.train.max_steps > 0 && state_.step >= config_.train.max_steps;
@@ -92,12 +83,8 @@ class Run {
   bool end_epoch();
   std::optional<Validation> validate();
   bool judge(double top1, int64_t epochs_done);
-  void save_numbered();
   bool measure();
   bool finish();
-  Checkpoint snapshot();
-  void save(const std::string& name);
-  ModelFile model_file() const;
   TrainResult result(bool stopped) const;
 
   const TrainConfig& config_;
@@ -107,18 +94,14 @@ class Run {
   Progress progress_;
   Say say_;
   std::unique_ptr<layers::Vit> model_, teacher_;
-  RunLock lock_;
   Optimizer optimizer_;
   std::unique_ptr<Ema> ema_;
+  RunFolder folder_;
   RouterConfig router_;
-  std::string init_digest_, teacher_digest_;
   TrainingStep step_;
   data::Loader train_loader_, val_loader_;
   int64_t steps_per_epoch_;
   TrainingState state_;
-  std::unique_ptr<RunLog> log_;
-  double saved_at_ = 0;
-  bool config_changed_ = false;  // since the checkpoint that was resumed, in what may change
   std::optional<Validation> validation_;  // of the present weights, if they have been evaluated
 };
 
@@ -136,14 +119,10 @@ bool Run::finished() const {
 bool Run::begin() {
   if (config_.train.precision == Precision::kBf16 && !multiplies_bf16(config_.train)) say_(kNoBf16);
   if (options_.resume.empty()) {
-    if (std::filesystem::exists(path("last.safetensors")))
-      throw user_error(config_.out,
-                       ": already holds a run; go on with it by --resume auto, give another "
-                       "--out, or remove the folder");
-    init_digest_ = digest_of_input(config_.init.checkpoint);
-    teacher_digest_ = digest_of_input(config_.train.teacher.checkpoint);
+    folder_.begin();
     if (!router_.latency_file.empty() && !routers_of(model_->spec()).empty())
-      write_latency(path("latency.json"), read_latency(router_.latency_file, model_->spec()));
+      write_latency(folder_.path("latency.json"),
+                    read_latency(router_.latency_file, model_->spec()));
     if (config_.surgery.transfer.steps > 0 && config_.init.checkpoint.empty()) {
       say_("surgery.transfer: there is no init.checkpoint to learn the attention of");
     } else if (config_.surgery.transfer.steps > 0) {
@@ -151,36 +130,9 @@ bool Run::begin() {
       if (ema_) ema_->restart();
     }
   } else {
-    const Checkpoint saved = load_checkpoint(options_.resume);
-    require_same_run(options_.resume, saved.config, to_text(config_));
-    require_same_inputs(options_.resume, saved, config_);
-    config_changed_ = saved.config != to_text(config_);
-    init_digest_ = saved.init_digest;
-    teacher_digest_ = saved.teacher_digest;
-    if (saved.data_digest != data_.digest)
-      throw user_error(
-          options_.resume,
-          ": the run was made on other data (a file was added, removed or "
-          "resized since): resuming would not give the result of an uninterrupted run");
-    if (saved.isa != kernels_of(config_.train))
-      say_("warning: the run was begun with " + saved.isa + " kernels and goes on with " +
-           kernels_of(config_.train) +
-           ": its weights will differ in rounding from those of an uninterrupted run");
-    NamedTensors weights = saved.model.weights;
-    if (ema_) {
-      ema_->load_state(weights);
-      weights.clear();
-      for (const auto& [name, tensor] : saved.trained)
-        weights.emplace_back(name.substr(std::string_view("train.").size()), tensor);
-    }
-    model_->load_state_dict(weights);
-    optimizer_.load_state(saved.optimizer, saved.state.step);
-    state_ = saved.state;
-    say_("resumed from " + options_.resume + " at step " + std::to_string(state_.step));
+    state_ = folder_.resume(options_.resume, say_);
   }
-  write_manifest(config_.out, config_, data_, options_.version, state_.step);
-  log_ = std::make_unique<RunLog>(config_.out, state_.log, config_.log.tensorboard, wall_seconds());
-  saved_at_ = steady_seconds();
+  folder_.open_log(state_, options_.version);
   return true;
 }
 
@@ -190,7 +142,7 @@ TrainResult Run::operator()() {
   bool interrupted = was_cut && !end_epoch();
   while (!interrupted && !finished()) interrupted = !train_epoch() || !end_epoch();
   if (interrupted) {
-    save("last");
+    folder_.save("last", state_);
     return result(true);
   }
   return result(!finish());
@@ -199,7 +151,8 @@ TrainResult Run::operator()() {
 /// Calibrates, evaluates and writes the final weights; `last` keeps those from before, so that more
 /// steps can follow. False when it was stopped: resumed, it is done again.
 bool Run::finish() {
-  if (config_changed_) save("last");  // it says what the end was made with
+  // It says what the end was made with.
+  if (folder_.config_changed()) folder_.save("last", state_);
   const EmaScope averaged(ema_.get());
   const ModelSpec& spec = model_->spec();
   bool calibrated = false;
@@ -219,9 +172,7 @@ bool Run::finish() {
                   validation_->answers.top1());
     progress_.line(text);
   }
-  save_model(path("model.safetensors"), model_file());
-  write_result(config_.out, make_result(config_.name, model_->spec(), *validation_,
-                                        data_.val.digest(), path("model.safetensors")));
+  folder_.save_final(*validation_);
   return true;
 }
 
@@ -306,15 +257,15 @@ void Run::after_step(double loss, double lr, double norm, double images_per_seco
   else if (last || in_epoch % std::max<int64_t>(config_.log.every, 1) == 0)
     progress_.line(progress_text(at, false));
   if (state_.step % std::max<int64_t>(config_.log.every, 1) == 0)
-    log_->write(StepRecord{.step = state_.step,
-                           .epoch = state_.epoch,
-                           .loss = loss,
-                           .lr = lr,
-                           .gradient_norm = norm,
-                           .images_per_second = images_per_second,
-                           .routers = step_.routers()},
-                wall_seconds());
-  if (steady_seconds() - saved_at_ > kSaveSeconds) save("last");
+    folder_.log().write(StepRecord{.step = state_.step,
+                                   .epoch = state_.epoch,
+                                   .loss = loss,
+                                   .lr = lr,
+                                   .gradient_norm = norm,
+                                   .images_per_second = images_per_second,
+                                   .routers = step_.routers()},
+                        wall_seconds());
+  folder_.save_if_due(state_);
 }
 
 /// Evaluates, logs, and writes the checkpoints. False when it was stopped before the evaluation was
@@ -324,7 +275,7 @@ bool Run::end_epoch() {
   const bool whole = state_.batch >= batches_per_epoch();
   // max_steps inside an epoch: `last` keeps the position, so that the run can be continued past it
   // as if it had never been cut; without more steps its evaluation is made again.
-  if (!whole) save("last");
+  if (!whole) folder_.save("last", state_);
   const int64_t epochs_done = state_.epoch + (whole ? 1 : 0);
   std::optional<Validation> evaluation;
   if (!whole || steps_exhausted() || epochs_done % loop.eval_every == 0 ||
@@ -343,23 +294,23 @@ bool Run::end_epoch() {
       .images_per_second =
           state_.seconds > 0 ? static_cast<double>(state_.images) / state_.seconds : 0,
       .validation = evaluation};
-  log_->write(record, wall_seconds());
+  folder_.log().write(record, wall_seconds());
   say_(epoch_text(record, loop.epochs, train_loader_.broken_count() + val_loader_.broken_count()));
   if (evaluation)
     for (const std::string& warning : collapsed_routers(model_->spec(), evaluation->shift_shares))
       say_(warning);
   const bool best = evaluation && judge(evaluation->answers.top1(), epochs_done);
   if (!whole) {
-    if (best) save("best");
+    if (best) folder_.save("best", state_);
     return true;
   }
   state_.epoch = epochs_done;
   state_.batch = state_.loss_count = state_.images = 0;
   state_.loss_sum = state_.seconds = 0;
-  if (best) save("best");
-  save_numbered();
-  save("last");  // after the others: a run killed between them does this epoch again, and misses
-                 // none
+  if (best) folder_.save("best", state_);
+  folder_.save_numbered(state_);
+  // After the others: a run killed between them does this epoch again, and misses none.
+  folder_.save("last", state_);
   return true;
 }
 
@@ -373,20 +324,6 @@ bool Run::judge(double top1, int64_t epochs_done) {
   state_.best_top1 = top1;
   state_.best_epoch = epochs_done;
   return true;
-}
-
-/// The checkpoint that config.checkpoint asks for after this epoch, if any.
-void Run::save_numbered() {
-  const auto [every, keep] = config_.checkpoint;
-  if (every == 0 || state_.epoch % every != 0) return;
-  const auto name = [](int64_t epoch) {
-    char text[32];
-    std::snprintf(text, sizeof text, "epoch_%03lld", static_cast<long long>(epoch));
-    return std::string(text);
-  };
-  save(name(state_.epoch));
-  if (const int64_t old = state_.epoch - keep * every; keep > 0 && old > 0)
-    std::filesystem::remove(path(name(old) + ".safetensors"));
 }
 
 std::optional<Validation> Run::validate() {
@@ -406,49 +343,18 @@ bool Run::measure() {
   state_.last_top1 = answers.top1();
   state_.last_top5 = answers.top5();
   state_.last_loss = answers.loss();
-  write_file(path("per_class.csv"), answers.per_class_csv(data_.val.classes()));
+  write_file(folder_.path("per_class.csv"), answers.per_class_csv(data_.val.classes()));
   return true;
 }
 
-ModelFile Run::model_file() const {
-  return {.spec = model_->spec(),
-          .preprocess = config_.data.preprocess,
-          .classes = data_.train.classes(),
-          .class_ids = {},
-          .weights = model_->state_dict()};
-}
-
-Checkpoint Run::snapshot() {
-  Checkpoint checkpoint{.model = {},
-                        .trained = {},
-                        .optimizer = optimizer_.state(),
-                        .state = state_,
-                        .config = to_text(config_),
-                        .data_digest = data_.digest,
-                        .isa = kernels_of(config_.train),
-                        .init_digest = init_digest_,
-                        .teacher_digest = teacher_digest_};
-  checkpoint.state.log = log_->position();
-  if (ema_)
-    for (const auto& [name, tensor] : model_->state_dict())
-      checkpoint.trained.emplace_back("train." + name, tensor);
-  const EmaScope averaged(ema_.get());
-  checkpoint.model = model_file();
-  return checkpoint;
-}
-
-void Run::save(const std::string& name) {
-  save_checkpoint(path(name + ".safetensors"), snapshot());
-  if (name == "last") saved_at_ = steady_seconds();
-}
-
 TrainResult Run::result(bool stopped) const {
+  const std::string last = folder_.path("last.safetensors");
   return {.stopped = stopped,
           .state = state_,
           .validation_images = state_.last_images,
-          .last = std::filesystem::exists(path("last.safetensors")) ? path("last.safetensors") : "",
-          .best = state_.best_top1 >= 0 ? path("best.safetensors") : "",
-          .model = stopped ? "" : path("model.safetensors")};
+          .last = std::filesystem::exists(last) ? last : "",
+          .best = state_.best_top1 >= 0 ? folder_.path("best.safetensors") : "",
+          .model = stopped ? "" : folder_.path("model.safetensors")};
 }
 
 }  // namespace
@@ -457,20 +363,6 @@ TrainResult train(const TrainConfig& config, const TrainOptions& options,
                   const std::atomic<bool>& stop) {
   set_num_threads(config.threads > 0 ? config.threads : available_cores());
   return Run(config, options, stop)();
-}
-
-ResumePoint find_resume_point(const std::string& resume, const std::string& out) {
-  namespace fs = std::filesystem;
-  if (resume.empty()) return {out, ""};
-  const std::string folder = resume == "auto" ? out : resume;
-  if (resume != "auto" && fs::is_regular_file(folder)) {
-    const std::string parent = fs::path(folder).parent_path().string();
-    return {parent.empty() ? "." : parent, folder};
-  }
-  const std::string checkpoint = folder + "/last.safetensors";
-  if (fs::exists(checkpoint)) return {folder, checkpoint};
-  if (resume == "auto") return {folder, ""};
-  throw user_error(resume, ": no last.safetensors inside: expected the folder of an earlier run");
 }
 
 }  // namespace shiftadd::train

@@ -39,12 +39,4 @@ struct TrainResult {
 TrainResult train(const TrainConfig& config, const TrainOptions& options,
                   const std::atomic<bool>& stop);
 
-/// Where `resume` ("auto", a run's folder, or one of its checkpoint files) points: the run's folder
-/// and the checkpoint, which is empty for "auto" in a folder without one. `out` is the configured
-/// folder. Throws Error (user) when a named folder holds no checkpoint.
-struct ResumePoint {
-  std::string folder, checkpoint;
-};
-ResumePoint find_resume_point(const std::string& resume, const std::string& out);
-
 }  // namespace shiftadd::train
