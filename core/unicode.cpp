@@ -24,6 +24,20 @@ std::string mapped(std::string_view text, int options) {
   return result;
 }
 
+/// The first character of a text that is not empty: its bytes and its columns.
+struct Character {
+  std::size_t bytes;
+  int64_t columns;
+};
+Character first_of(std::string_view text) {
+  utf8proc_int32_t code = 0;
+  const utf8proc_ssize_t used =
+      utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                       static_cast<utf8proc_ssize_t>(text.size()), &code);
+  if (used <= 0) return {1, 1};
+  return {static_cast<std::size_t>(used), utf8proc_charwidth(code)};
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) {
@@ -74,6 +88,27 @@ std::string plain_ascii(std::string_view text) {
     if (!continues) plain += is_plain(c) ? c : '?';
   }
   return plain;
+}
+
+int64_t columns_of(std::string_view text) {
+  int64_t columns = 0;
+  while (!text.empty()) {
+    const Character first = first_of(text);
+    columns += first.columns;
+    text.remove_prefix(first.bytes);
+  }
+  return columns;
+}
+
+std::string_view first_columns(std::string_view text, int64_t columns) {
+  std::size_t taken = 0;
+  while (taken < text.size()) {
+    const Character next = first_of(text.substr(taken));
+    if (next.columns > columns) break;
+    columns -= next.columns;
+    taken += next.bytes;
+  }
+  return text.substr(0, taken);
 }
 
 }  // namespace shiftadd

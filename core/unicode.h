@@ -1,6 +1,7 @@
 // Names as Unicode: whether they are UTF-8, and whether two differ only in how they are written.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,5 +18,10 @@ std::string composed(std::string_view text);
 std::string loosely(std::string_view text);
 /// For fonts of ASCII alone: letters lose their accents, any other character beyond ASCII is '?'.
 std::string plain_ascii(std::string_view text);
+/// How many columns of a terminal the text takes: wide characters two, combining and invisible ones
+/// none, a byte that is not UTF-8 one.
+int64_t columns_of(std::string_view text);
+/// The longest beginning of the text that takes at most so many columns.
+std::string_view first_columns(std::string_view text, int64_t columns);
 
 }  // namespace shiftadd

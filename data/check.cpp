@@ -2,6 +2,7 @@
 #include "data/check.h"
 
 #include <array>
+#include <mutex>
 #include <span>
 #include <string_view>
 
@@ -80,8 +81,12 @@ std::string oddities(std::span<const uint8_t> bytes, const std::string& name,
 
 }  // namespace
 
-DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits) {
+DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits,
+                      const std::function<void(int64_t, int64_t)>& progress) {
   DataReport report;
+  std::mutex mutex;
+  int64_t done = 0;
+  if (progress) progress(done, dataset.size());
   report.images = dataset.size();
   std::vector<std::string> broken(dataset.size()), odd(dataset.size());
   parallel_for(dataset.size(), [&](int64_t sample) {
@@ -95,6 +100,9 @@ DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits) {
       broken[sample] = error.what();
       if (!broken[sample].starts_with(name)) broken[sample] = name + ": " + broken[sample];
     }
+    if (!progress) return;
+    const std::lock_guard lock(mutex);
+    progress(++done, dataset.size());
   });
   for (int64_t sample = 0; sample < dataset.size(); ++sample) {
     if (!broken[sample].empty()) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ struct DataReport {
 
 /// Reads and decodes everything, on all threads of the pool. Odd: a side under kTinySide pixels,
 /// more than kHugePixels, gray, CMYK, 16 bits a sample, turned by EXIF, or contents of another
-/// format than the extension says.
-DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits = {});
+/// format than the extension says. progress(images done, of all) is called at the start and after
+/// each image, by one thread at a time.
+DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits = {},
+                      const std::function<void(int64_t, int64_t)>& progress = {});
 inline constexpr int64_t kTinySide = 8;
 inline constexpr int64_t kHugePixels = int64_t{1} << 26;
 

@@ -27,6 +27,7 @@ void for_labelled_batches(const Session& session, const std::string& set,
   ImageStream stream(source_of_set(folder), session.preprocess(), kBatch, num_threads());
   std::vector<int64_t> labels;
   int64_t done = 0;
+  report(done, folder.size());
   while (const auto batch = stream.next()) {
     if (!batch->broken.empty()) throw user_error(batch->broken.front().reason);
     labels.clear();

@@ -17,7 +17,7 @@ struct Comparison {
   double largest_difference = 0;  // of two logits
 };
 
-/// report(images done, of all) is called after each batch.
+/// report(images done, of all) is called at the start and after each batch.
 using EvaluationReport = std::function<void(int64_t, int64_t)>;
 
 /// `set`: a folder of class folders, or such a tree in a .tar. Throws Error (user) for a set whose

@@ -2,14 +2,13 @@
 // and a picture.
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -19,11 +18,12 @@
 #include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "core/parallel.h"
-#include "core/progress.h"
 #include "infer/compare.h"
 #include "infer/session.h"
 #include "tools/bench_operands.h"
 #include "tools/bench_timer.h"
+#include "tools/outputs.h"
+#include "tools/run_progress.h"
 #include "tools/scatter_plot.h"
 
 namespace shiftadd::tools {
@@ -114,12 +114,51 @@ inline std::string to_svg(const std::vector<ComparedModel>& rows, int threads) {
   return to_svg(plot);
 }
 
+/// What follows the name of NAME=FILE; all of FILE.
+inline std::string file_of(const std::string& model) {
+  return model.substr(model.find('=') + 1);  // npos + 1 is 0
+}
+
+inline Outputs outputs_of(const CompareBench& options) {
+  Outputs outputs("shiftadd-bench");
+  for (const std::string& model : options.models) outputs.input("model", file_of(model));
+  outputs.input("--eval", options.set);
+  outputs.input("--peers", options.peers);
+  outputs.file("--out", options.out);
+  return outputs;
+}
+
+inline void print_json(const CompareBench& options, const std::vector<ComparedModel>& rows) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const ComparedModel& row : rows) {
+    nlohmann::ordered_json each = {
+        {"name", row.name}, {"top1", row.top1}, {"ms_median", row.ms}, {"peer", row.peer}};
+    if (row.bytes) each["bytes"] = row.bytes;
+    list.push_back(std::move(each));
+  }
+  const nlohmann::ordered_json json = {
+      {"threads", options.threads}, {"isa", name_of(isa())}, {"cpu", cpu_name()}, {"models", list}};
+  std::cout << json_text(json) << "\n";
+}
+
+inline void print_table(const std::vector<ComparedModel>& rows) {
+  std::cout << "| | network | top-1 % | ms an image | file |\n|---|---|---|---|---|\n"
+            << std::fixed;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    std::cout << "| " << i + 1 << " | " << rows[i].name << " | " << std::setprecision(2)
+              << rows[i].top1 << " | " << rows[i].ms << " | "
+              << (rows[i].bytes ? concat(rows[i].bytes / 1024, " KiB") : std::string("-"))
+              << " |\n";
+}
+
 inline int run_compare(const CompareBench& options) {
+  Outputs outputs = outputs_of(options);
+  outputs.check();
   std::vector<ComparedModel> rows;
   std::vector<infer::Session> sessions;
   for (const std::string& given : options.models) {
     const std::size_t equals = given.find('=');
-    const std::string file = equals == std::string::npos ? given : given.substr(equals + 1);
+    const std::string file = file_of(given);
     sessions.emplace_back(load_any_model(file));
     infer::require_images(sessions.back(), file);
     ComparedModel row;
@@ -135,44 +174,27 @@ inline int run_compare(const CompareBench& options) {
   const std::vector<ComparedModel> peers =
       options.peers.empty() ? std::vector<ComparedModel>{} : read_peers(options.peers);
   set_num_threads(available_cores());
-  Progress display([](std::string_view text) { std::cerr << text << std::flush; }, isatty(2));
   for (std::size_t i = 0; i < sessions.size(); ++i) {
+    std::optional<RunProgress> progress;
     const Evaluation result =
         infer::evaluate(sessions[i], options.set, [&](int64_t done, int64_t total) {
-          if (display.terminal()) display.draw(bar_text(done, total), 0, done == total);
+          if (!progress) progress.emplace(rows[i].name, total, RunProgress::Lines::kAll);
+          progress->update(done);
         });
     rows[i].top1 = result.top1();
   }
-  display.wipe();
   set_num_threads(options.threads);
   const std::vector<double> ms = time_in_turn(sessions, options.seconds);
   for (std::size_t i = 0; i < ms.size(); ++i) rows[i].ms = ms[i];
   rows.insert(rows.end(), peers.begin(), peers.end());
-  if (!options.out.empty()) write_file(options.out, to_svg(rows, options.threads));
-
-  if (options.json) {
-    nlohmann::ordered_json list = nlohmann::ordered_json::array();
-    for (const ComparedModel& row : rows) {
-      nlohmann::ordered_json each = {
-          {"name", row.name}, {"top1", row.top1}, {"ms_median", row.ms}, {"peer", row.peer}};
-      if (row.bytes) each["bytes"] = row.bytes;
-      list.push_back(std::move(each));
-    }
-    const nlohmann::ordered_json json = {{"threads", options.threads},
-                                         {"isa", name_of(isa())},
-                                         {"cpu", cpu_name()},
-                                         {"models", list}};
-    std::cout << json_text(json) << "\n";
-    return 0;
-  }
-  std::cout << "| | network | top-1 % | ms an image | file |\n|---|---|---|---|---|\n"
-            << std::fixed;
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    std::cout << "| " << i + 1 << " | " << rows[i].name << " | " << std::setprecision(2)
-              << rows[i].top1 << " | " << rows[i].ms << " | "
-              << (rows[i].bytes ? concat(rows[i].bytes / 1024, " KiB") : std::string("-"))
-              << " |\n";
-  return 0;
+  if (options.json)
+    print_json(options, rows);
+  else
+    print_table(rows);
+  std::cout.flush();
+  if (!options.out.empty())
+    outputs.write(options.out, [&] { write_file(options.out, to_svg(rows, options.threads)); });
+  return outputs.status();
 }
 
 }  // namespace shiftadd::tools

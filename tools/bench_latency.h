@@ -8,7 +8,9 @@
 
 #include "core/io/json_text.h"
 #include "core/parallel.h"
+#include "tools/archs.h"
 #include "tools/bench_count.h"
+#include "tools/outputs.h"
 #include "train/latency_probe.h"
 
 namespace shiftadd::tools {
@@ -20,15 +22,7 @@ struct LatencyBench {
   bool json = false;
 };
 
-inline int run_latency(const LatencyBench& options) {
-  set_num_threads(options.threads);
-  const ModelSpec spec = open_spec(options.model);
-  const train::LatencyReport report = train::measure_latency(spec, options.probe);
-  train::write_latency(options.out, report);
-  if (options.json) {
-    std::cout << json_text(to_json(report)) << "\n";
-    return 0;
-  }
+inline void print_latency(const train::LatencyReport& report) {
   std::cout << report.model << ", " << report.tokens << " tokens (batch " << report.batch << "), "
             << report.threads << " threads, " << report.isa << " on " << report.cpu << "\n"
             << "  Mult is " << report.mult << ", Shift " << report.shift << "; medians of at least "
@@ -40,9 +34,28 @@ inline int run_latency(const LatencyBench& options) {
               << std::setprecision(2) << router.mult_ms / router.shift_ms << std::setprecision(4)
               << "\n";
   const auto [mult, shift] = report.alpha();
-  std::cout << std::setprecision(3) << "  alpha: Mult " << mult << ", Shift " << shift << "\n"
-            << "  wrote " << options.out << "\n";
-  return 0;
+  std::cout << std::setprecision(3) << "  alpha: Mult " << mult << ", Shift " << shift << "\n";
+}
+
+inline int run_latency(const LatencyBench& options) {
+  Outputs outputs("shiftadd-bench");
+  if (!is_known_arch(options.model)) outputs.input("model", options.model);
+  if (options.out.empty()) throw user_error("--out is empty: expected the name of a file");
+  outputs.file("--out", options.out);
+  outputs.check();
+  set_num_threads(options.threads);
+  const ModelSpec spec = open_spec(options.model);
+  const train::LatencyReport report = train::measure_latency(spec, options.probe);
+  if (options.json)
+    std::cout << json_text(to_json(report)) << "\n";
+  else
+    print_latency(report);
+  std::cout.flush();
+  outputs.write(options.out, [&] {
+    train::write_latency(options.out, report);
+    std::cerr << "shiftadd-bench: wrote " << options.out << "\n";
+  });
+  return outputs.status();
 }
 
 }  // namespace shiftadd::tools

@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include "core/model/model_file.h"
 #include "core/parallel.h"
-#include "core/progress.h"
 #include "infer/compare.h"
+#include "tools/outputs.h"
+#include "tools/run_progress.h"
 
 namespace shiftadd::tools {
 
@@ -46,25 +48,31 @@ inline void print_comparison(std::ostream& out, const infer::Comparison& result)
         << " % of tokens on Shift\n";
 }
 
-inline int pack(const PackOptions& options) {
+inline int pack(const PackOptions& options, Outputs& outputs) {
   const ModelFile trained = load_model(options.input);
   ModelFile packed = pack_model(trained, pack_spec_of(options, trained.spec));
   if (!options.calibrate.empty()) {
     infer::Session before(trained), after(packed);
-    Progress display([](std::string_view text) { std::cerr << text << std::flush; }, isatty(2));
+    std::optional<RunProgress> progress;
     const infer::Comparison result =
         infer::compare(before, after, options.calibrate, [&](int64_t done, int64_t total) {
-          if (display.terminal()) display.draw(bar_text(done, total), 0, done == total);
+          if (!progress) progress.emplace("calibrating", total, RunProgress::Lines::kAll);
+          progress->update(done);
         });
-    display.wipe();
+    progress.reset();
     print_comparison(std::cout, result);
     for (const auto& row : result.routing.rows())
       packed.pack->shift_shares.push_back(row.shift_share());
   }
-  save_model(options.out, packed);
-  std::cerr << "shiftadd-convert: wrote " << options.out << ", "
-            << std::filesystem::file_size(options.out) / 1024 << " KiB\n";
-  return 0;
+  std::cout.flush();
+  outputs.write(options.out, [&] {
+    save_model(options.out, packed);
+    std::cerr << "shiftadd-convert: wrote " << options.out;
+    std::error_code no_size;  // a device has none
+    const auto size = std::filesystem::file_size(options.out, no_size);
+    std::cerr << (no_size ? "" : concat(", ", size / 1024, " KiB")) << "\n";
+  });
+  return outputs.status();
 }
 
 }  // namespace shiftadd::tools

@@ -121,7 +121,7 @@ struct EvaluationFigures {
   infer::RoutingCounts routing;
 };
 
-/// A class without images has no rate.
+/// Of no images there is no rate.
 inline nlohmann::ordered_json rate_json(int64_t right, int64_t images) {
   return images ? nlohmann::ordered_json(Evaluation::percent(right, images)) : nullptr;
 }
@@ -129,7 +129,8 @@ inline nlohmann::ordered_json rate_json(int64_t right, int64_t images) {
 inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
                              const std::vector<std::string>& names,
                              const EvaluationFigures& figures, bool json) {
-  const double speed = static_cast<double>(evaluation.images()) / std::max(figures.seconds, 1e-9);
+  const int64_t images = evaluation.images();
+  const double speed = static_cast<double>(images) / std::max(figures.seconds, 1e-9);
   if (json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < names.size(); ++i) {
@@ -139,19 +140,30 @@ inline void print_evaluation(std::ostream& out, const Evaluation& evaluation,
                       {"top1", rate_json(each.top1, each.images)},
                       {"top5", rate_json(each.top5, each.images)}});
     }
-    nlohmann::ordered_json report = {{"set", figures.set},         {"images", evaluation.images()},
-                                     {"broken", figures.broken},   {"top1", evaluation.top1()},
-                                     {"top5", evaluation.top5()},  {"loss", evaluation.loss()},
-                                     {"images_per_second", speed}, {"seconds", figures.seconds},
-                                     {"threads", figures.threads}, {"per_class", rows}};
+    nlohmann::ordered_json report = {
+        {"set", figures.set},
+        {"images", images},
+        {"broken", figures.broken},
+        {"top1", rate_json(evaluation.top1_count(), images)},
+        {"top5", rate_json(evaluation.top5_count(), images)},
+        {"loss", images ? nlohmann::ordered_json(evaluation.loss()) : nullptr},
+        {"images_per_second", speed},
+        {"seconds", figures.seconds},
+        {"threads", figures.threads},
+        {"per_class", rows}};
     if (!figures.routing.rows().empty()) report["routing"] = routing_json(figures.routing);
     out << json_text(report) << "\n";
     return;
   }
-  out << std::fixed << std::setprecision(2) << "images   " << evaluation.images() << "\n"
-      << "top-1    " << evaluation.top1() << " %\n"
-      << "top-5    " << evaluation.top5() << " %\n"
-      << "loss     " << std::setprecision(4) << evaluation.loss() << "\n"
+  out << std::fixed << "images   " << images << "\n"
+      << "top-1    " << Evaluation::percent_text(evaluation.top1_count(), images, " %") << "\n"
+      << "top-5    " << Evaluation::percent_text(evaluation.top5_count(), images, " %") << "\n"
+      << "loss     " << std::setprecision(4);
+  if (images)
+    out << evaluation.loss();
+  else
+    out << "-";
+  out << "\n"
       << "speed    " << std::setprecision(1) << speed << " images/s (" << figures.threads
       << " threads)\n\n";
   std::size_t width = 5;

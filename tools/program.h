@@ -1,5 +1,5 @@
-// What every program shares: the version, reading the command line, and errors turned into exit
-// statuses.
+// What every program shares: the version, reading the command line, help, and errors turned into
+// exit statuses.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -17,17 +17,17 @@ inline constexpr const char* kVersion = SHIFTADD_VERSION;
 
 /// Reads the command line into `app` (--version is added). Returns the status to exit with when the
 /// program is to end at once: 0 after --help or --version, 2 after a wrong command line.
-inline std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv) {
-  app.set_version_flag("--version", app.get_name() + " " + kVersion);
-  try {
-    app.parse(argc, argv);
-    return std::nullopt;
-  } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error, std::cout, std::cerr);
-    std::cerr << app.get_name() << ": error: " << error.what() << " (see --help)\n";
-    return 2;
-  }
-}
+std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv);
+
+/// Lines of at most 100 columns; what is longer goes on below the text it belongs to.
+std::string wrapped(const std::string& text);
+
+/// Opens what the caller has closed of standard input, output and error, so that no file of ours
+/// gets their number and what is printed; printing to a closed output stays an error.
+void keep_standard_streams();
+
+/// Says that standard output could not be written; the status to exit with.
+int report_unwritten(const std::string& name);
 
 /// Runs `body`, which returns the exit status. An exception becomes one line on stderr,
 /// "NAME: error: ...", and a status: 2 for the user's mistakes, 1 for everything else. Results that
@@ -38,10 +38,7 @@ int run_program(const std::string& name, Body&& body) {
   int status = 1;
   try {
     status = body();
-    std::cout.flush();
-    if (std::cout) return status;
-    status = 1;
-    message = "standard output could not be written";
+    return std::cout.flush() ? status : report_unwritten(name);
   } catch (const Error& error) {
     status = error.exit_code();
     message = error.what();

@@ -1,5 +1,6 @@
 // shiftadd-bench: measures a network, the experts of its routers, the input pipeline, the matrix
 // kernels, or the machine; counts operations.
+#include "tools/archs.h"
 #include "tools/bench_compare.h"
 #include "tools/bench_count.h"
 #include "tools/bench_data.h"
@@ -9,6 +10,7 @@
 #include "tools/bench_ops.h"
 #include "tools/bench_roofline.h"
 #include "tools/program.h"
+#include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -185,8 +187,11 @@ int run(int argc, char** argv) {
       ->option_text("FILE");
   latency_command->add_flag("--json", latency.json, "Print the file's JSON, too");
 
+  for (CLI::App* command : {&app, model_command, count_command, latency_command})
+    add_list_archs(*command);
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
   return run_program("shiftadd-bench", [&] {
+    stop_at_once("shiftadd-bench");
     if (model_command->parsed()) {
       if (!model.layers.empty() && (model.train || model.threads != 1 || model.batch != 1))
         throw user_error(

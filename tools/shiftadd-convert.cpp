@@ -7,8 +7,11 @@
 #include "core/model/class_names.h"
 #include "core/model/convert.h"
 #include "core/model/model_file.h"
+#include "tools/archs.h"
 #include "tools/convert_pack.h"
+#include "tools/outputs.h"
 #include "tools/program.h"
+#include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -17,24 +20,26 @@ constexpr const char* kName = "shiftadd-convert";
 constexpr std::size_t kMostProblemsShown = 20;  // the report has them all
 
 constexpr const char* kFooter = R"(
-IN is recognised by its content: safetensors (our own model files included), or a PyTorch checkpoint (zip, or the
-stream older than 1.6). PyTorch files are read without running any code. timm and DeiT names are known; a prefix
-such as "module." is stripped. The report goes to stdout.
+IN is recognised by its content: safetensors (our own model files included), or a PyTorch checkpoint
+(zip, or the stream older than 1.6). PyTorch files are read without running any code. timm and DeiT
+names are known; a prefix such as "module." is stripped. The report goes to stdout.
 
 Mapping file (--mapping), for other names:
   {"rules": [{"from": "transformer.{N}.attn.in_proj_weight", "to": "blocks.{N}.attn.qkv.weight"},
              {"from": "transformer.{N}.mlp.0.{part}", "to": "blocks.{N}.mlp.fc1.{part}"},
              {"from": "aux_head.{rest}", "ignore": true}]}
-  A rule holds for a whole name: {N} (capitals) stands for digits, {part} for one or more characters; the first
-  rule that fits counts. Examples: configs/mappings.
+  A rule holds for a whole name: {N} (capitals) stands for digits, {part} for one or more
+  characters; the first rule that fits counts. Examples: configs/mappings.
 
 Preprocessing (--preprocess), stored in the model file; keys that are left out keep their defaults:
   {"resize": 256, "crop": 224, "interpolation": "bicubic", "mean": [0.485, 0.456, 0.406],
    "std": [0.229, 0.224, 0.225], "exif_orientation": false}
 
 Examples:
-  shiftadd-convert deit_tiny.pth --arch deit_tiny_patch16_224 --classes imagenet.tsv --out deit_tiny.safetensors
-  shiftadd-convert vit.pth --arch configs/models/vit_cifar_visiontriad.json --mapping configs/mappings/visiontriad.json \
+  shiftadd-convert deit_tiny.pth --arch deit_tiny_patch16_224 --classes imagenet.tsv \
+      --out deit_tiny.safetensors
+  shiftadd-convert vit.pth --arch configs/models/vit_cifar_visiontriad.json \
+      --mapping configs/mappings/visiontriad.json \
       --preprocess configs/preprocess/visiontriad.json --out vit.safetensors
   shiftadd-convert vit.safetensors --to timm --out vit_timm.safetensors
   shiftadd-convert vit.safetensors --pack int8 --calibrate photos/val.tar --out vit_int8.safetensors
@@ -45,9 +50,11 @@ struct Options {
   std::string pack, multiply, calibrate;
 };
 
+bool is_inline_json(const std::string& text) { return text.starts_with('{'); }
+
 // Inline JSON or a path.
 nlohmann::json read_json(const std::string& text_or_path, const std::string& what) {
-  const bool is_inline = text_or_path.starts_with('{');
+  const bool is_inline = is_inline_json(text_or_path);
   const std::string text = is_inline ? text_or_path : read_text(text_or_path);
   try {
     return parse_json(text);
@@ -110,9 +117,10 @@ ModelFile describe(const Options& options, const WeightsFile& weights) {
     if (!is_ours) model.preprocess = default_preprocess(spec);
     model.spec = spec;
   } else if (!is_ours) {
-    throw user_error("--arch is required: ", options.input,
-                     " does not say its architecture. Known: ",
-                     CLI::detail::join(spec_names(), ", "), "; or a JSON file");
+    throw user_error(
+        "--arch is required: ", options.input,
+        " does not say its architecture. Known: ", CLI::detail::join(spec_names(), ", "),
+        " (--list-archs says more); or a JSON file");
   }
   if (!options.preprocess.empty())
     model.preprocess = merged_preprocess(model.preprocess, options.preprocess);
@@ -132,9 +140,8 @@ ModelFile describe(const Options& options, const WeightsFile& weights) {
   return model;
 }
 
-void write_report(const Options& options, const WeightsFile& weights, const ModelFile& model,
-                  const Conversion& conversion) {
-  if (options.report.empty()) return;
+std::string report_json_text(const Options& options, const WeightsFile& weights,
+                             const ModelFile& model, const Conversion& conversion) {
   nlohmann::ordered_json json = {{"input", options.input},
                                  {"format", weights.format},
                                  {"state_dict", weights.wrapper},
@@ -154,7 +161,7 @@ void write_report(const Options& options, const WeightsFile& weights, const Mode
     for (const auto& row : value) text += separator + json_text(row), separator = ",\n    ";
     text += "\n  ]";
   }
-  write_file(options.report, text + "\n}\n");
+  return text + "\n}\n";
 }
 
 void check(const Options& options, const ModelFile& model, const Conversion& conversion) {
@@ -171,7 +178,7 @@ void check(const Options& options, const ModelFile& model, const Conversion& con
                    "\nChoose another --arch, or rename tensors with --mapping (see --help)");
 }
 
-int convert(const Options& options) {
+int convert(const Options& options, Outputs& outputs) {
   const WeightsFile weights = read_weights(options.input, options.state_dict);
   ModelFile model = describe(options, weights);
   require_deployable(model.spec);
@@ -186,15 +193,34 @@ int convert(const Options& options) {
   for (const std::string& global : weights.placeholders)
     std::cerr << kName << ": " << global << " is not data and was left out\n";
   std::cout << report_text(conversion) << std::flush;
-  write_report(options, weights, model, conversion);
+  if (!options.report.empty())
+    outputs.write(options.report, [&] {
+      write_file(options.report, report_json_text(options, weights, model, conversion));
+    });
   check(options, model, conversion);
   model.weights = conversion.weights;
-  if (options.to == "ours")
-    save_model(options.out, model);
-  else
-    write_safetensors(options.out, {model.weights, {{"format", "pt"}}});
-  std::cerr << kName << ": wrote " << options.out << "\n";
-  return 0;
+  outputs.write(options.out, [&] {
+    if (options.to == "ours")
+      save_model(options.out, model);
+    else
+      write_safetensors(options.out, {model.weights, {{"format", "pt"}}});
+    std::cerr << kName << ": wrote " << options.out << "\n";
+  });
+  return outputs.status();
+}
+
+Outputs outputs_of(const Options& options) {
+  Outputs outputs(kName);
+  outputs.input("IN", options.input);
+  if (!is_known_arch(options.arch)) outputs.input("--arch", options.arch);
+  outputs.input("--mapping", options.mapping);
+  outputs.input("--classes", options.classes);
+  if (!is_inline_json(options.preprocess)) outputs.input("--preprocess", options.preprocess);
+  outputs.input("--calibrate", options.calibrate);
+  if (options.out.empty()) throw user_error("--out is empty: expected the name of a file");
+  outputs.file("--out", options.out);
+  outputs.file("--report", options.report);
+  return outputs;
 }
 
 }  // namespace
@@ -237,14 +263,23 @@ int main(int argc, char** argv) {
          "with --pack: labelled images (DIR or TAR) on which the trained and the packed model "
          "are compared, and the routers' shares measured")
       ->needs(pack_option);
+  add_list_archs(app);
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
   return run_program(kName, [&] {
-    if (options.pack.empty()) return convert(options);
+    stop_at_once(kName);
+    if (options.pack.empty()) {
+      Outputs outputs = outputs_of(options);
+      outputs.check();
+      return convert(options, outputs);
+    }
     for (const char* other :
          {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict", "--to", "--report"})
       if (app.count(other))
         throw shiftadd::user_error("--pack takes a model file as it is: convert first, then pack; ",
                                    other, " is of no use here");
-    return pack({options.input, options.out, options.pack, options.multiply, options.calibrate});
+    Outputs outputs = outputs_of(options);
+    outputs.check();
+    return pack({options.input, options.out, options.pack, options.multiply, options.calibrate},
+                outputs);
   });
 }

@@ -7,7 +7,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "tools/archs.h"
 #include "tools/program.h"
+#include "tools/run_progress.h"
+#include "tools/stop_signals.h"
+#include "tools/train_outputs.h"
 #include "train/config.h"
 #include "train/dry_run.h"
 #include "train/run_folder.h"
@@ -70,6 +74,7 @@ void declare(CLI::App& app, Arguments& arguments) {
                  "Folders of finished runs, evaluated on the same images: print a table of them "
                  "(Markdown); the first is what the others are compared with")
       ->option_text("FOLDER ...");
+  tools::add_list_archs(app);
   app.footer([] { return "Options of a configuration:\n" + train::train_config_help(); });
 }
 
@@ -99,7 +104,7 @@ train::TrainOptions training_options(const Arguments& arguments, const std::stri
   return {.version = tools::kVersion,
           .resume = checkpoint,
           .anomaly = arguments.anomaly,
-          .terminal = ::isatty(STDERR_FILENO) == 1,
+          .terminal = stderr_is_terminal(),
           .print = [](std::string_view text) { std::cerr << text << std::flush; }};
 }
 
@@ -109,15 +114,16 @@ int run_training(train::TrainConfig& config, const Arguments& arguments) {
     throw user_error("--out ", arguments.out, " and --resume ", arguments.resume,
                      " name two folders: a run is resumed where it was written");
   config.out = resume.folder;
+  tools::check_outputs(config, arguments.config);
   handle_signals();
   const train::TrainResult result =
       train::train(config, training_options(arguments, resume.checkpoint), stop_requested);
   if (result.stopped) {
     if (result.last.empty())
-      std::cerr << "stopped before the first step; nothing was saved\n";
+      std::cerr << tools::message_start() << "stopped before the first step; nothing was saved\n";
     else
-      std::cerr << "stopped after step " << result.state.step << "; saved " << result.last
-                << ". Go on with --resume auto\n";
+      std::cerr << tools::message_start() << "stopped after step " << result.state.step
+                << "; saved " << result.last << ". Go on with --resume auto\n";
     return kInterrupted;
   }
   char line[160];
@@ -136,11 +142,12 @@ int run_stages(const train::TrainConfig& config, const Arguments& arguments) {
   if (!arguments.resume.empty() && arguments.resume != "auto")
     throw user_error("--resume ", arguments.resume,
                      ": a configuration with stages goes on with --resume auto");
+  tools::check_outputs(config, arguments.config);
   handle_signals();
   const train::StagesResult result = train::train_stages(
       config, training_options(arguments, ""), arguments.resume == "auto", stop_requested);
   if (result.stopped) {
-    std::cerr << "stopped. Go on with --resume auto\n";
+    std::cerr << tools::message_start() << "stopped. Go on with --resume auto\n";
     return kInterrupted;
   }
   std::cout << result.report << "model: " << result.model << "\n";
@@ -173,7 +180,14 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (arguments.check_data) {
-    const train::DataCheck check = train::check_run_data(config);
+    std::optional<tools::RunProgress> progress;
+    const train::DataCheck check =
+        train::check_run_data(config, [&](const std::string& set, int64_t done, int64_t total) {
+          if (done == 0)
+            progress.emplace("checking " + set, total, tools::RunProgress::Lines::kAll);
+          progress->update(done);
+        });
+    progress.reset();
     std::cout << check.text;
     std::cout.flush();
     if (!check.mismatch.empty()) throw user_error(check.mismatch);

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "core/error.h"
 #include "train/calibrate.h"
 #include "train/network.h"
 #include "train/training_step.h"
@@ -20,13 +21,14 @@ bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& m
   const auto dense = make_start(config, model.spec(), data.train.classes());
   data::Loader loader(data.train, training_options(config, config.out, {}));
   const auto report = [&](const TransferProgress& at) {
-    char text[120];
-    std::snprintf(text, sizeof text, "transfer step %lld/%lld: relative error of attention %.4f",
-                  static_cast<long long>(at.step), static_cast<long long>(at.steps), at.error);
+    char error[64];
+    std::snprintf(error, sizeof error, "relative error of attention %.4f", at.error);
+    const std::string step = concat(at.step, "/", at.steps);
     if (progress.terminal())
-      progress.draw(text, steady_seconds(), at.step == at.steps);
+      progress.draw({"transfer step", at.step, at.steps, {step, error}}, steady_seconds(),
+                    at.step == at.steps);
     else if (at.step == at.steps || at.step % config.log.every == 0)
-      progress.line(text);
+      progress.line("transfer step " + step + ": " + error);
   };
   const autograd::Bf16Guard precision(multiplies_bf16(config.train));
   TransferOptions options = config.surgery.transfer;

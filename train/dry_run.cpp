@@ -140,14 +140,17 @@ std::string dry_run(const TrainConfig& config) {
   return report;
 }
 
-DataCheck check_run_data(const TrainConfig& config) {
+DataCheck check_run_data(
+    const TrainConfig& config,
+    const std::function<void(const std::string&, int64_t, int64_t)>& progress) {
   set_num_threads(config.threads > 0 ? config.threads : available_cores());
   if (config.data.synthetic)
     data::write_synthetic(config.data.synthetic->folder, config.data.synthetic->options);
   DataCheck check;
   const auto read = [&](const std::string& path) {
     const data::ImageFolder set = data::ImageFolder::open(path);
-    const data::DataReport report = data::check_data(set, config.data.limits);
+    const data::DataReport report = data::check_data(
+        set, config.data.limits, [&](int64_t done, int64_t all) { progress(path, done, all); });
     for (const std::string& line : report.lines) check.text += line + "\n";
     check.text += concat(path, ": ", report.images, " images in ", set.classes().size(),
                          " classes, ", report.broken, " broken, ", report.odd, " odd, ",

@@ -8,14 +8,37 @@
 
 namespace shiftadd::train {
 
-std::string progress_text(const TrainingProgress& at, bool bar) {
-  char numbers[160];
-  std::snprintf(numbers, sizeof numbers, " %lld/%lld loss %.4f lr %.3g %.0f img/s ETA ",
-                static_cast<long long>(at.step), static_cast<long long>(at.steps_per_epoch),
-                at.loss, at.lr, at.images_per_second);
-  return "epoch " + std::to_string(at.epoch) + "/" + std::to_string(at.epochs) + " " +
-         (bar ? bar_text(at.step, at.steps_per_epoch) : "step") + numbers +
-         duration_text(at.seconds_left);
+namespace {
+
+template <class... Values>
+std::string formatted(const char* format, Values... values) {
+  char text[80];
+  std::snprintf(text, sizeof text, format, values...);
+  return text;
+}
+
+std::string title_of(const TrainingProgress& at) {
+  return concat("epoch ", at.epoch, "/", at.epochs);
+}
+
+// Where it stands in the epoch, then what it learns and how fast.
+std::vector<std::string> figures_of(const TrainingProgress& at) {
+  return {concat(at.step, "/", at.steps_per_epoch), formatted("loss %.4f", at.loss),
+          formatted("lr %.3g", at.lr), formatted("%.0f img/s", at.images_per_second),
+          "ETA " + duration_text(at.seconds_left)};
+}
+
+}  // namespace
+
+std::string progress_text(const TrainingProgress& at) {
+  std::string text = title_of(at) + " step";
+  for (const std::string& figure : figures_of(at)) text += " " + figure;
+  return text;
+}
+
+ProgressBar progress_bar(const TrainingProgress& at) {
+  const std::vector<std::string> all = figures_of(at);
+  return {title_of(at), at.step, at.steps_per_epoch, {all[0], all[4], all[1], all[3], all[2]}};
 }
 
 std::string epoch_text(const EpochRecord& record, int64_t epochs, int64_t broken) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "core/progress.h"
 #include "train/run_log.h"
 
 namespace shiftadd::train {
@@ -14,9 +15,10 @@ struct TrainingProgress {
   double loss = 0, lr = 0, images_per_second = 0, seconds_left = 0;
 };
 
-/// "epoch 3/10 [=====>    ] 45/97 loss 1.234 lr 4.9e-04 812 img/s ETA 1m20s"; "step" where the bar
-/// is unwanted.
-std::string progress_text(const TrainingProgress& at, bool bar);
+/// "epoch 3/10 step 45/97 loss 1.2340 lr 0.0005 812 img/s ETA 1m20s".
+std::string progress_text(const TrainingProgress& at);
+/// The same with a bar, the figures that matter most first.
+ProgressBar progress_bar(const TrainingProgress& at);
 
 /// "epoch 3/10: train loss 1.2340, 812 img/s, 1m20s, val loss 1.3000, top-1 51.00 %, ..., 2 broken
 /// images left out".

@@ -253,9 +253,9 @@ void Run::after_step(double loss, double lr, double norm, double images_per_seco
       .seconds_left = static_cast<double>(left) * step_seconds};
   const bool last = in_epoch == steps_per_epoch_;
   if (progress_.terminal())
-    progress_.draw(progress_text(at, true), steady_seconds(), last);
+    progress_.draw(progress_bar(at), steady_seconds(), last);
   else if (last || in_epoch % std::max<int64_t>(config_.log.every, 1) == 0)
-    progress_.line(progress_text(at, false));
+    progress_.line(progress_text(at));
   if (state_.step % std::max<int64_t>(config_.log.every, 1) == 0)
     folder_.log().write(StepRecord{.step = state_.step,
                                    .epoch = state_.epoch,

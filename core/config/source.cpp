@@ -108,6 +108,16 @@ ConfigNode load_config_text(std::string_view text, const std::string& name) {
   return load(text, name, chain);
 }
 
+std::vector<std::string> config_files(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return {path};
+  std::vector<Link> chain;
+  load(read_config_text(path), path, chain);
+  std::vector<std::string> files;
+  for (const Link& link : chain) files.push_back(link.path);
+  return files;
+}
+
 ConfigNode load_config_node(const std::string& path) {
   return load_config_text(read_config_text(path), path);
 }

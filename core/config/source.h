@@ -15,6 +15,8 @@ namespace shiftadd {
 ConfigNode load_config_node(const std::string& path);
 /// The same with the first file's text given; `name` is its path in errors and for "extends".
 ConfigNode load_config_text(std::string_view text, const std::string& name);
+/// PATH and the files that it extends, in turn; PATH alone where it can be read but once (a pipe).
+std::vector<std::string> config_files(const std::string& path);
 
 /// "train.epochs=3": the value is read as JSON, or else taken as a string. Throws Error (user) that
 /// quotes it.

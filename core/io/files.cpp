@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/io/temporaries.h"
 
 namespace shiftadd {
 namespace {
@@ -115,23 +116,32 @@ std::string read_text(const std::string& path) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-AtomicFile::AtomicFile(std::string path) : path_(behind_links(std::move(path))) {
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   struct stat status;
   const bool exists = stat(path_.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode))
     throw failure(path_, " is a folder: cannot write a file there");
   // A device or a pipe (/dev/null, /dev/stdout) is written to, never replaced.
   const bool in_place = exists && !S_ISREG(status.st_mode);
-  if (!in_place) temporary_ = concat(path_, ".tmp-", getpid());
+  if (!in_place) {
+    path_ = behind_links(std::move(path_));
+    temporary_ = concat(path_, ".tmp-", getpid());
+    note_temporary(temporary_);
+  }
   descriptor_ = in_place ? open(path_.c_str(), O_WRONLY | O_CLOEXEC)
                          : open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw failure(path_, ": cannot create: ", std::strerror(errno));
+  if (descriptor_ >= 0) return;
+  const int reason = errno;
+  forget_temporary(temporary_);
+  throw failure(path_, ": cannot create: ", std::strerror(reason));
 }
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ < 0) return;
   close(descriptor_);
-  if (!temporary_.empty()) unlink(temporary_.c_str());
+  if (temporary_.empty()) return;
+  unlink(temporary_.c_str());
+  forget_temporary(temporary_);
 }
 
 void AtomicFile::write(const void* bytes, std::size_t size) {
@@ -160,8 +170,10 @@ void AtomicFile::commit() {
   if (close(file) != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int reason = errno;
     unlink(temporary_.c_str());
+    forget_temporary(temporary_);
     throw failure(path_, ": cannot finish: ", std::strerror(reason));
   }
+  forget_temporary(temporary_);
   // The new name survives a power cut only once the folder is on disk; some file systems cannot
   // sync a folder, and the file itself is complete either way.
   const Descriptor folder{open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};

@@ -71,7 +71,7 @@ ModelSpec named_spec(const std::string& name) {
   std::string known;
   for (const std::string& each : spec_names()) known += (known.empty() ? "" : ", ") + each;
   throw user_error("[model] unknown architecture '", name, "'", did_you_mean(name, spec_names()),
-                   " Known: ", known, "; or give a JSON file");
+                   " Known: ", known, " (--list-archs says more); or give a JSON file");
 }
 
 void validate(const ModelSpec& spec) {

@@ -71,6 +71,23 @@ TEST_CASE("broken images are named and left out of the figures") {
   CHECK(out["broken"] == 1);
 }
 
+TEST_CASE("of no images there is no rate") {
+  const InferFolder folder;
+  const std::string set = folder.labelled("val", test::micro_classes(), 1);
+  std::filesystem::remove(set + "/ant/0.bmp");
+  std::filesystem::remove(set + "/ant");
+  for (const char* name : {"bee", "cat", "dog", "elk", "fox", "gnu"})
+    test::write_text(set + "/" + name + "/0.bmp", "no image");
+  const json out = parse_json(folder.infer({"--eval", set, "--json"}).out);
+  CHECK(out["images"] == 0);
+  for (const char* figure : {"top1", "top5", "loss"}) CHECK(out[figure].is_null());
+  for (const json& each : out["per_class"]) CHECK(each["top1"].is_null());
+  const ProcessResult table = folder.infer({"--eval", set, "--confusion", folder / "c.csv"});
+  for (const char* line : {"top-1    -\n", "top-5    -\n", "loss     -\n"})
+    CHECK_MESSAGE(contains(table.out, line), table.out);
+  CHECK(contains(read_text(folder / "c.csv"), "ant,0,0,0,0,0,0,0\n"));
+}
+
 TEST_CASE("a set with other classes is refused, naming the differences") {
   const InferFolder folder;
   std::vector<std::string> classes = test::micro_classes();

@@ -169,6 +169,40 @@ TEST_CASE("wrong command lines are the user's mistake") {
   }
 }
 
+TEST_CASE("paths that are wrong or in each other's place are named, with what was expected") {
+  const InferFolder folder;
+  const std::string image = folder.image("a.bmp", 64, 64, 1), model = folder.model_path();
+  folder.image("run/a/a.bmp", 64, 64, 1);
+  test::write_text(folder / "text.json", "{}");
+  std::filesystem::copy_file(model, folder / "run/model.safetensors");
+  struct Case {
+    std::vector<std::string> arguments;
+    std::string path, says;
+  };
+  for (const Case& each : std::vector<Case>{
+           {{image, model}, image, "an image: expected a model file"},
+           {{folder / "run", image}, folder / "run", "did you mean " + (folder / "run/model")},
+           {{folder / "run/a", image}, folder / "run/a", "a folder"},
+           {{folder / "none", image}, folder / "none", "No such file"},
+           {{folder / "text.json", image}, folder / "text.json", ""},
+           {{"/dev/null", image}, "/dev/null", ""},
+           {{model, model}, model, ""},
+           {{model, folder / "text.json"}, folder / "text.json", ""},
+           {{model, folder / "none.jpg"}, folder / "none.jpg", "No such file"},
+           {{model, image, folder / "none"}, folder / "none", "No such file"},
+           {{model, "--eval", image}, image, ""},
+           {{model, "--eval", model}, model, ""},
+           {{model, "--eval", folder / "none.tar"}, folder / "none.tar", "no such file"}}) {
+    CAPTURE(each.path);
+    std::vector<std::string> command = {test::program("shiftadd-infer")};
+    command.insert(command.end(), each.arguments.begin(), each.arguments.end());
+    const ProcessResult result = test::run(command);
+    CHECK(result.status == 2);
+    CHECK_MESSAGE(contains(result.err, each.path), result.err);
+    CHECK_MESSAGE(contains(result.err, each.says), result.err);
+  }
+}
+
 TEST_CASE("CUDA is not built and says so; auto means the CPU") {
   const InferFolder folder;
   const std::string image = folder.image("a.bmp", 64, 64, 1);

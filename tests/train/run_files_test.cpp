@@ -84,9 +84,9 @@ TEST_CASE("a training run's progress reads well") {
                             .lr = 5e-4,
                             .images_per_second = 812.4,
                             .seconds_left = 80};
-  CHECK(progress_text(at, false) ==
-        "epoch 3/10 step 5/10 loss 1.2500 lr 0.0005 812 img/s ETA 1m20s");
-  CHECK(progress_text(at, true).starts_with("epoch 3/10 [==========>         ] 5/10 "));
+  CHECK(progress_text(at) == "epoch 3/10 step 5/10 loss 1.2500 lr 0.0005 812 img/s ETA 1m20s");
+  CHECK(progress_line(progress_bar(at), 100) ==
+        "epoch 3/10 [==========>         ] 5/10 ETA 1m20s loss 1.2500 812 img/s lr 0.0005");
 }
 
 TEST_CASE("a folder is locked once at a time") {

@@ -1,0 +1,88 @@
+// shiftadd-infer IMAGE...: predictions, and the picture of one image's routing.
+#pragma once
+
+#include <unistd.h>
+
+#include "core/io/files.h"
+#include "data/encode.h"
+#include "data/preprocess.h"
+#include "infer/inputs.h"
+#include "infer/predictions.h"
+#include "infer/routing_counts.h"
+#include "infer/routing_picture.h"
+#include "tools/infer_report.h"
+#include "tools/infer_run.h"
+
+namespace shiftadd::tools {
+
+inline void require_router(const InferOptions& options, const infer::Session& session) {
+  if (session.routers().empty())
+    throw user_error(options.model,
+                     ": no router to draw for --routing: no layer of this network is a mixture, "
+                     "which would send each token to Mult or Shift");
+}
+
+/// --routing: the photograph with what each router chose, as PNG.
+inline std::vector<uint8_t> routing_png(const infer::Session& session, const Row& row) {
+  const int64_t tokens = session.spec().tokens();
+  const auto routers = static_cast<int64_t>(session.routers().size());
+  const infer::Prediction best = infer::top_k(row.logits, session.spec().classes, 1).front();
+  return data::encode_png(infer::draw_routing(
+      {.photograph = data::denormalise(row.pixels, session.preprocess()),
+       .grid = session.spec().grid(),
+       .routers = session.routers(),
+       .choices = std::vector<uint8_t>(row.choices, row.choices + routers * tokens),
+       .answer = printed_names(session.classes(), session.spec().classes)[best.index],
+       .probability = best.probability}));
+}
+
+/// Predictions of the images named on the command line.
+inline int classify(const InferOptions& options, Outputs& outputs) {
+  const std::vector<std::string> paths = infer::list_images(options.images, std::cin);
+  if (!options.routing.empty() && paths.size() != 1)
+    throw user_error("--routing draws one image: ", paths.size(), " were named");
+  for (const std::string& path : paths) outputs.input("image", path);
+  outputs.check();
+  infer::Session session = open_model(options);
+  if (!options.routing.empty()) require_router(options, session);
+  const ModelSpec& spec = session.spec();
+  infer::RoutingCounts routing(session.routers(), spec.tokens());
+  PredictionWriter writer(std::cout, printed_names(session.classes(), spec.classes), options.json);
+  // On a terminal the predictions themselves show how far it is.
+  RunProgress progress("images", static_cast<int64_t>(paths.size()),
+                       paths.size() > 1 && !isatty(STDOUT_FILENO) ? RunProgress::Lines::kLate
+                                                                  : RunProgress::Lines::kNone);
+  Rows inputs, logits;
+  std::vector<std::string> names;
+  std::vector<uint8_t> picture;
+  const Shape image_shape = {3, spec.image_size, spec.image_size};
+  const int64_t broken = run_all(
+      session, infer::source_of_files(paths), options, progress,
+      [&](const Row& row) {
+        infer::RoutingCounts own(session.routers(), spec.tokens());
+        own.add(row.choices);
+        routing.add(row.choices);
+        writer.prediction(paths[row.item], infer::top_k(row.logits, spec.classes, options.top_k),
+                          own);
+        if (!options.routing.empty()) picture = routing_png(session, row);
+        if (options.dump.empty()) return;
+        inputs.add(row.pixels, element_count(image_shape));
+        logits.add(row.logits, spec.classes);
+        names.push_back(paths[row.item]);
+      },
+      [&](int64_t item, const std::string& reason) { writer.broken(paths[item], reason); });
+  writer.finish();
+  if (!options.json) print_routing(std::cout, routing);
+  std::cout.flush();
+  if (stop_signal) return finish(broken, outputs);
+  if (!picture.empty())
+    outputs.write(options.routing, [&] {
+      write_file(options.routing, {reinterpret_cast<const char*>(picture.data()), picture.size()});
+    });
+  if (!options.dump.empty())
+    write_dump(options, outputs, names,
+               {{"input", inputs.tensor(image_shape)}, {"logits", logits.tensor({spec.classes})}});
+  return finish(broken, outputs);
+}
+
+}  // namespace shiftadd::tools

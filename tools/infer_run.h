@@ -1,0 +1,145 @@
+// What both uses of shiftadd-infer share: its options, and images run through a session.
+#pragma once
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/io/json_text.h"
+#include "core/io/safetensors.h"
+#include "core/parallel.h"
+#include "core/tensor.h"
+#include "data/decode.h"
+#include "data/decode_header.h"
+#include "infer/image_stream.h"
+#include "infer/session.h"
+#include "tools/outputs.h"
+#include "tools/run_progress.h"
+#include "tools/stop_signals.h"
+
+namespace shiftadd::tools {
+
+/// The first stop signal, which ends the run after the batch at work; the same one again ends the
+/// process at once. 0: none.
+inline volatile std::sig_atomic_t stop_signal = 0;
+
+struct InferOptions {
+  std::string model;
+  std::vector<std::string> images;
+  std::string eval, confusion, dump, routing, device = "auto";
+  int64_t top_k = 5, batch = 32;
+  data::DecodeLimits limits;
+  int threads = available_cores(), workers = 0;
+  bool json = false;
+};
+
+/// Throws Error (user) for what people name in a model's place: a run's folder, an image.
+inline void require_model(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored))
+    throw user_error(path, ": a folder: expected a model file",
+                     fs::exists(path + "/model.safetensors", ignored)
+                         ? "; did you mean " + path + "/model.safetensors?"
+                         : "");
+  if (!fs::is_regular_file(path, ignored)) return;
+  std::array<uint8_t, 8> first = {};
+  std::ifstream(path).read(reinterpret_cast<char*>(first.data()), first.size());
+  if (data::file_kind(first))
+    throw user_error(path, ": an image: expected a model file first, then images");
+}
+
+/// Opens the model. Throws Error (user) for what is no model, or one that is not of images.
+inline infer::Session open_model(const InferOptions& options) {
+  require_model(options.model);
+  infer::Session session(load_any_model(options.model));
+  infer::require_images(session, options.model);
+  return session;
+}
+
+/// Rows of float32 collected for --dump.
+class Rows {
+ public:
+  void add(const float* values, int64_t count) {
+    values_.insert(values_.end(), values, values + count);
+  }
+  Tensor tensor(Shape row) const {
+    const int64_t width = element_count(row);
+    row.insert(row.begin(), static_cast<int64_t>(values_.size()) / width);
+    return Tensor::from(values_, row);
+  }
+
+ private:
+  std::vector<float> values_;
+};
+
+/// What a session says of one image.
+struct Row {
+  int64_t item;
+  const float *pixels, *logits;
+  const uint8_t* choices;  // (routers, tokens)
+};
+
+/// Runs all images of `source` through the session. Calls each(Row) for every image in order, and
+/// broken(item, reason) for each that cannot be read. Returns how many were broken.
+template <class Each, class Broken>
+int64_t run_all(infer::Session& session, const infer::ImageSource& source,
+                const InferOptions& options, RunProgress& progress, Each each_row, Broken broken) {
+  const int workers = options.workers ? options.workers : options.threads;
+  infer::ImageStream stream(source, session.preprocess(), options.batch, workers, options.limits);
+  const int64_t classes = session.spec().classes;
+  std::vector<float> logits(options.batch * classes);
+  const int64_t image_choices =
+      static_cast<int64_t>(session.routers().size()) * session.spec().tokens();
+  std::vector<uint8_t> choices(options.batch * image_choices);
+  int64_t done = 0, broken_count = 0;
+  while (!stop_signal) {
+    const auto batch = stream.next();
+    if (!batch) break;
+    const auto rows = static_cast<int64_t>(batch->items.size());
+    const float* pixels = batch->images.data<float>();
+    session.run(pixels, rows, logits.data(), choices.data());
+    const int64_t values = rows ? batch->images.numel() / rows : 0;
+    for (const auto& each : batch->broken) {
+      progress.wipe();
+      std::cerr << "shiftadd-infer: error: " << each.reason << std::endl;
+      broken(each.item, each.reason);
+    }
+    for (int64_t i = 0; i < rows; ++i)
+      each_row(Row{batch->items[i], pixels + i * values, logits.data() + i * classes,
+                   choices.data() + i * image_choices});
+    broken_count += static_cast<int64_t>(batch->broken.size());
+    done += rows + static_cast<int64_t>(batch->broken.size());
+    progress.update(done);
+  }
+  progress.wipe();
+  return broken_count;
+}
+
+/// Says that the run was interrupted. The status to exit with after images of which so many were
+/// broken and the writing of `outputs`.
+inline int finish(int64_t broken, const Outputs& outputs) {
+  if (stop_signal) {
+    std::cout.flush();
+    std::cerr << message_start() << "shiftadd-infer: interrupted" << std::endl;
+    return status_after(stop_signal);
+  }
+  return outputs.status() ? outputs.status() : broken ? 2 : 0;
+}
+
+/// --dump: the tensors, with the images' names.
+inline void write_dump(const InferOptions& options, Outputs& outputs,
+                       const std::vector<std::string>& names,
+                       std::vector<std::pair<std::string, Tensor>> tensors) {
+  TensorFile file;
+  file.tensors = std::move(tensors);
+  file.metadata["images"] = json_text(nlohmann::ordered_json(names));
+  outputs.write(options.dump, [&] { write_safetensors(options.dump, file); });
+}
+
+}  // namespace shiftadd::tools
