@@ -16,6 +16,12 @@ double log_sum_exp(const float* logits, int64_t classes) {
   return largest + std::log(sum);
 }
 
+std::string nonfinite_logit(const float* logits, int64_t classes) {
+  const float* const end = logits + classes;
+  const float* const bad = std::find_if(logits, end, [](float x) { return !std::isfinite(x); });
+  return bad == end ? "" : concat("class ", bad - logits, ": ", *bad);
+}
+
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   std::string quoted = "\"";

@@ -12,6 +12,9 @@ namespace shiftadd {
 /// log(sum(exp(logits))) of one row, in double.
 double log_sum_exp(const float* logits, int64_t classes);
 
+/// "class 3: nan": the first logit that is NaN or infinite; "" where there is none.
+std::string nonfinite_logit(const float* logits, int64_t classes);
+
 /// `text` as one field of a CSV line: quoted, as RFC 4180 asks, where it holds a comma, a quote or
 /// a line break.
 std::string csv_field(const std::string& text);

@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/threads.h"
+
 namespace shiftadd {
 namespace {
 
@@ -124,8 +126,8 @@ class Pool {
   }
 
   void start_workers() {
-    while (static_cast<int>(workers_.size()) < threads() - 1)
-      workers_.emplace_back([this] { serve(); });
+    start_threads(
+        workers_, threads() - 1, [this] { serve(); }, [this] { stop_workers(); }, "--threads");
   }
 
   void stop_workers() {

@@ -13,6 +13,7 @@
 #include <unordered_set>
 
 #include "core/random.h"
+#include "core/threads.h"
 #include "data/loader_parts.h"
 #include "data/preprocess.h"
 #include "data/sampler.h"
@@ -74,12 +75,16 @@ struct Loader::Impl {
     // so that a change of epoch waits little; the lock is taken once a chunk.
     chunk = std::clamp<int64_t>(options.batch / (2 * std::max(options.workers, 1)), 1, 16);
     delivered = claimed = batches;  // nothing to do before start()
-    for (int i = 0; i < options.workers; ++i) workers.emplace_back([this] { work(); });
+    start_threads(
+        workers, options.workers, [this] { work(); }, [this] { stop(); }, "data.workers");
   }
 
-  ~Impl() {
+  ~Impl() { stop(); }
+
+  void stop() {
     end_epoch(true);
     for (std::thread& worker : workers) worker.join();
+    workers.clear();
   }
 
   // ---- one image ----

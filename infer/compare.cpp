@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "data/dataset.h"
 #include "infer/image_stream.h"
+#include "infer/predictions.h"
 
 namespace shiftadd::infer {
 
@@ -16,8 +17,8 @@ namespace {
 
 constexpr int64_t kBatch = 32;
 
-// body(pixels, count, labels) for all images of a set, as the session's preprocessing makes them;
-// the labels are the network's classes.
+// body(pixels, count, labels, name) for all images of a set, as the session's preprocessing makes
+// them; the labels are the network's classes, name(row) an image's.
 template <class Body>
 void for_labelled_batches(const Session& session, const std::string& set,
                           const EvaluationReport& report, Body body) {
@@ -32,23 +33,29 @@ void for_labelled_batches(const Session& session, const std::string& set,
     if (!batch->broken.empty()) throw user_error(batch->broken.front().reason);
     labels.clear();
     for (const auto& item : batch->items) labels.push_back(indices[folder.label(item)]);
-    body(batch->images.template data<float>(), static_cast<int64_t>(labels.size()), labels);
+    body(batch->images.template data<float>(), static_cast<int64_t>(labels.size()), labels,
+         [&](int64_t row) { return folder.full_name(batch->items[row]); });
     report(done += static_cast<int64_t>(labels.size()), folder.size());
   }
 }
 
 }  // namespace
 
-Evaluation evaluate(Session& session, const std::string& set, const EvaluationReport& report) {
+Evaluation evaluate(Session& session, const std::string& model, const std::string& set,
+                    const EvaluationReport& report) {
   const int64_t classes = session.spec().classes;
   Evaluation result(classes);
   std::vector<float> logits(kBatch * classes);
-  for_labelled_batches(session, set, report,
-                       [&](const float* pixels, int64_t rows, const std::vector<int64_t>& labels) {
-                         session.run(pixels, rows, logits.data());
-                         for (int64_t i = 0; i < rows; ++i)
-                           result.add(logits.data() + i * classes, labels[i]);
-                       });
+  for_labelled_batches(
+      session, set, report,
+      [&](const float* pixels, int64_t rows, const std::vector<int64_t>& labels, const auto& name) {
+        session.run(pixels, rows, logits.data());
+        for (int64_t i = 0; i < rows; ++i) {
+          const float* row = logits.data() + i * classes;
+          require_finite(row, classes, model, name(i));
+          result.add(row, labels[i]);
+        }
+      });
   return result;
 }
 
@@ -62,11 +69,13 @@ Comparison compare(Session& trained, Session& packed, const std::string& set,
   std::vector<uint8_t> choices(kBatch * image_choices);
   for_labelled_batches(
       packed, set, report,
-      [&](const float* pixels, int64_t rows, const std::vector<int64_t>& labels) {
+      [&](const float* pixels, int64_t rows, const std::vector<int64_t>& labels, const auto& name) {
         trained.run(pixels, rows, expected.data());
         packed.run(pixels, rows, actual.data(), choices.data());
         for (int64_t i = 0; i < rows; ++i) {
           const float *a = expected.data() + i * classes, *b = actual.data() + i * classes;
+          require_finite(a, classes, "the model as trained", name(i));
+          require_finite(b, classes, "the packed model", name(i));
           result.trained.add(a, labels[i]);
           result.packed.add(b, labels[i]);
           result.routing.add(choices.data() + i * image_choices);

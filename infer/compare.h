@@ -21,8 +21,10 @@ struct Comparison {
 using EvaluationReport = std::function<void(int64_t, int64_t)>;
 
 /// `set`: a folder of class folders, or such a tree in a .tar. Throws Error (user) for a set whose
-/// classes are not the network's, and for an image that cannot be read.
-Evaluation evaluate(Session& session, const std::string& set, const EvaluationReport& report);
+/// classes are not the network's, for an image that cannot be read, and for logits that are not
+/// finite (`model`: its name there).
+Evaluation evaluate(Session& session, const std::string& model, const std::string& set,
+                    const EvaluationReport& report);
 
 /// Of two sessions of one network, on the same images.
 Comparison compare(Session& trained, Session& packed, const std::string& set,

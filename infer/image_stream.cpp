@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "core/io/files.h"
+#include "core/memory_limit.h"
+#include "core/threads.h"
 #include "data/preprocess.h"
 
 namespace shiftadd::infer {
@@ -49,19 +51,29 @@ struct ImageStream::Impl {
         batch(batch_size),
         batches((source.count + batch - 1) / batch) {
     const int64_t rows = std::min(batch, source.count);
+    const auto side = static_cast<double>(preprocess.crop);
+    require_memory(concat("reading batches of ", rows, " images"),
+                   {{"their pixels",
+                     static_cast<double>(std::min(kBatchesAhead, batches) * rows) * 3 * side *
+                         side * sizeof(float),
+                     "--batch, or the network's image_size"}});
     for (int64_t i = 0; i < std::min(kBatchesAhead, batches); ++i)
       ring.push_back(
           {Tensor({rows, 3, preprocess.crop, preprocess.crop}), std::vector<std::string>(rows), 0});
-    for (int i = 0; i < workers; ++i) threads.emplace_back([this] { work(); });
+    start_threads(
+        threads, workers, [this] { work(); }, [this] { stop(); }, "--workers");
   }
 
-  ~Impl() {
+  ~Impl() { stop(); }
+
+  void stop() {
     {
       std::lock_guard lock(mutex);
       stopping = true;
     }
     work_ready.notify_all();
     for (std::thread& thread : threads) thread.join();
+    threads.clear();
   }
 
   Slot& slot_of(int64_t index) { return ring[index % ring.size()]; }

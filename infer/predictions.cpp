@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/error.h"
 #include "core/evaluation.h"
 
 namespace shiftadd::infer {
@@ -21,6 +22,14 @@ std::vector<Prediction> top_k(const float* logits, int64_t classes, int64_t k) {
   std::vector<Prediction> result;
   for (int64_t i = 0; i < k; ++i) result.push_back({order[i], std::exp(logits[order[i]] - total)});
   return result;
+}
+
+void require_finite(const float* logits, int64_t classes, const std::string& model,
+                    const std::string& image) {
+  const std::string bad = nonfinite_logit(logits, classes);
+  if (!bad.empty())
+    throw user_error(model, ": its logits for ", image, " are not finite (", bad,
+                     "): its weights are damaged, or what they compute overflows");
 }
 
 }  // namespace shiftadd::infer

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <utility>
 
+#include "core/memory_limit.h"
 #include "core/parallel.h"
 #include "infer/forward.h"
 
@@ -20,6 +21,17 @@ int64_t group_size(const ModelSpec& spec) {
 }
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// A packed model whose arenas, one a thread, fit into memory.
+ModelFile checked(ModelFile model) {
+  const VitPlan plan = plan_vit(model.spec, *model.pack, group_size(model.spec));
+  const int threads = num_threads();
+  require_memory(concat("the network '", model.spec.name, "'"),
+                 {{concat("values on the way in ", threads, threads == 1 ? " thread" : " threads"),
+                   sizeof(float) * static_cast<double>(plan.floats) * threads,
+                   "--threads, or the network's image_size (or raise its patch_size)"}});
+  return model;
+}
 
 // What sessions share: nothing in it changes.
 struct Loaded {
@@ -94,8 +106,8 @@ struct Session::Impl {
 };
 
 Session::Session(ModelFile model)
-    : impl_(std::make_unique<Impl>(
-          std::make_shared<const Loaded>(model.pack ? std::move(model) : pack_model(model, {})))) {}
+    : impl_(std::make_unique<Impl>(std::make_shared<const Loaded>(
+          checked(model.pack ? std::move(model) : pack_model(model, {}))))) {}
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session Session::share() const { return Session(std::make_unique<Impl>(impl_->loaded)); }
 Session::~Session() = default;

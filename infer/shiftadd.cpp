@@ -15,6 +15,7 @@ using namespace shiftadd;
 
 struct shiftadd_session {
   infer::Session session;
+  std::string path;
   std::vector<float> pixels, logits;
 };
 
@@ -34,11 +35,11 @@ Result guarded(Result otherwise, Body body) noexcept {
   return otherwise;
 }
 
-shiftadd_session* made(infer::Session session) {
+shiftadd_session* made(infer::Session session, const std::string& path) {
   const ModelSpec& spec = session.spec();
   const auto values = static_cast<std::size_t>(3 * spec.image_size * spec.image_size);
   const auto classes = static_cast<std::size_t>(spec.classes);
-  return new shiftadd_session{std::move(session), std::vector<float>(values),
+  return new shiftadd_session{std::move(session), path, std::vector<float>(values),
                               std::vector<float>(classes)};
 }
 
@@ -50,6 +51,7 @@ int classify(shiftadd_session* self, std::span<const uint8_t> bytes, const std::
   const data::Image image = data::decode_image(bytes, name, session.preprocess().exif_orientation);
   data::preprocess_image(image, session.preprocess(), self->pixels.data());
   session.run(self->pixels.data(), 1, self->logits.data());
+  infer::require_finite(self->logits.data(), session.spec().classes, self->path, name);
   const auto predictions = infer::top_k(self->logits.data(), session.spec().classes, most);
   int count = 0;
   for (const infer::Prediction& each : predictions) {
@@ -68,14 +70,14 @@ shiftadd_session* shiftadd_open(const char* path) {
     if (!path) throw user_error("[shiftadd_open] expected a path");
     infer::Session session(load_any_model(path));
     infer::require_images(session, path);
-    return made(std::move(session));
+    return made(std::move(session), path);
   });
 }
 
 shiftadd_session* shiftadd_share(const shiftadd_session* session) {
   return guarded<>(static_cast<shiftadd_session*>(nullptr), [&] {
     if (!session) throw user_error("[shiftadd_share] expected a session");
-    return made(session->session.share());
+    return made(session->session.share(), session->path);
   });
 }
 

@@ -176,8 +176,8 @@ inline int run_compare(const CompareBench& options) {
   set_num_threads(available_cores());
   for (std::size_t i = 0; i < sessions.size(); ++i) {
     std::optional<RunProgress> progress;
-    const Evaluation result =
-        infer::evaluate(sessions[i], options.set, [&](int64_t done, int64_t total) {
+    const Evaluation result = infer::evaluate(
+        sessions[i], options.models[i], options.set, [&](int64_t done, int64_t total) {
           if (!progress) progress.emplace(rows[i].name, total, RunProgress::Lines::kAll);
           progress->update(done);
         });

@@ -14,6 +14,7 @@
 #include "core/cpu/isa.h"
 #include "core/io/json_text.h"
 #include "core/memory.h"
+#include "core/memory_limit.h"
 #include "core/model/model_file.h"
 #include "core/parallel.h"
 #include "core/random.h"
@@ -57,7 +58,18 @@ inline ModelFile random_model(const ModelSpec& spec) {
 inline ModelFile open_or_make(const std::string& name) {
   const bool file = std::filesystem::is_regular_file(name) && !name.ends_with(".json");
   if (!file && name.ends_with(".safetensors")) throw user_error(name, ": no such file");
-  return file ? load_any_model(name) : random_model(load_spec(name));
+  if (file) return load_any_model(name);
+  const ModelSpec spec = load_spec(name);
+  double values = 0;
+  for (const ParameterInfo& info : parameters_of(spec)) {
+    double size = 1;
+    for (const int64_t each : info.shape) size *= static_cast<double>(each);
+    values += size;
+  }
+  require_memory(
+      "the network '" + spec.name + "'",
+      {{"weights", values * sizeof(float), "its width, depth, mlp_hidden or image_size"}});
+  return random_model(spec);
 }
 
 /// The same network without conversion, in float32 and in int8, random weights; then, if it is
@@ -86,6 +98,12 @@ struct ModelFigures {
 
 inline ModelFigures bench_inference(const ModelBench& options, infer::Session& session) {
   const ModelSpec& spec = session.spec();
+  const auto side = static_cast<double>(spec.image_size);
+  require_memory(concat("a batch of ", options.batch),
+                 {{"images",
+                   static_cast<double>(options.batch) * static_cast<double>(spec.in_channels) *
+                       side * side * sizeof(float),
+                   "--batch, or the network's image_size"}});
   Tensor images({options.batch, spec.in_channels, spec.image_size, spec.image_size});
   const RandomStream random(1, 0);
   for (int64_t i = 0; i < images.numel(); ++i) images.data<float>()[i] = 2 * random.uniform(i) - 1;

@@ -1,6 +1,7 @@
 // What both uses of shiftadd-infer share: its options, and images run through a session.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include "data/decode.h"
 #include "data/decode_header.h"
 #include "infer/image_stream.h"
+#include "infer/predictions.h"
 #include "infer/session.h"
 #include "tools/outputs.h"
 #include "tools/run_progress.h"
@@ -93,10 +95,11 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source,
   const int workers = options.workers ? options.workers : options.threads;
   infer::ImageStream stream(source, session.preprocess(), options.batch, workers, options.limits);
   const int64_t classes = session.spec().classes;
-  std::vector<float> logits(options.batch * classes);
+  const int64_t most = std::min(options.batch, source.count);  // images a batch
+  std::vector<float> logits(most * classes);
   const int64_t image_choices =
       static_cast<int64_t>(session.routers().size()) * session.spec().tokens();
-  std::vector<uint8_t> choices(options.batch * image_choices);
+  std::vector<uint8_t> choices(most * image_choices);
   int64_t done = 0, broken_count = 0;
   while (!stop_signal) {
     const auto batch = stream.next();
@@ -110,9 +113,12 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source,
       std::cerr << "shiftadd-infer: error: " << each.reason << std::endl;
       broken(each.item, each.reason);
     }
-    for (int64_t i = 0; i < rows; ++i)
+    for (int64_t i = 0; i < rows; ++i) {
+      infer::require_finite(logits.data() + i * classes, classes, options.model,
+                            source.name(batch->items[i]));
       each_row(Row{batch->items[i], pixels + i * values, logits.data() + i * classes,
                    choices.data() + i * image_choices});
+    }
     broken_count += static_cast<int64_t>(batch->broken.size());
     done += rows + static_cast<int64_t>(batch->broken.size());
     progress.update(done);

@@ -30,11 +30,8 @@ std::atomic<bool> stop_requested{false};
 /// The first signal asks the run to end after the step at work; the second one kills, as by
 /// default.
 void handle_signals() {
-  struct sigaction action {};
-  action.sa_handler = [](int) { stop_requested = true; };
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  tools::watch_stop_signals([](int) { stop_requested = true; },
+                            static_cast<int>(SA_RESETHAND | SA_RESTART));
 }
 
 struct Arguments {
@@ -101,12 +98,10 @@ bool same_folder(const std::string& a, const std::string& b) {
 }
 
 train::TrainOptions training_options(const Arguments& arguments, const std::string& checkpoint) {
-  return {.version = tools::kVersion,
-          .resume = checkpoint,
-          .anomaly = arguments.anomaly,
-          .terminal = stderr_is_terminal(),
-          .print = [](std::string_view text) { std::cerr << text << std::flush; }};
+  return {.version = tools::kVersion, .resume = checkpoint, .anomaly = arguments.anomaly};
 }
+
+void print(std::string_view text) { std::cerr << text << std::flush; }
 
 int run_training(train::TrainConfig& config, const Arguments& arguments) {
   const train::ResumePoint resume = train::find_resume_point(arguments.resume, config.out);
@@ -116,8 +111,9 @@ int run_training(train::TrainConfig& config, const Arguments& arguments) {
   config.out = resume.folder;
   tools::check_outputs(config, arguments.config);
   handle_signals();
-  const train::TrainResult result =
-      train::train(config, training_options(arguments, resume.checkpoint), stop_requested);
+  train::Reporter reporter(print, stderr_is_terminal(), config.log.seconds);
+  const train::TrainResult result = train::train(
+      config, training_options(arguments, resume.checkpoint), reporter, stop_requested);
   if (result.stopped) {
     if (result.last.empty())
       std::cerr << tools::message_start() << "stopped before the first step; nothing was saved\n";
@@ -144,8 +140,10 @@ int run_stages(const train::TrainConfig& config, const Arguments& arguments) {
                      ": a configuration with stages goes on with --resume auto");
   tools::check_outputs(config, arguments.config);
   handle_signals();
-  const train::StagesResult result = train::train_stages(
-      config, training_options(arguments, ""), arguments.resume == "auto", stop_requested);
+  train::Reporter reporter(print, stderr_is_terminal(), config.log.seconds);
+  const train::StagesResult result =
+      train::train_stages(config, training_options(arguments, ""), reporter,
+                          arguments.resume == "auto", stop_requested);
   if (result.stopped) {
     std::cerr << tools::message_start() << "stopped. Go on with --resume auto\n";
     return kInterrupted;

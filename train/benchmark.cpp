@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "core/random.h"
+#include "train/memory_estimate.h"
 #include "train/training_step.h"
 
 namespace shiftadd::train {
@@ -13,6 +14,12 @@ TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int st
   validate(spec);
   if (batch < 1 || steps < 1)
     throw user_error("batch is ", batch, " and steps ", steps, ": both must be at least 1");
+  TrainConfig config;
+  config.train.batch = batch;
+  config.train.precision = precision;
+  config.data.workers = 0;
+  require_memory(concat("training steps of '", spec.name, "' in batches of ", batch),
+                 training_memory(config, spec, 1));
   data::Batch data{.images = Tensor({batch, spec.in_channels, spec.image_size, spec.image_size}),
                    .targets = Tensor::zeros({batch, spec.classes}),
                    .labels = {},
@@ -23,8 +30,7 @@ TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int st
   for (int64_t row = 0; row < batch; ++row)
     data.targets.data<float>()[row * spec.classes + row % spec.classes] = 1;
   const layers::Vit model(spec, {}, 0);
-  LoopConfig loop;
-  loop.precision = precision;
+  const LoopConfig& loop = config.train;
   const RouterConfig router;
   Optimizer optimizer(loop.optimizer, model.named_parameters(), spec.depth);
   TrainingStep step(model, nullptr, optimizer, nullptr, loop, router, {}, 0);

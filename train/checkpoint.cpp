@@ -26,6 +26,7 @@ void visit_fields(State& state, Visit&& visit) {
   visit("loss_count", state.loss_count);
   visit("images", state.images);
   visit("seconds", state.seconds);
+  visit("lr", state.lr);
   visit("best_top1", state.best_top1);
   visit("best_epoch", state.best_epoch);
   visit("early_top1", state.early_top1);
@@ -46,12 +47,16 @@ std::string to_text(const TrainingState& state) {
   return json_text(object);
 }
 
+// Fields that checkpoints of earlier versions lack, and the loop sets at its next step.
+bool is_new(std::string_view name) { return name == "lr"; }
+
 TrainingState state_from(const std::string& text, const std::string& path) {
   try {
     const json object = parse_json(text);
     TrainingState state;
-    visit_fields(state,
-                 [&]<class T>(const char* name, T& value) { value = object.at(name).get<T>(); });
+    visit_fields(state, [&]<class T>(const char* name, T& value) {
+      if (object.contains(name) || !is_new(name)) value = object.at(name).get<T>();
+    });
     return state;
   } catch (const json::exception& error) {
     throw user_error(path, ": its training state is damaged: ", error.what());
@@ -83,6 +88,23 @@ bool is_free(const std::string& pointer) {
 
 }  // namespace
 
+std::string weights_text(const std::string& kind, const TrainingState& state,
+                         const TrainConfig& config) {
+  const bool within = state.batch > 0;
+  std::string text =
+      concat(kind, within ? ", in epoch " : ", after epoch ", state.epoch + (within ? 1 : 0),
+             " of ", config.train.epochs, " (step ", state.step, ")");
+  if (config.train.ema_decay > 0) text += concat(", EMA ", config.train.ema_decay);
+  return text;
+}
+
+void save_model_of_run(const std::string& path, const ModelFile& model,
+                       const std::string& weights) {
+  TensorFile file{.tensors = model.weights, .metadata = metadata_of(model)};
+  file.metadata["shiftadd.weights"] = weights;
+  write_safetensors(path, file);
+}
+
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   TensorFile file;
   file.metadata = metadata_of(checkpoint.model);
@@ -92,6 +114,7 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   file.metadata["shiftadd.isa"] = checkpoint.isa;
   file.metadata["shiftadd.init"] = checkpoint.init_digest;
   file.metadata["shiftadd.teacher"] = checkpoint.teacher_digest;
+  file.metadata["shiftadd.weights"] = checkpoint.weights;
   for (const NamedTensors* part :
        {&checkpoint.model.weights, &checkpoint.trained, &checkpoint.optimizer})
     file.tensors.insert(file.tensors.end(), part->begin(), part->end());

@@ -10,6 +10,8 @@
 
 namespace shiftadd::train {
 
+struct TrainConfig;
+
 /// Everything that is neither weights nor optimizer. Random numbers are counter-based: seed, epoch,
 /// batch and step are their whole state, and the sampler's.
 struct TrainingState {
@@ -20,8 +22,9 @@ struct TrainingState {
   int64_t loss_count = 0;  // steps of the epoch at work
   int64_t images = 0;      // trained on in the epoch at work
   double seconds = 0;      // training time of the epoch at work
+  double lr = 0;           // of the last step
   double best_top1 = -1;   // percent; -1: not evaluated yet
-  int64_t best_epoch = 0;  // epochs done when it was measured
+  int64_t best_epoch = 0;  // at whose end it was measured, the first is 1
   double early_top1 =
       -1;  // early stop's reference: the last top-1 that beat the one before by min_delta
   int64_t early_epoch = 0;
@@ -35,7 +38,7 @@ struct TrainingState {
 /// where EMA is on. "optimizer.m.NAME", "optimizer.v.NAME", "optimizer.buffer.NAME": the optimizer.
 /// Metadata beside that of a model: "shiftadd.training" (TrainingState as JSON), "shiftadd.config"
 /// (to_text), "shiftadd.data" (digest), "shiftadd.isa", "shiftadd.init" and "shiftadd.teacher"
-/// (SHA-256 of those files, or empty).
+/// (SHA-256 of those files, or empty), "shiftadd.weights".
 struct Checkpoint {
   ModelFile model;         // evaluated weights
   NamedTensors trained;    // "train.NAME"; empty without EMA
@@ -43,7 +46,16 @@ struct Checkpoint {
   TrainingState state;
   std::string config, data_digest, isa;
   std::string init_digest = {}, teacher_digest = {};
+  std::string weights = {};  // "shiftadd.weights": which ones the model has (weights_text)
 };
+
+/// Which weights a file holds: "last, after epoch 2 of 3 (step 54), EMA 0.999". `kind`: "last",
+/// "best"; an average where config has one.
+std::string weights_text(const std::string& kind, const TrainingState& state,
+                         const TrainConfig& config);
+
+/// The model alone, as save_model writes it, saying which weights it holds.
+void save_model_of_run(const std::string& path, const ModelFile& model, const std::string& weights);
 
 /// SHA-256 of a file the run reads at its start; "" for none, or one that is no longer there.
 std::string digest_of_input(const std::string& path);

@@ -126,7 +126,8 @@ struct CheckpointConfig {
 };
 
 struct LogConfig {
-  int64_t every = 50;  // steps
+  int64_t every = 50;   // steps
+  double seconds = 30;  // longest silence without a terminal; 0: any
   bool tensorboard = true;
 };
 

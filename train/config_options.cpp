@@ -349,6 +349,10 @@ void list_options(ConfigVisitor& v, TrainConfig& c) {
   v.end();
   v.begin("log", "What is reported.");
   v.integer("every", c.log.every, count(1), "Steps between two lines.");
+  v.number(
+      "seconds", c.log.seconds, Range::between(0, 1e6),
+      "Without a terminal there is a line at least that often, whatever the run is at. 0: only "
+      "those of `every`.");
   v.boolean("tensorboard", c.log.tensorboard, "Also write TensorBoard event files.");
   v.end();
 }

@@ -17,18 +17,17 @@ constexpr int64_t kCalibrationImages = 1024;
 }  // namespace
 
 bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& model,
-                  Progress& progress, const std::atomic<bool>& stop) {
+                  Reporter& reporter, const std::atomic<bool>& stop) {
+  reporter.begin("transfer of attention");
   const auto dense = make_start(config, model.spec(), data.train.classes());
   data::Loader loader(data.train, training_options(config, config.out, {}));
   const auto report = [&](const TransferProgress& at) {
     char error[64];
     std::snprintf(error, sizeof error, "relative error of attention %.4f", at.error);
     const std::string step = concat(at.step, "/", at.steps);
-    if (progress.terminal())
-      progress.draw({"transfer step", at.step, at.steps, {step, error}}, steady_seconds(),
-                    at.step == at.steps);
-    else if (at.step == at.steps || at.step % config.log.every == 0)
-      progress.line("transfer step " + step + ": " + error);
+    reporter.at({"transfer step", at.step, at.steps, {step, error}},
+                "transfer step " + step + ": " + error,
+                at.step == at.steps || at.step % config.log.every == 0);
   };
   const autograd::Bf16Guard precision(multiplies_bf16(config.train));
   TransferOptions options = config.surgery.transfer;
@@ -37,20 +36,21 @@ bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& m
   const auto transferred =
       transfer_attention(model, *dense, endless_images(loader), options, stop, report);
   if (!transferred) return false;
-  if (transferred->empty()) progress.line("surgery.transfer: no attention is replaced");
-  for (const BlockTransfer& block : *transferred) progress.line("transfer: " + to_text(block));
+  if (transferred->empty()) reporter.line("surgery.transfer: no attention is replaced");
+  for (const BlockTransfer& block : *transferred) reporter.line("transfer: " + to_text(block));
   return true;
 }
 
 void run_calibration(const TrainConfig& config, const RunData& data, layers::Vit& model,
-                     Progress& progress) {
+                     Reporter& reporter) {
+  reporter.begin("calibration of the routers");
   const data::ImageFolder images = spread_subset(data.train, kCalibrationImages);
   data::LoaderOptions options = evaluation_options(config, config.out, {});
   options.cache_bytes = 0;
   data::Loader loader(images, options);
   for (const CalibratedShare& share :
        calibrate_shares(model, endless_images(loader), loader.batches(), config.router.calibrate))
-    progress.line("calibrated: " + to_text(share));
+    reporter.line("calibrated: " + to_text(share));
 }
 
 }  // namespace shiftadd::train

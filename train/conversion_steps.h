@@ -4,9 +4,9 @@
 
 #include <atomic>
 
-#include "core/progress.h"
 #include "layers/vit.h"
 #include "train/config.h"
+#include "train/reporter.h"
 #include "train/run_data.h"
 
 namespace shiftadd::train {
@@ -14,10 +14,10 @@ namespace shiftadd::train {
 /// config.surgery.transfer: transfer_attention on the training images from the network the run
 /// starts from. False when it was stopped: `model` is then good for nothing.
 bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& model,
-                  Progress& progress, const std::atomic<bool>& stop);
+                  Reporter& reporter, const std::atomic<bool>& stop);
 
 /// config.router.calibrate: calibrate_shares on training images, prepared as for evaluation.
 void run_calibration(const TrainConfig& config, const RunData& data, layers::Vit& model,
-                     Progress& progress);
+                     Reporter& reporter);
 
 }  // namespace shiftadd::train

@@ -15,6 +15,7 @@
 #include "layers/surgery.h"
 #include "train/ema.h"
 #include "train/losses.h"
+#include "train/memory_estimate.h"
 #include "train/network.h"
 #include "train/run_data.h"
 #include "train/stages.h"
@@ -93,6 +94,7 @@ std::string dry_run(const TrainConfig& config) {
   if (config.train.precision == Precision::kBf16 && !multiplies_bf16(config.train)) say(kNoBf16);
   const RunData data = open_data(config);
   const ModelSpec spec = planned_spec(config, static_cast<int64_t>(data.train.classes().size()));
+  require_training_memory(config, spec, data.train.size());
   const auto model = make_network(
       config, spec, data.train.classes(), false, [&] { return sample_images(config, data.train); },
       say);
@@ -124,6 +126,8 @@ std::string dry_run(const TrainConfig& config) {
     const auto start = std::chrono::steady_clock::now();
     const double loss = step.accumulate(*batch, static_cast<uint64_t>(i), 0);
     step.update(0);
+    if (!std::isfinite(loss))
+      throw failure("the loss of a batch is ", loss, " before any step: see --anomaly");
     if (i == 0) report += concat("loss of the first batch: ", loss, "\n");
     if (auto another = loader.next()) batch = std::move(another);
     seconds.push_back(seconds_since(start));

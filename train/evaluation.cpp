@@ -20,8 +20,14 @@ double Validation::shift_share() const {
          static_cast<double>(shift_shares.size());
 }
 
-std::optional<Validation> evaluate(const layers::Vit& model, data::Loader& loader,
-                                   const std::atomic<bool>& stop) {
+std::function<void(int64_t, int64_t)> validation_report(Reporter& reporter) {
+  return [&reporter](int64_t done, int64_t batches) {
+    reporter.at({"validation", done, batches, {concat(done, "/", batches)}});
+  };
+}
+
+std::optional<Validation> evaluate(const EvaluationTask& task, const std::atomic<bool>& stop) {
+  const auto& [model, set, loader, name, report] = task;
   const autograd::NoGradGuard no_grad;
   const int64_t classes = model.spec().classes;
   const std::size_t routers = routers_of(model.spec()).size();
@@ -39,12 +45,17 @@ std::optional<Validation> evaluate(const layers::Vit& model, data::Loader& loade
       shifted[i] += std::count(routings[i].choice.begin(), routings[i].choice.end(), kShiftExpert);
     if (routers > 0) tokens += static_cast<int64_t>(routings[0].choice.size());
     const float* row = logits.value().data<float>();
-    for (const int64_t label : batch->labels) {
+    for (std::size_t i = 0; i < batch->labels.size(); ++i) {
+      const int64_t label = batch->labels[i];
+      if (const std::string bad = nonfinite_logit(row, classes); !bad.empty())
+        throw failure(name, ": its logits for ", set.full_name(batch->samples[i]),
+                      " are not finite (", bad, "): its weights, or what they compute, overflow");
       const int64_t right = result.answers.top1_count();
       result.answers.add(row, label);
       result.right += result.answers.top1_count() > right ? '1' : '0';
       row += classes;
     }
+    if (report) report(batch->index + 1, loader.batches());
   }
   for (const int64_t count : shifted)
     result.shift_shares.push_back(

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "core/evaluation.h"
 #include "data/loader.h"
 #include "layers/vit.h"
+#include "train/reporter.h"
 
 namespace shiftadd::train {
 
@@ -22,9 +24,22 @@ struct Validation {
   double shift_share() const;
 };
 
-/// The whole of `loader` (made with training = false). Nothing when `stop` became true on the way.
-std::optional<Validation> evaluate(const layers::Vit& model, data::Loader& loader,
-                                   const std::atomic<bool>& stop);
+/// What is evaluated: `loader` reads all of `set` (training = false); `name` is the network's in
+/// errors; `report`, if any, hears how many of how many batches are done.
+struct EvaluationTask {
+  const layers::Vit& model;
+  const data::ImageFolder& set;
+  data::Loader& loader;
+  std::string name;
+  std::function<void(int64_t, int64_t)> report = {};
+};
+
+/// "validation 3/7" to the user.
+std::function<void(int64_t, int64_t)> validation_report(Reporter& reporter);
+
+/// Nothing when `stop` became true on the way. Throws Error (failure) that names network and image
+/// where a logit is not finite.
+std::optional<Validation> evaluate(const EvaluationTask& task, const std::atomic<bool>& stop);
 
 /// A line for each router that sends (nearly) every token to one expert: what it was added for is
 /// lost. Shares as in Validation.

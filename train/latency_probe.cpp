@@ -12,6 +12,7 @@
 #include "core/cpu/packed_gemm.h"
 #include "core/int8_matrix.h"
 #include "core/kernels.h"
+#include "core/memory_limit.h"
 #include "core/parallel.h"
 #include "core/random.h"
 #include "train/manifest.h"
@@ -194,6 +195,11 @@ LatencyReport measure_latency(const ModelSpec& spec, const LatencyOptions& optio
     throw user_error("the network '", spec.name,
                      "' has no router: the latency of experts is measured on one whose "
                      "shift_add.blocks hold a mixture");
+  const double row = static_cast<double>(spec.width), hidden = static_cast<double>(spec.mlp_hidden);
+  require_memory("[latency] a layer and its tokens",
+                 {{"tokens", 4.0 * static_cast<double>(report.tokens) * (2 * row + hidden),
+                   "--batch, or the network's image_size and width"},
+                  {"weights", 4.0 * row * hidden, "the network's width and mlp_hidden"}});
   const Tensor x = random_tensor({report.tokens, spec.width}, 3);
   std::map<std::tuple<int64_t, int64_t, int64_t>, PairTiming> known;
   for (RouterLatency& router : report.routers) {

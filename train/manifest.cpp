@@ -55,6 +55,7 @@ void write_manifest(const std::string& folder, const TrainConfig& config, const 
   sessions.push_back({{"started", utc_now()},
                       {"first_step", first_step},
                       {"version", version},
+                      {"commit", build_commit()},
                       {"cpu", cpu_name()},
                       {"instruction_set", kernels_of(config.train)},
                       {"cores", available_cores()},
@@ -63,6 +64,7 @@ void write_manifest(const std::string& folder, const TrainConfig& config, const 
                       {"jpeg_decoder", data::jpeg_decoder()}});
   const ordered_json manifest = {{"program", "shiftadd-train"},
                                  {"version", version},
+                                 {"commit", build_commit()},
                                  {"seed", config.seed},
                                  {"config", parse_ordered_json(to_text(config))},
                                  {"data",

@@ -11,10 +11,15 @@ namespace shiftadd::train {
 /// "Intel(R) Xeon(R) ...", from /proc/cpuinfo; "unknown" where that is absent.
 std::string cpu_name();
 
-/// Writes FOLDER/manifest.json: resolved configuration, seed, version, data (paths, sizes, classes,
-/// digests), and one entry per session (start, first step, machine: CPU, instruction set, threads,
-/// compiler). A resumed run adds its session to those in the file. `first_step`: optimizer steps
-/// done before this session. Atomic; throws Error (failure).
+/// The commit that this program was built from, "1a2b3c4d5e6f" or with "-dirty" where files differ
+/// from it; "unknown" where it was built without git. In a generated file
+/// (cmake/build_commit.cmake).
+const char* build_commit();
+
+/// Writes FOLDER/manifest.json: resolved configuration, seed, version, commit, data (paths, sizes,
+/// classes, digests), and one entry per session (start, first step, machine: CPU, instruction set,
+/// threads, compiler). A resumed run adds its session to those in the file. `first_step`: optimizer
+/// steps done before this session. Atomic; throws Error (failure).
 void write_manifest(const std::string& folder, const TrainConfig& config, const RunData& data,
                     const std::string& version, int64_t first_step);
 

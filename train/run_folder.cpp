@@ -84,7 +84,8 @@ void RunFolder::save(const std::string& name, const TrainingState& state) {
                         .data_digest = parts_.data.digest,
                         .isa = kernels_of(config_.train),
                         .init_digest = init_digest_,
-                        .teacher_digest = teacher_digest_};
+                        .teacher_digest = teacher_digest_,
+                        .weights = weights_text(name == "best" ? "best" : "last", state, config_)};
   checkpoint.state.log = log_->position();
   if (parts_.ema)
     for (const auto& [weight, tensor] : parts_.model.state_dict())
@@ -112,11 +113,17 @@ void RunFolder::save_numbered(const TrainingState& state) {
     std::filesystem::remove(path(name(old) + ".safetensors"));
 }
 
-void RunFolder::save_final(const Validation& validation) const {
+std::string RunFolder::save_final(const TrainingState& state, const Validation& validation,
+                                  bool calibrated) const {
   const std::string model = path("model.safetensors");
-  save_model(model, model_file());
-  write_result(config_.out, make_result(config_.name, parts_.model.spec(), validation,
-                                        parts_.data.val.digest(), model));
+  const std::string weights =
+      weights_text("last", state, config_) + (calibrated ? ", routers calibrated" : "");
+  save_model_of_run(model, model_file(), weights);
+  RunResult result =
+      make_result(config_.name, parts_.model.spec(), validation, parts_.data.val.digest(), model);
+  result.weights = weights;
+  write_result(config_.out, result);
+  return weights;
 }
 
 ResumePoint find_resume_point(const std::string& resume, const std::string& out) {

@@ -51,7 +51,9 @@ class RunFolder {
   /// is removed.
   void save_numbered(const TrainingState& state);
   /// model.safetensors of the weights in the model now, and result.json of how they were measured.
-  void save_final(const Validation& validation) const;
+  /// Returns which weights those are.
+  std::string save_final(const TrainingState& state, const Validation& validation,
+                         bool calibrated) const;
 
  private:
   ModelFile model_file() const;

@@ -44,7 +44,8 @@ void RunLog::write(const StepRecord& record, double wall_time) {
                                  {"lr", record.lr},
                                  {"gradient_norm", record.gradient_norm},
                                  {"images_per_second", record.images_per_second}};
-  Scalars scalars = {{"train/loss", record.loss},
+  Scalars scalars = {{"train/epoch", static_cast<double>(record.epoch)},
+                     {"train/loss", record.loss},
                      {"train/lr", record.lr},
                      {"train/gradient_norm", record.gradient_norm},
                      {"train/images_per_second", record.images_per_second}};
@@ -71,7 +72,9 @@ void RunLog::write(const EpochRecord& record, double wall_time) {
                                  {"train_loss", record.train_loss}};
   std::string row = std::to_string(record.epoch) + "," + std::to_string(record.step) + "," +
                     number(record.lr, "%.17g") + "," + number(record.train_loss, "%.6f") + ",";
-  Scalars scalars = {{"epoch/train_loss", record.train_loss}, {"epoch/lr", record.lr}};
+  Scalars scalars = {{"epoch/epoch", static_cast<double>(record.epoch)},
+                     {"epoch/train_loss", record.train_loss},
+                     {"epoch/lr", record.lr}};
   if (record.validation) {
     const Evaluation& result = record.validation->answers;
     line["val_loss"] = result.loss();

@@ -27,14 +27,14 @@ struct RouterRecord {
 };
 
 struct StepRecord {
-  int64_t step = 0, epoch = 0;  // steps done; epochs done
+  int64_t step = 0, epoch = 0;  // steps done; the epoch at work, the first is 1
   double loss = 0, lr = 0, gradient_norm = 0, images_per_second = 0;
   std::vector<RouterRecord> routers = {};  // in the order of routers_of
 };
 
 struct EpochRecord {
-  int64_t epoch = 0, step = 0;  // epochs done, steps done
-  double lr = 0;                // at the epoch's first step
+  int64_t epoch = 0, step = 0;  // the epoch at work, the first is 1; steps done
+  double lr = 0;                // of the last step
   double train_loss = 0;        // mean over the epoch
   double seconds = 0, images_per_second = 0;
   std::optional<Validation> validation;

@@ -130,6 +130,7 @@ void write_result(const std::string& folder, const RunResult& result) {
                              {"weight_bytes", cost.weight_bytes},
                              {"model", to_json(result.spec)},
                              {"model_sha256", result.model},
+                             {"weights", result.weights},
                              {"data", result.data},
                              {"right", result.right}};
   write_file(folder + "/result.json", json_text(json, 2) + "\n");
@@ -153,6 +154,7 @@ RunResult read_result(const std::string& folder) {
     result.right = json.at("right");
     result.data = json.at("data");
     result.model = json.at("model_sha256");
+    result.weights = json.value("weights", "");
     for (const auto& router : json.at("routers"))
       result.shift_shares.push_back(router.at("shift_share"));
   } catch (const ordered_json::exception& error) {
@@ -200,12 +202,17 @@ std::string compare_results(const std::vector<RunResult>& results) {
          formatted("%.1f", 100 - percent(energy, base.total.eyeriss.millijoules)),
          formatted("%.0f", cost.weight_bytes / 1024)});
   }
+  std::string weights;
+  for (const RunResult& result : results)
+    if (!result.weights.empty())
+      weights += shortened(result.name, kLeastName) + ": weights " + result.weights + "\n";
   return table_text(std::move(rows)) +
          "\nPer image. difference: of top-1 in points, with its 95 % interval. Shift %: tokens "
          "that "
          "routers\nsend to Shift. mult: multiplications, in percent of the first row's. mJ: energy "
          "in the Eyeriss\nmodel; saved: of the first row's. KiB: weights as deployed. More is in "
-         "each run's result.json.\n";
+         "each run's result.json.\n" +
+         (weights.empty() ? "" : "\n" + weights);
 }
 
 }  // namespace shiftadd::train

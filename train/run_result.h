@@ -15,8 +15,9 @@ struct RunResult {
   int64_t images = 0;                   // of the validation set
   std::vector<double> shift_shares;     // as in Validation, and so is `right`
   std::string right;
-  std::string data;   // digest of the validation set
-  std::string model;  // SHA-256 of the model file
+  std::string data;          // digest of the validation set
+  std::string model;         // SHA-256 of the model file
+  std::string weights = {};  // which ones of the run: weights_text; "": not said
 };
 
 /// `data`: the validation set's digest; `model_path`: the model file that was measured.
@@ -30,10 +31,10 @@ void write_result(const std::string& folder, const RunResult& result);
 RunResult read_result(const std::string& folder);
 
 /// A Markdown table of at most 100 columns, aligned for a terminal, one row a run, and what its
-/// columns mean. The first run is what the others are compared with: difference of top-1 in points
-/// with its 95 % interval (paired, image by image), multiplications and energy in percent of its
-/// own. Of names that are too long the end is shown. Throws Error (user) when they were evaluated
-/// on different images.
+/// columns mean, and which weights were measured. The first run is what the others are compared
+/// with: difference of top-1 in points with its 95 % interval (paired, image by image),
+/// multiplications and energy in percent of its own. Of names that are too long the end is shown.
+/// Throws Error (user) when they were evaluated on different images.
 std::string compare_results(const std::vector<RunResult>& results);
 
 }  // namespace shiftadd::train

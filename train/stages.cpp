@@ -7,6 +7,7 @@
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "train/latency_probe.h"
+#include "train/memory_estimate.h"
 #include "train/network.h"
 #include "train/run_data.h"
 #include "train/run_folder.h"
@@ -18,13 +19,20 @@ namespace {
 namespace fs = std::filesystem;
 
 // The network the first stage starts from, measured on the same images; nothing when stopped.
-std::optional<RunResult> measure_start(const TrainConfig& config, const std::atomic<bool>& stop) {
+std::optional<RunResult> measure_start(const TrainConfig& config, Reporter& reporter,
+                                       const std::atomic<bool>& stop) {
+  reporter.begin("reading " + config.init.checkpoint);
   const RunData data = open_data(config);
   const ModelFile start = load_model(config.init.checkpoint);
   layers::Vit model(start.spec, {}, 0);
   model.load_state_dict(start.weights);
   data::Loader loader(data.val, evaluation_options(config, config.out, {}));
-  const std::optional<Validation> validation = evaluate(model, loader, stop);
+  const std::optional<Validation> validation = evaluate({.model = model,
+                                                         .set = data.val,
+                                                         .loader = loader,
+                                                         .name = config.init.checkpoint,
+                                                         .report = validation_report(reporter)},
+                                                        stop);
   if (!validation) return std::nullopt;
   return make_result("start", start.spec, *validation, data.val.digest(), config.init.checkpoint);
 }
@@ -61,6 +69,7 @@ std::vector<ModelSpec> plan_stages(const TrainConfig& config,
           stage, static_cast<int64_t>(classes.size()),
           before ? &specs[static_cast<std::size_t>(before - config.stages.data())] : nullptr);
       require_freezable(stage, spec);
+      require_training_memory(stage, spec, stage.train.batch);
       if (!stage.router.latency_file.empty() && !routers_of(spec).empty())
         read_latency(stage.router.latency_file, spec);
       if (!maker_of(config, i, stage.train.teacher.checkpoint)) make_teacher(stage, spec, classes);
@@ -73,11 +82,12 @@ std::vector<ModelSpec> plan_stages(const TrainConfig& config,
   return specs;
 }
 
-StagesResult train_stages(const TrainConfig& config, const TrainOptions& options, bool resume,
-                          const std::atomic<bool>& stop) {
-  const auto say = [&](const std::string& line) { options.print(line + "\n"); };
+StagesResult train_stages(const TrainConfig& config, const TrainOptions& options,
+                          Reporter& reporter, bool resume, const std::atomic<bool>& stop) {
+  const auto say = [&](const std::string& line) { reporter.line(line); };
   if (fs::exists(config.out + "/last.safetensors"))
     throw user_error(config.out, ": holds a run without stages: give another --out");
+  reporter.begin("reading the data of all stages");
   plan_stages(config, open_data(config).train.classes());
   std::vector<RunResult> results;
   for (std::size_t i = 0; i < config.stages.size(); ++i) {
@@ -90,13 +100,14 @@ StagesResult train_stages(const TrainConfig& config, const TrainOptions& options
       say(place + stage.out);
       TrainOptions one = options;
       one.resume = resume ? find_resume_point("auto", stage.out).checkpoint : "";
-      if (train(stage, one, stop).stopped) return {.stopped = true, .report = {}, .model = {}};
+      if (train(stage, one, reporter, stop).stopped)
+        return {.stopped = true, .report = {}, .model = {}};
     }
     results.push_back(read_result(stage.out));
   }
   const TrainConfig& first = config.stages.front();
   if (!first.init.checkpoint.empty() && !first.init.adapt) {
-    const std::optional<RunResult> start = measure_start(first, stop);
+    const std::optional<RunResult> start = measure_start(first, reporter, stop);
     if (!start) return {.stopped = true, .report = {}, .model = {}};
     results.insert(results.begin(), *start);
   } else {

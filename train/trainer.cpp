@@ -7,13 +7,14 @@
 
 #include "core/io/files.h"
 #include "core/parallel.h"
-#include "core/progress.h"
 #include "core/random.h"
 #include "train/conversion_steps.h"
 #include "train/latency_probe.h"
+#include "train/memory_estimate.h"
 #include "train/network.h"
 #include "train/progress_text.h"
 #include "train/run_folder.h"
+#include "train/run_header.h"
 #include "train/schedule.h"
 #include "train/training_step.h"
 
@@ -23,10 +24,19 @@ namespace {
 
 constexpr uint64_t kDropStreams = 0x64726f70;  // keeps dropout's numbers apart from the data's
 
-// A checkpoint says itself what network it holds, whatever has become of the start's file.
-ModelSpec planned(const TrainConfig& config, const TrainOptions& options, const RunData& data) {
-  if (!options.resume.empty()) return load_model(options.resume).spec;
-  return planned_spec(config, static_cast<int64_t>(data.train.classes().size()));
+// A checkpoint says itself what network it holds, whatever has become of the start's file. Refused
+// here if there is no memory for it, before what takes long begins.
+ModelSpec planned(const TrainConfig& config, const TrainOptions& options, const RunData& data,
+                  Reporter& reporter) {
+  ModelSpec spec = options.resume.empty()
+                       ? planned_spec(config, static_cast<int64_t>(data.train.classes().size()))
+                       : load_model(options.resume).spec;
+  require_training_memory(config, spec, data.train.size());
+  for (const std::string& line :
+       {data_line(config, data), network_line(spec), training_line(config, data.train.size())})
+    reporter.line(line);
+  reporter.begin("making the network");
+  return spec;
 }
 
 // Measured latencies belong to the run: it keeps those it began with.
@@ -39,15 +49,17 @@ RouterConfig router_of(const TrainConfig& config, const TrainOptions& options) {
 
 class Run {
  public:
-  Run(const TrainConfig& config, const TrainOptions& options, const std::atomic<bool>& stop)
+  Run(const TrainConfig& config, const TrainOptions& options, Reporter& reporter,
+      const std::atomic<bool>& stop)
       : config_(config),
         options_(options),
+        reporter_(reporter),
         stop_(stop),
         data_(open_data(config)),
-        progress_(options.print, options.terminal),
-        say_([this](const std::string& text) { progress_.line(text); }),
+        say_([this](const std::string& text) { reporter_.line(text); }),
+        spec_(planned(config, options, data_, reporter)),
         model_(make_network(
-            config, planned(config, options, data_), data_.train.classes(), !options.resume.empty(),
+            config, spec_, data_.train.classes(), !options.resume.empty(),
             [&] { return sample_images(config, data_.train); }, say_)),
         teacher_(make_teacher(config, model_->spec(), data_.train.classes())),
         optimizer_(config.train.optimizer, model_->named_parameters(), model_->spec().depth),
@@ -79,20 +91,22 @@ class Run {
   bool begin();
   bool train_epoch();
   std::optional<double> make_step();
+  Error diverged(double loss, double norm) const;
   void after_step(double loss, double lr, double norm, double images_per_second);
   bool end_epoch();
   std::optional<Validation> validate();
-  bool judge(double top1, int64_t epochs_done);
+  bool judge(double top1);
   bool measure();
   bool finish();
   TrainResult result(bool stopped) const;
 
   const TrainConfig& config_;
   const TrainOptions& options_;
+  Reporter& reporter_;
   const std::atomic<bool>& stop_;
   RunData data_;
-  Progress progress_;
   Say say_;
+  ModelSpec spec_;
   std::unique_ptr<layers::Vit> model_, teacher_;
   Optimizer optimizer_;
   std::unique_ptr<Ema> ema_;
@@ -126,7 +140,7 @@ bool Run::begin() {
     if (config_.surgery.transfer.steps > 0 && config_.init.checkpoint.empty()) {
       say_("surgery.transfer: there is no init.checkpoint to learn the attention of");
     } else if (config_.surgery.transfer.steps > 0) {
-      if (!run_transfer(config_, data_, *model_, progress_, stop_)) return false;
+      if (!run_transfer(config_, data_, *model_, reporter_, stop_)) return false;
       if (ema_) ema_->restart();
     }
   } else {
@@ -160,7 +174,7 @@ bool Run::finish() {
       (routers_of(spec).empty() || spec.shift_add.gate == GateKind::kFixedSplit)) {
     say_("router.calibrate: the network has no router");
   } else if (config_.router.calibrate > 0) {
-    run_calibration(config_, data_, *model_, progress_);
+    run_calibration(config_, data_, *model_, reporter_);
     validation_.reset();
     calibrated = true;
   }
@@ -170,9 +184,10 @@ bool Run::finish() {
     std::snprintf(text, sizeof text,
                   "calibrated: top-1 %.2f %% (the epochs' figures are from before)",
                   validation_->answers.top1());
-    progress_.line(text);
+    say_(text);
   }
-  folder_.save_final(*validation_);
+  say_(folder_.path("model.safetensors") + ": " +
+       folder_.save_final(state_, *validation_, calibrated));
   return true;
 }
 
@@ -193,11 +208,8 @@ bool Run::train_epoch() {
     if (!made) break;
     const double loss = *made, norm = step_.update(lr);
     ++state_.step;
-    if (!std::isfinite(loss) || !std::isfinite(norm))
-      throw failure(
-          "step ", state_.step, ": the loss is ", loss, " and the gradient norm ", norm,
-          ": training has diverged. Run with --anomaly to learn which operation made the first "
-          "NaN or infinity; a lower train.optimizer.lr or train.clip_norm may prevent it");
+    state_.lr = lr;
+    if (!std::isfinite(loss) || !std::isfinite(norm)) throw diverged(loss, norm);
     const double seconds = steady_seconds() - start;
     state_.seconds += seconds;
     state_.loss_sum += loss;
@@ -209,6 +221,16 @@ bool Run::train_epoch() {
                      " could be read (", train_loader_.broken_count(),
                      " broken): list them with --check-data");
   return true;
+}
+
+Error Run::diverged(double loss, double norm) const {
+  const std::string last = folder_.path("last.safetensors");
+  return failure(
+      "step ", state_.step, " of epoch ", state_.epoch + 1, ", learning rate ", state_.lr,
+      ": the loss is ", loss, " and the gradient norm ", norm,
+      ": training has diverged. Run with --anomaly to learn which operation made the first "
+      "NaN or infinity; a lower train.optimizer.lr or train.clip_norm may prevent it",
+      std::filesystem::exists(last) ? ". " + last + " keeps the weights last saved" : "");
 }
 
 /// Gradients of one optimizer step; returns the mean loss of its batches, nothing at the epoch's
@@ -251,14 +273,11 @@ void Run::after_step(double loss, double lr, double norm, double images_per_seco
       .lr = lr,
       .images_per_second = static_cast<double>(state_.images) / state_.seconds,
       .seconds_left = static_cast<double>(left) * step_seconds};
-  const bool last = in_epoch == steps_per_epoch_;
-  if (progress_.terminal())
-    progress_.draw(progress_bar(at), steady_seconds(), last);
-  else if (last || in_epoch % std::max<int64_t>(config_.log.every, 1) == 0)
-    progress_.line(progress_text(at));
-  if (state_.step % std::max<int64_t>(config_.log.every, 1) == 0)
+  const bool due = in_epoch == steps_per_epoch_ || in_epoch % config_.log.every == 0;
+  reporter_.at(progress_bar(at), progress_text(at), due);
+  if (state_.step % config_.log.every == 0)
     folder_.log().write(StepRecord{.step = state_.step,
-                                   .epoch = state_.epoch,
+                                   .epoch = state_.epoch + 1,
                                    .loss = loss,
                                    .lr = lr,
                                    .gradient_norm = norm,
@@ -283,12 +302,10 @@ bool Run::end_epoch() {
     evaluation = validate();
     if (!evaluation) return false;
   }
-  const double lr = learning_rate(loop.schedule, loop.optimizer.lr, loop.epochs,
-                                  static_cast<double>(state_.epoch));
   const EpochRecord record{
-      .epoch = epochs_done,
+      .epoch = state_.epoch + 1,
       .step = state_.step,
-      .lr = lr,
+      .lr = state_.lr,
       .train_loss = state_.loss_sum / static_cast<double>(std::max<int64_t>(state_.loss_count, 1)),
       .seconds = state_.seconds,
       .images_per_second =
@@ -299,7 +316,7 @@ bool Run::end_epoch() {
   if (evaluation)
     for (const std::string& warning : collapsed_routers(model_->spec(), evaluation->shift_shares))
       say_(warning);
-  const bool best = evaluation && judge(evaluation->answers.top1(), epochs_done);
+  const bool best = evaluation && judge(evaluation->answers.top1());
   if (!whole) {
     if (best) folder_.save("best", state_);
     return true;
@@ -315,14 +332,14 @@ bool Run::end_epoch() {
 }
 
 /// Notes a top-1 that was reached; whether it is the best so far.
-bool Run::judge(double top1, int64_t epochs_done) {
+bool Run::judge(double top1) {
   if (state_.early_top1 < 0 || top1 > state_.early_top1 + config_.train.early_stop.min_delta) {
     state_.early_top1 = top1;
-    state_.early_epoch = epochs_done;
+    state_.early_epoch = state_.epoch + 1;
   }
   if (top1 <= state_.best_top1) return false;
   state_.best_top1 = top1;
-  state_.best_epoch = epochs_done;
+  state_.best_epoch = state_.epoch + 1;
   return true;
 }
 
@@ -333,7 +350,13 @@ std::optional<Validation> Run::validate() {
 
 /// Evaluates the present weights into validation_ and the state. False when it was stopped.
 bool Run::measure() {
-  validation_ = evaluate(*model_, val_loader_, stop_);
+  validation_ =
+      evaluate({.model = *model_,
+                .set = data_.val,
+                .loader = val_loader_,
+                .name = concat("the network of ", config_.out, " after step ", state_.step),
+                .report = validation_report(reporter_)},
+               stop_);
   if (!validation_) return false;
   const Evaluation& answers = validation_->answers;
   if (answers.images() == 0)
@@ -359,10 +382,12 @@ TrainResult Run::result(bool stopped) const {
 
 }  // namespace
 
-TrainResult train(const TrainConfig& config, const TrainOptions& options,
+TrainResult train(const TrainConfig& config, const TrainOptions& options, Reporter& reporter,
                   const std::atomic<bool>& stop) {
   set_num_threads(config.threads > 0 ? config.threads : available_cores());
-  return Run(config, options, stop)();
+  reporter.line(folder_line(config));
+  reporter.begin("reading the data");
+  return Run(config, options, reporter, stop)();
 }
 
 }  // namespace shiftadd::train

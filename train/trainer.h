@@ -2,22 +2,18 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <string>
-#include <string_view>
 
 #include "train/checkpoint.h"
 #include "train/config.h"
+#include "train/reporter.h"
 
 namespace shiftadd::train {
 
 struct TrainOptions {
-  std::string version;    // of the program, for the manifest
-  std::string resume;     // a checkpoint to go on from; "": from the start
-  bool anomaly = false;   // check every op for NaN and infinity
-  bool terminal = false;  // progress may redraw its line
-  std::function<void(std::string_view)>
-      print;  // receives all text for the user, line ends included
+  std::string version;   // of the program, for the manifest
+  std::string resume;    // a checkpoint to go on from; "": from the start
+  bool anomaly = false;  // check every op for NaN and infinity
 };
 
 struct TrainResult {
@@ -36,7 +32,7 @@ struct TrainResult {
 /// configuration and data alone: not on threads, nor on where the run was interrupted. Throws Error
 /// (user): bad data, an occupied folder (another run at work, or a finished one and no resume), a
 /// checkpoint of another run. Throws Error (failure): a loss that is not finite, a full disk.
-TrainResult train(const TrainConfig& config, const TrainOptions& options,
+TrainResult train(const TrainConfig& config, const TrainOptions& options, Reporter& reporter,
                   const std::atomic<bool>& stop);
 
 }  // namespace shiftadd::train

@@ -79,9 +79,9 @@ TEST_CASE("killed, resumed, killed again, resumed") {
   check_resumed("twice", {"--resume", folder / "twice"});
 }
 
-TEST_CASE("Ctrl-C and SIGTERM finish the step, save, exit 130; the run goes on at that very step") {
+TEST_CASE("Ctrl-C, SIGTERM and SIGHUP finish the step, save; the run goes on at that very step") {
   const TrainFolder& folder = reference().folder;
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const std::string out = "stopped" + std::to_string(signal);
     const ProcessResult stopped = folder.train_until(out, {}, " step ", 7, signal);
     INFO(stopped.err);
@@ -90,6 +90,37 @@ TEST_CASE("Ctrl-C and SIGTERM finish the step, save, exit 130; the run goes on a
     CHECK_FALSE(std::filesystem::exists(folder / out + "/model.safetensors"));
     check_resumed(out, {"--resume", "auto", "--threads", "1"});
   }
+}
+
+TEST_CASE("signals that are ignored at the start, as under nohup, stay ignored") {
+  const TrainFolder& folder = reference().folder;
+  for (const int signal : {SIGHUP, SIGINT, SIGTERM}) {
+    const std::string out = "ignored" + std::to_string(signal);
+    const ProcessResult whole = folder.train_until(out, {}, " step ", 7, signal, true);
+    CHECK_MESSAGE(whole.status == 0, whole.err);
+    CHECK(folder.model_hash(out) == reference().hash);
+  }
+}
+
+TEST_CASE("a run with early stop that was cut stops where the whole one does") {
+  const TrainFolder& folder = reference().folder;
+  const std::vector<std::string> stop = {
+      "--set", R"(train.early_stop={"patience": 2, "min_delta": 100})", "--set", "train.epochs=9"};
+  REQUIRE(folder.train("early", stop).status == 0);
+  CHECK(lines_of(folder / "early/metrics.csv") == 4);  // its head, and three epochs of nine
+  std::vector<std::string> again = stop;
+  again.insert(again.end(), {"--resume", "auto"});
+  int number = 0;
+  for (const int step : {5, 20, 40}) {  // of 18 an epoch
+    const std::string out = "early" + std::to_string(++number);
+    CHECK(folder.train_until(out, stop, " step ", step, SIGKILL).status == 128 + SIGKILL);
+    REQUIRE(folder.train(out, again).status == 0);
+    CHECK(folder.model_hash(out) == folder.model_hash("early"));
+    CHECK(lines_of(folder / out + "/metrics.csv") == 4);
+  }
+  const std::string hash = folder.model_hash("early");
+  REQUIRE(folder.train("early", again).status == 0);  // it is over
+  CHECK(folder.model_hash("early") == hash);
 }
 
 TEST_CASE("a run that was cut by max_steps inside an epoch can be continued past it") {

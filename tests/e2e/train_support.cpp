@@ -1,11 +1,8 @@
 // See train_support.h.
 #include "tests/e2e/train_support.h"
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "core/io/files.h"
+#include "tests/e2e/run_until.h"
 
 namespace shiftadd::test {
 
@@ -23,7 +20,7 @@ TrainFolder::TrainFolder() {
   },
   "train": {"epochs": 3, "batch": 16, "clip_norm": 1.0, "ema_decay": 0.9,
             "optimizer": {"lr": 0.002, "layer_decay": 0.8}, "schedule": {"warmup_epochs": 1}},
-  "log": {"every": 1}
+  "log": {"every": 1, "seconds": 0}
 }
 )");
 }
@@ -42,38 +39,10 @@ ProcessResult TrainFolder::train(const std::string& out, const std::vector<std::
 
 ProcessResult TrainFolder::train_until(const std::string& out,
                                        const std::vector<std::string>& arguments,
-                                       const std::string& text, int count, int signal) const {
-  const std::vector<std::string> words = command(out, arguments);
-  int pipe_ends[2];
-  REQUIRE(pipe(pipe_ends) == 0);
-  const pid_t child = fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    dup2(pipe_ends[1], 2);
-    close(pipe_ends[0]), close(pipe_ends[1]);
-    if (chdir(path().c_str()) != 0) _exit(127);
-    std::vector<char*> argv;
-    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
-  close(pipe_ends[1]);
-  ProcessResult result;
-  std::string line;
-  char letter;
-  while (read(pipe_ends[0], &letter, 1) == 1) {
-    result.err += letter;
-    line += letter;
-    if (letter != '\n') continue;
-    if (line.find(text) != std::string::npos && --count == 0) kill(child, signal);
-    line.clear();
-  }
-  close(pipe_ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return result;
+                                       const std::string& text, int count, int signal,
+                                       bool ignored) const {
+  return run_until(command(out, arguments), path(),
+                   {.text = text, .count = count, .signal = signal, .ignored = ignored});
 }
 
 std::string TrainFolder::model_hash(const std::string& out) const {

@@ -24,9 +24,12 @@ class TrainFolder {
                                    const std::vector<std::string>& arguments = {}) const;
   ProcessResult train(const std::string& out, const std::vector<std::string>& arguments = {},
                       const std::map<std::string, std::string>& environment = {}) const;
-  /// The same, but sends `signal` as soon as stderr has shown `count` lines that contain `text`.
+  /// The same, but sends `signal` when stderr has shown `count` lines that contain `text`
+  /// (run_until); with every step's line, it comes at most two steps later. `ignored`: the program
+  /// is started with that signal ignored.
   ProcessResult train_until(const std::string& out, const std::vector<std::string>& arguments,
-                            const std::string& text, int count, int signal) const;
+                            const std::string& text, int count, int signal,
+                            bool ignored = false) const;
   /// SHA-256 of OUT/model.safetensors.
   std::string model_hash(const std::string& out) const;
 

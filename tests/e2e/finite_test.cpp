@@ -1,0 +1,132 @@
+// Networks whose weights or logits are not finite: every program says so, and prints no figure.
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "core/io/files.h"
+#include "tests/e2e/infer_support.h"
+#include "tests/e2e/train_support.h"
+
+using namespace shiftadd;
+using test::contains;
+using test::InferFolder;
+using test::ProcessResult;
+using test::TrainFolder;
+
+namespace {
+
+constexpr float kInfinite = std::numeric_limits<float>::infinity();
+
+struct Spoilt {
+  std::string weight;
+  float value;
+};
+const std::vector<Spoilt> kSpoilt = {{"head.bias", std::nanf("")},
+                                     {"head.weight", kInfinite},
+                                     {"norm.bias", -kInfinite},
+                                     {"blocks.0.mlp.fc1.weight", std::nanf("")},
+                                     {"patch_embed.proj.bias", 3e38f}};
+
+/// Gives the model at `from` one bad value, as `to`.
+void spoil(const std::string& from, const std::string& to, const Spoilt& how) {
+  ModelFile model = load_model(from);
+  bool found = false;
+  for (auto& [name, tensor] : model.weights) {
+    if (name != how.weight) continue;
+    found = true;
+    tensor = tensor.clone();
+    tensor.data<float>()[tensor.numel() - 1] = how.value;
+    if (how.value == 3e38f)
+      for (float& each : tensor.span<float>()) each = how.value;
+  }
+  REQUIRE(found);
+  save_model(to, model);
+}
+
+/// Says that logits are not finite, names `parts`, and gives no result.
+void check_named(const ProcessResult& result, int status, const std::vector<std::string>& parts) {
+  CHECK_MESSAGE(result.status == status, result.err);
+  CHECK_MESSAGE(contains(result.err, "not finite"), result.err);
+  for (const std::string& part : parts) CHECK_MESSAGE(contains(result.err, part), result.err);
+  CHECK_FALSE_MESSAGE(contains(result.out, "nan"), result.out);
+  CHECK_FALSE_MESSAGE(contains(result.out, "top-1"), result.out);
+}
+
+}  // namespace
+
+TEST_CASE("infer, --eval, --json, bench compare and --pack name a model that is not finite") {
+  const InferFolder folder;
+  const std::string image = folder.image("one.bmp", 64, 64, 1),
+                    set = folder.labelled("val", test::micro_classes(), 1),
+                    model = folder / "bad.safetensors";
+  for (const Spoilt& how : kSpoilt) {
+    spoil(folder.model_path(), model, how);
+    CAPTURE(how.weight);
+    CAPTURE(how.value);
+    const std::string infer = test::program("shiftadd-infer");
+    check_named(test::run({infer, model, image}), 2, {model, image, "class "});
+    check_named(test::run({infer, model, image, "--json"}), 2, {model, image});
+    check_named(test::run({infer, model, "--eval", set}), 2, {model, "ant/0.bmp"});
+    check_named(test::run({infer, model, "--eval", set, "--json"}), 2, {model});
+    check_named(
+        test::run({test::program("shiftadd-bench"), "compare", "good=" + folder.model_path(),
+                   "bad=" + model, "--eval", set, "--seconds", "0.01"}),
+        2, {"bad=" + model, "ant/0.bmp"});
+    const std::string packed = folder / "packed.safetensors";
+    check_named(test::run({test::program("shiftadd-convert"), model, "--pack", "float32",
+                           "--calibrate", set, "--out", packed}),
+                2, {"ant/0.bmp"});
+    CHECK_FALSE(std::filesystem::exists(packed));
+  }
+}
+
+TEST_CASE("training does not start from, or learn from, weights that are not finite") {
+  const TrainFolder folder;
+  REQUIRE(folder.train("good", {"--set", "train.epochs=1"}).status == 0);
+  for (const Spoilt& how : kSpoilt) {
+    if (std::isfinite(how.value)) continue;
+    spoil(folder / "good/model.safetensors", folder / "bad.safetensors", how);
+    CAPTURE(how.weight);
+    for (const char* key : {"init.checkpoint", "train.teacher.checkpoint"})
+      for (const bool dry : {false, true}) {
+        std::vector<std::string> arguments = {"--set", std::string(key) + "=bad.safetensors"};
+        if (dry) arguments.push_back("--dry-run");
+        check_named(folder.train("a", arguments), 2, {"bad.safetensors: its weight " + how.weight});
+      }
+    CHECK_FALSE(std::filesystem::exists(folder / "a/model.safetensors"));
+  }
+}
+
+TEST_CASE("a loss that diverges names step, epoch and rate, and the last checkpoint stays") {
+  const TrainFolder folder;
+  // One epoch that is sane, then one whose rate is not.
+  const std::vector<std::string> wild = {
+      "--set", R"(train.schedule={"kind": "step", "step_epochs": 1, "step_factor": 1})",
+      "--set", "train.optimizer.lr=1e18",
+      "--set", "train.schedule.warmup_epochs=3",
+      "--set", "train.schedule.warmup_lr=1e-9",
+      "--set", "train.clip_norm=0",
+      "--set", "train.ema_decay=0"};
+  std::vector<std::string> first = wild;
+  first.insert(first.end(), {"--set", "train.max_steps=1"});
+  REQUIRE(folder.train("a", first).status == 0);
+  const std::string before = sha256_of_file(folder / "a/last.safetensors");
+  std::vector<std::string> rest = wild;
+  rest.insert(rest.end(), {"--resume", "auto"});
+  const ProcessResult result = folder.train("a", rest);
+  CHECK_MESSAGE(result.status == 1, result.err);
+  CHECK_MESSAGE(contains(result.err, " of epoch 1, learning rate "), result.err);
+  CHECK_MESSAGE(contains(result.err, "a/last.safetensors keeps the weights"), result.err);
+  CHECK(sha256_of_file(folder / "a/last.safetensors") == before);
+}
+
+TEST_CASE("a network that overflows only when it is validated ends the run by name") {
+  const TrainFolder folder;
+  // The loss is taken before the step that makes the weights huge; the epoch ends with it.
+  const ProcessResult result =
+      folder.train("a", {"--set", "train.max_steps=1", "--set", "train.optimizer.lr=1e30", "--set",
+                         "train.schedule.warmup_epochs=0", "--set", "train.ema_decay=0"});
+  check_named(result, 1, {"the network of a after step 1", "set/val/"});
+  CHECK_FALSE(std::filesystem::exists(folder / "a/model.safetensors"));
+  CHECK_FALSE(std::filesystem::exists(folder / "a/best.safetensors"));
+}

@@ -1,0 +1,103 @@
+// See memory_estimate.h.
+#include "train/memory_estimate.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "train/optimizer.h"
+
+namespace shiftadd::train {
+namespace {
+
+constexpr double kFloat = sizeof(float);
+
+double values_of(const Shape& shape) {
+  double values = 1;
+  for (const int64_t size : shape) values *= static_cast<double>(size);
+  return values;
+}
+
+bool is_frozen(const TrainConfig& config, const std::string& name) {
+  return std::any_of(config.train.freeze.begin(), config.train.freeze.end(),
+                     [&](const std::string& pattern) { return matches_pattern(pattern, name); });
+}
+
+struct Parameters {
+  double all = 0, trained = 0;   // values
+  std::vector<bool> blocks;      // which of them learn anything
+  bool embedding = false;        // whether positions, patches or class token do
+  int64_t first_block() const {  // the lowest whose activations are kept
+    if (embedding) return 0;
+    return std::find(blocks.begin(), blocks.end(), true) - blocks.begin();
+  }
+};
+
+Parameters count(const TrainConfig& config, const ModelSpec& spec) {
+  Parameters result;
+  result.blocks.assign(static_cast<std::size_t>(spec.depth), false);
+  for (const ParameterInfo& parameter : parameters_of(spec)) {
+    const double values = values_of(parameter.shape);
+    result.all += values;
+    if (is_frozen(config, parameter.name)) continue;
+    result.trained += values;
+    const int64_t layer = layer_of(parameter.name, spec.depth);
+    if (layer == 0) result.embedding = true;
+    if (layer >= 1 && layer <= spec.depth)
+      result.blocks[static_cast<std::size_t>(layer - 1)] = true;
+  }
+  return result;
+}
+
+// What one image leaves in the blocks, in values. A block keeps the outputs of its norms, qkv,
+// attention and both residual sums, and what goes into the second layer of its MLP.
+double kept_of_image(const TrainConfig& config, const ModelSpec& spec,
+                     const Parameters& parameters) {
+  const auto tokens = static_cast<double>(spec.tokens()), width = static_cast<double>(spec.width),
+             hidden = static_cast<double>(spec.mlp_hidden);
+  const double learning = tokens * (8 * width + hidden), passing = tokens * (4 * width + hidden);
+  const double most = 2 * tokens * hidden;  // of the backward pass at work
+  double kept = 0, largest = 0;
+  for (int64_t i = parameters.first_block(); i < spec.depth; ++i) {
+    // The last block answers for the class token alone.
+    const double block = i + 1 == spec.depth                              ? tokens * 4 * width
+                         : parameters.blocks[static_cast<std::size_t>(i)] ? learning
+                                                                          : passing;
+    largest = std::max(largest, block);
+    kept += config.regularisation.checkpoint_blocks ? tokens * width : block;
+  }
+  if (config.regularisation.checkpoint_blocks) kept += largest;
+  return spec.depth > 1 && kept > 0 ? kept + most : kept;
+}
+
+}  // namespace
+
+std::vector<MemoryUse> training_memory(const TrainConfig& config, const ModelSpec& spec,
+                                       int64_t batches) {
+  const Parameters parameters = count(config, spec);
+  const bool adam = config.train.optimizer.kind == OptimizerConfig::Kind::kAdamW;
+  const double states = 1 + (adam ? 2 : 1) + (config.train.ema_decay > 0 ? 1 : 0);
+  const auto batch = static_cast<double>(config.train.batch);
+  const auto side = static_cast<double>(spec.image_size);
+  const double image =
+      static_cast<double>(spec.in_channels) * side * side + static_cast<double>(spec.classes);
+  const int64_t ahead = config.data.workers > 0 ? config.data.prefetch : 1;
+  const std::string sizes =
+      "model.width, model.depth, model.mlp_hidden, model.image_size (or "
+      "raise model.patch_size)";
+  return {{"weights, gradients and optimizer",
+           kFloat * (parameters.all + states * parameters.trained), sizes},
+          {concat("activations of a batch of ", config.train.batch),
+           kFloat * batch * kept_of_image(config, spec, parameters),
+           "train.batch, " + sizes +
+               (config.regularisation.checkpoint_blocks ? "" : ", or set model.checkpoint_blocks")},
+          {"batches held ready",
+           kFloat * batch * image * static_cast<double>(std::clamp<int64_t>(batches, 1, ahead)),
+           "data.prefetch, train.batch, model.image_size"}};
+}
+
+void require_training_memory(const TrainConfig& config, const ModelSpec& spec, int64_t images) {
+  require_memory("[train] this training",
+                 training_memory(config, spec, images / std::max<int64_t>(config.train.batch, 1)));
+}
+
+}  // namespace shiftadd::train
