@@ -19,7 +19,8 @@ double log_sum_exp(const float* logits, int64_t classes) {
 std::string nonfinite_logit(const float* logits, int64_t classes) {
   const float* const end = logits + classes;
   const float* const bad = std::find_if(logits, end, [](float x) { return !std::isfinite(x); });
-  return bad == end ? "" : concat("class ", bad - logits, ": ", *bad);
+  return bad == end ? ""
+                    : concat("class ", bad - logits, ": ", std::isnan(*bad) ? std::nanf("") : *bad);
 }
 
 std::string csv_field(const std::string& text) {

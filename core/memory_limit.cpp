@@ -111,7 +111,7 @@ MemoryLimit memory_limit(const std::string& root) {
   const double available = machine.contains("MemAvailable")
                                ? value_of(machine, "MemAvailable") + value_of(machine, "SwapFree")
                                : kInfinite;
-  MemoryLimit least = {available, "memory available on this machine"};
+  MemoryLimit least = {available, "available on this machine"};
   const auto consider = [&](double bytes, const char* what) {
     if (bytes < least.bytes) least = {bytes, what};
   };

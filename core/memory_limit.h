@@ -7,8 +7,7 @@
 
 namespace shiftadd {
 
-/// In bytes, infinite where nothing limits it. `what` names the limit: "memory available on this
-/// machine".
+/// In bytes, infinite where nothing limits it. `what` names the limit: "available on this machine".
 struct MemoryLimit {
   double bytes;
   std::string what;

@@ -48,25 +48,25 @@ Parameters count(const TrainConfig& config, const ModelSpec& spec) {
   return result;
 }
 
-// What one image leaves in the blocks, in values. A block keeps the outputs of its norms, qkv,
-// attention and both residual sums, and what goes into the second layer of its MLP.
+// What the blocks hold of one image at the worst moment, in values. A block keeps the outputs of
+// its norms, qkv, attention and both residual sums, and what goes into the second layer of its MLP;
+// the last one answers for the class token alone, and is done with when the backward pass of the
+// one before it needs most.
 double kept_of_image(const TrainConfig& config, const ModelSpec& spec,
                      const Parameters& parameters) {
   const auto tokens = static_cast<double>(spec.tokens()), width = static_cast<double>(spec.width),
              hidden = static_cast<double>(spec.mlp_hidden);
   const double learning = tokens * (8 * width + hidden), passing = tokens * (4 * width + hidden);
-  const double most = 2 * tokens * hidden;  // of the backward pass at work
+  const bool again = config.regularisation.checkpoint_blocks;  // only inputs are kept
+  const int64_t first = parameters.first_block();
   double kept = 0, largest = 0;
-  for (int64_t i = parameters.first_block(); i < spec.depth; ++i) {
-    // The last block answers for the class token alone.
-    const double block = i + 1 == spec.depth                              ? tokens * 4 * width
-                         : parameters.blocks[static_cast<std::size_t>(i)] ? learning
-                                                                          : passing;
-    largest = std::max(largest, block);
-    kept += config.regularisation.checkpoint_blocks ? tokens * width : block;
+  for (int64_t i = first; i + 1 < spec.depth; ++i) {
+    const double block = parameters.blocks[static_cast<std::size_t>(i)] ? learning : passing;
+    kept += again ? tokens * width : block;
+    largest = std::max(largest, 2 * tokens * hidden + (again ? block : 0));
   }
-  if (config.regularisation.checkpoint_blocks) kept += largest;
-  return spec.depth > 1 && kept > 0 ? kept + most : kept;
+  const double last = first < spec.depth ? 4 * tokens * width : 0;
+  return kept + std::max(largest, last);
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include "train/network.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/io/json_text.h"
@@ -23,17 +22,6 @@ struct Start {
   NamedTensors weights;
 };
 
-// Weights that are not finite would make every loss NaN, whatever the rate.
-void require_finite(const std::string& path, const NamedTensors& weights) {
-  for (const auto& [name, tensor] : weights) {
-    if (tensor.dtype() != DType::kF32) continue;
-    for (const float value : tensor.span<float>())
-      if (!std::isfinite(value))
-        throw user_error(path, ": its weight ", name, " holds ", value,
-                         ": nothing can be learnt from weights that are not finite");
-  }
-}
-
 // The weights of config.init, fitted to the sizes of `spec` where that is allowed.
 Start read_start(const TrainConfig& config, const ModelSpec& spec,
                  const std::vector<std::string>& classes, const Say& say) {
@@ -41,7 +29,6 @@ Start read_start(const TrainConfig& config, const ModelSpec& spec,
   model.shift_add = {};
   const std::string& path = config.init.checkpoint;
   ModelFile file = load_model(path);
-  require_finite(path, file.weights);
   Start start{.spec = model, .weights = {}};
   start.spec.shift_add = file.spec.shift_add;
   ModelSpec from = file.spec;
@@ -187,7 +174,6 @@ std::unique_ptr<layers::Vit> make_teacher(const TrainConfig& config, const Model
   const std::string& path = config.train.teacher.checkpoint;
   if (path.empty() || config.train.teacher.kind == TeacherConfig::Kind::kNone) return nullptr;
   const ModelFile file = load_model(path);
-  require_finite(path, file.weights);
   if (file.spec.image_size != spec.image_size || file.spec.in_channels != spec.in_channels)
     throw user_error(path, ": the teacher takes images of ", file.spec.image_size,
                      " pixels, the student of ", spec.image_size, ": both see the same batch");

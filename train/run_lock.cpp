@@ -11,7 +11,6 @@
 #include <system_error>
 
 #include "core/error.h"
-#include "core/io/stale_files.h"
 
 namespace shiftadd::train {
 
@@ -22,10 +21,7 @@ RunLock::RunLock(const std::string& folder) {
   const std::string path = folder + "/.lock";
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw failure(path, ": cannot be opened: ", std::strerror(errno));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
-    remove_stale_temporaries(folder);
-    return;
-  }
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
   const int reason = errno;
   ::close(descriptor_);
   if (reason == EWOULDBLOCK)

@@ -60,6 +60,23 @@ TEST_CASE("a row with NaN is wrong, and an empty evaluation divides nothing by z
   CHECK(result.top5_count() == 0);
 }
 
+TEST_CASE("the first logit that is not finite is named") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(),
+              infinite = std::numeric_limits<float>::infinity();
+  struct Case {
+    std::vector<float> logits;
+    std::string said;
+  };
+  for (const Case& each : std::vector<Case>{{{1, 2, 3}, ""},
+                                            {{}, ""},
+                                            {{3e38f, -3e38f, 1e-45f}, ""},
+                                            {{1, nan, infinite}, "class 1: nan"},
+                                            {{infinite}, "class 0: inf"},
+                                            {{0, 0, -infinite}, "class 2: -inf"}})
+    CHECK(nonfinite_logit(each.logits.data(), static_cast<int64_t>(each.logits.size())) ==
+          each.said);
+}
+
 TEST_CASE("with fewer than five classes top-5 is always right") {
   Evaluation result(3);
   add_rows(result, Tensor::from<float>({1, 2, 3}, {1, 3}), std::vector<int64_t>{0});

@@ -1,4 +1,6 @@
 // shiftadd-infer as a process: classification, lists, broken input, exit statuses.
+#include <signal.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -6,6 +8,7 @@
 #include "core/io/json_text.h"
 #include "core/io/safetensors.h"
 #include "tests/e2e/infer_support.h"
+#include "tests/e2e/run_until.h"
 
 using namespace shiftadd;
 using nlohmann::json;
@@ -222,14 +225,22 @@ TEST_CASE("--help and --version go to standard output") {
   }
 }
 
-TEST_CASE("Ctrl-C ends with 130") {
+TEST_CASE("stop signals end a run after the batch at work, unless they are ignored") {
   const InferFolder folder;
-  std::string list;
-  for (int i = 0; i < 200'000; ++i) list += "big.bmp\n";
-  folder.image("big.bmp", 700, 700, 1);
-  const ProcessResult result =
-      test::run({"timeout", "--preserve-status", "-s", "INT", "1", test::program("shiftadd-infer"),
-                 folder.model_path(), "-"},
-                list, {}, folder.path());
-  CHECK(result.status == 130);
+  const std::string image = folder.image("big.bmp", 700, 700, 1);
+  std::string list, few;
+  for (int i = 0; i < 200'000; ++i) list += image + "\n";
+  for (int i = 0; i < 100; ++i) few += image + "\n";
+  test::write_text(folder / "list.txt", list);
+  test::write_text(folder / "few.txt", few);
+  const std::vector<std::string> command = {test::program("shiftadd-infer"), folder.model_path(),
+                                            "-"};
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    test::Interruption stop = {.text = "big.bmp", .signal = signal, .of_stdout = true};
+    stop.input = folder / "list.txt";
+    CHECK(test::run_until(command, folder.path(), stop).status == 128 + signal);
+    stop.input = folder / "few.txt";
+    stop.ignored = true;
+    CHECK(test::run_until(command, folder.path(), stop).status == 0);
+  }
 }

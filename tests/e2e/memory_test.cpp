@@ -21,6 +21,13 @@ void check_refused(const ProcessResult& result, const std::string& key) {
   CHECK(result.out.empty());
 }
 
+/// Runs the command where 6 GB can be addressed, however large the machine is.
+ProcessResult limited(std::vector<std::string> command, const std::string& folder,
+                      const std::string& input = "", const std::string& limit = "6000000000") {
+  command.insert(command.begin(), {"prlimit", "--as=" + limit});
+  return test::run(command, input, {}, folder);
+}
+
 /// A model file of some MiB whose images are large: 4096 pixels, a million tokens.
 std::string large_model(const test::TemporaryFolder& folder, int64_t hidden) {
   ModelFile model;
@@ -47,40 +54,31 @@ TEST_CASE("training of any size too large is refused, and names what to lower") 
   for (const Case& each : std::vector<Case>{
            {{"model.image_size=16384", "model.patch_size=1"}, "model.image_size"},
            {{"model.image_size=16384", "model.patch_size=8", "train.batch=288"}, "train.batch"},
-           {{"model.width=16384", "model.heads=1", "model.mlp_hidden=65536", "model.depth=2048"},
+           {{"model.width=16384", "model.heads=1", "model.mlp_hidden=65536", "model.depth=6"},
             "model.width"},
-           {{"model.depth=16384", "model.width=4096", "model.heads=1"}, "model.depth"},
+           {{"model.depth=16384", "model.width=256", "model.heads=1", "model.mlp_hidden=1024"},
+            "model.depth"},
            {{"model.image_size=16384", "model.patch_size=8192", "data.prefetch=1024",
              "data.workers=1", "train.batch=1", "data.repeated_augmentation=1"},
             "data.prefetch"},
            {{"model.image_size=8192", "model.patch_size=1", "model.checkpoint_blocks=true",
-             "model.width=3072"},
+             "model.width=192"},
             "model.image_size"}}) {
     std::vector<std::string> arguments;
     for (const std::string& set : each.set) arguments.insert(arguments.end(), {"--set", set});
     CAPTURE(each.key);
-    const ProcessResult result = folder.train("a", arguments);
-    check_refused(result, each.key);
+    check_refused(limited(folder.command("a", arguments), folder.path()), each.key);
     CHECK_FALSE(std::filesystem::exists(folder / "a"));
     arguments.push_back("--dry-run");
-    check_refused(folder.train("a", arguments), each.key);
+    check_refused(limited(folder.command("a", arguments), folder.path()), each.key);
   }
-  const ProcessResult stage =
-      folder.train("a", {"--set", "init.checkpoint=", "--set",
-                         R"(stages=[{"train": {"epochs": 1}}, {"model": {"image_size": 16384,
-            "patch_size": 1}, "init": {"checkpoint": ""}}])"});
+  const std::vector<std::string> stages = {
+      "--set",
+      R"(stages=[{"train": {"epochs": 1}}, {"model": {"image_size": 16384, "patch_size": 1},
+                 "init": {"checkpoint": ""}}])"};
+  const ProcessResult stage = limited(folder.command("a", stages), folder.path());
   check_refused(stage, "stage stage2: ");
-}
-
-TEST_CASE("a limit of the process counts as much as the machine's memory") {
-  const TrainFolder folder;
-  REQUIRE(folder.train("drawn", {"--set", "train.max_steps=1"}).status == 0);
-  std::vector<std::string> command = {"prlimit", "--as=3000000000"};
-  for (const std::string& word :
-       folder.command("a", {"--set", "model.image_size=1024", "--set", "model.patch_size=4",
-                            "--set", "train.batch=16", "--threads", "1"}))
-    command.push_back(word);
-  check_refused(test::run(command, "", {}, folder.path()), "limit on address space (ulimit -v)");
+  check_refused(stage, "limit on address space (ulimit -v)");
 }
 
 TEST_CASE("shiftadd-infer refuses threads and batches for which there is no memory") {
@@ -88,11 +86,13 @@ TEST_CASE("shiftadd-infer refuses threads and batches for which there is no memo
   const std::string infer = test::program("shiftadd-infer");
   test::write_text(folder / "image.bmp", test::bitmap(40, 40, 1));
   const std::string wide = large_model(folder, 16384), slim = large_model(folder, 4);
-  check_refused(test::run({infer, wide, folder / "image.bmp", "--threads", "1024"}), "--threads");
+  check_refused(limited({infer, wide, folder / "image.bmp", "--threads", "1024"}, folder.path()),
+                "--threads");
   std::string list;
   for (int i = 0; i < 50'000; ++i) list += folder / "image.bmp" + "\n";
-  check_refused(test::run({infer, slim, "-", "--batch", "50000", "--threads", "1"}, list),
-                "--batch");
+  check_refused(
+      limited({infer, slim, "-", "--batch", "50000", "--threads", "1"}, folder.path(), list),
+      "--batch");
 }
 
 TEST_CASE("shiftadd-bench refuses networks and batches for which there is no memory") {
@@ -101,18 +101,39 @@ TEST_CASE("shiftadd-bench refuses networks and batches for which there is no mem
     test::write_text(folder / "net.json", "{\"base\": \"vit_micro\", " + sizes + "}");
     arguments.insert(arguments.begin(), {test::program("shiftadd-bench")});
     arguments.insert(arguments.begin() + 2, folder / "net.json");
-    return test::run(arguments);
+    return limited(arguments, folder.path());
   };
   const std::string pixels = R"("image_size": 16384, "patch_size": 1)",
                     usual = R"("image_size": 4096, "patch_size": 1024)";
-  check_refused(bench(pixels + R"(, "width": 16384)", {"model"}), "image_size");
+  check_refused(bench(pixels, {"model"}), "image_size");
   check_refused(bench(pixels, {"model", "--train"}), "image_size");
-  check_refused(bench(R"("width": 16384, "heads": 1, "depth": 2000)", {"model"}), "width");
+  check_refused(bench(R"("width": 16384, "heads": 1)", {"model"}), "width");
   check_refused(bench(usual, {"model", "--batch", "65536"}), "--batch");
   check_refused(bench(usual, {"model", "--train", "--batch", "65536"}), "train.batch");
-  check_refused(
-      bench(
-          R"("image_size": 4096, "patch_size": 4, "shift_add": {"blocks": [{"mlp": "mixture"}, {"mlp": "mixture"}]})",
-          {"latency", "--batch", "65536", "--out", folder / "latency.json"}),
-      "--batch");
+  const std::string mixtures =
+      R"("image_size": 4096, "patch_size": 4, "shift_add": {"blocks": [{"mlp": "mixture"}, )"
+      R"({"mlp": "mixture"}]})";
+  check_refused(bench(mixtures, {"latency", "--batch", "65536", "--out", folder / "latency.json"}),
+                "--batch");
+}
+
+TEST_CASE("threads that the system refuses are an error, not a crash") {
+  const TrainFolder folder;
+  REQUIRE(folder.train("drawn", {"--set", "train.max_steps=1"}).status == 0);
+  const auto refused = [&](const std::vector<std::string>& arguments) {
+    const ProcessResult result = limited(arguments, folder.path(), "", "4700000000");
+    CHECK_MESSAGE(result.status == 1, result.err);
+    CHECK_MESSAGE(contains(result.err, " threads could be started ("), result.err);
+    return result.err;
+  };
+  CHECK(contains(refused(folder.command("a", {"--threads", "1024"})), "of 1023 threads"));
+  CHECK(contains(refused(folder.command("a", {"--threads", "1", "--set", "data.workers=256"})),
+                 "lower data.workers"));
+  const std::string model = folder / "drawn/model.safetensors";
+  CHECK(contains(refused({test::program("shiftadd-infer"), model, "--eval", folder / "set/val",
+                          "--threads", "1", "--workers", "1024"}),
+                 "lower --workers"));
+  CHECK(contains(refused({test::program("shiftadd-infer"), model, "--eval", folder / "set/val",
+                          "--threads", "1024", "--workers", "1"}),
+                 "lower --threads"));
 }
