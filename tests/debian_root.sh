@@ -5,7 +5,7 @@ debian_root_refused() {
   if [ "$(id -u)" -ne 0 ]; then echo "not root"
   elif ! command -v debootstrap >/dev/null; then echo "no debootstrap"
   elif [ -z "$(debian_sources)" ]; then echo "apt has no source of Debian 12"
-  elif ! unshare --mount mount -t tmpfs none /mnt 2>/dev/null; then echo "mounts are refused"
+  elif ! unshare --mount --pid --fork mount -t tmpfs none /mnt 2>/dev/null; then echo "mounts are refused"
   fi
 }
 
@@ -30,9 +30,10 @@ make_debian_root() {
 }
 
 # in_debian_root ROOT [--bind FOLDER]... COMMAND...: runs it with nothing of this machine's but the folders named,
-# read-only where "ro:" stands before them, at the same paths. The mounts end with the command.
+# read-only where "ro:" stands before them, at the same paths. The mounts and all processes end with the command, and
+# with the shell that called this, however that ends.
 in_debian_root() {
-  unshare --mount bash -euc '
+  setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child bash -euc '
     root="$1"
     shift
     mount --bind "$root" "$root"  # a mount of its own, so that a root can be made inside it, too

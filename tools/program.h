@@ -10,6 +10,8 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/io/map_guard.h"
+#include "core/io/notices.h"
 
 namespace shiftadd::tools {
 
@@ -34,6 +36,9 @@ int report_unwritten(const std::string& name);
 /// could not be written to stdout (disk full) are an error, too.
 template <class Body>
 int run_program(const std::string& name, Body&& body) {
+  guard_maps(name);
+  receive_notices(
+      [name](const std::string& text) { std::cerr << name << ": note: " << text << std::endl; });
   std::string message;
   int status = 1;
   try {

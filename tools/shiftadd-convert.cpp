@@ -48,6 +48,7 @@ Examples:
 struct Options {
   std::string input, arch, mapping, classes, preprocess, state_dict, out, to = "ours", report;
   std::string pack, multiply, calibrate;
+  bool no_crc = false;
 };
 
 bool is_inline_json(const std::string& text) { return text.starts_with('{'); }
@@ -179,7 +180,7 @@ void check(const Options& options, const ModelFile& model, const Conversion& con
 }
 
 int convert(const Options& options, Outputs& outputs) {
-  const WeightsFile weights = read_weights(options.input, options.state_dict);
+  const WeightsFile weights = read_weights(options.input, options.state_dict, !options.no_crc);
   ModelFile model = describe(options, weights);
   require_deployable(model.spec);
   if (options.to != "ours" && model.spec.converted())
@@ -242,6 +243,8 @@ int main(int argc, char** argv) {
                  "preprocessing: JSON file, or JSON text (below)");
   app.add_option("--state-dict", options.state_dict,
                  "entry of a PyTorch checkpoint to read, e.g. model_ema");
+  app.add_flag("--no-crc", options.no_crc,
+               "read a PyTorch zip whose entries have no right CRC-32, as torch can be told to save");
   app.add_option("--out", options.out, "file to write (.safetensors)")->required();
   app.add_option("--to", options.to,
                  "what to write: ours, timm or deit (plain tensors under timm's names)")
@@ -273,7 +276,8 @@ int main(int argc, char** argv) {
       return convert(options, outputs);
     }
     for (const char* other :
-         {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict", "--to", "--report"})
+         {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict", "--no-crc", "--to",
+          "--report"})
       if (app.count(other))
         throw shiftadd::user_error("--pack takes a model file as it is: convert first, then pack; ",
                                    other, " is of no use here");

@@ -13,6 +13,7 @@
 namespace shiftadd::train {
 
 using nlohmann::json;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -61,6 +62,36 @@ TrainingState state_from(const std::string& text, const std::string& path) {
   } catch (const json::exception& error) {
     throw user_error(path, ": its training state is damaged: ", error.what());
   }
+}
+
+/// Steps done in the training checkpoint at `path`; nothing where it holds none, or is damaged.
+std::optional<int64_t> steps_in(const std::string& path) {
+  try {
+    const TensorFile file = read_safetensors(path);
+    const auto text = file.metadata.find("shiftadd.training");
+    if (text == file.metadata.end()) return std::nullopt;
+    return state_from(text->second, path).step;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+/// What to do without the damaged checkpoint `path`, as the end of a sentence.
+std::string way_on_without(const std::string& path) {
+  const fs::path folder = fs::path(path).parent_path();
+  std::string newest;
+  int64_t steps = -1;
+  for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder)) {
+    const std::string name = (folder / entry.path().filename()).string();
+    if (name == path || entry.path().extension() != ".safetensors") continue;
+    const int64_t own = steps_in(name).value_or(-1);
+    if (own > steps || (own == steps && own >= 0 && name < newest)) newest = name, steps = own;
+  }
+  if (newest.empty())
+    return "; no checkpoint beside it is whole: begin the run anew, with another --out";
+  return concat("; the newest checkpoint beside it that is whole is ", newest, ", of step ", steps,
+                ": to go on from there, type `cp ", newest, " ", path,
+                "` and then the same command again");
 }
 
 /// Options that do not change the weights of a run's checkpoints, as JSON pointers; a whole object
@@ -122,14 +153,24 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
 }
 
 Checkpoint load_checkpoint(const std::string& path) {
-  const TensorFile file = read_safetensors(path);
+  TensorFile file;
+  try {
+    file = read_safetensors(path);
+  } catch (const Error& damage) {
+    if (damage.exit_code() != 2 || !fs::is_regular_file(path)) throw;
+    throw user_error(damage.what(), way_on_without(path));
+  }
+  return checkpoint_in(file, path);
+}
+
+Checkpoint checkpoint_in(const TensorFile& file, const std::string& path) {
   for (const char* key : {"shiftadd.training", "shiftadd.config", "shiftadd.data", "shiftadd.isa",
                           "shiftadd.init", "shiftadd.teacher"})
     if (!file.metadata.contains(key))
       throw user_error(path, ": no '", key,
                        "' inside, so it is no training checkpoint: use it as "
                        "init.checkpoint of a new run");
-  Checkpoint checkpoint{.model = load_model(path),
+  Checkpoint checkpoint{.model = model_in(file, path),
                         .trained = {},
                         .optimizer = {},
                         .state = state_from(file.metadata.at("shiftadd.training"), path),
@@ -181,7 +222,7 @@ void require_same_run(const std::string& checkpoint_path, const std::string& sav
 }
 
 std::string digest_of_input(const std::string& path) {
-  return path.empty() || !std::filesystem::exists(path) ? "" : sha256_of_file(path);
+  return path.empty() || !fs::exists(path) ? "" : sha256_of_file(path);
 }
 
 void require_same_inputs(const std::string& checkpoint_path, const Checkpoint& saved,

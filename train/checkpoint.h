@@ -62,8 +62,11 @@ std::string digest_of_input(const std::string& path);
 
 /// Atomic: on any failure the file at `path` stays as it was. Throws Error (failure).
 void save_checkpoint(const std::string& path, const Checkpoint& checkpoint);
-/// Throws Error (user) when `path` is no training checkpoint or one of its states is missing.
+/// Throws Error (user) when `path` is no training checkpoint or one of its states is missing; of a
+/// damaged file it names the newest whole checkpoint beside it, and how to go on from that one.
 Checkpoint load_checkpoint(const std::string& path);
+/// The checkpoint inside a file that was read from `path`.
+Checkpoint checkpoint_in(const TensorFile& file, const std::string& path);
 
 /// Throws Error (user) naming every option that differs between the saved configuration and this
 /// one and would change the result: all but names and folders of data, init (the checkpoint has its

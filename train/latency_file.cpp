@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/io/checksum.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "core/names.h"
@@ -94,11 +95,11 @@ LatencyReport latency_from_json(const json& object, const std::string& name) {
 }
 
 void write_latency(const std::string& path, const LatencyReport& report) {
-  write_file(path, json_text(to_json(report), 2) + "\n");
+  write_file(path, with_checksum(json_text(to_json(report), 2) + "\n"));
 }
 
 LatencyReport read_latency(const std::string& path, const ModelSpec& spec) {
-  const json object = json::parse(read_text(path), nullptr, false);
+  const json object = json::parse(read_checked_json(path), nullptr, false);
   if (object.is_discarded())
     throw user_error(path, ": is not JSON: expected what `shiftadd-bench latency` writes");
   LatencyReport report = latency_from_json(object, path);

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "core/io/stale_files.h"
 
 namespace shiftadd::train {
 
@@ -21,7 +22,10 @@ RunLock::RunLock(const std::string& folder) {
   const std::string path = folder + "/.lock";
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw failure(path, ": cannot be opened: ", std::strerror(errno));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+    remove_stale_temporaries(folder);
+    return;
+  }
   const int reason = errno;
   ::close(descriptor_);
   if (reason == EWOULDBLOCK)

@@ -5,8 +5,8 @@
 
 namespace shiftadd::train {
 
-/// Creates the folder (and its parents) and takes an exclusive lock on FOLDER/.lock for its
-/// lifetime. The kernel drops the lock when the process dies, however it dies. Throws Error (user)
+/// Creates the folder (and its parents), takes an exclusive lock on FOLDER/.lock for its lifetime
+/// and removes what killed runs left unfinished. The kernel drops the lock when the process dies, however it dies. Throws Error (user)
 /// when another run holds it, Error (failure) when the folder cannot be written.
 class RunLock {
  public:

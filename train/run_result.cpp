@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/io/checksum.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "core/model/op_count.h"
@@ -133,12 +134,12 @@ void write_result(const std::string& folder, const RunResult& result) {
                              {"weights", result.weights},
                              {"data", result.data},
                              {"right", result.right}};
-  write_file(folder + "/result.json", json_text(json, 2) + "\n");
+  write_file(folder + "/result.json", with_checksum(json_text(json, 2) + "\n"));
 }
 
 RunResult read_result(const std::string& folder) {
   const std::string path = folder + "/result.json";
-  const std::string text = read_text(path);
+  const std::string text = read_checked_json(path);
   RunResult result;
   try {
     const ordered_json json = parse_ordered_json(text);

@@ -30,7 +30,7 @@ ModelSpec planned(const TrainConfig& config, const TrainOptions& options, const 
                   Reporter& reporter) {
   ModelSpec spec = options.resume.empty()
                        ? planned_spec(config, static_cast<int64_t>(data.train.classes().size()))
-                       : load_model(options.resume).spec;
+                       : load_checkpoint(options.resume).model.spec;
   require_training_memory(config, spec, data.train.size());
   for (const std::string& line :
        {data_line(config, data), network_line(spec), training_line(config, data.train.size())})

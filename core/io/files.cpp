@@ -2,6 +2,7 @@
 #include "core/io/files.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/io/map_guard.h"
+#include "core/io/stale_files.h"
 #include "core/io/temporaries.h"
 
 namespace shiftadd {
@@ -89,8 +92,11 @@ MappedFile map_file(const std::string& path) {
   void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
   if (data == MAP_FAILED)
     throw failure(path, ": cannot map ", size, " bytes: ", std::strerror(errno));
-  std::shared_ptr<const void> owner(
-      data, [size](const void* start) { munmap(const_cast<void*>(start), size); });
+  note_map(data, size, path);
+  std::shared_ptr<const void> owner(data, [size](const void* start) {
+    forget_map(start);
+    munmap(const_cast<void*>(start), size);
+  });
   return {std::move(owner), static_cast<const uint8_t*>(data), size};
 }
 
@@ -126,14 +132,17 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   if (!in_place) {
     path_ = behind_links(std::move(path_));
     temporary_ = concat(path_, ".tmp-", getpid());
+    remove_stale_temporaries(folder_of(path_), path_.substr(path_.rfind('/') + 1));
     note_temporary(temporary_);
   }
   descriptor_ = in_place ? open(path_.c_str(), O_WRONLY | O_CLOEXEC)
                          : open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ >= 0) return;
-  const int reason = errno;
-  forget_temporary(temporary_);
-  throw failure(path_, ": cannot create: ", std::strerror(reason));
+  if (descriptor_ < 0) {
+    const int reason = errno;
+    forget_temporary(temporary_);
+    throw failure(path_, ": cannot create: ", std::strerror(reason));
+  }
+  if (!in_place) flock(descriptor_, LOCK_EX | LOCK_NB);  // others see that its writer is alive
 }
 
 AtomicFile::~AtomicFile() {

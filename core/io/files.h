@@ -23,10 +23,10 @@ std::vector<uint8_t> read_file(const std::string& path);
 std::string read_text(const std::string& path);
 
 /// Writes path.tmp-PID, fsyncs, renames over path, fsyncs the folder; on any error removes the
-/// temporary and throws Error (failure) with the system's reason. A symbolic link is followed, a
-/// device or a pipe written to in place. SHIFTADD_FAIL_WRITE_AFTER=BYTES
-/// in the environment makes writes fail with "no space left" after that many bytes in total (for
-/// tests).
+/// temporary and throws Error (failure) with the system's reason. What killed programs left of the
+/// same file is removed first. A symbolic link is followed, a device or a pipe written to in place.
+/// SHIFTADD_FAIL_WRITE_AFTER=BYTES in the environment makes writes fail with "no space left" after
+/// that many bytes in total (for tests).
 class AtomicFile {
  public:
   explicit AtomicFile(std::string path);

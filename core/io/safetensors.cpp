@@ -9,6 +9,8 @@
 #include <numeric>
 #include <set>
 
+#include "core/io/checksum.h"
+#include "core/io/crc32.h"
 #include "core/io/files.h"
 #include "core/memory.h"
 #include "core/names.h"
@@ -208,9 +210,16 @@ void check_layout(const std::vector<Entry>& entries, uint64_t available, const S
     throw source.error("the tensors end at byte ", end, " of ", available, " bytes of data");
 }
 
+bool starts_with_brace(std::string_view header) {
+  const std::size_t first = header.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && header[first] == '{';
+}
+
 TensorFile parse(std::shared_ptr<const void> owner, const uint8_t* bytes, std::size_t size,
                  const std::string& name) {
   const Source source{name};
+  const bool has_checksum =
+      has_right_checksum(kSafetensorsChecksum, {bytes, size}, "[safetensors] " + name);
   if (size < 8) throw source.error("has ", size, " bytes: too short for a safetensors file");
   uint64_t header_size;
   std::memcpy(&header_size, bytes, 8);
@@ -218,15 +227,17 @@ TensorFile parse(std::shared_ptr<const void> owner, const uint8_t* bytes, std::s
     throw source.error("the header would take ", header_size, " bytes, the file has ", size,
                        " (not a safetensors file, or cut short)");
   HeaderReader header;
-  const char* text = reinterpret_cast<const char*>(bytes) + 8;
-  if (header_size == 0 || text[0] != '{') throw source.error("the header does not start with '{'");
-  if (!nlohmann::json::sax_parse(text, text + header_size, &header))
+  const std::string_view text(reinterpret_cast<const char*>(bytes) + 8, header_size);
+  if (!starts_with_brace(text)) throw source.error("the header does not start with '{'");
+  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &header))
     throw source.error(header.reason);
 
   const uint8_t* data = bytes + 8 + header_size;
   const uint64_t available = size - 8 - header_size;
   TensorFile file;
+  file.has_checksum = has_checksum;
   file.metadata = std::move(header.metadata);
+  file.metadata.erase(kChecksumKey);
   for (const Entry& entry : header.entries) {
     const DType dtype = dtype_of(entry, source);
     Shape shape = checked_shape(entry, dtype, available, source);
@@ -251,6 +262,31 @@ std::string quoted(const std::string& text, const std::string& path) {
   }
 }
 
+// The header of `file`, whose tensors begin at `begin`, with zeros for its checksum.
+std::string header_of(const TensorFile& file, const std::vector<uint64_t>& begin,
+                      const std::string& path) {
+  std::string header = unsummed(kSafetensorsChecksum);
+  for (const auto& [key, value] : file.metadata)
+    if (key != kChecksumKey) header += "," + quoted(key, path) + ":" + quoted(value, path);
+  header += "}";
+  std::set<std::string> names{"__metadata__"};
+  for (std::size_t i = 0; i < file.tensors.size(); ++i) {
+    const auto& [name, tensor] = file.tensors[i];
+    if (!tensor.defined()) throw failure(path, ": tensor '", shown(name), "' is undefined");
+    if (!names.insert(name).second)
+      throw failure(path, ": the name '", shown(name), "' cannot be written twice");
+    header += "," + quoted(name, path) + ":{\"dtype\":\"" + name_in_file(tensor.dtype()) +
+              "\",\"shape\":[";
+    for (std::size_t axis = 0; axis < tensor.shape().size(); ++axis)
+      header += (axis ? "," : "") + std::to_string(tensor.shape()[axis]);
+    header += "],\"data_offsets\":[" + std::to_string(begin[i]) + "," +
+              std::to_string(begin[i] + tensor.bytes()) + "]}";
+  }
+  header += "}";
+  header.resize((8 + header.size() + kAlignment - 1) / kAlignment * kAlignment - 8, ' ');
+  return header;
+}
+
 }  // namespace
 
 const Tensor* TensorFile::find(const std::string& name) const {
@@ -268,8 +304,13 @@ const Tensor& TensorFile::at(const std::string& name) const {
 }
 
 TensorFile read_safetensors(const std::string& path) {
-  MappedFile file = map_file(path);
-  return parse(std::move(file.owner), file.data, file.size, path);
+  MappedFile map = map_file(path);
+  TensorFile file = parse(std::move(map.owner), map.data, map.size, path);
+  if (!file.has_checksum &&
+      std::any_of(file.metadata.begin(), file.metadata.end(),
+                  [](const auto& entry) { return entry.first.starts_with("shiftadd."); }))
+    notice_no_checksum(path);
+  return file;
 }
 
 TensorFile parse_safetensors(const void* bytes, std::size_t size, const std::string& name) {
@@ -291,33 +332,17 @@ void write_safetensors(const std::string& path, const TensorFile& file) {
     end += file.tensors[i].second.bytes();
   }
 
-  std::string header = "{";
-  if (!file.metadata.empty()) {
-    header += "\"__metadata__\":{";
-    for (const auto& [key, value] : file.metadata)
-      header += (header.back() == '{' ? "" : ",") + quoted(key, path) + ":" + quoted(value, path);
-    header += "}";
-  }
-  std::set<std::string> names{"__metadata__"};
-  for (std::size_t i = 0; i < file.tensors.size(); ++i) {
-    const auto& [name, tensor] = file.tensors[i];
-    if (!tensor.defined()) throw failure(path, ": tensor '", shown(name), "' is undefined");
-    if (!names.insert(name).second)
-      throw failure(path, ": the name '", shown(name), "' cannot be written twice");
-    header += (header.back() == '{' ? "" : ",") + quoted(name, path) + ":{\"dtype\":\"" +
-              name_in_file(tensor.dtype()) + "\",\"shape\":[";
-    for (std::size_t axis = 0; axis < tensor.shape().size(); ++axis)
-      header += (axis ? "," : "") + std::to_string(tensor.shape()[axis]);
-    header += "],\"data_offsets\":[" + std::to_string(begin[i]) + "," +
-              std::to_string(begin[i] + tensor.bytes()) + "]}";
-  }
-  header += "}";
-  header.resize((8 + header.size() + kAlignment - 1) / kAlignment * kAlignment - 8, ' ');
+  const std::string header = header_of(file, begin, path);
+  const uint64_t header_size = header.size();
+  std::string head(reinterpret_cast<const char*>(&header_size), sizeof header_size);
+  head += header;
+  uint32_t sum = crc32c(head.data(), head.size());
+  for (std::size_t i : order)
+    sum = crc32c(file.tensors[i].second.raw(), file.tensors[i].second.bytes(), sum);
+  set_checksum(kSafetensorsChecksum, head, sum);
 
   AtomicFile out(path);
-  const uint64_t header_size = header.size();
-  out.write(&header_size, 8);
-  out.write(header);
+  out.write(head);
   for (std::size_t i : order)
     out.write(file.tensors[i].second.raw(), file.tensors[i].second.bytes());
   out.commit();

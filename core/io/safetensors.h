@@ -11,10 +11,12 @@
 
 namespace shiftadd {
 
-/// Tensors in file order with unique names, and string metadata.
+/// Tensors in file order with unique names, and string metadata. The checksum (checksum.h) is the
+/// reader's and the writer's matter, and never among the metadata here.
 struct TensorFile {
   std::vector<std::pair<std::string, Tensor>> tensors;
   std::map<std::string, std::string> metadata;
+  bool has_checksum = false;  // and it is right
 
   const Tensor* find(const std::string& name) const;
   const Tensor& at(
@@ -24,12 +26,13 @@ struct TensorFile {
 /// Maps the file; tensors are views of the map (do not write through them). dtypes: F64 F32 F16
 /// BF16 I64 I32 I8 U8 BOOL(as u8). Checks everything a hostile file can get wrong (header size,
 /// overlap, holes, overflow, duplicate names, shape times size) before touching data; throws Error
-/// naming file, tensor and reason.
+/// naming file, tensor and reason. The checksum of a file that has one is held against all of its
+/// bytes; of a file that has none, but metadata of ours, a notice says so (notices.h).
 TensorFile read_safetensors(const std::string& path);
 /// The same from memory, which must outlive the tensors: for tests and fuzzing.
 TensorFile parse_safetensors(const void* bytes, std::size_t size, const std::string& name);
 
-/// Data is 64-byte aligned. Atomic: temporary file, fsync, rename; on failure the old file is
+/// Data is 64-byte aligned, and the file carries its checksum. Atomic: temporary file, fsync, rename; on failure the old file is
 /// untouched and nothing is left behind. Throws Error (failure).
 void write_safetensors(const std::string& path, const TensorFile& file);
 

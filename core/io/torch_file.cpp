@@ -196,8 +196,8 @@ TorchFile file_from(const Pickle& pickle, TorchTensors& builder, const Source& s
 // ---------------------------------------------------------------------------
 
 TorchFile from_zip(const uint8_t* bytes, std::size_t size, const Source& source,
-                   const std::string& key, std::shared_ptr<const void> owner) {
-  const std::vector<ZipEntry> entries = read_zip(bytes, size, source.file);
+                   const std::string& key, std::shared_ptr<const void> owner, bool check_crc) {
+  const std::vector<ZipEntry> entries = read_zip(bytes, size, source.file, check_crc);
   std::unordered_map<std::string_view, const ZipEntry*> by_name;
   const ZipEntry* program = nullptr;
   for (const ZipEntry& entry : entries) {
@@ -283,10 +283,11 @@ bool looks_like_torch(const uint8_t* bytes, std::size_t size) {
 }
 
 TorchFile parse_torch(const uint8_t* bytes, std::size_t size, const std::string& file,
-                      const std::string& state_dict, std::shared_ptr<const void> owner) {
+                      const std::string& state_dict, std::shared_ptr<const void> owner,
+                      bool check_crc) {
   const Source source{file};
   if (looks_like_zip(bytes, size))
-    return from_zip(bytes, size, source, state_dict, std::move(owner));
+    return from_zip(bytes, size, source, state_dict, std::move(owner), check_crc);
   if (looks_like_torch(bytes, size))
     return from_legacy(bytes, size, source, state_dict, std::move(owner));
   throw source.error("neither a zip archive nor a legacy stream of torch.save (", size, " bytes)");

@@ -1,6 +1,8 @@
 // See weights_file.h.
 #include "core/io/weights_file.h"
 
+#include <algorithm>
+
 #include "core/io/files.h"
 #include "core/io/safetensors.h"
 #include "core/io/torch_file.h"
@@ -8,18 +10,24 @@
 namespace shiftadd {
 namespace {
 
-// A safetensors file is an 8-byte size, of which the upper bytes are zero, and a JSON object.
+// A safetensors file is an 8-byte size, of which the upper bytes are zero, and a JSON object, which
+// white space may come before.
 bool looks_like_safetensors(const MappedFile& file) {
-  return file.size > 8 && file.data[6] == 0 && file.data[7] == 0 && file.data[8] == '{';
+  if (file.size <= 8 || file.data[6] != 0 || file.data[7] != 0) return false;
+  const auto* const first = std::find_if_not(
+      file.data + 8, file.data + file.size,
+      [](uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n'; });
+  return first != file.data + file.size && *first == '{';
 }
 
 }  // namespace
 
-WeightsFile read_weights(const std::string& path, const std::string& state_dict) {
+WeightsFile read_weights(const std::string& path, const std::string& state_dict, bool check_crc) {
   const MappedFile file = map_file(path);
   WeightsFile result;
   if (!looks_like_safetensors(file) && looks_like_torch(file.data, file.size)) {
-    TorchFile torch = parse_torch(file.data, file.size, path, state_dict, file.owner);
+    TorchFile torch =
+        parse_torch(file.data, file.size, path, state_dict, file.owner, check_crc);
     result.format = "pytorch";
     result.tensors = std::move(torch.tensors);
     result.wrapper = std::move(torch.wrapper);

@@ -19,7 +19,8 @@ struct WeightsFile {
 };
 
 /// `state_dict` chooses the entry of a PyTorch checkpoint (see parse_torch) and must be empty for
-/// safetensors. Throws Error (user) naming the file.
-WeightsFile read_weights(const std::string& path, const std::string& state_dict = "");
+/// safetensors; `check_crc` is parse_torch's. Throws Error (user) naming the file.
+WeightsFile read_weights(const std::string& path, const std::string& state_dict = "",
+                         bool check_crc = true);
 
 }  // namespace shiftadd

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/io/crc32.h"
 
 namespace shiftadd {
 namespace {
@@ -99,6 +100,26 @@ uint64_t data_start(const Archive& zip, uint64_t local, const std::string& name)
   return local + kLocalSize + zip.number(local + 26, 2) + zip.number(local + 28, 2);
 }
 
+// Holds every entry against its sum.
+void check_sums(const Archive& zip, const std::vector<ZipEntry>& entries) {
+  std::vector<const ZipEntry*> wrong;
+  bool any_right = false;  // empty entries are no proof: their sum is 0 even where none is computed
+  for (const ZipEntry& entry : entries)
+    if (crc32_of_zip(entry.data, entry.size) != entry.crc)
+      wrong.push_back(&entry);
+    else
+      any_right = any_right || entry.size > 0;
+  if (wrong.empty()) return;
+  if (wrong.size() > 1 && !any_right)
+    throw zip.error("no entry has the CRC-32 that the directory says: the archive is damaged, or ",
+                    "was saved without sums (torch.serialization.set_crc32_options(False)): if ",
+                    "so, read it with --no-crc");
+  throw zip.error("entry '", wrong.front()->name, "'",
+                  wrong.size() > 1 ? concat(" and ", wrong.size() - 1, " more do") : " does",
+                  " not have the CRC-32 that the directory says: the file is damaged; fetch or ",
+                  "copy it again");
+}
+
 }  // namespace
 
 bool looks_like_zip(const uint8_t* bytes, std::size_t size) {
@@ -106,7 +127,8 @@ bool looks_like_zip(const uint8_t* bytes, std::size_t size) {
          (std::memcmp(bytes, "PK\3\4", 4) == 0 || std::memcmp(bytes, "PK\5\6", 4) == 0);
 }
 
-std::vector<ZipEntry> read_zip(const uint8_t* bytes, std::size_t size, const std::string& file) {
+std::vector<ZipEntry> read_zip(const uint8_t* bytes, std::size_t size, const std::string& file,
+                               bool check_crc) {
   const Archive zip{bytes, size, file};
   const Directory directory = find_directory(zip);
   std::vector<ZipEntry> entries;
@@ -130,9 +152,11 @@ std::vector<ZipEntry> read_zip(const uint8_t* bytes, std::size_t size, const std
     if (!names.insert(name).second) throw zip.error("the name '", name, "' occurs twice");
     const uint64_t start = data_start(zip, member.local, name);
     zip.need(start, member.unpacked);
-    entries.push_back({name, bytes + start, static_cast<std::size_t>(member.unpacked)});
+    entries.push_back({name, bytes + start, static_cast<std::size_t>(member.unpacked),
+                       static_cast<uint32_t>(zip.number(at + 16, 4))});
     at += kCentralSize + name_length + extra_length + zip.number(at + 32, 2);
   }
+  if (check_crc) check_sums(zip, entries);
   return entries;
 }
 

@@ -104,15 +104,6 @@ std::vector<std::pair<std::string, Tensor>> select_weights(
   return weights;
 }
 
-std::string sha256_of(const std::vector<std::pair<std::string, Tensor>>& weights) {
-  Sha256 sum;
-  for (const auto& [name, tensor] : weights) {
-    sum.update(name.data(), name.size());
-    sum.update(tensor.raw(), tensor.numel() * size_of(tensor.dtype()));
-  }
-  return sum.hex();
-}
-
 ModelFile model_from(const TensorFile& file) {
   const auto format = file.metadata.find("shiftadd.format");
   if (format == file.metadata.end() || !file.metadata.contains("shiftadd.model"))
@@ -139,21 +130,9 @@ ModelFile model_from(const TensorFile& file) {
   return model;
 }
 
-}  // namespace
-
-ModelFile load_any_model(const std::string& path) {
-  const MappedFile content = map_file(path);
-  if (looks_like_torch(content.data, content.size))
-    throw user_error(path, ": a PyTorch checkpoint, not a model file: convert it with ",
-                     "shiftadd-convert IN --arch NAME --out MODEL.safetensors");
-  const TensorFile file = read_safetensors(path);
+ModelFile any_model_in(const TensorFile& file, const std::string& path) {
   try {
     ModelFile model = model_from(file);
-    if (model.pack) {
-      const auto sum = file.metadata.find("shiftadd.sha256");
-      if (sum == file.metadata.end() || sum->second != sha256_of(model.weights))
-        throw user_error("its tensors are not what its checksum says: the file is damaged");
-    }
     for (auto& [name, tensor] : model.weights) {
       if (!model.pack) tensor = tensor.to(DType::kF32);
       if (is_floating(tensor.dtype())) require_finite(name, tensor);
@@ -164,13 +143,28 @@ ModelFile load_any_model(const std::string& path) {
   }
 }
 
-ModelFile load_model(const std::string& path) {
-  ModelFile model = load_any_model(path);
+ModelFile trainable(ModelFile model, const std::string& path) {
   if (model.pack)
     throw user_error(path,
                      ": a packed model, which can only be run (shiftadd-infer): expected the "
                      "model file it was packed from");
   return model;
+}
+
+}  // namespace
+
+ModelFile load_any_model(const std::string& path) {
+  const MappedFile content = map_file(path);
+  if (looks_like_torch(content.data, content.size))
+    throw user_error(path, ": a PyTorch checkpoint, not a model file: convert it with ",
+                     "shiftadd-convert IN --arch NAME --out MODEL.safetensors");
+  return any_model_in(read_safetensors(path), path);
+}
+
+ModelFile load_model(const std::string& path) { return trainable(load_any_model(path), path); }
+
+ModelFile model_in(const TensorFile& file, const std::string& path) {
+  return trainable(any_model_in(file, path), path);
 }
 
 void save_model(const std::string& path, const ModelFile& model) {
@@ -182,7 +176,6 @@ void save_model(const std::string& path, const ModelFile& model) {
     throw Error(problem.kind(), path + ": cannot be written: " + problem.what());
   }
   file.metadata = metadata_of(model);
-  if (model.pack) file.metadata["shiftadd.sha256"] = sha256_of(file.tensors);
   write_safetensors(path, file);
 }
 

@@ -17,8 +17,7 @@ namespace shiftadd {
 /// JSON), "shiftadd.classes" (JSON array), "shiftadd.class_ids" (JSON array, where known),
 /// "shiftadd.preprocess" (JSON). Training checkpoints carry
 /// the same keys and further tensors under "optimizer.", "ema." and so on, which load_model
-/// ignores. A packed model has "shiftadd.pack" (PackSpec as JSON) and "shiftadd.sha256", of its
-/// tensors' bytes in order.
+/// ignores. A packed model has "shiftadd.pack" (PackSpec as JSON).
 struct ModelFile {
   ModelSpec spec;
   Preprocess preprocess;
@@ -33,8 +32,10 @@ struct ModelFile {
 /// file without shiftadd.model says to run shiftadd-convert.
 /// A packed model is refused: it has no weights to train, and what it computes is rounded.
 ModelFile load_model(const std::string& path);
-/// A model file of either kind; a packed model's bytes are held against their checksum.
+/// A model file of either kind.
 ModelFile load_any_model(const std::string& path);
+/// load_model of a file that was read from `path`.
+ModelFile model_in(const TensorFile& file, const std::string& path);
 void save_model(const std::string& path, const ModelFile& model);
 /// Throws Error (user) for a network whose answer to an image depends on the images beside it:
 /// codes unit_batch, which can be trained and compared with, but not deployed.

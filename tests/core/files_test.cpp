@@ -52,7 +52,7 @@ TEST_CASE("a safetensors file survives a failed overwrite at every byte") {
   const std::string path = folder / "w.safetensors";
   write_safetensors(path, {{{"a", Tensor::full({3}, 1)}}, {}});
   const std::string digest = sha256_of_file(path);
-  constexpr int kFileSize = 64 + 9 * 4;  // header and data of the new file
+  constexpr int kFileSize = 128 + 9 * 4;  // header and data of the new file
   for (int room = 0; room < kFileSize; room += 7) {
     setenv("SHIFTADD_FAIL_WRITE_AFTER", std::to_string(room).c_str(), 1);
     CHECK_THROWS_AS(write_safetensors(path, {{{"a", Tensor::full({9}, 2)}}, {}}), Error);

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/io/crc32.h"
+
 namespace shiftadd::test {
 
 /// Appends opcodes: PickleBytes().dict().text("w").tensor("0", {2, 3}, {3, 1}).set().stop()
@@ -61,6 +63,7 @@ class PickleBytes {
 struct ZipMember {
   std::string name, data;
   uint16_t method = 0;
+  uint32_t crc_error = 0;  // added to the right CRC-32
 };
 
 inline std::string little(uint64_t value, int width) {
@@ -71,7 +74,8 @@ inline std::string little(uint64_t value, int width) {
 inline std::string zip_bytes(const std::vector<ZipMember>& members) {
   std::string out, directory;
   for (const ZipMember& m : members) {
-    const std::string sizes = little(0, 4) + little(m.data.size(), 4) + little(m.data.size(), 4) +
+    const uint32_t crc = crc32_of_zip(m.data.data(), m.data.size()) + m.crc_error;
+    const std::string sizes = little(crc, 4) + little(m.data.size(), 4) + little(m.data.size(), 4) +
                               little(m.name.size(), 2);
     const std::string head =
         little(0, 2) + little(m.method, 2) + little(0, 4);  // flags, method, time

@@ -8,6 +8,7 @@
 #include "core/io/files.h"
 #include "core/io/safetensors.h"
 #include "tests/e2e/train_support.h"
+#include "tests/support/flips.h"
 
 using namespace shiftadd;
 using test::ProcessResult;
@@ -175,4 +176,37 @@ TEST_CASE("resuming with another configuration, network or data is refused by na
   const ProcessResult two = folder.train("absent", {"--resume", folder / "whole"});
   CHECK(two.status == 2);
   CHECK(two.err.find("two folders") != std::string::npos);
+}
+
+TEST_CASE("a damaged last is refused with a way on, which ends with the same weights") {
+  const TrainFolder& folder = reference().folder;
+  folder.train_until("damaged", {}, "epoch 2/3: ", 1, SIGINT);
+  const std::string last = "damaged/last.safetensors", best = "damaged/best.safetensors";
+  const std::string whole = read_text(folder / last);
+  for (const std::size_t bit : {3UL, 8 * 40UL, 8 * 3000UL, 8 * whole.size() - 1}) {
+    test::write_text(folder / last, test::flipped(whole, bit));
+    for (const char* resume : {"auto", "damaged", "damaged/last.safetensors"}) {
+      const ProcessResult result = folder.train("damaged", {"--resume", resume});
+      CHECK(result.status == 2);
+      CHECK_MESSAGE(result.err.find("type `cp " + best + " " + last + "`") != std::string::npos,
+                    result.err);
+    }
+  }
+  std::filesystem::copy_file(folder / best, folder / last,
+                             std::filesystem::copy_options::overwrite_existing);
+  check_resumed("damaged", {"--resume", "auto"});
+}
+
+TEST_CASE("what killed runs left unfinished in a run's folder goes with the next one") {
+  const TrainFolder& folder = reference().folder;
+  constexpr const char* kNobody = ".tmp-2147483647";  // above every process number
+  const std::vector<std::string> names = {"last.safetensors", "epoch_001.safetensors",
+                                          "metrics.csv"};
+  for (const std::string& name : names)
+    test::write_text(folder / concat("whole/", name, kNobody), "half");
+  test::write_text(folder / "whole/mine.tmp-1", "of the first process, which lives");
+  check_resumed("whole", {"--resume", "auto"});
+  for (const std::string& name : names)
+    CHECK_FALSE(std::filesystem::exists(folder / concat("whole/", name, kNobody)));
+  CHECK(std::filesystem::exists(folder / "whole/mine.tmp-1"));
 }

@@ -16,7 +16,8 @@ void read_checkpoint(const uint8_t* bytes, std::size_t size) {
   reset_peak_memory();
   const std::size_t before = memory_stats().in_use;
   try {
-    const TorchFile file = parse_torch(bytes, size, "fuzz.pth");
+    // Without the sums, which no mutation would leave right.
+    const TorchFile file = parse_torch(bytes, size, "fuzz.pth", "", nullptr, false);
     volatile uint8_t sum = 0;
     for (const auto& [name, tensor] : file.tensors) {
       const uint8_t* data = static_cast<const uint8_t*>(tensor.raw());

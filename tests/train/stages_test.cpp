@@ -149,7 +149,8 @@ TEST_CASE("a result that does not fit its model is refused") {
   const test::TemporaryFolder folder;
   RunResult result = result_with("short", "11");
   write_result(folder.path(), result);
-  const std::string text = read_text(folder / "result.json");
+  const std::string summed = read_text(folder / "result.json");
+  const std::string text = "{" + summed.substr(summed.find(',') + 1);
   for (const char* damage : {"\"1\"", "\"1x\"", "\"10\""}) {
     std::string damaged = text;
     damaged.replace(damaged.find("\"11\""), 4, damage);
