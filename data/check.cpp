@@ -8,23 +8,13 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
-#include "data/decode_header.h"
+#include "data/formats.h"
 
 namespace shiftadd::data {
 namespace {
 
 constexpr std::array<std::string_view, 4> kFormatNames = {"JPEG", "PNG", "BMP",
                                                           "GIF"};  // by FileKind
-
-/// The format a name's extension promises.
-FileKind promised_kind(const std::string& name) {
-  std::string extension = name.substr(name.rfind('.') + 1);
-  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  if (extension == "png") return FileKind::kPng;
-  if (extension == "bmp") return FileKind::kBmp;
-  if (extension == "gif") return FileKind::kGif;
-  return FileKind::kJpeg;
-}
 
 struct Samples {
   int channels = 3, bits = 8;
@@ -65,9 +55,10 @@ std::string oddities(std::span<const uint8_t> bytes, const std::string& name,
   };
   const auto format_of = [](FileKind kind) { return kFormatNames[static_cast<int>(kind)]; };
   const std::string size = concat(header.width, "x", header.height);
-  if (header.kind != promised_kind(name))
-    remark(concat("contents are ", format_of(header.kind), ", the name says ",
-                  format_of(promised_kind(name))));
+  const FileKind promised = promised_kind(name).value_or(header.kind);
+  if (header.kind != promised)
+    remark(
+        concat("contents are ", format_of(header.kind), ", the name says ", format_of(promised)));
   if (header.width < kTinySide || header.height < kTinySide) remark("tiny (" + size + ")");
   if (header.width * header.height > kHugePixels) remark("huge (" + size + ")");
   const Samples samples = samples_of(bytes, header.kind);
@@ -88,6 +79,7 @@ DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits,
   int64_t done = 0;
   if (progress) progress(done, dataset.size());
   report.images = dataset.size();
+  report.lines = dataset.notes();
   std::vector<std::string> broken(dataset.size()), odd(dataset.size());
   parallel_for(dataset.size(), [&](int64_t sample) {
     const std::string name = dataset.full_name(sample);

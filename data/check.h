@@ -11,7 +11,8 @@
 
 namespace shiftadd::data {
 
-/// `lines` holds one line per broken or odd file, in the data set's order.
+/// `lines` holds the set's notes, then one line per broken or odd file, in the data
+/// set's order, then the files that are not read.
 struct DataReport {
   int64_t images = 0, broken = 0, odd = 0;  // images: all files, the broken and odd ones included
   int64_t ignored = 0;                      // files that are not read at all

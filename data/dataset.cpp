@@ -1,131 +1,48 @@
 // Finds labelled images in folders and tars.
 #include "data/dataset.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <iterator>
-#include <map>
-#include <set>
-#include <string_view>
 #include <tuple>
 
 #include "core/error.h"
+#include "core/io/files.h"
+#include "core/model/class_names.h"
+#include "core/unicode.h"
+#include "data/formats.h"
 #include "data/sampler.h"
-#include "data/tar.h"
+#include "data/set_parts.h"
+#include "data/tree.h"
 
 namespace shiftadd::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-bool has_image_extension(std::string_view path) {
-  const std::size_t dot = path.rfind('.');
-  if (dot == std::string_view::npos) return false;
-  std::string extension(path.substr(dot));
-  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  for (const char* known : {".jpg", ".jpeg", ".png", ".bmp", ".gif"})
-    if (extension == known) return true;
-  return false;
-}
-
-bool has_hidden_part(std::string_view path) {
-  return path.starts_with('.') || path.find("/.") != std::string_view::npos;
-}
-
-/// A file or folder below the root, whatever holds it.
-struct Entry {
-  std::string name;  // relative, '/'-separated
-  int64_t offset = 0, size = 0;
-  bool folder = false, image = false;
-};
-
-/// Walks a folder, following links to folders but not in circles.
-class Walker {
- public:
-  explicit Walker(std::string root) : root_(std::move(root)) {}
-  std::vector<Entry> run() {
-    walk("");
-    return std::move(entries_);
-  }
-
- private:
-  void walk(const std::string& below) {
-    const std::string folder = below.empty() ? root_ : root_ + "/" + below;
-    struct stat status {};
-    if (stat(folder.c_str(), &status) != 0) throw user_error(folder, ": cannot be read");
-    const std::pair identity(status.st_dev, status.st_ino);
-    if (!open_.insert(identity).second)
-      throw user_error(folder, ": a link back to a folder that contains it");
-    std::error_code error;
-    for (auto it = fs::directory_iterator(folder, error); !error && it != fs::directory_iterator();
-         it.increment(error)) {
-      const std::string leaf = it->path().filename().string();
-      if (leaf.starts_with('.')) continue;
-      const std::string name = below.empty() ? leaf : below + "/" + leaf;
-      std::error_code ignored;  // a dangling link is neither folder nor file
-      if (it->is_directory(ignored)) {
-        entries_.push_back({name, 0, 0, true, false});
-        walk(name);
-      } else if (has_image_extension(leaf)) {
-        if (!it->is_regular_file(ignored))
-          throw user_error(folder, "/", leaf, ": not a file (a dangling link?)");
-        entries_.push_back({name, 0, static_cast<int64_t>(it->file_size(ignored)), false, true});
-      } else {
-        entries_.push_back({name, 0, 0, false, false});
-      }
-    }
-    if (error) throw user_error(folder, ": cannot be read: ", error.message());
-    open_.erase(identity);
-  }
-
-  std::string root_;
-  std::set<std::pair<dev_t, ino_t>> open_;  // the folders between the root and here
-  std::vector<Entry> entries_;
-};
-
-std::vector<Entry> tar_entries(const MappedFile& tar, const std::string& path) {
-  std::vector<Entry> entries;
-  for (TarMember& member : index_tar_cached(tar, path)) {
-    if (has_hidden_part(member.name)) continue;
-    if (member.kind == TarMember::Kind::kLink && has_image_extension(member.name))
-      throw user_error(path, ": '", member.name,
-                       "' is a symbolic link: pack the archive with tar --dereference");
-    if (member.kind == TarMember::Kind::kLink) continue;
-    const bool folder = member.kind == TarMember::Kind::kFolder;
-    const bool image = !folder && has_image_extension(member.name);
-    entries.push_back({std::move(member.name), member.offset, member.size, folder, image});
-  }
-  // The later of two members with one name counts, as when unpacked.
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.name < b.name; });
-  std::vector<Entry> kept;
-  for (Entry& entry : entries) {
-    if (!kept.empty() && kept.back().name == entry.name) kept.pop_back();
-    kept.push_back(std::move(entry));
-  }
-  return kept;
+bool is_image(const TreeEntry& entry) {
+  return entry.kind != TreeEntry::Kind::kFolder && is_image_name(entry.name);
 }
 
 /// "train/" when everything lies in a folder "train" that holds folders and no images directly,
 /// else "".
-std::string common_top(const std::vector<Entry>& entries) {
+std::string common_top(const std::vector<TreeEntry>& entries) {
   std::string top;
   bool holds_folders = false;
-  for (const Entry& entry : entries) {
+  for (const TreeEntry& entry : entries) {
     const std::size_t slash = entry.name.find('/');
     const std::string first = entry.name.substr(0, slash) + "/";
-    if (!entry.folder && !entry.image) continue;
+    const bool folder = entry.kind == TreeEntry::Kind::kFolder;
+    if (!folder && !is_image(entry)) continue;
     if (top.empty()) top = first;
     if (first != top) return "";
     if (slash == std::string::npos) {
-      if (!entry.folder) return "";
+      if (!folder) return "";
       continue;
     }
     const bool deeper = entry.name.find('/', slash + 1) != std::string::npos;
-    if (!entry.folder && !deeper) return "";
+    if (!folder && !deeper) return "";
     holds_folders = true;
   }
   return holds_folders ? top : "";
@@ -137,84 +54,127 @@ std::string list_of(const std::vector<std::string>& names) {
   return text;
 }
 
+/// For the end of an error: images may be inside archives, as ImageNet's are in one tar a class.
+std::string archives_among(const std::vector<std::string>& names) {
+  std::string first;
+  int64_t count = 0;
+  for (const std::string& name : names)
+    if (is_archive_name(name) && count++ == 0) first = name;
+  if (count == 0) return "";
+  return concat("; it holds archives ('", first, "'",
+                count > 1 ? concat(" and ", count - 1, " more") : "",
+                "), and nothing is read inside those: extract each into a folder named as its "
+                "class, e.g. for t in *.tar; do mkdir \"${t%.tar}\" && tar -C \"${t%.tar}\" -xf "
+                "\"$t\"; done");
+}
+
+/// A link without an image's name may stand for a whole class: it is never left out.
+void refuse_odd(const std::vector<TreeEntry>& entries, OddFiles odd) {
+  const TreeEntry* first = nullptr;
+  int64_t count = 0;
+  for (const TreeEntry& entry : entries) {
+    const bool image = is_image(entry);
+    const bool bad = entry.kind == TreeEntry::Kind::kLink || image;
+    if (entry.problem.empty() || !bad || (image && odd == OddFiles::kKeep)) continue;
+    if (count++ == 0) first = &entry;
+  }
+  if (count == 1) throw user_error(first->problem);
+  if (count > 1) throw user_error(first->problem, " (and ", count - 1, " more)");
+}
+
 }  // namespace
 
-ImageFolder::ImageFolder(std::string path, std::vector<std::string> classes,
-                         std::vector<Sample> samples, std::vector<std::string> ignored,
-                         MappedFile tar)
-    : path_(std::move(path)),
-      classes_(std::move(classes)),
-      samples_(std::make_shared<const std::vector<Sample>>(std::move(samples))),
-      ignored_(std::make_shared<const std::vector<std::string>>(std::move(ignored))),
-      tar_(std::move(tar)) {}
-
-ImageFolder ImageFolder::open(const std::string& given) {
-  std::string path = given;
+ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
+  ImageFolder set;
+  std::string& path = set.path_;
+  path = given;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status))
     throw user_error(
         path, ": no such file or folder: expected class folders with images, or a tar of them");
-  MappedFile tar;
-  std::vector<Entry> entries;
+  std::vector<TreeEntry> entries;
   std::string top;
   if (fs::is_directory(status)) {
-    entries = Walker(path).run();
+    entries = walk_folder(path);
   } else {
-    tar = map_file(path);
-    entries = tar_entries(tar, path);
+    set.tar_ = std::make_shared<InputFile>(path);
+    entries = tar_entries(*set.tar_, path);
     top = common_top(entries);
   }
+  refuse_odd(entries, odd);
 
   std::map<std::string, int64_t> images_of;  // by class, in byte order
   std::size_t loose = 0;
   std::vector<std::string> ignored;
-  for (Entry& entry : entries) {
-    if (!entry.name.starts_with(top)) {  // the common folder itself, or beside it
-      if (!entry.folder) ignored.push_back(entry.name);
-      entry.image = false;
-      continue;
-    }
+  std::vector<TreeEntry*> images;
+  std::erase_if(entries, [&](const TreeEntry& entry) {  // the common folder, or beside it
+    const bool outside = !entry.name.starts_with(top);
+    if (outside && entry.kind != TreeEntry::Kind::kFolder) ignored.push_back(entry.name);
+    return outside;
+  });
+  for (TreeEntry& entry : entries) {
+    const bool folder = entry.kind == TreeEntry::Kind::kFolder;
     entry.name.erase(0, top.size());
     const std::size_t slash = entry.name.find('/');
-    const bool in_class = slash != std::string::npos;
-    if (!entry.folder && !(entry.image && in_class)) ignored.push_back(entry.name);
-    if (entry.image && !in_class) ++loose;
-    if (entry.folder || (entry.image && in_class))
-      images_of[entry.name.substr(0, slash)] += entry.image;
+    const bool image = is_image(entry);
+    const bool in_class = image && slash != std::string::npos;
+    if (!folder && !in_class)
+      ignored.push_back(entry.name + (entry.problem.empty() ? "" : " (not a file)"));
+    if (image && !in_class) ++loose;
+    if (in_class) images.push_back(&entry);
+    if (folder || in_class) images_of[entry.name.substr(0, slash)] += in_class;
   }
   std::sort(ignored.begin(), ignored.end());
+  require_classes_not_parts(path, set.tar_ != nullptr, entries);
   if (images_of.empty())
     throw user_error(
         path,
         loose ? concat(": ", loose, " images but no class folders") : ": empty: no class folders",
-        ": expected CLASS/image.jpg below it");
-  std::vector<std::string> classes, empty;
+        ": expected CLASS/image.jpg below it", archives_among(ignored));
+  std::vector<std::string> empty;
   for (auto& [name, count] : images_of) {
     if (count == 0) empty.push_back(name);
-    count = static_cast<int64_t>(classes.size());  // from here on the label
-    classes.push_back(name);
+    count = static_cast<int64_t>(set.classes_.size());  // from here on the label
+    set.classes_.push_back(name);
   }
   if (!empty.empty())
     throw user_error(
         path,
         empty.size() == 1 ? ": class folder without images: " : ": class folders without images: ",
-        list_of(empty),
-        ": expected .jpg, .jpeg, .png, .bmp or .gif files; remove the folder or fill it");
+        list_of(empty), ": expected ", kReadExtensions, " files; remove the folder or fill it",
+        archives_among(ignored));
+  std::vector<std::string> readable;
+  std::copy_if(set.classes_.begin(), set.classes_.end(), std::back_inserter(readable), is_utf8);
+  require_sound_names(readable, path);
 
   std::vector<Sample> samples;
-  for (Entry& entry : entries) {
-    const std::size_t slash = entry.name.find('/');
-    if (!entry.image || slash == std::string::npos) continue;
-    samples.push_back({std::move(entry.name), 0, entry.offset, entry.size});
-    samples.back().label = images_of.at(samples.back().file.substr(0, slash));
+  std::map<std::string, std::string> problems;
+  for (TreeEntry* entry : images) {
+    if (!entry->problem.empty()) problems[entry->name] = std::move(entry->problem);
+    const int64_t label = images_of.at(entry->name.substr(0, entry->name.find('/')));
+    samples.push_back({std::move(entry->name), label, entry->offset, entry->size});
   }
   std::sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) {
     return std::tie(a.label, a.file) < std::tie(b.label, b.file);
   });
-  return ImageFolder(path, std::move(classes), std::move(samples), std::move(ignored),
-                     std::move(tar));
+  set.samples_ = std::make_shared<const std::vector<Sample>>(std::move(samples));
+  set.ignored_ = std::make_shared<const std::vector<std::string>>(std::move(ignored));
+  set.odd_ = std::make_shared<const std::map<std::string, std::string>>(std::move(problems));
+  return set;
+}
+
+std::vector<std::string> ImageFolder::notes() const {
+  std::vector<std::string> lines;
+  if (const std::string formats = unread_formats(*ignored_); !formats.empty())
+    lines.push_back(concat(path_, ": not read: ", formats));
+  for (const std::string& name : classes_)
+    if (!is_utf8(name))
+      lines.push_back(concat(path_, ": the class name ", shown(name),
+                             " is not UTF-8, as a model's names must be: rename it, e.g. with "
+                             "convmv -f latin1 -t utf8"));
+  return lines;
 }
 
 std::vector<int64_t> ImageFolder::labels() const {
@@ -226,9 +186,21 @@ std::vector<int64_t> ImageFolder::labels() const {
 
 std::vector<uint8_t> ImageFolder::read(int64_t sample) const {
   const Sample& which = samples_->at(sample);
-  if (!tar_.owner) return read_file(full_name(sample));
-  const uint8_t* start = tar_.data + which.offset;
-  return {start, start + which.size};
+  if (const auto odd = odd_->find(which.file); odd != odd_->end()) throw user_error(odd->second);
+  std::vector<uint8_t> bytes;
+  if (tar_) {
+    bytes.resize(static_cast<std::size_t>(which.size));
+    tar_->read(which.offset, bytes);
+    return bytes;
+  }
+  const std::string name = full_name(sample);
+  if (std::error_code error; !fs::exists(name, error))
+    throw user_error(name, ": is gone: it was there when the data set was opened");
+  bytes = read_file(name);
+  if (static_cast<int64_t>(bytes.size()) != which.size)
+    throw failure(name, ": had ", which.size, " bytes when the data set was opened and has ",
+                  bytes.size(), " now: it must not change while it is used");
+  return bytes;
 }
 
 std::string ImageFolder::digest() const {
@@ -246,7 +218,9 @@ ImageFolder ImageFolder::subset(const std::vector<int64_t>& samples) const {
   std::vector<Sample> chosen;
   chosen.reserve(samples.size());
   for (int64_t sample : samples) chosen.push_back(samples_->at(sample));
-  return ImageFolder(path_, classes_, std::move(chosen), *ignored_, tar_);
+  ImageFolder part = *this;
+  part.samples_ = std::make_shared<const std::vector<Sample>>(std::move(chosen));
+  return part;
 }
 
 std::pair<ImageFolder, ImageFolder> split(const ImageFolder& all, double fraction, uint64_t seed) {

@@ -3,15 +3,20 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "core/error.h"
+#include "core/io/files.h"
 
 namespace shiftadd::data {
 
 QuarantineList::QuarantineList(std::string path) : path_(std::move(path)) {
   if (path_.empty()) return;
-  std::ifstream in(path_);
+  std::error_code absent;
+  if (!std::filesystem::exists(path_, absent)) return;
+  std::istringstream in(read_text(path_));
   for (std::string line; std::getline(in, line);) names_.insert(line);
 }
 

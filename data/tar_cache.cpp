@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "core/io/files.h"
 #include "data/tar.h"
 
 namespace shiftadd::data {
@@ -17,10 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The file: magic, archive's size and time, count, members (kind, offset, size, length of name,
-// name), SHA-256 in hex of all before it. Numbers in the machine's byte order: a cache does not
-// travel.
-constexpr std::string_view kMagic = "shiftadd tar index 1\n";
+// The file: magic, archive's size and time, count, members (kind, offset, size, name and link with
+// their lengths), SHA-256 in hex of all before it. Numbers in the machine's byte order: a cache
+// does not travel.
+constexpr std::string_view kMagic = "shiftadd tar index 2\n";
 constexpr std::size_t kDigest = 64;
 
 std::string digest_of(std::string_view bytes) {
@@ -53,6 +54,10 @@ class Taker {
     rest_.remove_prefix(length);
     return text;
   }
+  std::optional<std::string_view> take_counted() {
+    const auto length = take<uint32_t>();
+    return length ? take_text(*length) : std::nullopt;
+  }
 
  private:
   std::string_view rest_;
@@ -76,15 +81,16 @@ std::string pack(const std::string& stamp, const std::vector<TarMember>& members
     put(text, member.kind);
     put(text, member.offset);
     put(text, member.size);
-    put(text, static_cast<uint32_t>(member.name.size()));
-    text += member.name;
+    for (const std::string& part : {member.name, member.link}) {
+      put(text, static_cast<uint32_t>(part.size()));
+      text += part;
+    }
   }
   return text + digest_of(text);
 }
 
 std::optional<std::vector<TarMember>> unpack(std::string_view text, const std::string& stamp,
-                                             std::size_t archive_size) {
-  const auto limit = static_cast<int64_t>(archive_size);
+                                             int64_t limit) {
   if (text.size() < kDigest || !text.starts_with(stamp)) return std::nullopt;
   const std::string_view body = text.substr(0, text.size() - kDigest);
   if (digest_of(body) != text.substr(body.size())) return std::nullopt;
@@ -94,11 +100,10 @@ std::optional<std::vector<TarMember>> unpack(std::string_view text, const std::s
   for (uint64_t i = 0; count && i < *count; ++i) {
     const auto kind = taker.take<TarMember::Kind>();
     const auto offset = taker.take<int64_t>(), size = taker.take<int64_t>();
-    const auto length = taker.take<uint32_t>();
-    const auto name = length ? taker.take_text(*length) : std::nullopt;
-    if (!kind || !offset || !size || !name) return std::nullopt;
+    const auto name = taker.take_counted(), link = taker.take_counted();
+    if (!kind || !offset || !size || !name || !link) return std::nullopt;
     if (*offset < 0 || *size < 0 || *offset > limit || *size > limit - *offset) return std::nullopt;
-    members.push_back({std::string(*name), *offset, *size, *kind});
+    members.push_back({std::string(*name), *offset, *size, *kind, std::string(*link)});
   }
   return members;
 }
@@ -133,18 +138,19 @@ std::vector<std::string> places_for(const std::string& path) {
 
 }  // namespace
 
-std::vector<TarMember> index_tar_cached(const MappedFile& archive, const std::string& path) {
+std::vector<TarMember> index_tar_cached(const InputFile& archive, const std::string& path) {
   const std::string stamp = stamp_of(path);
   const std::vector<std::string> places = places_for(path);
   for (const std::string& place : places) {
     std::error_code error;
     if (!fs::is_regular_file(place, error)) continue;
     try {
-      if (auto members = unpack(read_text(place), stamp, archive.size)) return std::move(*members);
+      if (auto members = unpack(read_text(place), stamp, archive.size()))
+        return std::move(*members);
     } catch (const Error&) {  // an unreadable cache is no cache
     }
   }
-  std::vector<TarMember> members = index_tar({archive.data, archive.size}, path);
+  std::vector<TarMember> members = index_tar(archive, path);
   const std::string packed = pack(stamp, members);
   for (const std::string& place : places) {
     try {

@@ -2,74 +2,101 @@
 #include "infer/inputs.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <filesystem>
 
 #include "core/error.h"
+#include "data/formats.h"
+#include "data/tree.h"
 
 namespace shiftadd::infer {
 namespace fs = std::filesystem;
 namespace {
 
-bool is_image_name(const fs::path& path) {
-  static constexpr std::array<const char*, 5> kExtensions = {".jpg", ".jpeg", ".png", ".bmp",
-                                                             ".gif"};
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
-}
+using data::TreeEntry;
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+class Images {
+ public:
+  explicit Images(const std::function<void(const std::string&)>& note) : note_(note) {}
 
-void add_folder(const std::string& folder, std::vector<std::string>& images) {
-  std::vector<std::string> found;
-  try {
-    for (fs::recursive_directory_iterator it(folder), end; it != end; ++it) {
-      if (is_hidden(it->path())) {
-        if (it->is_directory()) it.disable_recursion_pending();
-        continue;
-      }
-      if (it->is_regular_file() && is_image_name(it->path())) found.push_back(it->path().string());
+  void add(const std::string& name) {
+    std::error_code ignored;
+    if (fs::is_directory(name, ignored)) {
+      add_folder(name);
+    } else {
+      paths_.push_back(name);
     }
-  } catch (const fs::filesystem_error& error) {
-    throw user_error(folder, ": the folder cannot be read: ", error.code().message());
   }
-  if (found.empty())
-    throw user_error(folder, ": the folder holds no image (.jpg .jpeg .png .bmp .gif)");
-  std::sort(found.begin(), found.end());
-  images.insert(images.end(), found.begin(), found.end());
-}
 
-void add(const std::string& name, std::vector<std::string>& images) {
-  std::error_code ignored;
-  if (fs::is_directory(name, ignored)) {
-    add_folder(name, images);
-  } else {
-    images.push_back(name);
+  std::vector<std::string> take() { return std::move(paths_); }
+
+ private:
+  void add_folder(const std::string& folder) {
+    const std::string below = folder.ends_with('/') ? folder : folder + "/";
+    std::vector<std::string> found, left_out;
+    for (const TreeEntry& entry : data::walk_folder(folder)) {
+      if (entry.kind == TreeEntry::Kind::kFolder) continue;
+      if (data::is_image_name(entry.name)) {
+        found.push_back(below + entry.name);
+      } else {
+        left_out.push_back(entry.name);
+        if (!entry.problem.empty()) say(entry.problem);
+      }
+    }
+    const std::string unread = data::unread_formats(left_out);
+    if (found.empty())
+      throw user_error(folder, ": the folder holds no image (", data::kReadExtensions, ")",
+                       unread.empty() ? "" : "; not read: " + unread);
+    if (!unread.empty()) say(concat(folder, ": not read: ", unread));
+    std::sort(found.begin(), found.end());
+    paths_.insert(paths_.end(), found.begin(), found.end());
   }
+
+  void say(const std::string& line) const {
+    if (note_) note_(line);
+  }
+
+  const std::function<void(const std::string&)>& note_;
+  std::vector<std::string> paths_;
+};
+
+/// The next line, or false at the end; standard input may be anything, also without end.
+bool read_line(std::istream& list, std::string& line) {
+  constexpr std::size_t kLongestPath = 4096;  // of Linux
+  line.clear();
+  for (char c; list.get(c);) {
+    if (c == '\n') return true;
+    line += c;
+    if (line.size() > kLongestPath)
+      throw user_error(
+          "-: a line of standard input is longer than any path: expected one path a "
+          "line");
+  }
+  return !line.empty();
 }
 
 }  // namespace
 
-std::vector<std::string> list_images(const std::vector<std::string>& arguments,
-                                     std::istream& list) {
-  std::vector<std::string> images;
+std::vector<std::string> list_images(const std::vector<std::string>& arguments, std::istream& list,
+                                     const std::function<void(const std::string&)>& note) {
+  Images images(note);
   for (const std::string& argument : arguments) {
     if (argument != "-") {
-      add(argument, images);
+      images.add(argument);
       continue;
     }
-    bool any = false;
-    for (std::string line; std::getline(list, line);) {
-      if (!line.empty() && line.back() == '\r') line.pop_back();
+    constexpr int64_t kMostNames = 10'000'000;
+    int64_t count = 0;
+    for (std::string line; read_line(list, line);) {
+      if (line.ends_with('\r')) line.pop_back();
       if (line.find_first_not_of(" \t") == std::string::npos) continue;
-      add(line, images);
-      any = true;
+      if (++count > kMostNames)
+        throw user_error("-: more than ", kMostNames, " names on standard input");
+      images.add(line);
     }
-    if (!any) throw user_error("-: no image was named on standard input; give one path a line");
+    if (count == 0)
+      throw user_error("-: no image was named on standard input; give one path a line");
   }
-  return images;
+  return images.take();
 }
 
 }  // namespace shiftadd::infer

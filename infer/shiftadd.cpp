@@ -89,9 +89,7 @@ int shiftadd_classify(shiftadd_session* session, const char* image, shiftadd_pre
                       int most) {
   return guarded<>(-1, [&] {
     if (!image) throw user_error("[shiftadd_classify] expected the path of an image");
-    const MappedFile file = map_file(image);
-    return classify(session, {static_cast<const uint8_t*>(file.data), file.size}, image, best,
-                    most);
+    return classify(session, read_file(image), image, best, most);
   });
 }
 

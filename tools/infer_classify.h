@@ -38,7 +38,7 @@ inline std::vector<uint8_t> routing_png(const infer::Session& session, const Row
 
 /// Predictions of the images named on the command line.
 inline int classify(const InferOptions& options, Outputs& outputs) {
-  const std::vector<std::string> paths = infer::list_images(options.images, std::cin);
+  const std::vector<std::string> paths = infer::list_images(options.images, std::cin, note);
   if (!options.routing.empty() && paths.size() != 1)
     throw user_error("--routing draws one image: ", paths.size(), " were named");
   for (const std::string& path : paths) outputs.input("image", path);

@@ -16,13 +16,13 @@ namespace shiftadd::tools {
 /// --eval: how often the model is right on a labelled set.
 inline int evaluate(const InferOptions& options, Outputs& outputs) {
   const data::ImageFolder set = data::ImageFolder::open(options.eval);
+  for (const std::string& line : set.notes()) note(line);
   infer::Session session = open_model(options);
   const int64_t classes = session.spec().classes;
   const std::vector<int64_t> indices =
       match_classes(session.classes(), session.class_ids(), classes, set.classes(), options.eval);
   if (const auto given = static_cast<int64_t>(set.classes().size()); given < classes)
-    std::cerr << "shiftadd-infer: " << options.eval << " has " << given << " of the model's "
-              << classes << " classes\n";
+    note(concat(options.eval, " has ", given, " of the model's ", classes, " classes"));
   std::vector<std::string> names = printed_names(session.classes(), classes);
   if (session.classes().empty())
     for (std::size_t i = 0; i < indices.size(); ++i) names[indices[i]] = set.classes()[i];

@@ -64,6 +64,8 @@ inline infer::Session open_model(const InferOptions& options) {
   return session;
 }
 
+inline void note(const std::string& line) { std::cerr << "shiftadd-infer: " << line << std::endl; }
+
 /// Rows of float32 collected for --dump.
 class Rows {
  public:

@@ -11,15 +11,26 @@ RunData open_data(const TrainConfig& config) {
   const DataConfig& options = config.data;
   if (options.synthetic)
     data::write_synthetic(options.synthetic->folder, options.synthetic->options);
-  data::ImageFolder train = data::ImageFolder::open(options.train);
-  const auto parts = options.val.empty() ? data::split(train, options.val_fraction, config.seed)
-                                         : std::pair(train, data::ImageFolder::open(options.val));
+  const auto odd =
+      options.broken == data::BrokenPolicy::kFail ? data::OddFiles::kRefuse : data::OddFiles::kKeep;
+  data::ImageFolder train = data::ImageFolder::open(options.train, odd);
+  const auto parts = options.val.empty()
+                         ? data::split(train, options.val_fraction, config.seed)
+                         : std::pair(train, data::ImageFolder::open(options.val, odd));
   data::require_same_classes(parts.first, parts.second);
   const auto classes = static_cast<int64_t>(train.classes().size());
   if (config.model.classes != 0 && config.model.classes != classes)
     throw user_error("model.classes is ", config.model.classes, ", but ", options.train, " has ",
                      classes, " classes: leave model.classes out, or set it to ", classes);
   return {parts.first, parts.second, parts.first.digest() + " " + parts.second.digest()};
+}
+
+std::vector<std::string> notes_on(const RunData& data) {
+  std::vector<std::string> lines = data.train.notes();
+  if (data.val.path() == data.train.path()) return lines;
+  const std::vector<std::string> more = data.val.notes();
+  lines.insert(lines.end(), more.begin(), more.end());
+  return lines;
 }
 
 data::ImageFolder spread_subset(const data::ImageFolder& set, int64_t most) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "data/loader.h"
@@ -19,6 +20,9 @@ struct RunData {
 /// train by val_fraction and the seed). Throws Error (user): what ImageFolder::open throws,
 /// different classes, a model with another number of classes.
 RunData open_data(const TrainConfig& config);
+
+/// Lines for the start of a run: the notes of both sets.
+std::vector<std::string> notes_on(const RunData& data);
 
 /// At most `most` samples of the set, spread evenly over it.
 data::ImageFolder spread_subset(const data::ImageFolder& set, int64_t most);

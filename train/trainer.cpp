@@ -131,6 +131,7 @@ bool Run::finished() const {
 /// Loads the checkpoint to go on from, or makes sure that nothing is overwritten and readies the
 /// converted network. False when it was stopped before there was anything to save.
 bool Run::begin() {
+  for (const std::string& line : notes_on(data_)) say_(line);
   if (config_.train.precision == Precision::kBf16 && !multiplies_bf16(config_.train)) say_(kNoBf16);
   if (options_.resume.empty()) {
     folder_.begin();

@@ -3,33 +3,21 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "core/error.h"
+#include "core/io/input_file.h"
 
 namespace shiftadd {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxFileBytes = 4u
-                                      << 20;  // far above any config; stops at devices without end
+constexpr std::size_t kMaxFileBytes = 4u << 20;  // far above any config
 constexpr std::size_t kMaxExtends = 16;
 
 std::string read_config_text(const fs::path& path) {
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored))
-    throw user_error(path.string(), ": is a folder, expected a JSON config file");
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw user_error(path.string(), ": cannot be opened: check the path of the config file");
-  std::string text(kMaxFileBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) throw user_error(path.string(), ": cannot be read");
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kMaxFileBytes)
-    throw user_error(path.string(), ": is larger than 4 MiB: this is not a config file");
-  return text;
+  const std::vector<uint8_t> bytes = read_whole(path.string(), kMaxFileBytes);
+  return {bytes.begin(), bytes.end()};
 }
 
 /// One name for one file, whichever way it was reached.
@@ -70,7 +58,6 @@ ConfigNode load(std::string_view text, const std::string& path, std::vector<Link
           where, cycle ? "the files extend each other in a circle: " : "more than 16 files: ", road,
           next);
     }
-    // a pipe or a device would block or never end
     std::error_code ignored;
     if (!fs::is_regular_file(next, ignored)) throw user_error(where, next, " is not a file");
     base = load(read_config_text(next), next, chain);

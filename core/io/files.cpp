@@ -16,33 +16,13 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/io/input_file.h"
 #include "core/io/map_guard.h"
 #include "core/io/stale_files.h"
 #include "core/io/temporaries.h"
 
 namespace shiftadd {
 namespace {
-
-// Closes a descriptor at the end of a scope.
-struct Descriptor {
-  int number;
-  ~Descriptor() {
-    if (number >= 0) close(number);
-  }
-};
-
-Descriptor open_to_read(const std::string& path) {
-  const int number = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (number < 0) throw user_error(path, ": cannot open: ", std::strerror(errno));
-  return {number};
-}
-
-struct stat status_of(const Descriptor& file, const std::string& path) {
-  struct stat status;
-  if (fstat(file.number, &status) != 0) throw failure(path, ": ", std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) throw user_error(path, " is a folder: expected a file");
-  return status;
-}
 
 // How many of `wanted` bytes the injected disk (SHIFTADD_FAIL_WRITE_AFTER) still takes. The count
 // is of the whole process and starts anew whenever the variable is absent.
@@ -83,13 +63,11 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 MappedFile map_file(const std::string& path) {
-  const Descriptor file = open_to_read(path);
-  const struct stat status = status_of(file, path);
-  if (!S_ISREG(status.st_mode)) throw user_error(path, " is not a regular file");
-  const std::size_t size = static_cast<std::size_t>(status.st_size);
+  const InputFile file(path);
+  const auto size = static_cast<std::size_t>(file.size());
   static constexpr uint8_t kNothing = 0;
   if (size == 0) return {std::shared_ptr<const void>(&kNothing, [](const void*) {}), &kNothing, 0};
-  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
+  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
   if (data == MAP_FAILED)
     throw failure(path, ": cannot map ", size, " bytes: ", std::strerror(errno));
   note_map(data, size, path);
@@ -100,22 +78,7 @@ MappedFile map_file(const std::string& path) {
   return {std::move(owner), static_cast<const uint8_t*>(data), size};
 }
 
-std::vector<uint8_t> read_file(const std::string& path) {
-  const Descriptor file = open_to_read(path);
-  // One byte more than the file has: its end is met without room for half as much again.
-  std::vector<uint8_t> bytes(static_cast<std::size_t>(status_of(file, path).st_size) + 1);
-  std::size_t filled = 0;
-  while (true) {  // a pipe has no size: grow until the end
-    if (filled == bytes.size()) bytes.resize(filled + std::max<std::size_t>(4096, filled / 2));
-    const ssize_t got = read(file.number, bytes.data() + filled, bytes.size() - filled);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw failure(path, ": cannot read: ", std::strerror(errno));
-    if (got == 0) break;
-    filled += static_cast<std::size_t>(got);
-  }
-  bytes.resize(filled);
-  return bytes;
-}
+std::vector<uint8_t> read_file(const std::string& path) { return read_whole(path); }
 
 std::string read_text(const std::string& path) {
   const std::vector<uint8_t> bytes = read_file(path);
@@ -185,8 +148,8 @@ void AtomicFile::commit() {
   forget_temporary(temporary_);
   // The new name survives a power cut only once the folder is on disk; some file systems cannot
   // sync a folder, and the file itself is complete either way.
-  const Descriptor folder{open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (folder.number >= 0) (void)fsync(folder.number);
+  const Descriptor folder(open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.number() >= 0) (void)fsync(folder.number());
 }
 
 void write_file(const std::string& path, std::string_view content) {

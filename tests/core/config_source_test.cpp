@@ -87,7 +87,9 @@ TEST_CASE("config files that are none") {
   test::write_text(folder / "list.json", "\n[1]");
   CHECK(message(folder / "list.json") ==
         (folder / "list.json") + ":2: a config is a JSON object {...}, got a list of 1");
-  CHECK(message("/dev/zero").find("larger than 4 MiB") != std::string::npos);
+  CHECK(message("/dev/zero") == "/dev/zero is a character device: expected a file");
+  test::write_text(folder / "large.json", std::string((4u << 20) + 1, ' '));
+  CHECK(message(folder / "large.json").find("larger than 4 MiB") != std::string::npos);
 }
 
 TEST_CASE("--set: JSON or else a word, deep keys, objects merge") {

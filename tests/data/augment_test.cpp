@@ -13,19 +13,10 @@
 
 using namespace shiftadd;
 using namespace shiftadd::data;
+using test::bytes_out;
 using test::noise;
 
 namespace {
-
-// Outputs are the bytes.
-Preprocess bytes_out(int64_t resize, int64_t crop) {
-  Preprocess p;
-  p.resize = resize;
-  p.crop = crop;
-  p.mean = {0, 0, 0};
-  p.std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
-  return p;
-}
 
 AugmentOptions plain(AugmentOptions::Crop crop) {
   AugmentOptions options;

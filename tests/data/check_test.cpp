@@ -1,9 +1,12 @@
 // Every broken and odd file is listed, in order.
 #include "data/check.h"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 
 #include "tests/data/dataset_support.h"
+#include "tests/data/encoded_images.h"
 
 using namespace shiftadd;
 using namespace shiftadd::data;
@@ -28,14 +31,69 @@ TEST_CASE("check: broken and odd files are listed in order, good ones are not") 
   CHECK(report.images == 9);
   CHECK(report.broken == 3);
   CHECK(report.odd == 2);
-  REQUIRE(report.lines.size() == 7);
-  CHECK(report.lines[0].starts_with("broken: " + folder / "a/01.bmp: "));
-  CHECK(report.lines[1].starts_with("broken: " + folder / "a/03.png: "));
-  CHECK(report.lines[2].starts_with("broken: " + folder / "b/00.bmp: "));
-  CHECK(report.lines[3] == "odd: " + folder / "b/01.jpg: contents are BMP, the name says JPEG");
-  CHECK(report.lines[4] == "odd: " + folder / "b/03.bmp: tiny (1x1)");
-  CHECK(report.lines[5] == "ignored: " + folder / "a/04.webp");
-  CHECK(report.lines[6] == "ignored: " + folder / "loose.jpg");
+  REQUIRE(report.lines.size() == 8);
+  check_contains(report.lines[0], ": not read: 1 .webp (");
+  CHECK(report.lines[1].starts_with("broken: " + folder / "a/01.bmp: "));
+  CHECK(report.lines[2].starts_with("broken: " + folder / "a/03.png: "));
+  CHECK(report.lines[3].starts_with("broken: " + folder / "b/00.bmp: "));
+  CHECK(report.lines[4] == "odd: " + folder / "b/01.jpg: contents are BMP, the name says JPEG");
+  CHECK(report.lines[5] == "odd: " + folder / "b/03.bmp: tiny (1x1)");
+  CHECK(report.lines[6] == "ignored: " + folder / "a/04.webp");
+  CHECK(report.lines[7] == "ignored: " + folder / "loose.jpg");
+}
+
+TEST_CASE("check: named pipes, devices and links that lead nowhere are listed, and it goes on") {
+  const TemporaryFolder folder;
+  write_small_set(folder / "set", {"a", "b"}, 2);
+  for (const char* name : {"set/a/00.png", "set/b/pipe"})
+    REQUIRE(mkfifo((folder / name).c_str(), 0600) == 0);
+  fs::create_symlink("/dev/zero", folder / "set/a/05.jpg");
+  fs::create_symlink("away.jfif", folder / "set/b/06.jfif");
+  const DataReport report = check_data(ImageFolder::open(folder / "set", OddFiles::kKeep));
+  CHECK(report.images == 7);
+  CHECK(report.broken == 3);
+  REQUIRE(report.lines.size() == 4);
+  CHECK(report.lines[0] == "broken: " + folder / "set/a/00.png: not a file: a named pipe");
+  CHECK(report.lines[1] == "broken: " + folder / "set/a/05.jpg: not a file: a character device");
+  check_contains(report.lines[2],
+                 "06.jfif: not a file: a link to 'away.jfif', which leads nowhere");
+  CHECK(report.lines[3] == "ignored: " + folder / "set/b/pipe (not a file)");
+}
+
+TEST_CASE("check: an orientation of any integer type, in either byte order, is listed") {
+  const TemporaryFolder folder;
+  const auto little = [](uint8_t type, uint8_t value) {
+    return Bytes{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, type, 0, 1, 0, 0, 0, value, 0, 0, 0};
+  };
+  // Big-endian: the value of a BYTE, a SHORT and a LONG stands at another place in its field; the
+  // directory needs not follow the header at once.
+  const auto big = [](uint8_t type, uint8_t value, std::size_t gap) {
+    Bytes tiff{'M', 'M', 0, 42, 0, 0, 0, static_cast<uint8_t>(8 + gap)};
+    tiff.resize(8 + gap);
+    append(tiff, Bytes{0, 1, 1, 0x12, 0, type, 0, 0, 0, 1, 0, 0, 0, 0});
+    tiff[tiff.size() - 4 + (type == 1 ? 0 : type == 3 ? 1 : 3)] = value;
+    return tiff;
+  };
+  const std::pair<Bytes, int> cases[] = {{little(1, 3), 3}, {little(4, 8), 8}, {little(9, 5), 5},
+                                         {big(1, 6, 0), 6}, {big(3, 7, 4), 7}, {big(4, 2, 16), 2}};
+  std::vector<std::string> expected;
+  for (const auto& [tiff, orientation] : cases) {
+    Bytes jpeg = baseline_jpeg(16, 24), exif{0xff, 0xe1, 0, 0, 'E', 'x', 'i', 'f', 0, 0};
+    append(exif, tiff);
+    exif[3] = static_cast<uint8_t>(exif.size() - 2);
+    jpeg.insert(jpeg.begin() + 2, exif.begin(), exif.end());
+    const std::string name = concat(folder.path(), "/a/", expected.size(), ".jpe");
+    write_text(name, {jpeg.begin(), jpeg.end()});
+    expected.push_back(concat("odd: ", name, ": turned by EXIF (orientation ", orientation, ")"));
+  }
+  CHECK(check_data(ImageFolder::open(folder.path())).lines == expected);
+  if (const std::string fault = shared_path("data/faults/exif_long6.jpg"); !fault.empty()) {
+    fs::create_directories(folder / "fault/a");
+    fs::copy(fault, folder / "fault/a/x.jpg");
+    const DataReport report = check_data(ImageFolder::open(folder / "fault"));
+    REQUIRE(report.lines.size() == 1);
+    check_contains(report.lines[0], "turned by EXIF (orientation 6)");
+  }
 }
 
 TEST_CASE("check: the odd images of the shared collection") {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/io/files.h"
 #include "tests/support/support.h"
 
 namespace shiftadd::test {

@@ -10,19 +10,9 @@
 
 using namespace shiftadd;
 using namespace shiftadd::data;
-using test::noise;
+using namespace shiftadd::test;
 
 namespace {
-
-// Identity normalisation times 255: outputs are the bytes.
-Preprocess bytes_out(int64_t resize, int64_t crop) {
-  Preprocess p;
-  p.resize = resize;
-  p.crop = crop;
-  p.mean = {0, 0, 0};
-  p.std = {1 / 255.0f, 1 / 255.0f, 1 / 255.0f};
-  return p;
-}
 
 std::vector<float> run(const Image& image, const Preprocess& p) {
   std::vector<float> out(3 * p.crop * p.crop, -1);

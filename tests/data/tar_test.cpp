@@ -25,7 +25,7 @@ TEST_CASE("tar: plain members, folders, './' and prefixes") {
       tar_member("2.png", std::string(513, 'x'), '0', "", "long/prefix") +
       tar_member("old/", "", '\0') + tar_member("null", "", '3') + tar_member("e", "") + tar_end();
   const auto members = index(archive);
-  REQUIRE(members.size() == 5);
+  REQUIRE(members.size() == 6);
   CHECK(members[0].name == "a");
   CHECK(members[0].kind == TarMember::Kind::kFolder);
   CHECK(members[1].name == "a/1.png");
@@ -33,8 +33,9 @@ TEST_CASE("tar: plain members, folders, './' and prefixes") {
   CHECK(members[2].name == "long/prefix/2.png");
   CHECK(contents(archive, members[2]) == std::string(513, 'x'));
   CHECK(members[3].kind == TarMember::Kind::kFolder);
-  CHECK(members[4].name == "e");
-  CHECK(members[4].size == 0);
+  CHECK(members[4].kind == TarMember::Kind::kSpecial);
+  CHECK(members[5].name == "e");
+  CHECK(members[5].size == 0);
 }
 
 TEST_CASE("tar: GNU long names, pax names and sizes, hard and symbolic links") {
@@ -56,6 +57,75 @@ TEST_CASE("tar: GNU long names, pax names and sizes, hard and symbolic links") {
   CHECK(members[3].name == "h");
   CHECK(contents(archive, members[3]) == "1234567");
   CHECK(members[4].kind == TarMember::Kind::kLink);
+  CHECK(members[4].link == "s");
+}
+
+TEST_CASE("tar: names that lead out are taken as tar unpacks them") {
+  const auto members =
+      index(tar_member("../../photos/a/1.png", "x") + tar_member("/mnt/b/2.png", "x") +
+            tar_member("c/../d/3.png", "x") + tar_member("e..f/..g/4.png", "x") + tar_end());
+  REQUIRE(members.size() == 4);
+  CHECK(members[0].name == "photos/a/1.png");
+  CHECK(members[1].name == "mnt/b/2.png");
+  CHECK(members[2].name == "d/3.png");
+  CHECK(members[3].name == "e..f/..g/4.png");
+}
+
+TEST_CASE("tar: links of every form carry their target; hard links are found or refused") {
+  const std::string far = std::string(140, 'f') + "/cat";
+  const auto links =
+      index(tar_member("a", "", '2', "../b") + tar_member("././@LongLink", far + '\0', 'K') +
+            tar_member("c", "", '2') + tar_member("p", pax_record("linkpath", "/x/" + far), 'x') +
+            tar_member("d", "", '2', "short") + tar_end());
+  REQUIRE(links.size() == 3);
+  CHECK(links[0].link == "../b");
+  CHECK(links[1].link == far);
+  CHECK(links[2].link == "/x/" + far);
+
+  const std::string hard = tar_member("./a/1.png", "one") +
+                           tar_member("b/1.png", "", '1', "./a/1.png") +
+                           tar_member("c/1.png", "", '1', "b/1.png") +
+                           tar_member("a/1.png", "later") + tar_member("d", "", '1', "a/1.png");
+  const auto members = index(hard + tar_end());
+  REQUIRE(members.size() == 5);
+  CHECK(contents(hard, members[1]) == "one");
+  CHECK(contents(hard, members[2]) == "one");
+  CHECK(contents(hard, members[4]) == "later");
+  const auto error = [](const std::string& bytes) {
+    return error_of([&] { index(bytes + tar_end()); });
+  };
+  check_contains(error(tar_member("a/", "", '5') + tar_member("b", "", '1', "a")),
+                 "'b' is a hard link to 'a', which is not a file");
+  check_contains(error(tar_member("a", "", '2', "x") + tar_member("b", "", '1', "a")),
+                 "'b' is a hard link to 'a', which is not a file");
+  check_contains(error(tar_member("b", "", '1', "a") + tar_member("a", "x")),
+                 "'b' is a hard link to 'a', which does not come before it");
+}
+
+TEST_CASE("tar: a second archive behind the first is named, padding and other bytes are not") {
+  const std::string one = tar_member("a/1.png", "x") + tar_end();
+  const std::string padding(200 * 512, '\0');
+  const auto error = [](const std::string& bytes) { return error_of([&] { index(bytes); }); };
+  check_contains(error(one + one), "a second archive begins at byte 2048");
+  check_contains(error(one + padding + one), "a second archive begins at byte 104448");
+  check_contains(error(tar_member("a", "") + std::string(512, '\0') + one),
+                 "a second archive begins at byte 1024");
+  CHECK(index(one + padding).size() == 1);
+  CHECK(index(one + "some bytes of a tape").size() == 1);
+  CHECK(index(one + padding + std::string(700, 'q')).size() == 1);
+}
+
+TEST_CASE("tar: short headers cannot ask for much memory") {
+  const auto error = [](const std::string& bytes) {
+    return error_of([&] { index(bytes + tar_end()); });
+  };
+  const std::string longer(5000, 'n');
+  check_contains(error(tar_member("l", longer, 'L')), "a name of 5000 bytes");
+  check_contains(error(tar_member("l", longer, 'K')), "a name of 5000 bytes");
+  check_contains(error(tar_member("p", pax_record("path", longer), 'g')), "a name of 5000 bytes");
+  check_contains(error(tar_member("p", pax_record("linkpath", longer), 'x')),
+                 "a name of 5000 bytes");
+  check_contains(error(tar_member("p", std::string(2 << 20, ' '), 'x')), "pax header of 2097152");
 }
 
 TEST_CASE("tar: sizes in base 256") {
@@ -86,6 +156,11 @@ TEST_CASE("tar: bad archives give clear errors") {
                        good),
                  "xz");
   check_contains(error("\x28\xb5\x2f\xfd" + good), "zstd");
+  check_contains(error("\x04\x22\x4d\x18" + good), "lz4");
+  check_contains(error("LZIP\1" + good), "lzip");
+  check_contains(error(std::string("\x5d\0\0\x80", 4) + good), "lzma");
+  check_contains(error("\x1f\x9d\x90" + good), "compress");
+  check_contains(error("PK\x03\x04" + good), "zip");
   check_contains(error(good.substr(0, 600)), "truncated");
   check_contains(error(good.substr(0, 600)), "'a/1.png' needs 700 bytes, 88 are left");
   check_contains(error(good.substr(0, 512 + 1024)), "end-of-archive mark is missing");
@@ -132,7 +207,7 @@ TEST_CASE("tar: every prefix and every damaged byte of an archive is survived") 
 TEST_CASE("tar: the index is cached, and made anew when the archive changes") {
   const TemporaryFolder folder;
   const std::string path = folder / "x.tar";
-  const auto read = [&path] { return index_tar_cached(map_file(path), path); };
+  const auto read = [&path] { return index_tar_cached(InputFile(path), path); };
   write_text(path, tar_member("a", "one") + tar_end());
   CHECK(read().size() == 1);
   REQUIRE(fs::exists(path + ".index"));

@@ -46,8 +46,12 @@ ProcessResult run_until(const std::vector<std::string>& command, const std::stri
       text += letter;
       line += letter;
       if (letter != '\n') continue;
-      if (contains(line, interruption.text) && ++count == interruption.count)
-        kill(child, interruption.signal);
+      if (contains(line, interruption.text) && ++count == interruption.count) {
+        if (interruption.action)
+          interruption.action();
+        else
+          kill(child, interruption.signal);
+      }
       line.clear();
     }
   }

@@ -1,6 +1,7 @@
 // Programs that are sent a signal at a place in their output, however fast they or the tests run.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct Interruption {
   bool of_stdout = false;  // or of stdout
   bool ignored = false;    // the program is started with the signal ignored, as nohup does
   std::string input = {};  // a file for standard input; "": none
+  std::function<void()> action = {};  // called in place of a signal
 };
 
 /// Runs `command` in `folder`. The pipe that is watched holds one write of the program, which waits

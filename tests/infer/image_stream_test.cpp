@@ -2,10 +2,12 @@
 #include "infer/image_stream.h"
 
 #include <atomic>
+#include <filesystem>
 
 #include "core/io/files.h"
 #include "data/decode.h"
 #include "data/preprocess.h"
+#include "tests/data/dataset_support.h"
 #include "tests/infer/bitmap.h"
 #include "tests/support/support.h"
 
@@ -112,4 +114,22 @@ TEST_CASE("a missing file is a broken image, not the end") {
   CHECK(batch->items == std::vector<int64_t>{1});
   REQUIRE(batch->broken.size() == 1);
   CHECK(batch->broken[0].reason.find("none.jpg") != std::string::npos);
+}
+
+TEST_CASE("a tar that shrinks meanwhile ends the stream, by its name") {
+  const test::TemporaryFolder folder;
+  std::string members;
+  for (int i = 0; i < 40; ++i)
+    members += test::tar_member(concat("a/", i, ".bmp"), test::bitmap(60, 60, i));
+  const std::string path = folder / "set.tar";
+  test::write_text(path, members + test::tar_end());
+  const data::ImageFolder set = data::ImageFolder::open(path);
+  ImageStream stream(source_of_set(set), small_preprocess(), 2, 1);
+  CHECK(stream.next());
+  std::filesystem::resize_file(path, 2048);
+  const auto to_the_end = [&] {
+    while (stream.next()) {
+    }
+  };
+  CHECK_THROWS_WITH_AS(to_the_end(), doctest::Contains("set.tar: had "), Error);
 }

@@ -41,4 +41,26 @@ struct Operands {
 // Rounding grows like the square root of k.
 inline double tolerance(int64_t k) { return 1e-6 * (1 + std::sqrt(static_cast<double>(k)) / 4); }
 
+// In each form, an element computed alone has the bits that it has among all others. Matrices: the
+// operands to make.
+template <class Matrices, class Gemm>
+void check_elements_alone(const std::string& name, Gemm gemm) {
+  for (Form form : kForms) {
+    Matrices all(197, 65, 77, form), part(197, 65, 77, form);
+    gemm(all.args);
+    for (int64_t row : {0, 13, 100, 196})
+      for (int64_t column : {0, 31, 64}) {
+        GemmArgs<float> args = part.args;
+        args.m = args.n = 1;
+        args.a += form.transpose_a ? row : row * args.lda;
+        args.b += form.transpose_b ? column * args.ldb : column;
+        float c = 0;
+        args.c = &c;
+        gemm(args);
+        INFO(name, " row ", row, " column ", column);
+        CHECK(c == all.c[row * all.args.ldc + column]);
+      }
+  }
+}
+
 }  // namespace shiftadd::test

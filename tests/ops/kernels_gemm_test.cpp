@@ -50,26 +50,7 @@ TEST_CASE("kernels: gemm accumulates over a tall k") {
 }
 
 TEST_CASE("kernels: an element of gemm does not depend on the rows and columns beside it") {
-  for (Isa isa : isas()) {
-    const auto gemm = cpu_kernels(isa).gemm;
-    for (Form form : kForms) {
-      Operands all(197, 65, 77, form);
-      gemm(all.args);
-      for (int64_t row : {0, 13, 100, 196})
-        for (int64_t column : {0, 31, 64}) {
-          Operands part(197, 65, 77, form);
-          GemmArgs<float> args = part.args;
-          args.m = args.n = 1;
-          args.a += form.transpose_a ? row : row * args.lda;
-          args.b += form.transpose_b ? column * args.ldb : column;
-          float c = 0;
-          args.c = &c;
-          gemm(args);
-          INFO(name_of(isa), " row ", row, " column ", column);
-          CHECK(c == all.c[row * all.args.ldc + column]);
-        }
-    }
-  }
+  for (Isa isa : isas()) check_elements_alone<Operands>(name_of(isa), cpu_kernels(isa).gemm);
 }
 
 TEST_CASE("kernels: a packed weight gives the bits of gemm for any number of rows") {
