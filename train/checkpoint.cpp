@@ -81,9 +81,11 @@ std::string way_on_without(const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();
   std::string newest;
   int64_t steps = -1;
-  for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder)) {
-    const std::string name = (folder / entry.path().filename()).string();
-    if (name == path || entry.path().extension() != ".safetensors") continue;
+  std::error_code problem;
+  fs::directory_iterator entries(folder.empty() ? "." : folder, problem);
+  for (; !problem && entries != fs::directory_iterator(); entries.increment(problem)) {
+    const std::string name = (folder / entries->path().filename()).string();
+    if (name == path || entries->path().extension() != ".safetensors") continue;
     const int64_t own = steps_in(name).value_or(-1);
     if (own > steps || (own == steps && own >= 0 && name < newest)) newest = name, steps = own;
   }
