@@ -2,9 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "core/io/json_text.h"
 #include "layers/linear.h"
 #include "layers/vit.h"
 
@@ -81,6 +79,23 @@ Tensor& weight_named(std::vector<std::pair<std::string, Tensor>>& weights, const
 
 }  // namespace
 
+void select_head(const ModelSpec& from, const std::vector<int64_t>& rows, uint64_t seed,
+                 std::vector<std::pair<std::string, Tensor>>& weights) {
+  const auto count = static_cast<int64_t>(rows.size()), width = from.width;
+  Tensor& weight = weight_named(weights, "head.weight", {from.classes, width});
+  Tensor& bias = weight_named(weights, "head.bias", {from.classes});
+  const Tensor old_weight = weight.to(DType::kF32), old_bias = bias.to(DType::kF32);
+  Random random(seed, kHeadStream);
+  weight = normal_weights({count, width}, random);
+  bias = Tensor::zeros({count});
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t row = rows[static_cast<std::size_t>(i)];
+    if (row < 0) continue;
+    std::copy_n(old_weight.data<float>() + row * width, width, weight.data<float>() + i * width);
+    bias.data<float>()[i] = old_bias.data<float>()[row];
+  }
+}
+
 std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& to, uint64_t seed,
                                        std::vector<std::pair<std::string, Tensor>>& weights) {
   validate(from);
@@ -90,9 +105,8 @@ std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& t
   same.classes = from.classes;
   same.image_size = from.image_size;
   if (!(same == from))
-    throw user_error("[adapt] weights of ", json_text(to_json(from)), " do not fit ",
-                     json_text(to_json(to)),
-                     ": only the number of classes and the image size may differ");
+    throw user_error("[adapt] the weights are of another network: ", spec_difference(from, same),
+                     "; only the number of classes and the image size may differ");
 
   std::vector<std::string> changes;
   if (from.grid() != to.grid()) {
@@ -102,11 +116,7 @@ std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& t
                              " to ", to.grid(), " x ", to.grid(), " patches"));
   }
   if (from.classes != to.classes) {
-    Tensor& weight = weight_named(weights, "head.weight", {from.classes, from.width});
-    Tensor& bias = weight_named(weights, "head.bias", {from.classes});
-    Random random(seed, kHeadStream);
-    weight = normal_weights({to.classes, to.width}, random);
-    bias = Tensor::zeros({to.classes});
+    select_head(from, std::vector<int64_t>(static_cast<std::size_t>(to.classes), -1), seed, weights);
     changes.push_back(
         concat("head replaced: ", from.classes, " classes before, ", to.classes, " now"));
   }

@@ -52,8 +52,13 @@ std::string summary(const Vit& model);
 /// Adapts weights of `from` to `to` where only classes or image size differ: a new zero-initialised
 /// bias and small random head for another number of classes, positions interpolated (bicubic,
 /// antialias off, align_corners = false, class token's row kept) for another grid. Returns what was
-/// changed, for the log. Throws Error naming both architectures when anything else differs.
+/// changed, for the log. Throws Error naming the keys when anything else differs.
 std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& to, uint64_t seed,
                                        std::vector<std::pair<std::string, Tensor>>& weights);
+
+/// The head of a network of other classes: row i is row rows[i] of the one in `weights`, which are
+/// of `from`, or new as in adapt_weights where that is -1.
+void select_head(const ModelSpec& from, const std::vector<int64_t>& rows, uint64_t seed,
+                 std::vector<std::pair<std::string, Tensor>>& weights);
 
 }  // namespace shiftadd::layers

@@ -51,8 +51,9 @@ inline void print_comparison(std::ostream& out, const infer::Comparison& result)
 inline int pack(const PackOptions& options, Outputs& outputs) {
   const ModelFile trained = load_model(options.input);
   ModelFile packed = pack_model(trained, pack_spec_of(options, trained.spec));
+  infer::Session after(packed);  // what cannot be run is not written
   if (!options.calibrate.empty()) {
-    infer::Session before(trained), after(packed);
+    infer::Session before(trained);
     std::optional<RunProgress> progress;
     const infer::Comparison result =
         infer::compare(before, after, options.calibrate, [&](int64_t done, int64_t total) {

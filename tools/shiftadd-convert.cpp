@@ -22,7 +22,10 @@ constexpr std::size_t kMostProblemsShown = 20;  // the report has them all
 constexpr const char* kFooter = R"(
 IN is recognised by its content: safetensors (our own model files included), or a PyTorch checkpoint
 (zip, or the stream older than 1.6). PyTorch files are read without running any code. timm and DeiT
-names are known; a prefix such as "module." is stripped. The report goes to stdout.
+names are known; a prefix under which most of the network lies, such as "module.", is stripped.
+Where the network lies under two, it is the one that is no moving average (ema, swa ...), or none;
+else --prefix chooses. A tensor that is left over is an error, unless it is a known counter,
+constant or training state: --ignore drops it. The report goes to stdout.
 
 Mapping file (--mapping), for other names:
   {"rules": [{"from": "transformer.{N}.attn.in_proj_weight", "to": "blocks.{N}.attn.qkv.weight"},
@@ -47,6 +50,8 @@ Examples:
 
 struct Options {
   std::string input, arch, mapping, classes, preprocess, state_dict, out, to = "ours", report;
+  std::optional<std::string> prefix;
+  std::vector<std::string> ignore;
   std::string pack, multiply, calibrate;
   bool no_crc = false;
 };
@@ -176,7 +181,8 @@ void check(const Options& options, const ModelFile& model, const Conversion& con
   throw user_error(options.input, " does not fit the architecture '", model.spec.name, "' (width ",
                    model.spec.width, ", depth ", model.spec.depth, ", patch ",
                    model.spec.patch_size, ", ", model.spec.classes, " classes):", text,
-                   "\nChoose another --arch, or rename tensors with --mapping (see --help)");
+                   "\nChoose another --arch, rename tensors with --mapping, or drop those that are not "
+                   "needed with --ignore (see --help)");
 }
 
 int convert(const Options& options, Outputs& outputs) {
@@ -188,7 +194,7 @@ int convert(const Options& options, Outputs& outputs) {
                      spec_difference(model.spec, plain_of(model.spec)),
                      ", which plain tensors cannot describe: expected --to ours");
   const NameMap map = options.mapping.empty() ? NameMap() : NameMap::load(options.mapping);
-  const Conversion conversion = convert_weights(weights, model.spec, map);
+  const Conversion conversion = convert_weights(weights, model.spec, map, {options.prefix, options.ignore});
   if (!weights.wrapper.empty())
     std::cerr << kName << ": reading the entry '" << weights.wrapper << "'\n";
   for (const std::string& global : weights.placeholders)
@@ -245,6 +251,11 @@ int main(int argc, char** argv) {
                  "entry of a PyTorch checkpoint to read, e.g. model_ema");
   app.add_flag("--no-crc", options.no_crc,
                "read a PyTorch zip whose entries have no right CRC-32, as torch can be told to save");
+  app.add_option("--prefix", options.prefix,
+                 "prefix of the network's tensors, where it is there twice, e.g. student.");
+  app.add_option("--ignore", options.ignore,
+                 "tensors to leave out, e.g. 'decoder.*'; may be repeated")
+      ->allow_extra_args(false);
   app.add_option("--out", options.out, "file to write (.safetensors)")->required();
   app.add_option("--to", options.to,
                  "what to write: ours, timm or deit (plain tensors under timm's names)")
@@ -276,8 +287,8 @@ int main(int argc, char** argv) {
       return convert(options, outputs);
     }
     for (const char* other :
-         {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict", "--no-crc", "--to",
-          "--report"})
+         {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict", "--no-crc",
+          "--prefix", "--ignore", "--to", "--report"})
       if (app.count(other))
         throw shiftadd::user_error("--pack takes a model file as it is: convert first, then pack; ",
                                    other, " is of no use here");

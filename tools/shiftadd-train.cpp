@@ -17,6 +17,7 @@
 #include "train/run_folder.h"
 #include "train/run_result.h"
 #include "train/stages.h"
+#include "train/start.h"
 #include "train/trainer.h"
 
 namespace {
@@ -174,7 +175,9 @@ int run(int argc, char** argv) {
   if (!arguments.compare.empty()) return compare_runs(arguments.compare);
   train::TrainConfig config = load(arguments);
   if (arguments.print_config) {
-    std::cout << train::to_text(config);
+    // What the start brings is shown where it is there; a run before this one may yet make it.
+    const bool there = std::filesystem::exists(config.init.checkpoint);
+    std::cout << train::to_text(there ? train::with_start(config) : config);
     return 0;
   }
   if (arguments.check_data) {

@@ -20,8 +20,8 @@ inline bool is_run_file(const std::string& name) {
       "latency.json",     "quarantine.txt",   "report.md",         ".lock"};
   for (const std::string_view each : kNames)
     if (name == each) return true;
-  return train::matches_pattern("epoch_*.safetensors", name) ||
-         train::matches_pattern("events.out.tfevents.*", name);
+  return matches_pattern("epoch_*.safetensors", name) ||
+         matches_pattern("events.out.tfevents.*", name);
 }
 
 inline bool lies_in(const std::string& file, const std::string& folder) {

@@ -11,6 +11,7 @@
 #include "core/io/json_text.h"
 #include "train/config_options.h"
 #include "train/recipe.h"
+#include "train/start.h"
 
 namespace shiftadd::train {
 namespace {
@@ -63,12 +64,8 @@ void resolve_data(const ConfigReader& reader, TrainConfig& c) {
                 "expected a folder with one folder of images per class, or a .tar of it");
   if (d.val.empty() && d.val_fraction == 0)
     reader.fail("data.val_fraction", "expected a number above 0, because data.val is not given");
-  d.preprocess.crop = c.model.image_size;
-  if (d.preprocess.resize < 0) d.preprocess.resize = (c.model.image_size * 8 + 3) / 7;
-  if (d.preprocess.resize > 0 && d.preprocess.resize < d.preprocess.crop)
-    reader.fail("data.preprocess.resize",
-                concat("expected 0 or at least model.image_size, which is ", d.preprocess.crop,
-                       ", got ", d.preprocess.resize));
+  if (const std::string wrong = c.inherits.empty() ? settle_preprocess(c) : ""; !wrong.empty())
+    reader.fail("data.preprocess.resize", wrong);
   const auto weights = static_cast<int64_t>(d.class_weights.size());
   if (weights > 0 && c.model.classes > 0 && weights != c.model.classes)
     reader.fail("data.class_weights",
@@ -77,13 +74,25 @@ void resolve_data(const ConfigReader& reader, TrainConfig& c) {
     reader.fail("data.class_weights", "expected at least one number above 0");
 }
 
+/// What the start brings because the file does not say it; a base says all sizes.
+std::vector<std::string> inherited_keys(const ConfigReader& reader, const TrainConfig& config) {
+  std::vector<std::string> keys;
+  if (config.init.checkpoint.empty()) return keys;
+  for (const std::string& key : inheritable_keys())
+    if (!reader.has(key) && !(reader.has("model.base") && key.starts_with("model.")))
+      keys.push_back(key);
+  return keys;
+}
+
 /// One run; `root` holds no stages.
 TrainConfig read_run(const ConfigNode& root) {
   TrainConfig defaults = default_config(), config = default_config();
   ConfigReader reader(root, option_paths(listing_of(defaults)));
   list_options(reader, config);
   reader.finish();
+  config.inherits = inherited_keys(reader, config);
   checked(reader, "model", [&] {
+    if (!config.inherits.empty()) return;  // with_start validates the whole
     ModelSpec spec = config.model;
     spec.classes = std::max<int64_t>(spec.classes, 1);
     validate(spec);
@@ -167,6 +176,7 @@ TrainConfig from_node(ConfigNode root, const std::vector<std::string>& overrides
     if (index > 0 && !says(stage, "init", "checkpoint")) {
       run.init.checkpoint = config.stages.back().out + "/model.safetensors";
       run.init.adapt = false;
+      run.init.head = InitConfig::Head::kAuto;
     }
     if (run.train.teacher.checkpoint.empty()) run.train.teacher.checkpoint = config.init.checkpoint;
     config.stages.push_back(std::move(run));
@@ -185,12 +195,30 @@ TrainConfig parse_train_config(std::string_view text, const std::string& name,
   return from_node(load_config_text(text, name), overrides);
 }
 
+std::string settle_preprocess(TrainConfig& config) {
+  Preprocess& p = config.data.preprocess;
+  p.crop = config.model.image_size;
+  if (p.resize < 0) p.resize = (p.crop * 8 + 3) / 7;
+  if (p.resize == 0 || p.resize >= p.crop) return "";
+  return concat("expected 0 or at least model.image_size, which is ", p.crop, ", got ", p.resize);
+}
+
 std::string to_text(const TrainConfig& config) {
   TrainConfig copy = config;
   std::string text = print_config(listing_of(copy));
-  if (config.stages.empty()) return text;
+  if (config.stages.empty() && config.inherits.empty()) return text;
   nlohmann::ordered_json json = parse_ordered_json(text);
+  const auto leave_out = [&](const std::vector<std::string>& keys) {
+    for (const std::string& key : keys) {
+      const std::size_t dot = key.rfind('.');
+      std::string pointer = "/" + key.substr(0, dot);
+      std::replace(pointer.begin(), pointer.end(), '.', '/');
+      json[nlohmann::ordered_json::json_pointer(pointer)].erase(key.substr(dot + 1));
+    }
+  };
+  leave_out(config.inherits);
   for (const TrainConfig& stage : config.stages) {
+    leave_out(stage.inherits);  // or the stage would be given what it is to inherit
     nlohmann::ordered_json options = parse_ordered_json(to_text(stage));
     for (const char* key : {"out", "threads"}) options.erase(key);
     json[kStages].push_back(std::move(options));
@@ -214,23 +242,6 @@ std::string train_config_help() {
   TrainConfig config = default_config();
   return config_help(listing_of(config)) + kStages + " = [] (list of objects): " + kStagesAbout +
          "\n";
-}
-
-bool matches_pattern(std::string_view pattern, std::string_view name) {
-  // the last '*' seen takes one character more each time the rest does not fit
-  std::size_t p = 0, n = 0, star = std::string_view::npos, taken = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++, taken = n;
-    } else if (p < pattern.size() && pattern[p] == name[n]) {
-      ++p, ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1, n = ++taken;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 }  // namespace shiftadd::train

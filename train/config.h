@@ -9,6 +9,7 @@
 
 #include "core/model/model_spec.h"
 #include "core/model/preprocess.h"
+#include "core/pattern.h"
 #include "data/augment.h"
 #include "data/loader.h"
 #include "data/synthetic.h"
@@ -19,8 +20,12 @@ namespace shiftadd::train {
 
 /// Where the weights start.
 struct InitConfig {
+  /// Which rows the head keeps. kAuto: those of classes that are called as one of the start's; all
+  /// are new where none is.
+  enum class Head : uint8_t { kAuto, kKeep, kNew, kByName };
   std::string checkpoint;  // a model file or training checkpoint; "": from scratch
   bool adapt = false;      // allow another number of classes or image size (layers::adapt_weights)
+  Head head = Head::kAuto;  // any but kAuto allows another number of classes, too
 };
 
 /// What the starting network becomes before training.
@@ -112,7 +117,7 @@ struct LoopConfig {
   Precision precision = Precision::kFloat32;
   double clip_norm = 0;             // global L2 norm; 0: off
   double ema_decay = 0;             // 0: off
-  std::vector<std::string> freeze;  // parameter names with '*' (matches_pattern)
+  std::vector<std::string> freeze;  // parameter names with '*' (core/pattern.h)
   int64_t eval_every = 1;           // epochs; the last epoch is always evaluated
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
@@ -150,7 +155,14 @@ struct TrainConfig {
   /// from the stage before, and is taught by the network that the first one starts from, unless its
   /// object says otherwise. Empty: one run.
   std::vector<TrainConfig> stages;
+  /// Keys that the configuration leaves to the network it starts from (init.checkpoint); with_start
+  /// (start.h) fills them in and empties the list. Not printed until then.
+  std::vector<std::string> inherits;
 };
+
+/// Sets what follows from model.image_size: the crop, and a resize of -1. Returns what is wrong with
+/// the resize, or "".
+std::string settle_preprocess(TrainConfig& config);
 
 /// Reads PATH with its "extends" chain, then applies overrides "train.epochs=3" in order (the value
 /// as JSON, else as a string). Paths in "extends" are relative to the file that holds them, all
@@ -168,9 +180,5 @@ std::string to_text(const TrainConfig& config);
 std::string train_schema();
 /// One line per option: key, type, default, range, description.
 std::string train_config_help();
-
-/// Whole-name match; '*' stands for any run of characters: "blocks.0.*" matches
-/// "blocks.0.attn.qkv.weight".
-bool matches_pattern(std::string_view pattern, std::string_view name);
 
 }  // namespace shiftadd::train

@@ -333,10 +333,13 @@ void list_options(ConfigVisitor& v, TrainConfig& c) {
           "Threads that compute. 0: one per core.");
   v.begin("init", "Where the weights start.");
   v.text("checkpoint", c.init.checkpoint,
-         "A model file or training checkpoint, relative to the working directory. \"\": from "
-         "scratch.");
+         "A model file or training checkpoint, relative to the working directory; it brings the "
+         "sizes of model and data.preprocess, where they are not given. \"\": from scratch.");
   v.boolean("adapt", c.init.adapt,
-            "Allow another number of classes (new head) or image size (positions interpolated).");
+            "Allow another number of classes (head) or image size (positions interpolated).");
+  choice(v, "head", c.init.head, {"auto", "keep", "new", "by_name"},
+         "Of the classes: keep its rows in their order; new ones; or those of equal names, the rest "
+         "new. auto: by name where any are equal, else new.");
   v.end();
   list_model(v, c);
   list_data(v, c.data);

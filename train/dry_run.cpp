@@ -19,6 +19,7 @@
 #include "train/network.h"
 #include "train/run_data.h"
 #include "train/stages.h"
+#include "train/start.h"
 #include "train/training_step.h"
 
 namespace shiftadd::train {
@@ -85,7 +86,8 @@ std::string dry_run_of_stages(const TrainConfig& config) {
 
 }  // namespace
 
-std::string dry_run(const TrainConfig& config) {
+std::string dry_run(const TrainConfig& given) {
+  const TrainConfig config = with_start(given);
   if (!config.stages.empty()) return dry_run_of_stages(config);
   constexpr int kSteps = 3;
   set_num_threads(config.threads > 0 ? config.threads : available_cores());

@@ -9,6 +9,7 @@
 #include "core/names.h"
 #include "layers/surgery.h"
 #include "train/recipe.h"
+#include "train/start.h"
 
 namespace shiftadd::train {
 
@@ -31,22 +32,24 @@ Start read_start(const TrainConfig& config, const ModelSpec& spec,
   ModelFile file = load_model(path);
   Start start{.spec = model, .weights = {}};
   start.spec.shift_add = file.spec.shift_add;
+  const HeadPlan head = plan_head(config, file, model.classes, classes);
   ModelSpec from = file.spec;
   from.name = model.name;
+  if (config.init.adapt || config.init.head != InitConfig::Head::kAuto) from.classes = model.classes;
   if (config.init.adapt) {
     for (const std::string& change :
          layers::adapt_weights(from, start.spec, config.seed, file.weights))
       say(path + ": " + change);
   } else if (!(from == start.spec)) {
-    throw user_error(path,
-                     ": holds another network than this run's: ", json_text(to_json(file.spec)),
-                     " there, ", json_text(to_json(start.spec)),
-                     " here. Where only classes or image_size differ, "
-                     "set init.adapt to true");
+    throw user_error(path, ": holds another network than this run's model: ",
+                     spec_difference(from, start.spec),
+                     ". Leave these keys of model out to take the file's; where only classes or "
+                     "image_size differ, set init.adapt to true");
   }
-  if (!file.classes.empty() && file.classes.size() == classes.size() && file.classes != classes &&
-      file.class_ids != classes)
-    say(path + ": its classes have other names than the data's; its head is kept");
+  if (!head.is_same(file.spec.classes))
+    layers::select_head(file.spec, head.rows, config.seed, file.weights);
+  say(describe_preprocess(config, file));
+  say(head.said);
   start.weights = std::move(file.weights);
   return start;
 }
@@ -130,8 +133,8 @@ ModelSpec planned_spec(const TrainConfig& config, int64_t classes, const ModelSp
     const ModelSpec start = planned ? *planned : load_model(config.init.checkpoint).spec;
     if (config.surgery.recipe.empty() && start.converted())
       throw user_error(config.init.checkpoint, ": holds a converted network, this run's is plain: ",
-                       json_text(to_json(start)), " there, ", json_text(to_json(spec)),
-                       " here. surgery.recipe says what it is to be; what the recipe does not name "
+                       spec_difference(start, spec),
+                       ". surgery.recipe says what it is to be; what the recipe does not name "
                        "stays converted");
     spec.shift_add = start.shift_add;
   }

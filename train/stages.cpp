@@ -12,29 +12,37 @@
 #include "train/run_data.h"
 #include "train/run_folder.h"
 #include "train/run_result.h"
+#include "train/start.h"
 
 namespace shiftadd::train {
 namespace {
 
 namespace fs = std::filesystem;
 
+// Whether the stage starts from a network that answers for its images: of their size, with a row for
+// each class.
+bool starts_whole(const TrainConfig& stage, const std::vector<std::string>& classes) {
+  if (stage.init.checkpoint.empty() || stage.init.adapt) return false;
+  const ModelFile start = load_model(stage.init.checkpoint);
+  return plan_head(stage, start, static_cast<int64_t>(classes.size()), classes).is_whole();
+}
+
 // The network the first stage starts from, measured on the same images; nothing when stopped.
-std::optional<RunResult> measure_start(const TrainConfig& config, Reporter& reporter,
-                                       const std::atomic<bool>& stop) {
+std::optional<RunResult> measure_start(const TrainConfig& config, const ModelSpec& spec,
+                                       Reporter& reporter, const std::atomic<bool>& stop) {
   reporter.begin("reading " + config.init.checkpoint);
   const RunData data = open_data(config);
-  const ModelFile start = load_model(config.init.checkpoint);
-  layers::Vit model(start.spec, {}, 0);
-  model.load_state_dict(start.weights);
+  const auto model = make_start(config, spec, data.train.classes());
   data::Loader loader(data.val, evaluation_options(config, config.out, {}));
-  const std::optional<Validation> validation = evaluate({.model = model,
+  const std::optional<Validation> validation = evaluate({.model = *model,
                                                          .set = data.val,
                                                          .loader = loader,
                                                          .name = config.init.checkpoint,
                                                          .report = validation_report(reporter)},
                                                         stop);
   if (!validation) return std::nullopt;
-  return make_result("start", start.spec, *validation, data.val.digest(), config.init.checkpoint);
+  return make_result("start", model->spec(), *validation, data.val.digest(),
+                     config.init.checkpoint);
 }
 
 // Whether the stage has come to its end. Throws Error (user) when its folder holds another run.
@@ -47,13 +55,6 @@ bool is_finished(const TrainConfig& stage) {
   const auto calibrated = parse_json(saved.config).at("router").at("calibrate").get<double>();
   if (calibrated != stage.router.calibrate) return false;  // its end is to be done again
   return digest_of_input(stage.out + "/model.safetensors") == read_result(stage.out).model;
-}
-
-// Which stage before `index` writes the model file `path`, or null.
-const TrainConfig* maker_of(const TrainConfig& config, std::size_t index, const std::string& path) {
-  for (std::size_t i = 0; i < index; ++i)
-    if (path == config.stages[i].out + "/model.safetensors") return &config.stages[i];
-  return nullptr;
 }
 
 }  // namespace
@@ -82,13 +83,15 @@ std::vector<ModelSpec> plan_stages(const TrainConfig& config,
   return specs;
 }
 
-StagesResult train_stages(const TrainConfig& config, const TrainOptions& options,
+StagesResult train_stages(const TrainConfig& given, const TrainOptions& options,
                           Reporter& reporter, bool resume, const std::atomic<bool>& stop) {
+  const TrainConfig config = with_start(given, resume ? "auto" : "");
   const auto say = [&](const std::string& line) { reporter.line(line); };
   if (fs::exists(config.out + "/last.safetensors"))
     throw user_error(config.out, ": holds a run without stages: give another --out");
   reporter.begin("reading the data of all stages");
-  plan_stages(config, open_data(config).train.classes());
+  const std::vector<std::string> classes = open_data(config).train.classes();
+  const std::vector<ModelSpec> specs = plan_stages(config, classes);
   std::vector<RunResult> results;
   for (std::size_t i = 0; i < config.stages.size(); ++i) {
     const TrainConfig& stage = config.stages[i];
@@ -106,12 +109,12 @@ StagesResult train_stages(const TrainConfig& config, const TrainOptions& options
     results.push_back(read_result(stage.out));
   }
   const TrainConfig& first = config.stages.front();
-  if (!first.init.checkpoint.empty() && !first.init.adapt) {
-    const std::optional<RunResult> start = measure_start(first, reporter, stop);
+  if (starts_whole(first, classes)) {
+    const std::optional<RunResult> start = measure_start(first, specs.front(), reporter, stop);
     if (!start) return {.stopped = true, .report = {}, .model = {}};
     results.insert(results.begin(), *start);
   } else {
-    say("report: the first stage is the baseline, because it starts from no network of its size");
+    say("report: the first stage is the baseline, because it starts from no network of its size and classes");
   }
   StagesResult result{.stopped = false,
                       .report = compare_results(results),

@@ -16,6 +16,7 @@
 #include "train/run_folder.h"
 #include "train/run_header.h"
 #include "train/schedule.h"
+#include "train/start.h"
 #include "train/training_step.h"
 
 namespace shiftadd::train {
@@ -383,8 +384,9 @@ TrainResult Run::result(bool stopped) const {
 
 }  // namespace
 
-TrainResult train(const TrainConfig& config, const TrainOptions& options, Reporter& reporter,
+TrainResult train(const TrainConfig& given, const TrainOptions& options, Reporter& reporter,
                   const std::atomic<bool>& stop) {
+  const TrainConfig config = with_start(given, options.resume);
   set_num_threads(config.threads > 0 ? config.threads : available_cores());
   reporter.line(folder_line(config));
   reporter.begin("reading the data");

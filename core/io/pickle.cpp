@@ -250,6 +250,15 @@ bool PickleMachine::step_object(uint8_t opcode) {
       push(global(module->text, name->text));
       return true;
     }
+    case 0x82:  // EXT1, EXT2, EXT4: a number of copyreg's registry, which stands for a global
+      push(global("copyreg", concat("extension ", int{take<uint8_t>()})));
+      return true;
+    case 0x83:
+      push(global("copyreg", concat("extension ", take<uint16_t>())));
+      return true;
+    case 0x84:
+      push(global("copyreg", concat("extension ", take<uint32_t>())));
+      return true;
     case 'R':
     case 0x81:
       call();

@@ -46,8 +46,9 @@ class Pickle {
   Pickle(Pickle&&) = default;
   Pickle& operator=(Pickle&&) = default;
 
-  /// Runs the pickle that starts at `bytes`. Throws Error (user) naming `file` for a damaged
-  /// stream, an unsupported opcode, or a global that could run code.
+  /// Runs the pickle that starts at `bytes`. Classes and functions are placeholders, whatever is
+  /// done with them. Throws Error (user) naming `file` for a damaged stream, an unsupported opcode,
+  /// or a global that could run code.
   static Pickle parse(const uint8_t* bytes, std::size_t size, const std::string& file);
 
   const PickleValue& root() const { return *root_; }

@@ -8,8 +8,7 @@ namespace shiftadd {
 namespace {
 
 // Modules that nothing in a checkpoint needs and whose functions reach the machine or build code.
-constexpr std::string_view kModules[] = {"_io",
-                                         "_pickle",
+constexpr std::string_view kModules[] = {"_pickle",
                                          "_posixsubprocess",
                                          "_thread",
                                          "aiohttp",
@@ -32,8 +31,6 @@ constexpr std::string_view kModules[] = {"_io",
                                          "httplib",
                                          "imp",
                                          "importlib",
-                                         "inspect",
-                                         "io",
                                          "joblib",
                                          "linecache",
                                          "marshal",
@@ -41,7 +38,6 @@ constexpr std::string_view kModules[] = {"_io",
                                          "multiprocessing",
                                          "nt",
                                          "ntpath",
-                                         "operator",
                                          "os",
                                          "pdb",
                                          "pickle",
@@ -87,10 +83,18 @@ constexpr std::string_view kBuiltins[] = {"__import__", "__build_class__",
 
 // Single functions, and parts of packages with everything below them.
 constexpr std::string_view kNames[] = {"_codecs.lookup",
+                                       "_io.FileIO",
+                                       "_io.open",
+                                       "_io.open_code",
+                                       "_operator.attrgetter",
+                                       "_operator.call",
+                                       "_operator.methodcaller",
                                        "codecs.open",
                                        "doctest.debug_script",
-                                       "functools.partial",
                                        "functools.reduce",
+                                       "io.FileIO",
+                                       "io.open",
+                                       "io.open_code",
                                        "logging.config",
                                        "numpy.distutils",
                                        "numpy.f2py",
@@ -100,6 +104,9 @@ constexpr std::string_view kNames[] = {"_codecs.lookup",
                                        "numpy.memmap",
                                        "numpy.save",
                                        "numpy.testing",
+                                       "operator.attrgetter",
+                                       "operator.call",
+                                       "operator.methodcaller",
                                        "pandas.eval",
                                        "pandas.read_pickle",
                                        "torch._C",
@@ -123,6 +130,9 @@ constexpr std::string_view kNames[] = {"_codecs.lookup",
                                        "types.FunctionType",
                                        "unittest.mock"};
 
+// What checkpoints do hold of such packages: activations by name.
+constexpr std::string_view kHarmless[] = {"torch._C._nn"};
+
 template <std::size_t kCount>
 bool contains(const std::string_view (&list)[kCount], std::string_view text) {
   return std::find(std::begin(list), std::end(list), text) != std::end(list);
@@ -133,6 +143,7 @@ bool contains(const std::string_view (&list)[kCount], std::string_view text) {
 bool is_dangerous_global(const std::string& module, const std::string& name) {
   const std::string_view top = std::string_view(module).substr(0, module.find('.'));
   if (contains(kModules, top)) return true;
+  if (contains(kHarmless, module) && name.find('.') == std::string::npos) return false;
   const std::string full = module + "." + name;
   for (std::string_view known : kNames)
     if (full.starts_with(known) && (full.size() == known.size() || full[known.size()] == '.'))

@@ -22,6 +22,7 @@ class PickleMachine : private PickleStream {
   Pickle run() {
     while (step(take<uint8_t>())) {
     }
+    if (unjudged_) throw refused(unjudged_->text);
     result_.root_ = pop();
     result_.consumed_ = position();
     return std::move(result_);
@@ -122,20 +123,26 @@ class PickleMachine : private PickleStream {
   }
 
   // globals and calls
+  Error refused(const std::string& global) const {
+    return error("refused: it names ", global,
+                 ", which could run code; do not trust this file");
+  }
+  static bool is_getattr(const std::string& global) {
+    return global == "builtins.getattr" || global == "__builtin__.getattr";
+  }
   PickleValue* global(std::string_view module, std::string_view name) {
     constexpr std::size_t kLongest = 512;
     if (module.size() > kLongest || name.size() > kLongest)
       throw error("a global's name is too long");
-    const std::string in(module), what(name);
-    if (is_dangerous_global(in, what))
-      throw error("refused: it names ", in, ".", what,
-                  ", which could run code; do not trust this file");
-    PickleValue*& value = globals_[in + "." + what];
+    const std::string in(module), what(name), full = in + "." + what;
+    if (is_dangerous_global(in, what) && !is_getattr(full)) throw refused(full);
+    PickleValue*& value = globals_[full];
     if (!value) {
-      charge(in.size() + what.size());
+      charge(full.size());
       value = make(Kind::kGlobal);
-      value->text = in + "." + what;
-      result_.globals_.insert(value->text);
+      value->text = full;
+      result_.globals_.insert(full);
+      if (is_getattr(full)) unjudged_ = value;
     }
     return value;
   }
@@ -156,13 +163,14 @@ class PickleMachine : private PickleStream {
     if (!arguments->is(Kind::kTuple)) throw error("a call's arguments are not a tuple");
     const std::vector<PickleValue*>& given = arguments->items;
     if (callable->is(Kind::kGlobal)) {
+      if (is_getattr(callable->text)) judge_getattr(*callable, given);
       if (contains(kDictTypes, callable->text))
         return construct_dict(given.empty() ? nullptr : given[0]);
       if (callable->text == "collections.defaultdict")
         return construct_dict(given.size() < 2 ? nullptr : given[1]);
       if (contains(kSetTypes, callable->text)) {
         PickleValue* set = make(Kind::kSet);
-        if (!given.empty()) copy_items(given[0], set);
+        if (!given.empty() && is_sequence(*given[0])) copy_items(given[0], set);
         return set;
       }
       if (contains(kByteTypes, callable->text)) {
@@ -178,14 +186,24 @@ class PickleMachine : private PickleStream {
     object->items = {callable, arguments};
     return object;
   }
-  // OrderedDict(), OrderedDict([[k, v], ...]), dict({...})
+  static bool is_sequence(const PickleValue& value) {
+    return value.is(Kind::kList) || value.is(Kind::kTuple) || value.is(Kind::kSet);
+  }
+  // Members of an enumeration and bound methods are getattr(class, "NAME"): what stands for them is
+  // as inert as all else, but a name that leads out of the class is refused.
+  void judge_getattr(const PickleValue& callable, const std::vector<PickleValue*>& given) {
+    const bool is_member = given.size() == 2 && given[1]->is(Kind::kString) &&
+                           (given[0]->is(Kind::kGlobal) || given[0]->is(Kind::kObject));
+    if (!is_member || is_dangerous_global("member", "of." + given[1]->text + ".it"))
+      throw refused(callable.text);
+    if (unjudged_ == &callable) unjudged_ = nullptr;
+  }
+  // OrderedDict(), OrderedDict([[k, v], ...]), dict({...}); empty where it is built from something
+  // that is no data.
   PickleValue* construct_dict(const PickleValue* source) {
     PickleValue* dict = make(Kind::kDict);
-    if (!source) return dict;
-    if (source->is(Kind::kDict)) {
-      copy_items(source, dict);
-      return dict;
-    }
+    if (source && source->is(Kind::kDict)) copy_items(source, dict);
+    if (!source || !is_sequence(*source)) return dict;
     charge(2 * source->items.size() * sizeof(source));
     for (const PickleValue* pair : source->items) {
       if (pair->items.size() != 2) throw error("a dict is built from something that is not a pair");
@@ -213,6 +231,7 @@ class PickleMachine : private PickleStream {
 
   Pickle result_;
   std::size_t copied_ = 0;
+  const PickleValue* unjudged_ = nullptr;  // getattr, named but not called so far
   std::vector<PickleValue*> stack_;
   std::vector<std::size_t> marks_;
   std::unordered_map<uint64_t, PickleValue*> memo_;

@@ -12,6 +12,7 @@
 #include "core/io/checksum.h"
 #include "core/io/crc32.h"
 #include "core/io/files.h"
+#include "core/io/not_weights.h"
 #include "core/memory.h"
 #include "core/names.h"
 
@@ -27,18 +28,28 @@ std::string shown(const std::string& name) {
   return name.size() <= kLongestShown ? name : name.substr(0, kLongestShown) + "...";
 }
 
-struct DTypeName {
+// The format's types. Those that are not read are skipped, but their size is checked all the same.
+struct TypeName {
   const char* name;
+  uint64_t bits;  // of one number
+  bool is_read;
   DType dtype;
 };
-constexpr DTypeName kDTypes[] = {{"F64", DType::kF64},   {"F32", DType::kF32}, {"F16", DType::kF16},
-                                 {"BF16", DType::kBF16}, {"I64", DType::kI64}, {"I32", DType::kI32},
-                                 {"I16", DType::kI16},   {"I8", DType::kI8},   {"U8", DType::kU8},
-                                 {"BOOL", DType::kU8}};
+constexpr TypeName kTypes[] = {{"F64", 64, true, DType::kF64},   {"F32", 32, true, DType::kF32},
+                               {"F16", 16, true, DType::kF16},   {"BF16", 16, true, DType::kBF16},
+                               {"I64", 64, true, DType::kI64},   {"I32", 32, true, DType::kI32},
+                               {"I16", 16, true, DType::kI16},   {"I8", 8, true, DType::kI8},
+                               {"U8", 8, true, DType::kU8},      {"BOOL", 8, true, DType::kU8},
+                               {"C64", 64, false, {}},           {"U64", 64, false, {}},
+                               {"U32", 32, false, {}},           {"U16", 16, false, {}},
+                               {"F8_E4M3", 8, false, {}},        {"F8_E5M2", 8, false, {}},
+                               {"F8_E8M0", 8, false, {}},        {"F8_E4M3FNUZ", 8, false, {}},
+                               {"F8_E5M2FNUZ", 8, false, {}},    {"F6_E2M3", 6, false, {}},
+                               {"F6_E3M2", 6, false, {}},        {"F4", 4, false, {}}};
 
 const char* name_in_file(DType dtype) {
-  for (const DTypeName& entry : kDTypes)
-    if (entry.dtype == dtype) return entry.name;
+  for (const TypeName& entry : kTypes)
+    if (entry.is_read && entry.dtype == dtype) return entry.name;
   throw failure("[safetensors] no name for dtype ", dtype);
 }
 
@@ -161,27 +172,27 @@ struct Source {
   }
 };
 
-DType dtype_of(const Entry& entry, const Source& source) {
-  for (const DTypeName& known : kDTypes)
-    if (entry.dtype == known.name) return known.dtype;
+const TypeName& type_of(const Entry& entry, const Source& source) {
+  for (const TypeName& known : kTypes)
+    if (entry.dtype == known.name) return known;
   throw source.error("tensor '", shown(entry.name), "' has dtype '", shown(entry.dtype),
                      "': expected F64, F32, F16, BF16, I64, I32, I8, U8 or BOOL");
 }
 
 // Checks shape and offsets against each other and the data section; returns the shape.
-Shape checked_shape(const Entry& entry, DType dtype, uint64_t available, const Source& source) {
+Shape checked_shape(const Entry& entry, uint64_t bits, uint64_t available, const Source& source) {
   const std::string name = shown(entry.name);
   if (!entry.has_shape || entry.offsets.size() != 2)
     throw source.error("tensor '", name, "' needs dtype, shape and two data_offsets");
-  uint64_t bytes = size_of(dtype);
+  uint64_t size = bits;
   Shape shape;
   for (uint64_t extent : entry.shape) {
     constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
-    if (extent > kMost || __builtin_mul_overflow(bytes, extent, &bytes) || bytes > kMost)
+    if (extent > kMost || __builtin_mul_overflow(size, extent, &size) || size > kMost)
       throw source.error("tensor '", name, "' has a shape that overflows");
     shape.push_back(static_cast<int64_t>(extent));
   }
-  const uint64_t begin = entry.offsets[0], end = entry.offsets[1];
+  const uint64_t begin = entry.offsets[0], end = entry.offsets[1], bytes = (size + 7) / 8;
   if (begin > end || end > available)
     throw source.error("tensor '", name, "' lies at bytes ", begin, " to ", end,
                        ": the file holds ", available, " bytes of data (cut short?)");
@@ -218,17 +229,23 @@ bool starts_with_brace(std::string_view header) {
 TensorFile parse(std::shared_ptr<const void> owner, const uint8_t* bytes, std::size_t size,
                  const std::string& name) {
   const Source source{name};
+  uint64_t header_size = 0;
+  if (size >= 8) std::memcpy(&header_size, bytes, 8);
+  const bool fits = size >= 8 && header_size <= kLargestHeader && header_size <= size - 8;
+  const std::string_view text(fits ? reinterpret_cast<const char*>(bytes) + 8 : "",
+                              fits ? header_size : 0);
+  const bool starts = starts_with_brace(text);
+  if (!starts)
+    if (const std::string what = what_instead_of_weights(bytes, size); !what.empty())
+      throw user_error(name, " ", what);
   const bool has_checksum =
       has_right_checksum(kSafetensorsChecksum, {bytes, size}, "[safetensors] " + name);
   if (size < 8) throw source.error("has ", size, " bytes: too short for a safetensors file");
-  uint64_t header_size;
-  std::memcpy(&header_size, bytes, 8);
-  if (header_size > kLargestHeader || header_size > size - 8)
+  if (!fits)
     throw source.error("the header would take ", header_size, " bytes, the file has ", size,
                        " (not a safetensors file, or cut short)");
+  if (!starts) throw source.error("the header does not start with '{'");
   HeaderReader header;
-  const std::string_view text(reinterpret_cast<const char*>(bytes) + 8, header_size);
-  if (!starts_with_brace(text)) throw source.error("the header does not start with '{'");
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &header))
     throw source.error(header.reason);
 
@@ -239,8 +256,12 @@ TensorFile parse(std::shared_ptr<const void> owner, const uint8_t* bytes, std::s
   file.metadata = std::move(header.metadata);
   file.metadata.erase(kChecksumKey);
   for (const Entry& entry : header.entries) {
-    const DType dtype = dtype_of(entry, source);
-    Shape shape = checked_shape(entry, dtype, available, source);
+    const auto& [type, bits, is_read, dtype] = type_of(entry, source);
+    Shape shape = checked_shape(entry, bits, available, source);
+    if (!is_read) {
+      file.unread.emplace(entry.name, type);
+      continue;
+    }
     const uint8_t* start = data + entry.offsets[0];
     if (reinterpret_cast<uintptr_t>(start) % size_of(dtype) == 0) {
       file.tensors.emplace_back(entry.name, Tensor::wrap(owner, start, std::move(shape), dtype));

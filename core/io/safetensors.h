@@ -17,6 +17,8 @@ struct TensorFile {
   std::vector<std::pair<std::string, Tensor>> tensors;
   std::map<std::string, std::string> metadata;
   bool has_checksum = false;  // and it is right
+  /// Tensors of types that the format has and this program does not read: name, type ("F8_E4M3").
+  std::map<std::string, std::string> unread = {};
 
   const Tensor* find(const std::string& name) const;
   const Tensor& at(
@@ -24,10 +26,11 @@ struct TensorFile {
 };
 
 /// Maps the file; tensors are views of the map (do not write through them). dtypes: F64 F32 F16
-/// BF16 I64 I32 I8 U8 BOOL(as u8). Checks everything a hostile file can get wrong (header size,
-/// overlap, holes, overflow, duplicate names, shape times size) before touching data; throws Error
-/// naming file, tensor and reason. The checksum of a file that has one is held against all of its
-/// bytes; of a file that has none, but metadata of ours, a notice says so (notices.h).
+/// BF16 I64 I32 I8 U8 BOOL(as u8); others are listed as unread. Checks everything a hostile file can
+/// get wrong (header size, overlap, holes, overflow, duplicate names, shape times size) before
+/// touching data; throws Error naming file, tensor and reason, or what the file is where it is none
+/// of this format. The checksum of a file that has one is held against all of its bytes; of a file
+/// that has none, but metadata of ours, a notice says so (notices.h).
 TensorFile read_safetensors(const std::string& path);
 /// The same from memory, which must outlive the tensors: for tests and fuzzing.
 TensorFile parse_safetensors(const void* bytes, std::size_t size, const std::string& name);

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/io/average_name.h"
 #include "core/io/files.h"
 #include "core/io/pickle.h"
 #include "core/io/torch_storage.h"
@@ -21,7 +22,7 @@ using Kind = PickleValue::Kind;
 constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr int64_t kLegacyProtocol = 1001;
 
-// Keys under which training scripts keep the state dict, the first that holds tensors wins.
+// Keys under which training scripts keep the state dict, moving averages last.
 constexpr std::string_view kWrappers[] = {"model",       "state_dict", "model_state_dict",
                                           "model_state", "network",    "net",
                                           "module",      "model_ema"};
@@ -110,19 +111,47 @@ StateDict chosen_state_dict(const PickleValue& root, const std::string& key, con
   return chosen;
 }
 
+// Two entries hold the same network when most names of the smaller one are in the other.
+bool hold_the_same(const std::vector<Found>& a, const std::vector<Found>& b) {
+  const auto plain = [](const Found& each) {  // DataParallel adds a prefix of its own
+    const std::string_view name = each.name;
+    return name.starts_with("module.") ? name.substr(7) : name;
+  };
+  std::unordered_set<std::string_view> names;
+  for (const Found& each : a) names.insert(plain(each));
+  const auto common = static_cast<std::size_t>(std::count_if(
+      b.begin(), b.end(), [&](const Found& each) { return names.contains(plain(each)); }));
+  return 2 * common > std::min(names.size(), b.size());
+}
+
+// The entry of `dict` that holds the state dict; null where none is called like one.
+const PickleValue* wrapped(const PickleValue& dict, const Source& source, std::size_t size,
+                           std::string& wrapper) {
+  std::string_view best;
+  std::vector<Found> held;
+  for (std::string_view key : kWrappers) {
+    const PickleValue* inner = dict.find(std::string(key));
+    if (!inner || !inner->is(Kind::kDict)) continue;
+    std::vector<Found> tensors = tensors_in(*inner, source, size);
+    if (tensors.empty()) continue;
+    if (best.empty()) {
+      best = key, held = std::move(tensors);
+    } else if (!is_average_name(key) && hold_the_same(held, tensors)) {
+      throw source.error("the entries '", best, "' and '", key,
+                         "' hold the same network: choose one with --state-dict");
+    }
+  }
+  if (best.empty()) return nullptr;
+  wrapper += concat(wrapper.empty() ? "" : ".", best);
+  return dict.find(std::string(best));
+}
+
 StateDict find_state_dict(const PickleValue& root, const Source& source, std::size_t size) {
   StateDict chosen{&root, ""};
   for (int depth = 0; depth < 4; ++depth) {
-    bool descends = false;
-    for (std::string_view key : kWrappers) {
-      const PickleValue* inner = chosen.value->find(std::string(key));
-      if (!inner || !inner->is(Kind::kDict) || tensors_in(*inner, source, size).empty()) continue;
-      chosen.wrapper += (chosen.wrapper.empty() ? "" : ".") + std::string(key);
-      chosen.value = inner;
-      descends = true;
-      break;
-    }
-    if (!descends) break;
+    const PickleValue* inner = wrapped(*chosen.value, source, size, chosen.wrapper);
+    if (!inner) break;
+    chosen.value = inner;
   }
   return chosen;
 }
@@ -167,19 +196,18 @@ TorchFile file_from(const Pickle& pickle, TorchTensors& builder, const Source& s
   for (const Found& found : tensors_in(*chosen.value, source, size)) {
     if (!names.insert(found.name).second)
       throw source.error("the name '", found.name, "' occurs twice");
-    if (!TorchTensors::is_tensor(*found.value)) {
-      const bool is_object =
-          found.value->is(Kind::kObject) && found.value->items[0]->is(Kind::kGlobal);
-      throw source.error("tensor '", found.name, "' depends on ",
-                         is_object ? found.value->items[0]->text : "a bare storage",
-                         ", which is not plain data: save plain tensors (a state_dict)");
-    }
-    result.tensors.emplace_back(found.name, builder.build(found.name, *found.value));
+    if (std::string reason = TorchTensors::unread_reason(*found.value); !reason.empty())
+      result.unread.emplace(found.name, std::move(reason));
+    else
+      result.tensors.emplace_back(found.name, builder.build(found.name, *found.value));
   }
   if (result.tensors.empty()) {
     std::string seen;
     for (const std::string& global : result.placeholders)
       if (seen.size() < 200) seen += (seen.empty() ? "" : ", ") + global;
+    if (!result.unread.empty())
+      throw source.error("holds no tensors that are plain data: '", result.unread.begin()->first,
+                         "' ", result.unread.begin()->second);
     throw source.error(
         "holds no tensors that are plain data",
         seen.empty() ? "" : " (whole objects of " + seen + " were saved: save the state_dict)");
@@ -207,7 +235,12 @@ TorchFile from_zip(const uint8_t* bytes, std::size_t size, const Source& source,
     if (program) throw source.error("holds two data.pkl");
     program = &entry;
   }
-  if (!program) throw source.error("a zip archive without data.pkl: not a PyTorch checkpoint");
+  if (!program) {
+    const bool is_npz = !entries.empty() && entries.front().name.ends_with(".npy");
+    throw source.error("a zip archive without data.pkl: not a PyTorch checkpoint",
+                       is_npz ? " but arrays of NumPy's (.npz): save the weights as safetensors"
+                              : " (a zip of one? unpack it first)");
+  }
   const std::string folder =
       program->name.substr(0, program->name.size() - std::string_view("data.pkl").size());
   if (by_name.contains(folder + "constants.pkl"))

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,8 @@ struct TorchFile {
   /// In file order; nested dicts and lists are joined by dots. Dense views of the file where that
   /// is possible, copies otherwise; int16 is widened to int32, bool becomes u8.
   std::vector<std::pair<std::string, Tensor>> tensors;
+  /// Those of types that are not read (complex, float8, quantised, sparse ...): name, why.
+  std::map<std::string, std::string> unread;
   std::string wrapper;  // the key it was under: "model", "state_dict", "a.b"; or empty
   std::vector<std::string>
       outside;  // tensors beside the state dict (not read): "optimizer.state.0.exp_avg"
@@ -28,10 +31,11 @@ bool looks_like_torch(const uint8_t* bytes, std::size_t size);
 /// Maps the file; see parse_torch.
 TorchFile read_torch(const std::string& path, const std::string& state_dict = "");
 
-/// `state_dict` is the key (dotted for nested ones) of the dict to read; empty: the first of
-/// "model", "state_dict" and their like that holds tensors, else the root. Runs no code. Throws
-/// Error (user) naming the file and the tensor for damaged or hostile files, and for tensors that
-/// are not plain dense data. The bytes must outlive the tensors unless `owner` keeps them.
+/// `state_dict` is the key (dotted for nested ones) of the dict to read; empty: the one of "model",
+/// "state_dict" and their like that holds tensors, else the root; of two that hold the same names,
+/// the one that is no moving average. Runs no code. Throws Error (user) naming the file and the
+/// tensor for damaged or hostile files, for two such dicts of which none is plainly the one, and
+/// where no tensor is plain dense data. The bytes must outlive the tensors unless `owner` keeps them.
 /// `check_crc`: the entries of a zip archive are held against their CRC-32 (the stream has no sums).
 TorchFile parse_torch(const uint8_t* bytes, std::size_t size, const std::string& file,
                       const std::string& state_dict = "",

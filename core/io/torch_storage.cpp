@@ -34,6 +34,9 @@ constexpr StorageType kStorageTypes[] = {
     {"QInt8Storage", 1, false, {}, false},
     {"QUInt8Storage", 1, false, {}, false},
     {"QInt32Storage", 4, false, {}, false},
+    {"QUInt4x2Storage", 1, false, {}, false},
+    {"QUInt2x4Storage", 1, false, {}, false},
+    {"UntypedStorage", 1, false, {}, false},
 };
 
 // Calls that give a tensor: arguments (storage, offset, size, stride, ...).
@@ -54,6 +57,28 @@ const std::string& called(const PickleValue& value) {
   static const std::string kNothing;
   const bool is_call = value.is(Kind::kObject) && value.items[0]->is(Kind::kGlobal);
   return is_call ? value.items[0]->text : kNothing;
+}
+
+bool is_plain_from_type(const std::vector<PickleValue*>& parts) {
+  return parts.size() >= 3 && parts[0]->is(Kind::kGlobal) && is_rebuild_tensor(parts[0]->text) &&
+         (parts[1]->text == "torch.Tensor" || parts[1]->text == "torch.nn.parameter.Parameter");
+}
+
+bool is_numpy_array(const std::string& global) {
+  return global.starts_with("numpy.") && global.ends_with("._reconstruct");
+}
+
+// A storage or tensor among the values, or in tuples and lists of them. Only the first few of each
+// are looked at: no type of tensor has more, and a file could repeat one list without end.
+bool holds_storage(const PickleValue& values, int depth) {
+  constexpr std::size_t kMost = 8;
+  const auto end =
+      values.items.begin() + static_cast<std::ptrdiff_t>(std::min(kMost, values.items.size()));
+  return std::any_of(values.items.begin(), end, [&](const PickleValue* item) {
+    if (item->is(Kind::kPersistent) || TorchTensors::is_tensor(*item)) return true;
+    return depth > 0 && (item->is(Kind::kTuple) || item->is(Kind::kList)) &&
+           holds_storage(*item, depth - 1);
+  });
 }
 
 const char* description(const PickleValue& value) {
@@ -84,6 +109,14 @@ struct TorchTensors::View {
   bool is_dense = false;
 };
 
+// The type a storage's persistent id names, null where none is known; `global` is the id's second
+// item.
+const StorageType* storage_type(std::string_view global) {
+  for (const StorageType& type : kStorageTypes)
+    if (global.starts_with("torch.") && global.ends_with(concat(".", type.name))) return &type;
+  return nullptr;
+}
+
 StorageId storage_id(const PickleValue& value, const std::string& file) {
   const auto damaged = [&] {
     return user_error("[torch] ", file, ": a persistent id is not that of a storage");
@@ -94,24 +127,18 @@ StorageId storage_id(const PickleValue& value, const std::string& file) {
       !id[4]->is(Kind::kInt) || id[4]->integer < 0 ||
       !(id[2]->is(Kind::kString) || id[2]->is(Kind::kInt)))
     throw damaged();
-  const std::string_view global = id[1]->text;
-  StorageId result;
-  for (const StorageType& type : kStorageTypes) {
-    const bool known_module =
-        global.starts_with("torch.") && global.ends_with(concat(".", type.name));
-    if (!known_module) continue;
-    result = {key_text(*id[2]),
-              type.name,
-              type.element_size,
-              type.is_supported,
-              type.dtype,
-              type.is_int16,
-              static_cast<uint64_t>(id[4]->integer),
-              0};
-  }
-  if (!result.type)
-    throw user_error("[torch] ", file, ": storage '", key_text(*id[2]), "' has the type ", global,
-                     ", which is not known");
+  const StorageType* type = storage_type(id[1]->text);
+  if (!type)
+    throw user_error("[torch] ", file, ": storage '", key_text(*id[2]), "' has the type ",
+                     id[1]->text, ", which is not known");
+  StorageId result = {key_text(*id[2]),
+                      type->name,
+                      type->element_size,
+                      type->is_supported,
+                      type->dtype,
+                      type->is_int16,
+                      static_cast<uint64_t>(id[4]->integer),
+                      0};
   if (id.size() > 5 && id[5]->is(Kind::kTuple)) {  // (view key, offset, size)
     const std::vector<PickleValue*>& view = id[5]->items;
     if (view.size() != 3 || !view[1]->is(Kind::kInt) || view[1]->integer < 0) throw damaged();
@@ -127,11 +154,41 @@ bool TorchTensors::is_tensor(const PickleValue& value) {
 
 bool TorchTensors::depends_on_storage(const PickleValue& value) {
   if (value.is(Kind::kPersistent)) return true;
-  if (!value.is(Kind::kObject)) return false;
-  const std::vector<PickleValue*>& arguments = value.items[1]->items;
-  return std::any_of(arguments.begin(), arguments.end(), [](const PickleValue* argument) {
-    return argument->is(Kind::kPersistent) || is_tensor(*argument);
-  });
+  const std::string& global = called(value);
+  if (global.starts_with("torch._utils._rebuild") || is_numpy_array(global)) return true;
+  return value.is(Kind::kObject) && holds_storage(*value.items[1], 3);
+}
+
+std::string TorchTensors::unread_reason(const PickleValue& value) {
+  const PickleValue* call = &value;
+  for (int depth = 0; depth < 4 && is_rebuild_parameter(called(*call)); ++depth) {
+    const std::vector<PickleValue*>& arguments = call->items[1]->items;
+    if (arguments.empty()) return "";
+    call = arguments[0];
+  }
+  const std::string& global = called(*call);
+  if (!is_tensor(*call)) {
+    const std::vector<PickleValue*>* arguments =
+        global == "torch._utils._rebuild_tensor_v3" ? &call->items[1]->items : nullptr;
+    if (arguments && arguments->size() > 6 && (*arguments)[6]->is(Kind::kGlobal))
+      return concat("is of the type ", (*arguments)[6]->text, ", which is not read");
+    if (is_numpy_array(global)) return "is an array of NumPy's: save tensors (torch.from_numpy)";
+    return concat("depends on ", global.empty() ? "a bare storage" : global,
+                  ", which is not plain data: save plain tensors (a state_dict)");
+  }
+  const std::vector<PickleValue*>* arguments = &call->items[1]->items;
+  if (is_rebuild_from_type(global)) {
+    if (!is_plain_from_type(*arguments))
+      return "is of a type of its own: expected a plain torch.Tensor";
+    arguments = &(*arguments)[2]->items;
+  }
+  const bool has_storage = !arguments->empty() && (*arguments)[0]->is(Kind::kPersistent) &&
+                           (*arguments)[0]->items[0]->items.size() > 1;
+  if (!has_storage) return "";
+  const std::string& named = (*arguments)[0]->items[0]->items[1]->text;
+  const StorageType* type = storage_type(named);
+  if (type && type->is_supported) return "";
+  return concat("is of the type ", named, ", which is not read");
 }
 
 Tensor TorchTensors::build(const std::string& name, const PickleValue& value) {
@@ -156,12 +213,8 @@ TorchTensors::View TorchTensors::view_of(const std::string& name, const PickleVa
   };
   const PickleValue* arguments = call.items[1];
   if (is_rebuild_from_type(called(call))) {
-    const std::vector<PickleValue*>& parts = arguments->items;
-    const bool is_plain =
-        parts.size() >= 3 && parts[0]->is(Kind::kGlobal) && is_rebuild_tensor(parts[0]->text) &&
-        (parts[1]->text == "torch.Tensor" || parts[1]->text == "torch.nn.parameter.Parameter");
-    if (!is_plain) throw error("is of a type of its own: expected a plain torch.Tensor");
-    arguments = parts[2];
+    if (!is_plain_from_type(arguments->items)) throw error("is of a type of its own");
+    arguments = arguments->items[2];
   }
   const std::vector<PickleValue*>& given = arguments->items;
   if (given.size() < 4)
@@ -183,7 +236,7 @@ TorchTensors::View TorchTensors::view_of(const std::string& name, const PickleVa
   View view;
   view.storage = storage_id(*given[0], file_);
   if (!view.storage.is_supported)
-    throw error("is of the type ", view.storage.type, ", which is not supported");
+    throw error("is of the type ", view.storage.type, ", which is not read");
   if (!given[1]->is(Kind::kInt) || given[1]->integer < 0)
     throw error("has ", shown(*given[1]), " as its offset: expected an integer from 0");
   view.shape = integers(*given[2], "size");

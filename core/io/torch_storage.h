@@ -37,9 +37,13 @@ class TorchTensors {
 
   /// True for a call of torch._utils._rebuild_tensor_v2 and its like.
   static bool is_tensor(const PickleValue& value);
-  /// True for any other object that is built from a storage or a tensor.
+  /// True for any other object that is built from a storage or a tensor, or is an array of NumPy's.
   static bool depends_on_storage(const PickleValue& value);
-  /// Throws Error (user) naming the tensor.
+  /// Why a value of either kind is of a type that is not read (complex, float8, quantised, sparse,
+  /// a class of its own), after its name: "is of the type ..."; "" for one that build() takes.
+  static std::string unread_reason(const PickleValue& value);
+  /// Of a value that has no unread_reason. Throws Error (user) naming the tensor where it is
+  /// damaged.
   Tensor build(const std::string& name, const PickleValue& value);
 
  private:

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/io/files.h"
+#include "core/io/not_weights.h"
 #include "core/io/safetensors.h"
 #include "core/io/torch_file.h"
 
@@ -30,21 +31,27 @@ WeightsFile read_weights(const std::string& path, const std::string& state_dict,
         parse_torch(file.data, file.size, path, state_dict, file.owner, check_crc);
     result.format = "pytorch";
     result.tensors = std::move(torch.tensors);
+    result.unread = std::move(torch.unread);
     result.wrapper = std::move(torch.wrapper);
     result.outside = std::move(torch.outside);
     result.placeholders = std::move(torch.placeholders);
     result.classes = std::move(torch.classes);
     return result;
   }
-  if (!looks_like_safetensors(file) && !path.ends_with(".safetensors"))
+  if (!looks_like_safetensors(file) && !path.ends_with(".safetensors")) {
+    const std::string what = what_instead_of_weights(file.data, file.size);
+    if (!what.empty()) throw user_error(path, " ", what);
     throw user_error(path, ": neither a safetensors file nor a PyTorch checkpoint (", file.size,
                      " bytes)");
+  }
   if (!state_dict.empty())
     throw user_error(path, ": is a safetensors file, which has no state dict '", state_dict,
                      "' to choose");
   TensorFile tensors = read_safetensors(path);
   result.format = "safetensors";
   result.tensors = std::move(tensors.tensors);
+  for (auto& [name, type] : tensors.unread)
+    result.unread.emplace(name, "is of type " + type + ", which is not read");
   result.metadata = std::move(tensors.metadata);
   return result;
 }

@@ -13,13 +13,15 @@ namespace shiftadd {
 struct WeightsFile {
   std::string format;  // "safetensors", "pytorch"
   std::vector<std::pair<std::string, Tensor>> tensors;
+  std::map<std::string, std::string> unread;    // tensors that are not read: name, why
   std::map<std::string, std::string> metadata;  // safetensors
   std::string wrapper;                          // these four: see TorchFile
   std::vector<std::string> outside, placeholders, classes;
 };
 
 /// `state_dict` chooses the entry of a PyTorch checkpoint (see parse_torch) and must be empty for
-/// safetensors; `check_crc` is parse_torch's. Throws Error (user) naming the file.
+/// safetensors; `check_crc` is parse_torch's. Throws Error (user) naming the file, and
+/// what it is where it holds no weights.
 WeightsFile read_weights(const std::string& path, const std::string& state_dict = "",
                          bool check_crc = true);
 

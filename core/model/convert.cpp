@@ -2,82 +2,118 @@
 #include "core/model/convert.h"
 
 #include <algorithm>
-#include <map>
 #include <unordered_map>
-#include <unordered_set>
+
+#include "core/model/leftovers.h"
+#include "core/model/weights_prefix.h"
+#include "core/names.h"
+#include "core/pattern.h"
 
 namespace shiftadd {
 namespace {
 
 struct Candidate {
-  std::string source;  // as in the file
-  std::string name;    // after the rules and without the prefix
-  const Tensor* tensor;
-  bool ignored = false, is_used = false;
+  std::string source;        // as in the file
+  std::string name;          // after the rules and without the prefix
+  const Tensor* tensor;      // null where it is of a type that is not read,
+  std::string unread = "";   // for this reason
+  const char* note = "";     // why it is left out before anything is matched
+  bool is_used = false;
+
+  Shape shape() const { return tensor ? tensor->shape() : Shape{}; }
 };
 
-// Equal but for dimensions of 1: (65, 128) and (1, 65, 128).
-bool differs_in_ones_only(const Shape& a, const Shape& b) {
-  const auto squeezed = [](Shape shape) {
-    std::erase(shape, 1);
-    return shape;
-  };
-  return squeezed(a) == squeezed(b);
-}
-
-// The prefix under which most parameters are found: "", "module.", "model.encoder." ...; the
-// shortest of equals, so that copies such as "ema." never win over the weights themselves.
-std::string common_prefix(const std::vector<Candidate>& candidates,
-                          const std::vector<ParameterInfo>& parameters) {
-  constexpr std::size_t kLongest = 512;  // of a name: the search is quadratic in it
-  std::unordered_set<std::string> known;
-  for (const ParameterInfo& parameter : parameters) known.insert(parameter.name);
-  std::map<std::string, int> hits;
-  for (const Candidate& candidate : candidates) {
-    const std::string& name = candidate.name;
-    if (name.size() > kLongest) continue;
-    for (std::size_t at = 0; at != std::string::npos && at < name.size();) {
-      if (known.contains(name.substr(at))) ++hits[name.substr(0, at)];
-      at = name.find('.', at);
-      if (at != std::string::npos) ++at;
+std::vector<Candidate> candidates_of(const WeightsFile& file, const NameMap& map,
+                                     const ConvertOptions& options, Conversion& result) {
+  std::vector<Candidate> candidates;
+  std::vector<bool> matched(options.ignore.size());
+  const auto add = [&](const std::string& name, const Tensor* tensor, const std::string& unread) {
+    const NameMap::Result mapped = map.apply(name);
+    Candidate candidate{name, mapped.name, tensor, unread};
+    if (mapped.ignored) candidate.note = "ignored by a mapping rule";
+    for (std::size_t i = 0; i < matched.size(); ++i) {
+      if (!matches_pattern(options.ignore[i], name) &&
+          !matches_pattern(options.ignore[i], mapped.name))
+        continue;
+      matched[i] = true;
+      candidate.note = "ignored by --ignore";
     }
-  }
-  std::string best;
-  int most = hits.contains("") ? hits.at("") : 0;
-  for (const auto& [prefix, count] : hits) {
-    if (count > most || (count == most && prefix.size() < best.size())) best = prefix, most = count;
-  }
-  return best;
-}
-
-// "blocks.7.attn..." of a network with fewer blocks, a part of a block the network does not have,
-// or a layer that other vision transformers have beside the blocks: without it the network would
-// compute something else.
-bool changes_the_function(const std::string& name) {
-  if (name.starts_with("blocks.")) return true;
-  for (const char* part : {"norm_pre.", "fc_norm.", "reg_token", "attn_pool.", "patch_embed.norm"})
-    if (name.starts_with(part)) return true;
-  return false;
-}
-
-const char* unused_note(const Candidate& candidate) {
-  struct Known {
-    const char* part;
-    const char* note;
+    candidates.push_back(std::move(candidate));
   };
-  static constexpr Known kKnown[] = {
-      {"head_dist", "the distillation head is not used at inference"},
-      {"dist_token", "the distillation token is not used"},
-      {"pre_logits", "not part of the network"},
-      {"num_batches_tracked", "a counter"},
-      {"position_ids", "a constant"},
-      {"mask_token", "for pretraining only"},
-      {"optimizer.", "optimizer state"},
-      {"ema.", "a moving average of the weights"}};
-  if (candidate.ignored) return "ignored by a mapping rule";
-  for (const Known& known : kKnown)
-    if (candidate.name.find(known.part) != std::string::npos) return known.note;
+  for (const auto& [name, tensor] : file.tensors) add(name, &tensor, "");
+  for (const auto& [name, reason] : file.unread) add(name, nullptr, reason);
+  std::vector<std::string> names;
+  for (const Candidate& candidate : candidates) names.push_back(candidate.source);
+  for (std::size_t i = 0; i < matched.size(); ++i)
+    if (!matched[i])
+      result.problems.push_back(concat("--ignore '", options.ignore[i], "' matches no tensor",
+                                       did_you_mean(options.ignore[i], names)));
+  return candidates;
+}
+
+// The candidates that may be parameters, by name. Takes the prefix from their names and says why
+// those that lie beside it are left out.
+std::unordered_map<std::string, Candidate*> strip_prefix(std::vector<Candidate>& candidates,
+                                                         const std::vector<ParameterInfo>& parameters,
+                                                         const ConvertOptions& options,
+                                                         Conversion& result) {
+  std::vector<NamedShape> named;
+  for (const Candidate& candidate : candidates)
+    if (!*candidate.note) named.push_back({candidate.name, candidate.shape()});
+  const WeightsPrefix chosen = choose_prefix(named, parameters, options.prefix);
+  result.prefix = chosen.prefix;
+  if (!chosen.problem.empty()) result.problems.push_back(chosen.problem);
+  std::unordered_map<std::string, Candidate*> by_name;
+  for (Candidate& candidate : candidates) {
+    if (*candidate.note) continue;
+    const bool is_inside = candidate.name.starts_with(chosen.prefix);
+    const bool is_copy =
+        std::any_of(chosen.copies.begin(), chosen.copies.end(), [&](const std::string& copy) {
+          // "" and "ema.", or "net." and "net.ema.": the longer prefix says whose a name is
+          return candidate.name.starts_with(copy) &&
+                 (!is_inside || copy.size() > chosen.prefix.size());
+        });
+    if (is_copy)
+      candidate.note = "of another copy of the network";
+    else if (!is_inside && options.prefix)
+      candidate.note = "outside of --prefix";
+    if (*candidate.note || !is_inside) continue;
+    candidate.name.erase(0, chosen.prefix.size());
+    const auto [other, is_new] = by_name.emplace(candidate.name, &candidate);
+    if (!is_new)
+      result.problems.push_back(concat(other->second->source, " and ", candidate.source,
+                                       " both become ", candidate.name, ": change the mapping"));
+  }
+  return by_name;
+}
+
+// Tensors of blocks the network does not have, or parts of one, and layers that other vision
+// transformers have beside the blocks: without them the network would compute something else.
+bool changes_the_function(const std::string& name) {
+  static constexpr const char* kParts[] = {"blocks.",   "norm_pre.",  "fc_norm.",         "reg_token",
+                                           "attn_pool.", "pre_logits.", "patch_embed.norm"};
+  return std::any_of(std::begin(kParts), std::end(kParts),
+                     [&](const char* part) { return name.starts_with(part); });
+}
+
+// Why a tensor that nothing used is left out; what is no harmless leftover becomes a problem.
+std::string leftover_note(const Candidate& candidate, const ModelSpec& spec, Conversion& result) {
+  if (*candidate.note) return candidate.note;
+  if (const char* harmless = harmless_leftover(candidate.name)) return harmless;
+  if (!candidate.tensor) return candidate.unread;
+  const std::string what = concat(candidate.source, candidate.shape());
+  const std::string drop = concat("; if it is not needed: --ignore '", candidate.source, "'");
+  result.problems.push_back(
+      changes_the_function(candidate.name)
+          ? concat(what, " has no place in '", spec.name, "' of depth ", spec.depth,
+                   ": another architecture?", drop)
+          : concat(what, " is left over: the architecture has no such tensor", drop));
   return "not part of the network";
+}
+
+// Numbers that are not finite, or not as float32, in which all is computed.
+int64_t count_unusable(const Tensor& tensor) {
+  return count_not_finite(tensor.dtype() == DType::kF64 ? tensor.to(DType::kF32) : tensor);
 }
 
 }  // namespace
@@ -102,27 +138,12 @@ std::size_t Conversion::count(TensorStatus status) const {
                     [&](const TensorReport& entry) { return entry.status == status; }));
 }
 
-Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map) {
+Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map,
+                           const ConvertOptions& options) {
   const std::vector<ParameterInfo> parameters = parameters_of(spec);
-  std::vector<Candidate> candidates;
-  for (const auto& [name, tensor] : file.tensors) {
-    const NameMap::Result mapped = map.apply(name);
-    candidates.push_back({name, mapped.name, &tensor, mapped.ignored});
-  }
   Conversion result;
-  result.prefix = common_prefix(candidates, parameters);
-  std::unordered_map<std::string, Candidate*> by_name;
-  for (Candidate& candidate : candidates) {
-    if (candidate.ignored) continue;
-    if (candidate.name.starts_with(result.prefix))
-      candidate.name.erase(0, result.prefix.size());
-    else if (!result.prefix.empty())
-      continue;  // beside the network
-    const auto [other, is_new] = by_name.emplace(candidate.name, &candidate);
-    if (!is_new)
-      result.problems.push_back(concat(other->second->source, " and ", candidate.source,
-                                       " both become ", candidate.name, ": change the mapping"));
-  }
+  std::vector<Candidate> candidates = candidates_of(file, map, options, result);
+  const auto by_name = strip_prefix(candidates, parameters, options, result);
 
   for (const ParameterInfo& parameter : parameters) {
     const auto found = by_name.find(parameter.name);
@@ -135,32 +156,36 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const
     }
     Candidate& candidate = *found->second;
     candidate.is_used = true;
-    const Tensor& tensor = *candidate.tensor;
-    const bool same_shape = tensor.shape() == parameter.shape;
+    const bool same_shape = candidate.shape() == parameter.shape;
     TensorReport entry{
         candidate.source == parameter.name ? TensorStatus::kUsed : TensorStatus::kRenamed,
         parameter.name,
         candidate.source,
         parameter.shape,
-        tensor.shape(),
+        candidate.shape(),
         ""};
     const std::string what = candidate.source == parameter.name
                                  ? parameter.name
                                  : concat(candidate.source, " (", parameter.name, ")");
-    if (!is_floating(tensor.dtype())) {
+    if (!candidate.tensor) {
       entry.status = TensorStatus::kUnused;
-      entry.note = concat("dtype ", tensor.dtype(), ": expected a floating one");
+      entry.note = candidate.unread;
+      result.problems.push_back(concat(what, " ", entry.note, ": expected floats"));
+    } else if (!is_floating(candidate.tensor->dtype())) {
+      entry.status = TensorStatus::kUnused;
+      entry.note = concat("dtype ", candidate.tensor->dtype(), ": expected a floating one");
       result.problems.push_back(concat(what, " has ", entry.note));
-    } else if (!same_shape && !differs_in_ones_only(tensor.shape(), parameter.shape)) {
+    } else if (!same_shape && !differs_in_ones_only(candidate.shape(), parameter.shape)) {
       entry.status = TensorStatus::kUnused;
       entry.note = "wrong shape";
       result.problems.push_back(
-          concat(what, " has shape ", tensor.shape(), ": expected ", parameter.shape));
+          concat(what, " has shape ", candidate.shape(), ": expected ", parameter.shape));
     } else {
       if (!same_shape) entry.status = TensorStatus::kReshaped;
-      if (const int64_t bad = count_not_finite(tensor))
-        result.problems.push_back(concat(what, " has ", bad, " values that are not finite"));
-      result.weights.emplace_back(parameter.name, tensor.reshape(parameter.shape));
+      if (const int64_t bad = count_unusable(*candidate.tensor))
+        result.problems.push_back(
+            concat(what, " has ", bad, " values that are not finite (in float32)"));
+      result.weights.emplace_back(parameter.name, candidate.tensor->reshape(parameter.shape));
     }
     result.report.push_back(std::move(entry));
   }
@@ -168,12 +193,8 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const
   for (const Candidate& candidate : candidates) {
     if (candidate.is_used) continue;
     result.report.push_back({TensorStatus::kUnused, candidate.name, candidate.source,
-                             candidate.tensor->shape(), candidate.tensor->shape(),
-                             unused_note(candidate)});
-    if (changes_the_function(candidate.name) && !candidate.ignored)
-      result.problems.push_back(concat(candidate.source, candidate.tensor->shape(),
-                                       " has no place in '", spec.name, "' of depth ", spec.depth,
-                                       ": another architecture?"));
+                             candidate.shape(), candidate.shape(),
+                             leftover_note(candidate, spec, result)});
   }
   for (const std::string& name : file.outside)
     result.report.push_back({TensorStatus::kUnused, name, name, {}, {}, "beside the state dict"});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,11 +36,18 @@ struct Conversion {
   std::size_t count(TensorStatus status) const;
 };
 
-/// Renames by `map`, strips the common prefix under which most parameters are found, reshapes where
-/// only dimensions of 1 differ. Does not throw for missing or misshapen tensors: they are in
-/// `problems`, with both shapes. Tensors of blocks the network does not have are a problem, too:
-/// the checkpoint is of another one.
-Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map);
+struct ConvertOptions {
+  std::optional<std::string> prefix;  // under which the network lies; none: choose_prefix
+  std::vector<std::string> ignore;    // patterns of tensors to leave out, by either name
+};
+
+/// Renames by `map`, strips the prefix under which most parameters are found, reshapes where only
+/// dimensions of 1 differ. Does not throw for missing or misshapen tensors: they are in `problems`,
+/// with both shapes. So is a tensor that is left over and neither ignored, nor part of another copy
+/// of the network, nor outside of options.prefix, nor on the list of harmless_leftover, nor of a
+/// type that is not read; and a pattern of options.ignore that no tensor has.
+Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map,
+                           const ConvertOptions& options = {});
 
 /// What published models of this image size were evaluated with: shorter side to image_size * 256 /
 /// 224, bicubic, ImageNet's mean and deviation; no resize for images of up to 64 pixels.

@@ -69,7 +69,8 @@ std::vector<Wanted> wanted_tensors(const ModelSpec& spec, const std::optional<Pa
 
 // The tensors of `model` in order; throws Error listing each that is missing or does not fit.
 std::vector<std::pair<std::string, Tensor>> select_weights(
-    const ModelFile& model, const std::vector<std::pair<std::string, Tensor>>& tensors) {
+    const ModelFile& model, const std::vector<std::pair<std::string, Tensor>>& tensors,
+    const std::map<std::string, std::string>& unread = {}) {
   const ModelSpec& spec = model.spec;
   std::map<std::string, const Tensor*> by_name;
   for (const auto& [name, tensor] : tensors) by_name.emplace(name, &tensor);
@@ -82,7 +83,10 @@ std::vector<std::pair<std::string, Tensor>> select_weights(
   for (const Wanted& wanted : wanted_tensors(spec, model.pack)) {
     const auto found = by_name.find(wanted.name);
     if (found == by_name.end()) {
-      problem(concat(wanted.name, " is missing: expected shape ", wanted.shape));
+      const auto skipped = unread.find(wanted.name);
+      problem(skipped == unread.end()
+                  ? concat(wanted.name, " is missing: expected shape ", wanted.shape)
+                  : concat(wanted.name, " has dtype ", skipped->second, ", which is not read"));
       continue;
     }
     const Tensor& tensor = *found->second;
@@ -126,7 +130,7 @@ ModelFile model_from(const TensorFile& file) {
                      file.tensors.size(), " tensors");
   const nlohmann::json pack = metadata_json(file, "shiftadd.pack");
   if (!pack.is_null()) model.pack = pack_spec_from_json(pack);
-  model.weights = select_weights(model, file.tensors);
+  model.weights = select_weights(model, file.tensors, file.unread);
   return model;
 }
 

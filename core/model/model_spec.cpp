@@ -57,6 +57,19 @@ constexpr IntegerKey kIntegerKeys[] = {
     {"classes", &ModelSpec::classes},
 };
 
+// A network that names no other to start from says all its sizes: any default would be wrong for
+// most, and some (heads) no tensor would contradict.
+std::string missing_sizes(const nlohmann::json& json) {
+  std::string missing;
+  if (json.contains("base")) return missing;
+  for (const auto& [key, member] : kIntegerKeys)
+    if (key != std::string_view("in_channels") && !json.contains(key))
+      missing += concat(missing.empty() ? "" : ", ", key);
+  if (missing.empty()) return missing;
+  return concat("[model] ", missing, missing.find(',') == std::string::npos ? " is" : " are",
+                " missing: give every size, or \"base\": NAME of a network to start from");
+}
+
 }  // namespace
 
 std::vector<std::string> spec_names() {
@@ -223,7 +236,13 @@ ModelSpec spec_from_json(const nlohmann::json& json) {
     spec.norm_eps = json.at("norm_eps").get<double>();
   }
   if (json.contains("shift_add")) spec.shift_add = shift_add_spec_from_json(json.at("shift_add"));
-  validate(spec);
+  const std::string missing = missing_sizes(json);
+  try {
+    validate(spec);
+  } catch (const Error& problem) {
+    throw user_error(missing, missing.empty() ? "" : "; ", problem.what());
+  }
+  if (!missing.empty()) throw user_error(missing);
   return spec;
 }
 

@@ -60,9 +60,10 @@ std::vector<std::string> routers_of(const ModelSpec& spec);
 ModelSpec named_spec(const std::string& name);
 std::vector<std::string> spec_names();
 
-/// {"family": "vit", "name": ..., "image_size": ..., ...}; absent keys take the defaults above, or
-/// those of "base": NAME. Throws Error for an unknown key (with the nearest valid one), a wrong
-/// type, or a network that cannot exist (width not divisible by heads, image not divisible by
+/// {"family": "vit", "name": ..., "image_size": ..., ...}; absent keys are those of "base": NAME.
+/// Without it every size must be given, but in_channels; norm_eps is timm's where it is absent.
+/// Throws Error for a missing or unknown key (with the nearest valid one), a wrong type, or a
+/// network that cannot exist (width not divisible by heads, image not divisible by
 /// patch, sizes < 1).
 ModelSpec spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const ModelSpec& spec);

@@ -8,6 +8,7 @@
 
 #include "core/int8_matrix.h"
 #include "core/kernels.h"
+#include "core/kernels_int8.h"
 #include "core/model/model_file.h"
 
 namespace shiftadd {
@@ -29,6 +30,11 @@ bool is_multiplied(const ParameterInfo& parameter) {
 }
 
 std::string without_last_part(const std::string& name) { return name.substr(0, name.rfind('.')); }
+
+void require_finite(const Tensor& values, const std::string& name, const std::string& where) {
+  if (const int64_t bad = count_not_finite(values))
+    throw user_error("[pack] ", name, " has ", bad, " values that are not finite", where);
+}
 
 Shape matrix_shape(const Shape& shape) { return {shape[0], element_count(shape) / shape[0]}; }
 
@@ -120,7 +126,11 @@ ModelFile pack_model(const ModelFile& model, const PackSpec& pack) {
                        found == weights.end() ? "missing" : concat(found->second.shape()),
                        ": expected shape ", expected.shape);
   }
-  const auto take = [&](const std::string& name) { return weights.at(name).to(DType::kF32); };
+  const auto take = [&](const std::string& name) {
+    const Tensor values = weights.at(name).to(DType::kF32);
+    require_finite(values, name, "");
+    return values;
+  };
   const ShiftAddSpec& options = model.spec.shift_add;
   const auto powers_of_two = [&](const std::string& name) {
     const Tensor w = take(name), powers(w.shape());
@@ -162,6 +172,16 @@ ModelFile pack_model(const ModelFile& model, const PackSpec& pack) {
         value = take(each.source).to(each.dtype);
         break;
     }
+    // What this writes, infer reads: it refuses numbers that are not finite, and wider products.
+    if (is_floating(value.dtype()))
+      require_finite(value, each.source, concat(" as ", value.dtype(), ", in which the largest is ",
+                                                value.dtype() == DType::kBF16 ? "3.39e38" : "3.40e38",
+                                                ": pack its layer in another format"));
+    const bool is_dot = each.form == StoredForm::kInt8 || each.form == StoredForm::kNibbles;
+    if (const int64_t inputs = weights.at(each.source).numel() / each.shape[0];
+        is_dot && inputs > kMostDotInputs)
+      throw user_error("[pack] ", each.source, " has ", inputs, " inputs: int8 products have at most ",
+                       kMostDotInputs, "; pack with float32 or bf16");
     packed.weights.emplace_back(each.name, value);
   }
   return packed;

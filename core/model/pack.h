@@ -39,7 +39,8 @@ PackSpec pack_spec_from_json(const nlohmann::json& json);
 ///   NAME.codes (u8, outputs x nibble_stride(inputs)) and NAME.exponents (i16) for nibbles,
 ///   NAME.weight (i8) and NAME.scales (f32) for int8, NAME.weight for bf16 and float32,
 /// biases, norms, tokens and filters as they were. No latent weights. Throws Error (user) for a
-/// network that cannot be deployed, and for a model that is packed already.
+/// network that cannot be deployed, for a model that is packed already, and for weights that the
+/// format cannot hold (3.4e38 rounds to infinity in bf16): the error names them.
 struct ModelFile;
 ModelFile pack_model(const ModelFile& model, const PackSpec& pack);
 

@@ -1,12 +1,11 @@
 // Named networks against their published sizes; JSON form and its errors; preprocessing's JSON.
 #include "core/model/model_spec.h"
 
-#include <doctest/doctest.h>
-
 #include <nlohmann/json.hpp>
 
 #include "core/io/json_text.h"
 #include "core/model/preprocess.h"
+#include "tests/support/support.h"
 
 using namespace shiftadd;
 using nlohmann::json;
@@ -60,6 +59,31 @@ TEST_CASE("impossible or misspelt specs are refused with a reason") {
   refused(R"({"family": "resnet"})", "resnet");
   refused(R"({"base": "deit_tinny_patch16_224"})", "did you mean 'deit_tiny_patch16_224'");
   refused(R"([1])", "expected a JSON object");
+}
+
+TEST_CASE("a spec without base gives every size that has no right default") {
+  const nlohmann::json whole = to_json(named_spec("vit_cifar"));
+  CHECK(spec_from_json(whole) == named_spec("vit_cifar"));
+  for (const char* key :
+       {"image_size", "patch_size", "width", "depth", "heads", "mlp_hidden", "classes"}) {
+    nlohmann::json spec = whole;
+    spec["width"] = 192, spec["heads"] = 3;  // so that the old defaults would pass
+    spec["image_size"] = 224, spec["patch_size"] = 16;
+    spec.erase(key);
+    CHECK_THROWS_WITH_AS(spec_from_json(spec),
+                         doctest::Contains(concat(key, " is missing").c_str()), Error);
+    spec["base"] = "vit_cifar_192";
+    CHECK_NOTHROW(spec_from_json(spec));
+  }
+  nlohmann::json spec = whole;
+  for (const char* key : {"in_channels", "norm_eps", "name", "family"}) spec.erase(key);
+  CHECK(spec_from_json(spec).norm_eps == 1e-6);
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "net.json", R"({"width": 192, "depth": 12})");
+  CHECK_THROWS_WITH_AS(load_spec(folder / "net.json"),
+                       doctest::Contains("net.json: [model] image_size, patch_size, heads, "
+                                         "mlp_hidden, classes are missing"),
+                       Error);
 }
 
 TEST_CASE("two specs are compared by the keys that differ") {

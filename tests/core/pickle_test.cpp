@@ -156,7 +156,6 @@ TEST_CASE("globals that could run code are refused by name") {
       {"pickle", "loads"},
       {"ctypes", "CDLL"},
       {"operator", "attrgetter"},
-      {"functools", "partial"},
       {"webbrowser", "open"},
       {"pty", "spawn"},
       {"numpy.testing._private.utils", "runstring"}};
@@ -179,6 +178,65 @@ TEST_CASE("globals that could run code are refused by name") {
        {"argparse", "pathlib", "numpy.core.multiarray", "collections", "omegaconf.dictconfig"})
     CHECK_FALSE(is_dangerous_global(module, "Thing"));
   CHECK_FALSE(is_dangerous_global("builtins", "set"));
+  CHECK_FALSE(is_dangerous_global("functools", "partial"));
+}
+
+TEST_CASE("classes and functions that run nothing are placeholders, whatever is done with them") {
+  const auto text = [](const std::string& value) {
+    return concat("\x8c", static_cast<char>(value.size()), value);
+  };
+  const auto global = [&](const char* module, const char* name) {
+    return concat("c", module, "\n", name, "\n");
+  };
+  const std::string partial = global("functools", "partial");
+  const std::string norm = global("torch.nn.modules.normalization", "LayerNorm");
+  const std::string member = global("timm.data", "Mode") + text("TRAIN") + "\x86R";
+  const std::string objects[] = {
+      partial + norm + "\x85R(" + norm + ")}" + text("eps") + "G" +
+          std::string("\x3e\xb0\xc6\xf7\xa0\xb5\xed\x8d", 8) + "sNtb",  // reduce, then state
+      partial + norm + "\x85}\x92",                                         // NEWOBJ_EX
+      partial + norm + "\x85\x81",
+      global("builtins", "getattr") + member,
+      global("__builtin__", "getattr") + global("types", "SimpleNamespace") + ")R" +
+          text("forward") + "\x86R",
+      global("operator", "itemgetter") + "K\x01\x85R",
+      global("_io", "BytesIO") + ")\x81(C\x02" + "abK\x00Ntb",
+      global("inspect", "_empty"),
+      global("torch._C._nn", "gelu"),
+      global("__main__", "<lambda>"),
+      text("train") + text("main.<locals>.<lambda>") + "\x93",
+      global("omegaconf.dictconfig", "DictConfig") + ")\x81}" + text("_content") + "}sb",
+      global("collections", "Counter") + "}" + text("a") + "K\x01s\x85R",
+      global("collections", "deque") + ")K\x05\x86RK\x01" + "a",
+      global("easydict", "EasyDict") + ")\x81}" + text("lr") + "K\x01s}b",
+      global("numpy.core.multiarray", "scalar") + global("numpy", "dtype") + text("f8") +
+          "\x89\x88\x87R" + "C\x08" + std::string(8, '\1') + "\x86R",
+      global("collections", "OrderedDict") + global("a", "Odd") + ")R\x85R",  // built from no data
+      global("builtins", "frozenset") + global("a", "Odd") + ")R\x85R",
+      std::string("\x82\x01)R"),
+      std::string("\x83\x01\x02)\x81", 5),
+      std::string("\x84\x01\0\0\0}b", 7),
+  };
+  for (const std::string& object : objects) {
+    // {"args": object, "w": 7}
+    const std::string stream = "\x80\x04}" + text("args") + object + "s" + text("w") + "K\x07s.";
+    INFO(stream);
+    REQUIRE(refusal(stream) == "");
+    CHECK(parse(stream).root().find("w")->integer == 7);
+  }
+}
+
+TEST_CASE("what leads out of a class is refused, however it is reached") {
+  const std::string getattr = "cbuiltins\ngetattr\n";
+  for (const std::string& stream :
+       {getattr + "ca\nB\n\x8c\x0b__globals__\x86R.", getattr + "ca\nB\n\x8c\x02os\x86R.",
+        getattr + "ca\nB\n\x8c\x04" + "eval\x86R.", getattr + "\x8c\x01x\x8c\x01y\x86R.",
+        getattr + "ca\nB\nK\x01\x86R.", getattr + "ca\nB\n\x85R.", getattr + ".",
+        "cfunctools\npartial\n" + getattr + "\x85R.",
+        std::string("cfunctools\npartial\ncos\nsystem\n\x85R."),
+        std::string("c_io\nopen\n."), std::string("cio\nFileIO\n."),
+        std::string("coperator\nmethodcaller\n."), std::string("ctorch._C\n_nn.x\n.")})
+    CHECK_MESSAGE(refusal(stream).find("could run code") != std::string::npos, stream);
 }
 
 TEST_CASE("damaged streams are refused") {
@@ -202,8 +260,9 @@ TEST_CASE("damaged streams are refused") {
                            "Inothing\n.",
                            "I99999999999999999999\n.",
                            "S'abc\n.",
-                           "\x82\x01.",
                            "\x97.",
+                           "\x82",
+                           "\x83\x01",
                            "R.",
                            "K\x01K\x02R.",
                            "\x80\x09.",

@@ -154,3 +154,36 @@ TEST_CASE("a file cut short at any length is refused") {
   std::memset(huge.data(), 0xff, 8);
   CHECK(refusal(huge).find("header") != std::string::npos);
 }
+
+TEST_CASE("a header may begin with spaces, as the format's own tests have it") {
+  const std::string entry = R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[0,10]}})";
+  for (const char* spaces : {" ", "\t\n", "\r\n\r\n   ", "        "}) {
+    const std::string bytes = file_of(spaces + entry, kTen);
+    CHECK(parse_safetensors(bytes.data(), bytes.size(), "x").at("a").numel() == 10);
+  }
+  CHECK(refuses("x" + entry, kTen, "does not start with '{'"));
+  CHECK(refuses("    ", "", "does not start with '{'"));
+  if (const std::string valid =
+          test::shared_path("data/faults/valid_whitespace_leading_padded_header.safetensors");
+      !valid.empty())
+    CHECK(read_safetensors(valid).tensors.empty());
+}
+
+TEST_CASE("tensors of types that are not read are listed, their size checked all the same") {
+  const auto with = [](const std::string& type, const std::string& shape, int size) {
+    return file_of(concat(R"({"a":{"dtype":"U8","shape":[10],"data_offsets":[0,10]},"b":{"dtype":")",
+                          type, R"(","shape":)", shape, R"(,"data_offsets":[10,)", 10 + size,
+                          "]}}"),
+                   kTen + std::string(static_cast<std::size_t>(size), '\1'));
+  };
+  const std::tuple<const char*, const char*, int> cases[] = {
+      {"F8_E4M3", "[2,3]", 6}, {"C64", "[3]", 24},  {"U16", "[5]", 10},
+      {"U64", "[]", 8},        {"F4", "[4]", 2},    {"F6_E3M2", "[4]", 3}};
+  for (const auto& [type, shape, size] : cases) {
+    const std::string bytes = with(type, shape, size);
+    const TensorFile file = parse_safetensors(bytes.data(), bytes.size(), "x");
+    CHECK(file.tensors.size() == 1);
+    CHECK(file.unread == std::map<std::string, std::string>{{"b", type}});
+    CHECK_MESSAGE(refusal(with(type, shape, size + 1)).find("'b'") != std::string::npos, type);
+  }
+}

@@ -281,3 +281,76 @@ TEST_CASE(
     }
   }
 }
+
+TEST_CASE("a tensor of a type that is not read is listed and refuses nothing beside it") {
+  const auto beside = [](const PickleBytes& value) {
+    PickleBytes p;
+    p.dict().text("w").tensor("0", 6, {6}, {1}).set().text("odd").raw(value.bytes.substr(2)).set();
+    return test::torch_zip(p.stop(), {kSixBytes, std::string(64, '\1')});
+  };
+  const auto typed = [](const char* type) {
+    return PickleBytes().tensor("1", 1, {1}, {1}, 0, type);
+  };
+  PickleBytes float8;
+  float8.global("torch._utils", "_rebuild_tensor_v3").raw("(").storage("1", 4, "UntypedStorage");
+  float8.number(0).tuple({4}).tuple({1}).raw("\x89N").global("torch", "float8_e4m3fn").raw("NtR");
+  PickleBytes quantised;
+  quantised.global("torch._utils", "_rebuild_qtensor").raw("(").storage("1", 4, "QInt8Storage");
+  quantised.number(0).tuple({4}).tuple({1}).raw("NtR");
+  PickleBytes sparse;
+  sparse.global("torch._utils", "_rebuild_sparse_tensor").raw("(").global("torch", "sparse_coo");
+  sparse.raw("(").tensor("1", 2, {1, 2}, {2, 1}).tensor("1", 2, {2}, {1}).tuple({4}).raw("ttR");
+  PickleBytes own;
+  own.global("torch._tensor", "_rebuild_from_type_v2").raw("(");
+  own.global("mine", "rebuild").global("mine", "Tensor").raw(")NtR");
+  PickleBytes array;
+  array.global("numpy.core.multiarray", "_reconstruct").raw("(").global("numpy", "ndarray");
+  array.tuple({0}).text("b").raw("tR(K\x01)tb");
+  const std::pair<PickleBytes, const char*> cases[] = {
+      {typed("ComplexFloatStorage"), "is of the type torch.ComplexFloatStorage"},
+      {typed("ComplexDoubleStorage"), "is of the type torch.ComplexDoubleStorage"},
+      {typed("QUInt4x2Storage"), "is of the type torch.QUInt4x2Storage"},
+      {typed("NewStorage"), "is of the type torch.NewStorage"},
+      {float8, "is of the type torch.float8_e4m3fn, which is not read"},
+      {quantised, "depends on torch._utils._rebuild_qtensor"},
+      {sparse, "depends on torch._utils._rebuild_sparse_tensor"},
+      {own, "is of a type of its own"},
+      {array, "is an array of NumPy's"}};
+  for (const auto& [value, reason] : cases) {
+    INFO(reason);
+    const std::string bytes = beside(value);
+    const TorchFile file = parse(bytes);
+    CHECK(file.tensors.size() == 1);
+    REQUIRE(file.unread.contains("odd"));
+    CHECK(test::contains(file.unread.at("odd"), reason));
+    // Alone, there is nothing to read.
+    PickleBytes alone;
+    alone.dict().text("odd").raw(value.bytes.substr(2)).set();
+    CHECK(refuses(test::torch_zip(alone.stop(), {kSixBytes, std::string(64, '\1')}), reason));
+  }
+}
+
+TEST_CASE("of two entries with one network the plain one is read, or both are named") {
+  const auto with = [](const std::vector<std::string>& keys, const std::string& prefix = "") {
+    PickleBytes p;
+    p.dict();
+    int32_t offset = 0;
+    for (const std::string& key : keys)
+      p.text(key).dict().text((&key == &keys[0] ? "" : prefix) + "w")
+          .tensor("0", 6, {1}, {1}, offset++).set().set();
+    return test::torch_zip(p.stop(), {kSixBytes});
+  };
+  const auto chosen = [&](const std::vector<std::string>& keys, const std::string& key = "") {
+    const std::string bytes = with(keys);
+    const TorchFile file = parse(bytes, key);
+    return std::pair(file.wrapper, values(file.tensors.at(0).second).at(0));
+  };
+  CHECK(chosen({"model_ema", "model"}) == std::pair(std::string("model"), 1.0f));
+  CHECK(chosen({"state_dict", "model_ema"}) == std::pair(std::string("state_dict"), 0.0f));
+  CHECK(chosen({"model_ema"}) == std::pair(std::string("model_ema"), 0.0f));
+  CHECK(chosen({"ema", "net"}) == std::pair(std::string("net"), 1.0f));
+  CHECK(chosen({"model", "net"}, "net") == std::pair(std::string("net"), 1.0f));
+  CHECK(refuses(with({"model", "net"}), "the entries 'model' and 'net' hold the same network"));
+  CHECK(refuses(with({"module", "state_dict"}), "'state_dict' and 'module'"));
+  CHECK(refuses(with({"network", "model_state"}, "module."), "choose one with --state-dict"));
+}

@@ -22,7 +22,7 @@ seeds() {
   local data=../shared/data
   case "$1" in
     safetensors) find tests/golden "$data/checkpoints" "$data/faults" -name '*.safetensors' -size -8k ;;
-    pth) find tests/golden "$data/checkpoints" "$data/faults" \( -name '*.pth' -o -name '*.pt' \) -size -400k ;;
+    pth) find tests/golden "$data/checkpoints" "$data/faults" \( -name '*.pth' -o -name '*.pt' -o -name '*.ckpt' \) -size -400k ;;
     config) find configs -name '*.json' ;;
     image) find "$data/images-odd" "$data/faults" "$data/cifar10/sample" -type f -size -8k ;;
     tar) find "$data/faults" -name '*.tar' -size -64k ;;

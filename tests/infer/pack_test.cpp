@@ -1,5 +1,7 @@
 // Packed models: what a file holds, that it computes what the model in memory does, and what it
 // refuses.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -165,6 +167,41 @@ TEST_CASE("a packed file that is damaged, or asked for what it is not, is refuse
                        Error);
   CHECK_THROWS_WITH_AS(pack_spec_from_json({{"version", 1}, {"multiply", "int4"}}),
                        doctest::Contains("multiply"), Error);
+}
+
+TEST_CASE("weights that a format cannot hold are refused at packing, by name") {
+  const test::TemporaryFolder folder;
+  struct Case {
+    const char* weight;
+    float value;
+    std::vector<const char*> refused;  // formats
+  };
+  for (const Case& each : {Case{"blocks.0.attn.qkv.weight", 3.4e38F, {"bf16"}},
+                           Case{"blocks.1.mlp.fc2.weight", -3.397e38F, {"bf16"}},
+                           Case{"patch_embed.proj.weight", 3.4028235e38F, {"bf16"}},
+                           Case{"blocks.0.mlp.fc1.weight", 3.38e38F, {}},
+                           Case{"blocks.0.mlp.fc1.weight", 1e-42F, {}},
+                           Case{"head.weight", 3.4e38F, {}},
+                           Case{"norm.bias", INFINITY, {"float32", "bf16", "int8"}},
+                           Case{"blocks.0.attn.proj.weight", NAN, {"float32", "bf16", "int8"}}}) {
+    for (const char* format : {"float32", "bf16", "int8"}) {
+      ModelFile model = test::random_model(named_spec("vit_micro"), 1);
+      for (auto& [name, tensor] : model.weights)
+        if (name == each.weight) tensor = Tensor::full(tensor.shape(), each.value);
+      INFO(each.weight << " " << each.value << " " << format);
+      const bool is_refused = std::count_if(each.refused.begin(), each.refused.end(),
+                                            [&](const char* f) { return f == std::string(format); });
+      std::string reason;
+      try {
+        save_model(folder / "p.safetensors", pack_model(model, pack_in(format)));
+        CHECK_NOTHROW(load_any_model(folder / "p.safetensors"));
+      } catch (const Error& error) {
+        reason = error.what();
+      }
+      CHECK(reason.empty() != is_refused);
+      if (is_refused) CHECK(test::contains(reason, each.weight));
+    }
+  }
 }
 
 TEST_CASE("a forced share of tokens goes to Shift at every router") {

@@ -1,0 +1,141 @@
+// See start.h: sizes and preprocessing.
+#include "train/start.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iterator>
+
+namespace shiftadd::train {
+namespace {
+
+struct Source {
+  ModelSpec spec;
+  Preprocess preprocess;
+};
+
+struct Inherited {
+  const char* key;
+  void (*take)(TrainConfig& config, const Source& from);
+};
+
+template <auto kMember>
+void take_size(TrainConfig& config, const Source& from) {
+  config.model.*kMember = from.spec.*kMember;
+}
+template <auto kMember>
+void take_preprocess(TrainConfig& config, const Source& from) {
+  config.data.preprocess.*kMember = from.preprocess.*kMember;
+}
+
+// The share of the image that the crop keeps stays.
+int64_t scaled_resize(const Source& from, int64_t image_size) {
+  return static_cast<int64_t>(std::llround(static_cast<double>(from.preprocess.resize) *
+                                           static_cast<double>(image_size) /
+                                           static_cast<double>(from.spec.image_size)));
+}
+void take_resize(TrainConfig& config, const Source& from) {
+  config.data.preprocess.resize = scaled_resize(from, config.model.image_size);
+}
+
+// image_size stands before resize, which depends on it.
+constexpr Inherited kInherited[] = {
+    {"model.name", take_size<&ModelSpec::name>},
+    {"model.image_size", take_size<&ModelSpec::image_size>},
+    {"model.patch_size", take_size<&ModelSpec::patch_size>},
+    {"model.width", take_size<&ModelSpec::width>},
+    {"model.depth", take_size<&ModelSpec::depth>},
+    {"model.heads", take_size<&ModelSpec::heads>},
+    {"model.mlp_hidden", take_size<&ModelSpec::mlp_hidden>},
+    {"model.norm_eps", take_size<&ModelSpec::norm_eps>},
+    {"data.preprocess.resize", take_resize},
+    {"data.preprocess.interpolation", take_preprocess<&Preprocess::interpolation>},
+    {"data.preprocess.mean", take_preprocess<&Preprocess::mean>},
+    {"data.preprocess.std", take_preprocess<&Preprocess::std>},
+    {"data.preprocess.exif_orientation", take_preprocess<&Preprocess::exif_orientation>},
+};
+
+void fill(TrainConfig& config, const Source& from) {
+  for (const Inherited& each : kInherited)
+    if (std::find(config.inherits.begin(), config.inherits.end(), each.key) !=
+        config.inherits.end())
+      each.take(config, from);
+  config.inherits.clear();
+  ModelSpec spec = config.model;
+  spec.classes = std::max<int64_t>(spec.classes, 1);
+  validate(spec);
+  if (const std::string wrong = settle_preprocess(config); !wrong.empty())
+    throw user_error("data.preprocess.resize: ", wrong);
+}
+
+Source read_source(const std::string& path) {
+  ModelFile file = load_model(path);
+  return {std::move(file.spec), file.preprocess};
+}
+
+std::string text_of(const std::array<float, 3>& channels) {
+  return concat(shortest_decimal(channels[0]), " ", shortest_decimal(channels[1]), " ",
+                shortest_decimal(channels[2]));
+}
+
+std::string size_text(int64_t resize) {
+  return resize == 0 ? "none" : std::to_string(resize);
+}
+
+}  // namespace
+
+std::vector<std::string> inheritable_keys() {
+  std::vector<std::string> keys;
+  for (const Inherited& each : kInherited) keys.emplace_back(each.key);
+  return keys;
+}
+
+const TrainConfig* maker_of(const TrainConfig& config, std::size_t index, const std::string& path) {
+  for (std::size_t i = 0; i < index; ++i)
+    if (path == config.stages[i].out + "/model.safetensors") return &config.stages[i];
+  return nullptr;
+}
+
+TrainConfig with_start(const TrainConfig& config, const std::string& resume) {
+  namespace fs = std::filesystem;
+  TrainConfig filled = config;
+  for (std::size_t i = 0; i < filled.stages.size(); ++i) {
+    TrainConfig& stage = filled.stages[i];
+    if (stage.inherits.empty()) continue;
+    const std::string last = stage.out + "/last.safetensors";
+    if (const TrainConfig* before = maker_of(filled, i, stage.init.checkpoint))
+      fill(stage, {before->model, before->data.preprocess});
+    else  // what was started once does not need its start's file again
+      fill(stage, read_source(!resume.empty() && fs::exists(last) ? last : stage.init.checkpoint));
+  }
+  if (!filled.stages.empty()) {
+    filled.inherits.clear();
+  } else if (!filled.inherits.empty()) {
+    fill(filled, read_source(resume.empty() ? filled.init.checkpoint : resume));
+  }
+  return filled;
+}
+
+std::string describe_preprocess(const TrainConfig& config, const ModelFile& file) {
+  const Preprocess &ours = config.data.preprocess, &theirs = file.preprocess;
+  std::string same, other;
+  const auto add = [&](const std::string& what, const std::string& value,
+                       const std::string& there) {
+    std::string& list = value == there ? same : other;
+    list += concat(list.empty() ? "" : ", ", what, " ", value);
+    if (value != there) list += concat(" (there ", there, ")");
+  };
+  const auto word = [](Interpolation kind) {
+    return kind == Interpolation::kBilinear ? "bilinear" : "bicubic";
+  };
+  add("resize", size_text(ours.resize),
+      size_text(scaled_resize({file.spec, theirs}, config.model.image_size)));
+  add("interpolation", word(ours.interpolation), word(theirs.interpolation));
+  add("mean", text_of(ours.mean), text_of(theirs.mean));
+  add("std", text_of(ours.std), text_of(theirs.std));
+  return concat("preprocessing", same.empty() ? "" : concat(" of ", config.init.checkpoint, ": "),
+                same, same.empty() || other.empty() ? "" : ";",
+                other.empty() ? "" : concat(" of the configuration: ", other));
+}
+
+}  // namespace shiftadd::train
