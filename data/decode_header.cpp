@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "core/error.h"
+#include "data/formats.h"
 
 namespace shiftadd::data {
 
@@ -24,7 +25,11 @@ ImageHeader read_header(std::span<const uint8_t> bytes, const std::string& name,
                         int64_t max_pixels) {
   if (bytes.empty()) throw user_error(name, ": the file is empty");
   const std::optional<FileKind> kind = file_kind(bytes);
-  if (!kind) throw user_error(name, ": not a JPEG, PNG, BMP or GIF image, whatever its name says");
+  if (!kind) {
+    const std::string contents = foreign_contents(bytes);
+    throw user_error(name, ": not a JPEG, PNG, BMP or GIF image, whatever its name says",
+                     contents.empty() ? "" : concat(" (it is ", contents, ")"));
+  }
   ImageHeader header;
   header.kind = *kind;
   switch (*kind) {

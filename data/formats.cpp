@@ -74,4 +74,40 @@ std::string unread_formats(const std::vector<std::string>& names) {
   return text;
 }
 
+std::string foreign_contents(std::span<const uint8_t> bytes) {
+  using namespace std::string_view_literals;
+  struct Magic {
+    std::size_t offset;
+    std::string_view bytes, contents;
+  };
+  static constexpr Magic kMagics[] = {
+      {8, "WEBP", "WebP"},
+      {0, "II*\0"sv, "TIFF"},
+      {0, "MM\0*"sv, "TIFF"},
+      {4, "ftypavif", "AVIF"},
+      {4, "ftyp", "HEIC or another of the MP4 family"},
+      {4, "jP  ", "JPEG 2000"},
+      {0, "\xff\x4f\xff\x51", "JPEG 2000"},
+      {0, "\xff\x0a", "JPEG XL"},
+      {4, "JXL ", "JPEG XL"},
+      {0, "8BPS", "a Photoshop document"},
+      {0, "%PDF", "PDF"},
+      {0, "P5", "PGM"},
+      {0, "P6", "PPM"},
+      {0, "<svg", "SVG"},
+      {0, "<?xml", "XML, perhaps SVG"},
+      {0, "<!DOCTYPE", "a web page"},
+      {0, "<html", "a web page"},
+      {0, "\0\0\1\0"sv, "an icon"},
+      {0, "\x1f\x8b", "compressed with gzip"},
+      {0, "PK\3\4", "a zip archive"},
+      {257, "ustar", "a tar archive"},
+      {0, "version https://git-lfs", "a pointer of Git LFS in place of the image: git lfs pull"}};
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  for (const Magic& magic : kMagics)
+    if (text.size() > magic.offset && text.substr(magic.offset).starts_with(magic.bytes))
+      return std::string(magic.contents);
+  return "";
+}
+
 }  // namespace shiftadd::data

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,5 +26,9 @@ bool is_archive_name(std::string_view path);
 /// "5 .tif, 5 .webp" with what to do, counted over those names that are images of formats that are
 /// not read, or archives; "" where there are none.
 std::string unread_formats(const std::vector<std::string>& names);
+
+/// What the first bytes of a file say that is no image we read: "WebP", "a pointer of Git LFS ...";
+/// "" where they say nothing.
+std::string foreign_contents(std::span<const uint8_t> bytes);
 
 }  // namespace shiftadd::data

@@ -13,28 +13,16 @@
 #include <thread>
 
 #include "core/error.h"
-#include "core/io/files.h"
 #include "core/io/safetensors.h"
 #include "core/model/class_names.h"
-#include "tests/support/support.h"
+#include "tests/data/dataset_support.h"
 
 using namespace shiftadd;
 using test::contains;
+using test::error_of;
 namespace fs = std::filesystem;
 
 namespace {
-
-template <class Action>
-std::string refusal_of(Action action, int exit_code) {
-  try {
-    action();
-  } catch (const Error& error) {
-    CHECK(error.exit_code() == exit_code);
-    return error.what();
-  }
-  FAIL("expected an Error");
-  return "";
-}
 
 void make_socket(const std::string& path) {
   sockaddr_un address{};
@@ -60,15 +48,15 @@ TEST_CASE("folders, named pipes, sockets and devices are refused by name by ever
       {"/dev/urandom", " is a character device: expected a file"},
       {"/dev/null", " is a character device: expected a file"}};
   for (const auto& [path, reason] : cases) {
-    CHECK(refusal_of([&] { read_file(path); }, 2) == path + reason);
-    CHECK(refusal_of([&] { read_text(path); }, 2) == path + reason);
-    CHECK(refusal_of([&] { map_file(path); }, 2) == path + reason);
-    CHECK(refusal_of([&] { InputFile file(path); }, 2) == path + reason);
-    CHECK(refusal_of([&] { sha256_of_file(path); }, 2) == path + reason);
-    CHECK(refusal_of([&] { read_safetensors(path); }, 2) == path + reason);
-    CHECK(refusal_of([&] { read_class_names(path); }, 2) == path + reason);
+    CHECK(error_of([&] { read_file(path); }) == path + reason);
+    CHECK(error_of([&] { read_text(path); }) == path + reason);
+    CHECK(error_of([&] { map_file(path); }) == path + reason);
+    CHECK(error_of([&] { InputFile file(path); }) == path + reason);
+    CHECK(error_of([&] { sha256_of_file(path); }) == path + reason);
+    CHECK(error_of([&] { read_safetensors(path); }) == path + reason);
+    CHECK(error_of([&] { read_class_names(path); }) == path + reason);
   }
-  CHECK(refusal_of([&] { read_file(folder / "none"); }, 2) ==
+  CHECK(error_of([&] { read_file(folder / "none"); }) ==
         (folder / "none") + ": cannot be opened: No such file or directory");
 }
 
@@ -93,7 +81,7 @@ TEST_CASE("the pipe of a shell is read to its end, and no further than the limit
   signal(SIGPIPE, SIG_IGN);
   Descriptor second(more[0]);
   std::thread endless(send, more[1], 20);
-  CHECK(contains(refusal_of([&] { read_whole(concat("/dev/fd/", more[0]), 1 << 20); }, 2),
+  CHECK(contains(error_of([&] { read_whole(concat("/dev/fd/", more[0]), 1 << 20); }),
                  "is larger than 1 MiB"));
   second = Descriptor();  // nobody reads any more: the writer ends
   endless.join();
@@ -104,7 +92,7 @@ TEST_CASE("files that claim another size than they hold") {
   const test::TemporaryFolder folder;
   test::write_text(folder / "sparse.jpg", "");
   fs::resize_file(folder / "sparse.jpg", uint64_t{1} << 40);
-  CHECK(contains(refusal_of([&] { read_file(folder / "sparse.jpg"); }, 2),
+  CHECK(contains(error_of([&] { read_file(folder / "sparse.jpg"); }),
                  "sparse.jpg is larger than 512 MiB"));
   test::write_text(folder / "exact", std::string(1 << 20, 'x'));
   CHECK(read_whole(folder / "exact", 1 << 20).size() == 1 << 20);
@@ -125,7 +113,7 @@ TEST_CASE("a file that shrinks, grows or is replaced while it is open") {
   CHECK(file.size() == 10);
   CHECK(part_of(file, 3, 4) == "3456");
   CHECK(part_of(file, 10, 0) == "");
-  const auto refusal = [&] { return refusal_of([&] { part_of(file, 0, 2); }, 1); };
+  const auto refusal = [&] { return error_of([&] { part_of(file, 0, 2); }, 1); };
   for (const int size : {5, 0, 11, 9}) {
     fs::resize_file(path, size);
     CHECK(refusal() == concat(path, ": had 10 bytes when it was opened and has ", size,

@@ -119,4 +119,36 @@ TEST_CASE("check: the odd images of the shared collection") {
   check_contains(all, "odd/hopper_orientation_6.jpg: turned by EXIF (orientation 6)");
 }
 
+TEST_CASE("check: what is in a file of another format is said") {
+  const TemporaryFolder folder;
+  const std::pair<std::string, std::string> cases[] = {
+      {std::string("RIFF\1\2\3\4WEBPVP8 ", 16), "WebP"},
+      {std::string("II*\0\10\0\0\0", 8), "TIFF"},
+      {std::string("MM\0*\0\0\0\10", 8), "TIFF"},
+      {std::string("\0\0\0\x20"
+                   "ftypavif",
+                   12),
+       "AVIF"},
+      {std::string("\0\0\0\x18"
+                   "ftypheic",
+                   12),
+       "HEIC or another of the MP4 family"},
+      {std::string("\0\0\0\x0cjP  \r\n", 10), "JPEG 2000"},
+      {"<svg xmlns=\"\"/>", "SVG"},
+      {"<!DOCTYPE html>", "a web page"},
+      {tar_member("a.jpg", "x"), "a tar archive"},
+      {"version https://git-lfs.github.com/spec/v1\n",
+       "a pointer of Git LFS in place of the image: git lfs pull"}};
+  std::vector<std::string> expected;
+  for (const auto& [bytes, contents] : cases) {
+    const std::string name = concat(folder.path(), "/a/", expected.size(), ".jpg");
+    write_text(name, bytes);
+    expected.push_back(concat("broken: ", name,
+                              ": not a JPEG, PNG, BMP or GIF image, whatever its "
+                              "name says (it is ",
+                              contents, ")"));
+  }
+  CHECK(check_data(ImageFolder::open(folder.path())).lines == expected);
+}
+
 }  // namespace

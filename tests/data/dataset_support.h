@@ -78,13 +78,14 @@ inline std::string pax_record(const std::string& key, const std::string& value) 
   return std::to_string(length) + " " + key + "=" + value + "\n";
 }
 
-/// The message of the Error that `action` throws; fails the test when it throws none.
+/// The message of the Error that `action` throws; fails the test when it throws none, or another
+/// exit status belongs to it.
 template <class Action>
-std::string error_of(Action action) {
+std::string error_of(Action action, int exit_code = 2) {
   try {
     action();
   } catch (const Error& error) {
-    CHECK(error.exit_code() == 2);
+    CHECK(error.exit_code() == exit_code);
     return error.what();
   }
   FAIL("expected an Error");

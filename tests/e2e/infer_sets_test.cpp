@@ -56,4 +56,23 @@ TEST_CASE("classes without images print -, whether the model has names or not") 
   CHECK(contains(beyond.err, "the class '7' is a number"));
 }
 
+TEST_CASE("names in any order are found by name: the same figures for the same images") {
+  const InferFolder folder;
+  const auto loss_of = [&](const std::vector<std::string>& names, const std::string& set) {
+    ModelFile model = test::random_model(named_spec("vit_micro"), 1);
+    model.classes = names;
+    save_model(folder.model_path(), model);
+    const ProcessResult result = folder.infer({"--eval", folder.labelled(set, names, 2), "--json"});
+    CHECK_MESSAGE(result.status == 0, result.err);
+    return parse_json(result.out)["loss"].get<double>();
+  };
+  const double plain = loss_of(test::micro_classes(), "plain");
+  const std::vector<std::vector<std::string>> orders = {
+      {"gnu", "fox", "elk", "dog", "cat", "bee", "ant"},
+      {"10", "9", "2", "1", "02x", "Z", "a"},
+      {"b c", "a", "\xc3\xa9", "e", "E", "_", "~"}};
+  for (const auto& names : orders)
+    CHECK(loss_of(names, "set of " + names[0]) == doctest::Approx(plain).epsilon(1e-6));
+}
+
 }  // namespace
