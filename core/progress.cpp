@@ -52,7 +52,13 @@ int64_t terminal_columns() {
   return shown > 0 ? shown : wanted > 0 ? wanted : kUsual;
 }
 
-std::string progress_line(const ProgressBar& bar, int64_t columns) {
+std::string progress_line(ProgressBar bar, int64_t columns) {
+  const auto keep_on_line = [](std::string& text) {
+    for (char& c : text)
+      if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+  };
+  keep_on_line(bar.title);
+  for (std::string& figure : bar.figures) keep_on_line(figure);
   constexpr int64_t kWidest = 20, kNarrowest = 6;          // between the brackets
   const int64_t room = std::max<int64_t>(columns - 1, 1);  // a full line would already wrap on some
   for (std::size_t count = bar.figures.size() + 1; count-- > 0;) {
@@ -76,10 +82,7 @@ void Progress::draw(const ProgressBar& bar, double now, bool last) {
   if (!terminal_ || (now - drawn_at_ < 0.1 && !last)) return;
   drawn_at_ = now;
   bar_shown_ = true;
-  std::string text = progress_line(bar, columns_());
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';  // stays one line
-  sink_("\r" + text + "\033[K");  // erase to the end of the line
+  sink_("\r" + progress_line(bar, columns_()) + "\033[K");  // erase to the end of the line
 }
 
 void Progress::line(const std::string& text) {

@@ -32,8 +32,9 @@ struct ProgressBar {
   std::vector<std::string> figures;  // behind the bar, the most important ones first
 };
 /// "TITLE [====>   ] FIGURE FIGURE", in less than `columns` columns. What does not fit is left out:
-/// first the bar shrinks, then the last figures go, then the bar, then the end of the rest.
-std::string progress_line(const ProgressBar& bar, int64_t columns);
+/// first the bar shrinks, then the last figures go, then the bar, then the end of the rest. Control
+/// characters are shown as '?'.
+std::string progress_line(ProgressBar bar, int64_t columns);
 
 class Progress {
  public:

@@ -178,7 +178,8 @@ inline int run_compare(const CompareBench& options) {
     std::optional<RunProgress> progress;
     const Evaluation result = infer::evaluate(
         sessions[i], options.models[i], options.set, [&](int64_t done, int64_t total) {
-          if (!progress) progress.emplace(rows[i].name, total, RunProgress::Lines::kAll);
+          if (!progress)
+            progress.emplace("evaluating", rows[i].name, total, RunProgress::Lines::kAll);
           progress->update(done);
         });
     rows[i].top1 = result.top1();

@@ -57,7 +57,9 @@ inline int pack(const PackOptions& options, Outputs& outputs) {
     std::optional<RunProgress> progress;
     const infer::Comparison result =
         infer::compare(before, after, options.calibrate, [&](int64_t done, int64_t total) {
-          if (!progress) progress.emplace("calibrating", total, RunProgress::Lines::kAll);
+          if (!progress)
+            progress.emplace("calibrating", "on " + options.calibrate, total,
+                             RunProgress::Lines::kAll);
           progress->update(done);
         });
     progress.reset();

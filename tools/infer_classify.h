@@ -49,7 +49,7 @@ inline int classify(const InferOptions& options, Outputs& outputs) {
   infer::RoutingCounts routing(session.routers(), spec.tokens());
   PredictionWriter writer(std::cout, printed_names(session.classes(), spec.classes), options.json);
   // On a terminal the predictions themselves show how far it is.
-  RunProgress progress("images", static_cast<int64_t>(paths.size()),
+  RunProgress progress("images", "", static_cast<int64_t>(paths.size()),
                        paths.size() > 1 && !isatty(STDOUT_FILENO) ? RunProgress::Lines::kLate
                                                                   : RunProgress::Lines::kNone);
   Rows inputs, logits;
@@ -79,7 +79,7 @@ inline int classify(const InferOptions& options, Outputs& outputs) {
     outputs.write(options.routing, [&] {
       write_file(options.routing, {reinterpret_cast<const char*>(picture.data()), picture.size()});
     });
-  if (!options.dump.empty())
+  if (!options.dump.empty() && !names.empty())
     write_dump(options, outputs, names,
                {{"input", inputs.tensor(image_shape)}, {"logits", logits.tensor({spec.classes})}});
   return finish(broken, outputs);

@@ -26,7 +26,7 @@ inline int evaluate(const InferOptions& options, Outputs& outputs) {
   std::vector<std::string> names = printed_names(session.classes(), classes);
   if (session.classes().empty())
     for (std::size_t i = 0; i < indices.size(); ++i) names[indices[i]] = set.classes()[i];
-  RunProgress progress("evaluating " + options.eval, set.size(), RunProgress::Lines::kAll);
+  RunProgress progress("evaluating", options.eval, set.size(), RunProgress::Lines::kAll);
   Evaluation evaluation(classes);
   infer::RoutingCounts routing(session.routers(), session.spec().tokens());
   Rows logits;

@@ -19,8 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kStandardInput = "standard input";
-
 // A file is written behind its links, those that lead to no file yet, too.
 fs::path behind_links(fs::path path) {
   constexpr int kMostLinks = 40;  // as Linux allows
@@ -75,15 +73,18 @@ std::optional<Outputs::Identity> Outputs::identity_of(const fs::path& path) {
 
 void Outputs::input(const std::string& option, const std::string& path) {
   const auto identity = path.empty() ? std::nullopt : identity_of(path);
+  if (!identity) return;
   std::error_code ignored;
-  if (identity) inputs_.push_back({option, path, *identity, fs::is_directory(path, ignored)});
-  if (path.ends_with(".tar")) input("the index of " + option, path + ".index");
+  inputs_.push_back({option, path, identity, fs::is_directory(path, ignored)});
+  if (!path.ends_with(".tar")) return;
+  const std::string index = path + ".index";  // made beside it
+  inputs_.push_back({"the index of " + option, index, identity_of(index), false});
 }
 
 void Outputs::standard_input() {
   struct stat status;
   if (fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode))
-    inputs_.push_back({kStandardInput, "", {status.st_dev, status.st_ino}, false});
+    inputs_.push_back({"standard input", "", Identity{status.st_dev, status.st_ino}, false});
 }
 
 void Outputs::add(const std::string& option, const std::string& path,
@@ -124,7 +125,7 @@ void Outputs::check() const {
 }
 
 void Outputs::require_distinct(const Output& output, const Input& input) const {
-  if (output.identity == input.identity) {
+  if (input.identity ? output.identity == input.identity : output.target == target_of(input.path)) {
     if (!input.folder) throw same_file(output.option, output.path, input.option, input.path);
     if (output.writes)
       throw user_error(output.option, " ", output.path, " and ", input.option, " ", input.path,
@@ -155,6 +156,7 @@ void Outputs::require_no_image(const Output& file, const Input& folder) {
 }
 
 void Outputs::require_kept(const Output& folder, const Input& input) {
+  if (!input.identity) return;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder.path, ignored))
     if (folder.writes(entry.path().filename().string()) &&

@@ -59,7 +59,7 @@ class Outputs {
   };
   struct Input {
     std::string option, path;
-    Identity identity;
+    std::optional<Identity> identity;  // none: a file that is made
     bool folder;
   };
   struct Output {

@@ -17,7 +17,7 @@ std::size_t hanging_indent(const std::string& line) {
   const std::size_t gap = line.find("  ", start);
   const std::size_t column = line.find_first_not_of(' ', gap);
   return gap == std::string::npos || column == std::string::npos || column > kColumns / 2
-             ? start + (start < kColumns / 4 ? 2 : 0)
+             ? start + (start > 0 && start < kColumns / 4 ? 2 : 0)
              : column;
 }
 

@@ -17,14 +17,15 @@ namespace shiftadd::tools {
 class RunProgress {
  public:
   enum class Lines : uint8_t { kNone, kLate, kAll };  // kLate: none at once
-  RunProgress(std::string title, int64_t total, Lines lines)
+  /// "TITLE SUBJECT: 12 images" at once; the bar and the other lines say TITLE alone.
+  RunProgress(std::string title, const std::string& subject, int64_t total, Lines lines)
       : display_([](std::string_view text) { std::cerr << text << std::flush; },
                  stderr_is_terminal()),
         title_(std::move(title)),
         total_(total),
         lines_(lines) {
     if (lines == Lines::kAll && !display_.terminal())
-      display_.line(concat(title_, ": ", total_, total_ == 1 ? " image" : " images"));
+      display_.line(concat(title_, " ", subject, ": ", total_, total_ == 1 ? " image" : " images"));
   }
   void wipe() { display_.wipe(); }
   void update(int64_t done) {

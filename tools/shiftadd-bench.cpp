@@ -11,6 +11,7 @@
 #include "tools/bench_roofline.h"
 #include "tools/program.h"
 #include "tools/stop_signals.h"
+#include "train/reporter.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -192,6 +193,10 @@ int run(int argc, char** argv) {
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
   return run_program("shiftadd-bench", [&] {
     stop_at_once("shiftadd-bench");
+    constexpr double kSilence = 30;  // seconds, after which a log is told that the work goes on
+    train::Reporter reporter([](std::string_view text) { std::cerr << text << std::flush; },
+                             stderr_is_terminal(), kSilence);
+    if (!stderr_is_terminal()) reporter.begin("measuring");
     if (model_command->parsed()) {
       if (!model.layers.empty() && (model.train || model.threads != 1 || model.batch != 1))
         throw user_error(

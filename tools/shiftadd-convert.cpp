@@ -46,7 +46,8 @@ Examples:
       --preprocess configs/preprocess/visiontriad.json --out vit.safetensors
   shiftadd-convert vit.safetensors --to timm --out vit_timm.safetensors
   shiftadd-convert vit.safetensors --pack int8 --calibrate photos/val.tar --out vit_int8.safetensors
-  shiftadd-convert shift/model.safetensors --pack shiftadd --multiply int8 --out deployed.safetensors)";
+  shiftadd-convert shift/model.safetensors --pack shiftadd --multiply int8 \
+      --out deployed.safetensors)";
 
 struct Options {
   std::string input, arch, mapping, classes, preprocess, state_dict, out, to = "ours", report;

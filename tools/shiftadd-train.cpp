@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/io/files.h"
 #include "tools/archs.h"
 #include "tools/program.h"
 #include "tools/run_progress.h"
@@ -102,7 +103,13 @@ train::TrainOptions training_options(const Arguments& arguments, const std::stri
   return {.version = tools::kVersion, .resume = checkpoint, .anomaly = arguments.anomaly};
 }
 
-void print(std::string_view text) { std::cerr << text << std::flush; }
+/// work(reporter); the bar is gone when it ends.
+template <class Work>
+auto with_reporter(const train::TrainConfig& config, Work&& work) {
+  train::Reporter reporter([](std::string_view text) { std::cerr << text << std::flush; },
+                           stderr_is_terminal(), config.log.seconds);
+  return work(reporter);
+}
 
 int run_training(train::TrainConfig& config, const Arguments& arguments) {
   const train::ResumePoint resume = train::find_resume_point(arguments.resume, config.out);
@@ -112,9 +119,10 @@ int run_training(train::TrainConfig& config, const Arguments& arguments) {
   config.out = resume.folder;
   tools::check_outputs(config, arguments.config);
   handle_signals();
-  train::Reporter reporter(print, stderr_is_terminal(), config.log.seconds);
-  const train::TrainResult result = train::train(
-      config, training_options(arguments, resume.checkpoint), reporter, stop_requested);
+  const train::TrainResult result = with_reporter(config, [&](train::Reporter& reporter) {
+    return train::train(config, training_options(arguments, resume.checkpoint), reporter,
+                        stop_requested);
+  });
   if (result.stopped) {
     if (result.last.empty())
       std::cerr << tools::message_start() << "stopped before the first step; nothing was saved\n";
@@ -141,15 +149,16 @@ int run_stages(const train::TrainConfig& config, const Arguments& arguments) {
                      ": a configuration with stages goes on with --resume auto");
   tools::check_outputs(config, arguments.config);
   handle_signals();
-  train::Reporter reporter(print, stderr_is_terminal(), config.log.seconds);
-  const train::StagesResult result =
-      train::train_stages(config, training_options(arguments, ""), reporter,
-                          arguments.resume == "auto", stop_requested);
+  const train::StagesResult result = with_reporter(config, [&](train::Reporter& reporter) {
+    return train::train_stages(config, training_options(arguments, ""), reporter,
+                               arguments.resume == "auto", stop_requested);
+  });
   if (result.stopped) {
     std::cerr << tools::message_start() << "stopped. Go on with --resume auto\n";
     return kInterrupted;
   }
-  std::cout << result.report << "model: " << result.model << "\n";
+  std::cout << result.report << "model: " << result.model << "\n" << std::flush;
+  write_file(config.out + "/report.md", result.report);
   return 0;
 }
 
@@ -184,8 +193,7 @@ int run(int argc, char** argv) {
     std::optional<tools::RunProgress> progress;
     const train::DataCheck check =
         train::check_run_data(config, [&](const std::string& set, int64_t done, int64_t total) {
-          if (done == 0)
-            progress.emplace("checking " + set, total, tools::RunProgress::Lines::kAll);
+          if (done == 0) progress.emplace("checking", set, total, tools::RunProgress::Lines::kAll);
           progress->update(done);
         });
     progress.reset();

@@ -52,8 +52,9 @@ inline void check_outputs(const train::TrainConfig& config, const std::string& f
     add("data.val", run.data.val);
     add("init.checkpoint", run.init.checkpoint);
     add("train.teacher.checkpoint", run.train.teacher.checkpoint);
-    if (!lies_in(run.router.latency_file, run.out))
-      add("router.latency_file", run.router.latency_file);
+    const std::string& latency = run.router.latency_file;
+    if (!(latency.ends_with("latency.json") && lies_in(latency, run.out)))
+      add("router.latency_file", latency);
     if (!config.stages.empty()) outputs.folder(prefix + "out", run.out, is_run_file);
   }
   outputs.check();

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "train/latency_probe.h"
 #include "train/memory_estimate.h"
@@ -116,11 +115,9 @@ StagesResult train_stages(const TrainConfig& given, const TrainOptions& options,
   } else {
     say("report: the first stage is the baseline, because it starts from no network of its size and classes");
   }
-  StagesResult result{.stopped = false,
-                      .report = compare_results(results),
-                      .model = config.stages.back().out + "/model.safetensors"};
-  write_file(config.out + "/report.md", result.report);
-  return result;
+  return {.stopped = false,
+          .report = compare_results(results),
+          .model = config.stages.back().out + "/model.safetensors"};
 }
 
 }  // namespace shiftadd::train

@@ -22,7 +22,7 @@ std::vector<ModelSpec> plan_stages(const TrainConfig& config,
 
 /// Runs config.stages (not empty), each into its own folder; where a stage is finished it is left
 /// alone. `resume`: go on with the stage at work instead of refusing its folder. options.resume is
-/// not used. Writes OUT/report.md. Throws what train() throws.
+/// not used. Throws what train() throws.
 StagesResult train_stages(const TrainConfig& config, const TrainOptions& options,
                           Reporter& reporter, bool resume, const std::atomic<bool>& stop);
 

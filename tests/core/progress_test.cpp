@@ -73,7 +73,8 @@ TEST_CASE("a bar stays within any terminal: it shrinks, then loses its last figu
         "epoch 3/10 [==========>         ] 5/10 ETA 1m20s loss 1.2500 812 img/s lr 0.0005");
   CHECK(progress_line(bar, 80) ==
         "epoch 3/10 [=========>         ] 5/10 ETA 1m20s loss 1.2500 812 img/s lr 0.0005");
-  CHECK(progress_line(bar, 60) == "epoch 3/10 [=========>         ] 5/10 ETA 1m20s loss 1.2500");
+  CHECK(progress_line(bar, 60) == "epoch 3/10 [====>    ] 5/10 ETA 1m20s loss 1.2500 812 img/s");
+  CHECK(progress_line(bar, 50) == "epoch 3/10 [====>    ] 5/10 ETA 1m20s loss 1.2500");
   CHECK(progress_line(bar, 40) == "epoch 3/10 [=====>     ] 5/10 ETA 1m20s");
   CHECK(progress_line(bar, 20) == "epoch 3/10 5/10");
   CHECK(progress_line(bar, 12) == "epoch 3/10 ");

@@ -225,6 +225,23 @@ TEST_CASE("what the shell reads and writes counts, too") {
   CHECK(shell(infer + " >" + log + " --routing " + programs.at("drawn.png")).status == 0);
 }
 
+TEST_CASE("the index of a tar counts as read, whether it is there already or not") {
+  const Programs programs;
+  const std::string tar = programs.at("set.tar"), index = tar + ".index";
+  REQUIRE(test::run({"tar", "-cf", tar, "-C", programs.at("set"), "."}).status == 0);
+  for (const std::string existing : {"", "an index"}) {
+    if (!existing.empty()) test::write_text(index, existing);
+    for (const std::string& name : {index, programs.at("set/../set.tar.index")}) {
+      const ProcessResult result =
+          test::run({test::program("shiftadd-infer"), programs.at("model.png"), "--eval", tar,
+                     "--dump", name});
+      check_refused(result, "--dump " + name, "the index of --eval");
+      CHECK(fs::exists(index) == !existing.empty());
+    }
+  }
+  CHECK(read_text(index) == "an index");
+}
+
 TEST_CASE("an image that a linked folder of the set leads to is not overwritten") {
   const Programs programs;
   fs::rename(programs.at("set/dog"), programs.at("dogs"));

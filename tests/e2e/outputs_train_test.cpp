@@ -118,6 +118,13 @@ TEST_CASE("the stages of a run may read each other, and nothing else of theirs")
     const ProcessResult whole = runs.folder().train("out", words);
     CHECK_MESSAGE(whole.status == 0, whole.err);
   }
+  fs::remove(runs / "out/report.md");
+  fs::create_directory(runs / "out/report.md");  // it cannot be written: it is printed all the same
+  const ProcessResult unwritten =
+      runs.folder().train("out", {"--set", stages, "--set", "train.epochs=1", "--resume", "auto"});
+  CHECK(unwritten.status == 1);
+  CHECK(contains(unwritten.err, "report.md"));
+  CHECK(contains(unwritten.out, "| two |"));
 }
 
 TEST_CASE("a run's own folder is read and written by a resume") {

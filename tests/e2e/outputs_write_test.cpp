@@ -39,8 +39,8 @@ class Writers {
                       convert = test::program("shiftadd-convert"),
                       bench = test::program("shiftadd-bench"), model = folder_.model_path(),
                       set = at("set");
-    return {{{convert, model}, "--out", "tensors"},
-            {{convert, model, "--out", at("other")}, "--report", "tensors"},
+    return {{{convert, model}, "--out", "0 missing"},
+            {{convert, model, "--out", at("other")}, "--report", "0 missing"},
             {{convert, model, "--pack", "int8", "--calibrate", set}, "--out", "7 images"},
             {{infer, at("routed"), at("photo.bmp")}, "--dump", "photo.bmp"},
             {{infer, at("routed"), at("photo.bmp"), "--json"}, "--routing", "}\n]\n"},
