@@ -200,7 +200,7 @@ TEST_CASE("classes and functions that run nothing are placeholders, whatever is 
       global("__builtin__", "getattr") + global("types", "SimpleNamespace") + ")R" +
           text("forward") + "\x86R",
       global("operator", "itemgetter") + "K\x01\x85R",
-      global("_io", "BytesIO") + ")\x81(C\x02" + "abK\x00Ntb",
+      global("_io", "BytesIO") + ")\x81(C\x02" + "abK\x01Ntb",
       global("inspect", "_empty"),
       global("torch._C._nn", "gelu"),
       global("__main__", "<lambda>"),
@@ -208,7 +208,7 @@ TEST_CASE("classes and functions that run nothing are placeholders, whatever is 
       global("omegaconf.dictconfig", "DictConfig") + ")\x81}" + text("_content") + "}sb",
       global("collections", "Counter") + "}" + text("a") + "K\x01s\x85R",
       global("collections", "deque") + ")K\x05\x86RK\x01" + "a",
-      global("easydict", "EasyDict") + ")\x81}" + text("lr") + "K\x01s}b",
+      global("easydict", "EasyDict") + ")\x81" + text("lr") + "K\x01s}b",
       global("numpy.core.multiarray", "scalar") + global("numpy", "dtype") + text("f8") +
           "\x89\x88\x87R" + "C\x08" + std::string(8, '\1') + "\x86R",
       global("collections", "OrderedDict") + global("a", "Odd") + ")R\x85R",  // built from no data
