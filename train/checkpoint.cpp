@@ -2,6 +2,7 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -76,6 +77,18 @@ std::optional<int64_t> steps_in(const std::string& path) {
   }
 }
 
+/// `path` as a shell takes it.
+std::string shell_word(const std::string& path) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) ||
+           std::string_view("/._-+=:,@%").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (std::all_of(path.begin(), path.end(), plain)) return path;
+  std::string word = "'";
+  for (const char c : path) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
+
 /// What to do without the damaged checkpoint `path`, as the end of a sentence.
 std::string way_on_without(const std::string& path) {
   const fs::path folder = fs::path(path).parent_path();
@@ -92,7 +105,7 @@ std::string way_on_without(const std::string& path) {
   if (newest.empty())
     return "; no checkpoint beside it is whole: begin the run anew, with another --out";
   return concat("; the newest checkpoint beside it that is whole is ", newest, ", of step ", steps,
-                ": to go on from there, type `cp ", newest, " ", path,
+                ": to go on from there, type `cp ", shell_word(newest), " ", shell_word(path),
                 "` and then the same command again");
 }
 

@@ -52,7 +52,8 @@ bool has_right_checksum(const ChecksumPlace& place, std::span<const uint8_t> fil
   if (wrong == 0 && said == digits_of(sum)) return true;
   throw user_error(who, ": the file is damaged or cut short, or was edited: its bytes give the ",
                    "checksum ", digits_of(sum), ", it says ",
-                   wrong == 0 && std::all_of(said.begin(), said.end(), [](unsigned char c) { return std::isxdigit(c) != 0; })
+                   wrong == 0 && std::all_of(said.begin(), said.end(),
+                                             [](unsigned char c) { return std::isxdigit(c) != 0; })
                        ? std::string(said)
                        : "something unreadable");
 }

@@ -42,8 +42,7 @@ uint32_t by_table(const std::array<Bytewise, kStep>& tables, uint32_t state, con
     std::memcpy(&word, next, kStep);
     word ^= state;
     state = 0;
-    for (std::size_t k = 0; k < kStep; ++k)
-      state ^= tables[kStep - 1 - k][word >> (8 * k) & 255];
+    for (std::size_t k = 0; k < kStep; ++k) state ^= tables[kStep - 1 - k][word >> (8 * k) & 255];
   }
   for (; size > 0; --size) state = state >> 8 ^ tables[0][(state ^ *next++) & 255];
   return state;
@@ -121,8 +120,7 @@ uint32_t crc32c_by_table(const void* bytes, std::size_t size, uint32_t before) {
 
 uint32_t crc32c(const void* bytes, std::size_t size, uint32_t before) {
 #if defined(__x86_64__)
-  if (has_instruction())
-    return ~by_instruction(~before, static_cast<const uint8_t*>(bytes), size);
+  if (has_instruction()) return ~by_instruction(~before, static_cast<const uint8_t*>(bytes), size);
 #endif
   return crc32c_by_table(bytes, size, before);
 }

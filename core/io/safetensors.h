@@ -35,8 +35,8 @@ TensorFile read_safetensors(const std::string& path);
 /// The same from memory, which must outlive the tensors: for tests and fuzzing.
 TensorFile parse_safetensors(const void* bytes, std::size_t size, const std::string& name);
 
-/// Data is 64-byte aligned, and the file carries its checksum. Atomic: temporary file, fsync, rename; on failure the old file is
-/// untouched and nothing is left behind. Throws Error (failure).
+/// Data is 64-byte aligned, and the file carries its checksum. Atomic: temporary file, fsync,
+/// rename; on failure the old file is untouched and nothing is left behind. Throws Error (failure).
 void write_safetensors(const std::string& path, const TensorFile& file);
 
 }  // namespace shiftadd

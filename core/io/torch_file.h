@@ -35,8 +35,9 @@ TorchFile read_torch(const std::string& path, const std::string& state_dict = ""
 /// "state_dict" and their like that holds tensors, else the root; of two that hold the same names,
 /// the one that is no moving average. Runs no code. Throws Error (user) naming the file and the
 /// tensor for damaged or hostile files, for two such dicts of which none is plainly the one, and
-/// where no tensor is plain dense data. The bytes must outlive the tensors unless `owner` keeps them.
-/// `check_crc`: the entries of a zip archive are held against their CRC-32 (the stream has no sums).
+/// where no tensor is plain dense data. The bytes must outlive the tensors unless `owner` keeps
+/// them. `check_crc`: the entries of a zip archive are held against their CRC-32 (the stream has no
+/// sums).
 TorchFile parse_torch(const uint8_t* bytes, std::size_t size, const std::string& file,
                       const std::string& state_dict = "",
                       std::shared_ptr<const void> owner = nullptr, bool check_crc = true);

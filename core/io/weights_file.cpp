@@ -27,8 +27,7 @@ WeightsFile read_weights(const std::string& path, const std::string& state_dict,
   const MappedFile file = map_file(path);
   WeightsFile result;
   if (!looks_like_safetensors(file) && looks_like_torch(file.data, file.size)) {
-    TorchFile torch =
-        parse_torch(file.data, file.size, path, state_dict, file.owner, check_crc);
+    TorchFile torch = parse_torch(file.data, file.size, path, state_dict, file.owner, check_crc);
     result.format = "pytorch";
     result.tensors = std::move(torch.tensors);
     result.unread = std::move(torch.unread);

@@ -162,7 +162,8 @@ TEST_CASE("checksum: JSON files of ours have one, and lose it without harm") {
 TEST_CASE("safetensors: white space may stand before the first brace") {
   const test::TemporaryFolder folder;
   const std::string one = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";
-  for (const std::string& header : {"  " + one, "\t\r\n" + one + "\n ", std::string(200, ' ') + one})
+  for (const std::string& header :
+       {"  " + one, "\t\r\n" + one + "\n ", std::string(200, ' ') + one})
     for (const char* name : {"x.safetensors", "x"}) {
       write_file(folder / name, joined(header, "7"));
       CHECK(*read_weights(folder / name).tensors.at(0).second.data<uint8_t>() == '7');

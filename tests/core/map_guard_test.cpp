@@ -98,7 +98,10 @@ TEST_CASE("a file that shrinks while it is mapped is named, status 1") {
 TEST_CASE("other bus errors, and maps that are gone, end as without the guard") {
   const test::TemporaryFolder folder;
   write_file(folder / "f", std::string(100'000, 'x'));
-  const Ending raised = ending_of([] { raise(SIGBUS); raise(SIGBUS); });
+  const Ending raised = ending_of([] {
+    raise(SIGBUS);
+    raise(SIGBUS);
+  });
   CHECK(raised.status == 128 + SIGBUS);
   CHECK(raised.err.empty());
   const Ending many = ending_of([&] {  // more maps than there are names for

@@ -60,11 +60,15 @@ TEST_CASE("temporaries of processes that are gone are removed, and nothing else"
                                           made(concat("a b.tmp-", gone)),
                                           made(concat("x.tmp-1.tmp-", gone))};
   const std::string dotted = made(concat(".csv.tmp-", gone));
-  const std::vector<std::string> kept = {
-      made("last.safetensors"), made(concat("best.tmp-", getpid())),
-      made(concat("live.tmp-", sleeper.process())), made(concat("x.tmp-", gone, "~")),
-      made("x.tmp-"), made("x.tmp-12a"), made("x.tmp--7"), made(concat(".tmp-", gone)),
-      made(concat("x.tmp-", gone, "999999999999"))};
+  const std::vector<std::string> kept = {made("last.safetensors"),
+                                         made(concat("best.tmp-", getpid())),
+                                         made(concat("live.tmp-", sleeper.process())),
+                                         made(concat("x.tmp-", gone, "~")),
+                                         made("x.tmp-"),
+                                         made("x.tmp-12a"),
+                                         made("x.tmp--7"),
+                                         made(concat(".tmp-", gone)),
+                                         made(concat("x.tmp-", gone, "999999999999"))};
   fs::create_directory(folder / concat("folder.tmp-", gone));
   fs::create_symlink("last.safetensors", folder / concat("link.tmp-", gone));
   REQUIRE(mkfifo((folder / concat("pipe.tmp-", gone)).c_str(), 0600) == 0);

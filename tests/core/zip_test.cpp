@@ -23,7 +23,8 @@ std::string summary(const std::string& bytes, bool check_crc = true) {
   std::string text;
   for (const auto& [name, tensor] :
        parse_torch(data_of(bytes), bytes.size(), "x.pth", "", nullptr, check_crc).tensors)
-    text += concat(name, tensor.shape(), tensor.dtype(), crc32c(tensor.raw(), tensor.bytes()), '\n');
+    text +=
+        concat(name, tensor.shape(), tensor.dtype(), crc32c(tensor.raw(), tensor.bytes()), '\n');
   return text;
 }
 

@@ -43,8 +43,9 @@ void forget_checksum(const std::string& path) {
 TEST_CASE("flipped bits of a model file and a packed one are refused by every program") {
   const test::InferFolder folder;
   const std::string image = folder.image("a.bmp", 40, 40, 1), packed = folder / "p.safetensors";
-  REQUIRE(run("shiftadd-convert", {folder.model_path(), "--pack", "int8", "--out", packed})
-              .status == 0);
+  REQUIRE(
+      run("shiftadd-convert", {folder.model_path(), "--pack", "int8", "--out", packed}).status ==
+      0);
   for (const std::string& model : {folder.model_path(), packed}) {
     const std::string whole = read_text(model);
     CHECK(run("shiftadd-infer", {model, image}).err.empty());
@@ -118,6 +119,7 @@ TEST_CASE("a .pth with a wrong sum is refused, one without sums read with --no-c
   test::write_text(damaged, whole);
   REQUIRE(convert({}).status == 0);
   CHECK(read_text(out) == first);
-  CHECK(run("shiftadd-convert", {out, "--pack", "int8", "--no-crc", "--out", folder / "p"})
-            .status == 2);
+  CHECK(
+      run("shiftadd-convert", {out, "--pack", "int8", "--no-crc", "--out", folder / "p"}).status ==
+      2);
 }

@@ -1,4 +1,5 @@
-// Files of a run with damage: every flipped bit is noticed, and a checkpoint's error knows a way on.
+// Files of a run with damage: every flipped bit is noticed, and a checkpoint's error knows a way
+// on.
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -86,8 +87,7 @@ TEST_CASE("damage: a flipped bit of a checkpoint, a model, latencies and a resul
                const ModelFile read = load_model(path);
                return text_of(read.weights) + json_text(to_json(read.spec)) + read.classes.at(1);
              });
-  const ModelSpec routed =
-      layers::apply_recipe(tiny_spec(), {}, {{.mlp = LayerKind::kMixture}});
+  const ModelSpec routed = layers::apply_recipe(tiny_spec(), {}, {{.mlp = LayerKind::kMixture}});
   LatencyReport report{.model = "tiny",
                        .batch = 2,
                        .tokens = 10,
@@ -99,10 +99,9 @@ TEST_CASE("damage: a flipped bit of a checkpoint, a model, latencies and a resul
                        .repeats = 15,
                        .routers = router_widths(routed)};
   for (RouterLatency& router : report.routers) router.mult_ms = 0.625, router.shift_ms = 0.375;
-  check_file([&](const std::string& path) { write_latency(path, report); },
-             [&](const std::string& path) {
-               return json_text(to_json(read_latency(path, routed)));
-             });
+  check_file(
+      [&](const std::string& path) { write_latency(path, report); },
+      [&](const std::string& path) { return json_text(to_json(read_latency(path, routed))); });
   const RunResult result{.name = "tiny",
                          .spec = tiny_spec(),
                          .top1 = 50,
@@ -137,11 +136,10 @@ TEST_CASE("damage: the error of a checkpoint names the newest whole one and how 
   save_checkpoint(path("epoch_001"), checkpoint_of(10));
   const auto expect = [&](const char* name, int step) {
     const std::string text = refusal(path("last"));
-    CHECK_MESSAGE(
-        test::contains(text, concat("whole is ", path(name), ", of step ", step,
-                                    ": to go on from there, type `cp ", path(name), " ",
-                                    path("last"), "`")),
-        text);
+    CHECK_MESSAGE(test::contains(text, concat("whole is ", path(name), ", of step ", step,
+                                              ": to go on from there, type `cp ", path(name), " ",
+                                              path("last"), "`")),
+                  text);
   };
   expect("epoch_002", 20);
   damage(path("epoch_002"));
@@ -156,4 +154,8 @@ TEST_CASE("damage: the error of a checkpoint names the newest whole one and how 
   test::write_text(path("last"), read_text(path("last")).substr(0, 2000));
   CHECK(test::contains(refusal(path("last")), "no checkpoint beside it is whole"));
   CHECK_FALSE(test::contains(refusal(path("none")), "whole"));
+  std::filesystem::create_directory(folder / "it's a run");
+  save_checkpoint(path("it's a run/best"), checkpoint_of(10));
+  test::write_text(path("it's a run/last"), "cut");
+  CHECK(test::contains(refusal(path("it's a run/last")), "it'\\''s a run/last.safetensors'`"));
 }
