@@ -101,10 +101,11 @@ TEST_CASE("shiftadd-bench refuses networks and batches for which there is no mem
     test::write_text(folder / "net.json", "{\"base\": \"vit_micro\", " + sizes + "}");
     arguments.insert(arguments.begin(), {test::program("shiftadd-bench")});
     arguments.insert(arguments.begin() + 2, folder / "net.json");
+    arguments.insert(arguments.end(), {"--threads", "1"});
     return limited(arguments, folder.path());
   };
   const std::string pixels = R"("image_size": 16384, "patch_size": 1)",
-                    usual = R"("image_size": 4096, "patch_size": 1024)";
+                    usual = R"("image_size": 2048, "patch_size": 256)";
   check_refused(bench(pixels, {"model"}), "image_size");
   check_refused(bench(pixels, {"model", "--train"}), "image_size");
   check_refused(bench(R"("width": 16384, "heads": 1)", {"model"}), "width");

@@ -266,7 +266,7 @@ TEST_CASE("--compare sets runs side by side") {
   const ProcessResult table =
       test::run({program, "--compare", "dense", "whole/add", "whole/shift"}, "", {}, folder.path());
   CHECK(table.status == 0);
-  CHECK(table.out.find("| dense | ") != std::string::npos);
+  CHECK(table.out.find("| dense       | ") != std::string::npos);
   CHECK(table.out.find("baseline") != std::string::npos);
   CHECK(table.out.find("| whole/shift | ") != std::string::npos);
   const ProcessResult none = test::run({program, "--compare", "nowhere"}, "", {}, folder.path());
