@@ -20,7 +20,12 @@ class PickleMachine : private PickleStream {
   using PickleStream::PickleStream;
 
   Pickle run() {
-    while (step(take<uint8_t>())) {
+    try {
+      while (step(take<uint8_t>())) {
+      }
+    } catch (const Error&) {
+      if (unjudged_) throw refused(unjudged_->text);  // rather than what is wrong after it
+      throw;
     }
     if (unjudged_) throw refused(unjudged_->text);
     result_.root_ = pop();
