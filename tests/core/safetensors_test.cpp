@@ -150,8 +150,10 @@ TEST_CASE("a file cut short at any length is refused") {
   const std::string bytes = read_text(folder / "a.safetensors");
   for (std::size_t length = 0; length < bytes.size(); ++length)
     CHECK(refusal(bytes.substr(0, length)) != "");
-  std::string huge = bytes;
+  std::string damaged = bytes, huge = file_of("{}", "");  // with a checksum and without
+  std::memset(damaged.data(), 0xff, 8);
   std::memset(huge.data(), 0xff, 8);
+  CHECK(refusal(damaged).find("damaged") != std::string::npos);
   CHECK(refusal(huge).find("header") != std::string::npos);
 }
 
