@@ -88,7 +88,10 @@ TEST_CASE(
                     train = test::program("shiftadd-train"),
                     bench = test::program("shiftadd-bench");
   const std::string weights = test::golden_folder() + "/models/vit_micro.pth", out = folder / "o";
-  test::write_text(folder / "latency.json", R"({"extends": "pipe"})");
+  folder.labelled("set", test::micro_classes(), 1);
+  test::write_text(folder / "c.json",
+                   R"({"model": {"image_size": 16, "patch_size": 4, "width": 24, "depth": 1,
+                       "heads": 3, "mlp_hidden": 48}, "data": {"train": "set", "val": "set"}})");
   const std::pair<std::string, std::string> kinds[] = {
       {pipe, "pipe is a named pipe: expected a file"},
       {"/dev/zero", "/dev/zero is a character device: expected a file"},
@@ -103,8 +106,8 @@ TEST_CASE(
         {convert, weights, "--arch", path, "--out", out},
         {convert, weights, "--arch", "vit_micro", "--out", out, "--mapping", path},
         {train, path, "--out", out},
-        {train, test::source_folder() + "/configs/quickstart.json", "--out", out, "--set",
-         "data.train=" + path, "--dry-run"},
+        {train, "c.json", "--out", out, "--set", "data.train=" + path, "--dry-run"},
+        {train, "c.json", "--out", out, "--set", "data.val=" + path, "--check-data"},
         {bench, "model", path}};
     for (const std::vector<std::string>& command : commands) {
       CAPTURE(command[0]);
