@@ -75,12 +75,15 @@ void resolve_data(const ConfigReader& reader, TrainConfig& c) {
 }
 
 /// What the start brings because the file does not say it; a base says all sizes.
-std::vector<std::string> inherited_keys(const ConfigReader& reader, const TrainConfig& config) {
+std::vector<std::string> inherited_keys(const ConfigNode& root, const ConfigReader& reader,
+                                        const TrainConfig& config) {
   std::vector<std::string> keys;
   if (config.init.checkpoint.empty()) return keys;
+  const ConfigNode* model = root.find("model");
+  const ConfigNode* base = model ? model->find("base") : nullptr;
+  const bool has_base = base && !base->text.empty();
   for (const std::string& key : inheritable_keys())
-    if (!reader.has(key) && !(reader.has("model.base") && key.starts_with("model.")))
-      keys.push_back(key);
+    if (!reader.has(key) && !(has_base && key.starts_with("model."))) keys.push_back(key);
   return keys;
 }
 
@@ -90,7 +93,7 @@ TrainConfig read_run(const ConfigNode& root) {
   ConfigReader reader(root, option_paths(listing_of(defaults)));
   list_options(reader, config);
   reader.finish();
-  config.inherits = inherited_keys(reader, config);
+  config.inherits = inherited_keys(root, reader, config);
   checked(reader, "model", [&] {
     if (!config.inherits.empty()) return;  // with_start validates the whole
     ModelSpec spec = config.model;
