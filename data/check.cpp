@@ -84,7 +84,7 @@ DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits,
   parallel_for(dataset.size(), [&](int64_t sample) {
     const std::string name = dataset.full_name(sample);
     try {
-      const std::vector<uint8_t> bytes = dataset.read(sample);
+      const std::vector<uint8_t> bytes = dataset.read(sample, limits);
       decode_image(bytes, name, false, limits);
       odd[sample] = oddities(bytes, dataset.name(sample), name, limits);
     } catch (const Error& error) {

@@ -12,6 +12,7 @@
 #include "core/model/class_names.h"
 #include "core/unicode.h"
 #include "data/formats.h"
+#include "data/read_image.h"
 #include "data/sampler.h"
 #include "data/set_parts.h"
 #include "data/tree.h"
@@ -184,19 +185,14 @@ std::vector<int64_t> ImageFolder::labels() const {
   return labels;
 }
 
-std::vector<uint8_t> ImageFolder::read(int64_t sample) const {
+std::vector<uint8_t> ImageFolder::read(int64_t sample, const DecodeLimits& limits) const {
   const Sample& which = samples_->at(sample);
   if (const auto odd = odd_->find(which.file); odd != odd_->end()) throw user_error(odd->second);
-  std::vector<uint8_t> bytes;
-  if (tar_) {
-    bytes.resize(static_cast<std::size_t>(which.size));
-    tar_->read(which.offset, bytes);
-    return bytes;
-  }
   const std::string name = full_name(sample);
+  if (tar_) return read_image(*tar_, which.offset, which.size, name, limits);
   if (std::error_code error; !fs::exists(name, error))
     throw user_error(name, ": is gone: it was there when the data set was opened");
-  bytes = read_file(name);
+  std::vector<uint8_t> bytes = read_image(name, limits);
   if (static_cast<int64_t>(bytes.size()) != which.size)
     throw failure(name, ": had ", which.size, " bytes when the data set was opened and has ",
                   bytes.size(), " now: it must not change while it is used");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/io/input_file.h"
+#include "data/decode.h"
 
 namespace shiftadd::data {
 
@@ -47,8 +48,8 @@ class ImageFolder {
   const std::string& path() const { return path_; }
   /// The file's bytes; thread-safe. Throws Error (failure) where the file or the tar has another
   /// size than when the set was opened, (user) for a file that is gone, and for an odd one that was
-  /// kept.
-  std::vector<uint8_t> read(int64_t sample) const;
+  /// kept or is beyond the limits (read_image).
+  std::vector<uint8_t> read(int64_t sample, const DecodeLimits& limits = {}) const;
   /// Files that are no images by their name, or lie beside the class folders: nothing reads them.
   /// Hidden ones are not listed. Relative names, sorted.
   const std::vector<std::string>& ignored() const { return *ignored_; }

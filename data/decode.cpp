@@ -62,6 +62,24 @@ void check_memory(const ImageHeader& header, int64_t file_bytes, bool turned,
                                              : "");
 }
 
+// No picture needs more than 8 bytes a pixel and what describes it: a file of more makes work by
+// bytes that nobody sees.
+void check_bytes(const ImageHeader& header, int64_t file_bytes, const std::string& name) {
+  constexpr int64_t kMiB = int64_t{1} << 20, kDescription = 64 * kMiB, kPixelBytes = 16;
+  if (file_bytes <= kDescription + kPixelBytes * header.width * header.height) return;
+  throw user_error(name, ": ", file_bytes / kMiB, " MiB for ", header.width, " x ", header.height,
+                   " pixels exceed the limit of ", kDescription / kMiB, " MiB and ", kPixelBytes,
+                   " bytes a pixel: save the image again");
+}
+
+void check_limits(const ImageHeader& header, int64_t file_bytes, bool turned,
+                  const std::string& name, const DecodeLimits& limits) {
+  check_size(header, file_bytes, name, limits.max_pixels);
+  check_bytes(header, file_bytes, name);
+  check_scans(header, name);
+  check_memory(header, file_bytes, turned, name);
+}
+
 Image decode_kind(std::span<const uint8_t> bytes, FileKind kind, const std::string& name) {
   switch (kind) {
     case FileKind::kJpeg:
@@ -80,15 +98,25 @@ Image decode_kind(std::span<const uint8_t> bytes, FileKind kind, const std::stri
 
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name, bool exif_orientation,
                    const DecodeLimits& limits) {
-  const ImageHeader header = read_header(bytes, name, limits.max_pixels);
+  const ImageHeader header = parse_header(bytes, name);
   const bool turned = exif_orientation && header.orientation > 1;
-  check_scans(header, name);
-  check_memory(header, static_cast<int64_t>(bytes.size()), turned, name);
+  check_limits(header, static_cast<int64_t>(bytes.size()), turned, name, limits);
   Image image = decode_kind(bytes, header.kind, name);
   if (image.width != header.width || image.height != header.height)
     throw user_error(name, ": decodes to another size than its header gives");
   if (turned) return upright(image, header.orientation);
   return image;  // moved: a conditional expression would copy it
+}
+
+void check_start(std::span<const uint8_t> first_bytes, int64_t file_bytes, const std::string& name,
+                 const DecodeLimits& limits) {
+  ImageHeader header;
+  try {
+    header = parse_header(first_bytes, name);
+  } catch (const Error&) {
+    return;  // with all its bytes at hand, decode_image says what is wrong
+  }
+  check_limits(header, file_bytes, false, name, limits);
 }
 
 ImageSize image_size(std::span<const uint8_t> bytes, const std::string& name) {

@@ -22,6 +22,11 @@ inline constexpr int64_t kMaxDecodeBytes = int64_t{512} << 20;
 Image decode_image(std::span<const uint8_t> bytes, const std::string& name,
                    bool exif_orientation = false, const DecodeLimits& limits = {});
 
+/// Refuses, as decode_image would, a file of `file_bytes` bytes of which only the first are there:
+/// by its size, and by what its header asks for. What they do not tell is left to decode_image.
+void check_start(std::span<const uint8_t> first_bytes, int64_t file_bytes, const std::string& name,
+                 const DecodeLimits& limits = {});
+
 /// Size from the header alone, without decoding, whatever it is. Throws as above.
 struct ImageSize {
   int64_t width, height;

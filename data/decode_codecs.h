@@ -18,6 +18,12 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& name);
 /// dropped, 16 bits are reduced to the high 8. An index beyond the palette is an error.
 Image decode_png(std::span<const uint8_t> bytes, const std::string& name);
 
+/// Bytes that the data of a PNG expand to, which libpng is given only after they were counted: its
+/// rows, each behind a filter byte; where it is interlaced, those of seven smaller pictures.
+int64_t png_expanded_bytes(int64_t width, int64_t height, int64_t bits_per_pixel, bool interlaced);
+/// Samples of a pixel of that PNG colour type.
+int png_samples(int color);
+
 /// Uncompressed BMP of Windows and OS/2 with 1, 4, 8, 16, 24 or 32 bits a pixel; samples of fewer
 /// than 8 bits are scaled as Pillow scales them (v * 255 / most, rounded down).
 Image decode_bmp(std::span<const uint8_t> bytes, const std::string& name);

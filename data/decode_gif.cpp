@@ -1,6 +1,7 @@
 // GIF: the first frame, with every code, index and size checked.
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <optional>
 
 #include "core/error.h"
@@ -9,6 +10,8 @@
 
 namespace shiftadd::data {
 namespace {
+
+constexpr std::size_t kScreenEnd = 13;  // bytes of the signature and the canvas's description
 
 struct GifFrame {
   int64_t canvas_width = 0, canvas_height = 0;
@@ -25,7 +28,7 @@ GifFrame read_frame(std::span<const uint8_t> bytes, const std::string& name) {
   const auto need = [&](std::size_t end) {
     if (end > bytes.size()) throw user_error(name, ": the file is cut short");
   };
-  std::size_t at = 13;
+  std::size_t at = kScreenEnd;
   need(at);
   GifFrame frame;
   frame.canvas_width = little16(&bytes[6]);
@@ -191,11 +194,11 @@ void decode_lzw(std::span<const uint8_t> bytes, const GifFrame& frame, const std
 }  // namespace
 
 void read_gif_header(std::span<const uint8_t> bytes, const std::string& name, ImageHeader& header) {
-  const GifFrame frame = read_frame(bytes, name);
-  header.width = frame.canvas_width;
-  header.height = frame.canvas_height;
-  // A 12-bit code stands for at most 4096 pixels.
-  header.max_pixels_per_byte = 4096;
+  if (bytes.size() < kScreenEnd) throw user_error(name, ": the file is cut short");
+  header.width = little16(&bytes[6]);
+  header.height = little16(&bytes[8]);
+  // The frame may be much smaller than the canvas: decode_gif asks for its pixels.
+  header.max_pixels_per_byte = std::numeric_limits<int64_t>::max();
 }
 
 Image decode_gif(std::span<const uint8_t> bytes, const std::string& name) {
@@ -203,6 +206,10 @@ Image decode_gif(std::span<const uint8_t> bytes, const std::string& name) {
   if (frame.width < 1 || frame.height < 1 || frame.left + frame.width > frame.canvas_width ||
       frame.top + frame.height > frame.canvas_height)
     throw user_error(name, ": broken GIF: its first frame is empty or reaches beyond the image");
+  // A 12-bit code stands for at most 4096 pixels.
+  if (frame.width * frame.height > 4096 * static_cast<int64_t>(bytes.size()))
+    throw user_error(name, ": cut short: ", bytes.size(), " bytes cannot hold ", frame.width, " x ",
+                     frame.height, " pixels");
   if (frame.palette.empty()) throw user_error(name, ": broken GIF: it has no colour table");
   if (frame.code_size < 2 || frame.code_size > 8)
     throw user_error(name, ": broken GIF: codes of ", frame.code_size, " bits, expected 2 to 8");

@@ -21,8 +21,7 @@ std::optional<FileKind> file_kind(std::span<const uint8_t> first_bytes) {
   return std::nullopt;
 }
 
-ImageHeader read_header(std::span<const uint8_t> bytes, const std::string& name,
-                        int64_t max_pixels) {
+ImageHeader parse_header(std::span<const uint8_t> bytes, const std::string& name) {
   if (bytes.empty()) throw user_error(name, ": the file is empty");
   const std::optional<FileKind> kind = file_kind(bytes);
   if (!kind) {
@@ -48,15 +47,26 @@ ImageHeader read_header(std::span<const uint8_t> bytes, const std::string& name,
   }
   if (header.width <= 0 || header.height <= 0)
     throw user_error(name, ": broken or cut short: its header gives no valid image size");
+  return header;
+}
+
+void check_size(const ImageHeader& header, int64_t file_bytes, const std::string& name,
+                int64_t max_pixels) {
   if (header.width > max_pixels / header.height)
     throw user_error(name, ": ", header.width, " x ", header.height, " pixels exceed the limit of ",
                      max_pixels,
                      ": make the image smaller, or raise the limit (data.max_pixels in a training "
                      "config, --max-pixels of shiftadd-infer)");
-  const auto size = static_cast<int64_t>(bytes.size());
-  if (header.width * header.height > size * header.max_pixels_per_byte)
-    throw user_error(name, ": cut short: ", size, " bytes cannot hold ", header.width, " x ",
+  // Divided, not multiplied: what a format without such a ratio packs into a byte has no bound.
+  if (header.width * header.height / header.max_pixels_per_byte > file_bytes)
+    throw user_error(name, ": cut short: ", file_bytes, " bytes cannot hold ", header.width, " x ",
                      header.height, " pixels");
+}
+
+ImageHeader read_header(std::span<const uint8_t> bytes, const std::string& name,
+                        int64_t max_pixels) {
+  const ImageHeader header = parse_header(bytes, name);
+  check_size(header, static_cast<int64_t>(bytes.size()), name, max_pixels);
   return header;
 }
 

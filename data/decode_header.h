@@ -24,11 +24,16 @@ struct ImageHeader {
 std::optional<FileKind> file_kind(std::span<const uint8_t> first_bytes);
 
 /// Recognises the format and reads the header. Throws Error (user) "NAME: reason": empty, unknown,
-/// broken or cut short, more than `max_pixels` pixels, or more pixels than so few bytes can hold.
+/// broken or cut short before the header ends.
+ImageHeader parse_header(std::span<const uint8_t> bytes, const std::string& name);
+/// Throws Error (user) for more than `max_pixels` pixels, or more than `file_bytes` bytes can hold.
+void check_size(const ImageHeader& header, int64_t file_bytes, const std::string& name,
+                int64_t max_pixels);
+/// Both.
 ImageHeader read_header(std::span<const uint8_t> bytes, const std::string& name,
                         int64_t max_pixels);
 
-/// The parts of read_header by format. Where there is no size they leave a width or height of 0 or
+/// The parts of parse_header by format. Where there is no size they leave a width or height of 0 or
 /// less, or throw.
 void read_jpeg_header(std::span<const uint8_t> bytes, ImageHeader& header);
 void read_png_header(std::span<const uint8_t> bytes, const std::string& name, ImageHeader& header);

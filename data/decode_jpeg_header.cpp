@@ -1,6 +1,7 @@
 // JPEG markers: frame size, scans, EXIF orientation.
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "data/decode_header.h"
 
@@ -98,6 +99,8 @@ void read_jpeg_header(std::span<const uint8_t> bytes, ImageHeader& header) {
       header.width = big16(&segment[3]);
       components = segment[5];
       progressive = (marker & 3) == 2;  // C2, C6, CA, CE
+      // Arithmetic coding (C9 and above) spends next to nothing on blocks that are all alike.
+      if (marker >= 0xC9) header.max_pixels_per_byte = std::numeric_limits<int64_t>::max();
     } else if (marker == kApp1 && segment.size() > sizeof kExif &&
                std::equal(kExif, kExif + sizeof kExif, segment.begin())) {
       header.orientation = exif_orientation_of(segment.subspan(sizeof kExif));

@@ -101,24 +101,11 @@ PngParts checked_parts(std::span<const uint8_t> bytes, const std::string& name) 
   parts.width = big32(header);
   parts.height = big32(header + 4);
   parts.color = header[9];
-  const int samples = parts.color == 2 ? 3 : parts.color == 4 ? 2 : parts.color == 6 ? 4 : 1;
-  parts.bits = header[8] * samples;
+  parts.bits = int64_t{header[8]} * png_samples(parts.color);
   parts.interlaced = header[12] != 0;
   if (parts.color != kPaletteColor)
     parts.palette = {};  // a suggestion for screens of few colours, or nothing
   return parts;
-}
-
-// Bytes that the compressed data must expand to: each row has a filter byte.
-int64_t expanded_bytes(const PngParts& parts) {
-  const auto pass = [&](int64_t x, int64_t y, int64_t step_x, int64_t step_y) {
-    const int64_t width = (parts.width - x + step_x - 1) / step_x;
-    const int64_t height = (parts.height - y + step_y - 1) / step_y;
-    return width > 0 && height > 0 ? height * (1 + (width * parts.bits + 7) / 8) : 0;
-  };
-  if (!parts.interlaced) return pass(0, 0, 1, 1);
-  return pass(0, 0, 8, 8) + pass(4, 0, 8, 8) + pass(0, 4, 4, 8) + pass(2, 0, 4, 4) +
-         pass(0, 2, 2, 4) + pass(1, 0, 2, 2) + pass(0, 1, 1, 2);
 }
 
 // Expands the data once, into nothing: it must give as many bytes as the picture has, and its own
@@ -128,7 +115,9 @@ void check_data(const PngParts& parts, const std::string& name) {
   z_stream stream{};
   if (inflateInit(&stream) != Z_OK) throw failure(name, ": zlib cannot start");
   std::vector<uint8_t> scratch(1 << 16);
-  int64_t left = expanded_bytes(parts);
+  const int64_t expected =
+      png_expanded_bytes(parts.width, parts.height, parts.bits, parts.interlaced);
+  int64_t left = expected;
   int status = Z_OK;
   bool too_much = false;
   for (std::span<const uint8_t> rest = parts.data; !rest.empty() && status == Z_OK && !too_much;) {
@@ -146,7 +135,9 @@ void check_data(const PngParts& parts, const std::string& name) {
     if (status == Z_BUF_ERROR) status = Z_OK;  // it waits for the next chunk
   }
   inflateEnd(&stream);
-  if (too_much) throw user_error(name, ": broken PNG: more data than its picture needs");
+  if (too_much)
+    throw user_error(name, ": broken PNG: more data than its picture needs, which is ", expected,
+                     " bytes for ", parts.width, " x ", parts.height, " pixels");
   if (status == Z_OK) throw user_error(name, ": the file is cut short: its data has no end");
   if (status != Z_STREAM_END) throw user_error(name, ": damaged: its data cannot be expanded");
   if (left > 0) throw user_error(name, ": the file is cut short: less data than its picture needs");
@@ -234,6 +225,19 @@ void look_up_palette(Image& image, std::span<const uint8_t> palette, const std::
 
 }  // namespace
 
+int png_samples(int color) { return color == 2 ? 3 : color == 4 ? 2 : color == 6 ? 4 : 1; }
+
+int64_t png_expanded_bytes(int64_t width, int64_t height, int64_t bits_per_pixel, bool interlaced) {
+  const auto pass = [&](int64_t x, int64_t y, int64_t step_x, int64_t step_y) {
+    const int64_t columns = (width - x + step_x - 1) / step_x;
+    const int64_t rows = (height - y + step_y - 1) / step_y;
+    return columns > 0 && rows > 0 ? rows * (1 + (columns * bits_per_pixel + 7) / 8) : 0;
+  };
+  if (!interlaced) return pass(0, 0, 1, 1);
+  return pass(0, 0, 8, 8) + pass(4, 0, 8, 8) + pass(0, 4, 4, 8) + pass(2, 0, 4, 4) +
+         pass(0, 2, 2, 4) + pass(1, 0, 2, 2) + pass(0, 1, 1, 2);
+}
+
 void read_png_header(std::span<const uint8_t> bytes, const std::string& name, ImageHeader& header) {
   if (bytes.size() < kSignature + kChunkFrame + 13)
     throw user_error(name, ": the file is cut short");
@@ -244,8 +248,7 @@ void read_png_header(std::span<const uint8_t> bytes, const std::string& name, Im
   header.height = big32(fields + 4);
   // Deflate's best ratio is 1032 to 1, and a pixel may be one bit.
   const int64_t depth = std::max<int64_t>(1, fields[8]);
-  const int64_t samples = fields[9] == 2 ? 3 : fields[9] == 4 ? 2 : fields[9] == 6 ? 4 : 1;
-  header.max_pixels_per_byte = std::max<int64_t>(1, 1032 * 8 / (depth * samples));
+  header.max_pixels_per_byte = std::max<int64_t>(1, 1032 * 8 / (depth * png_samples(fields[9])));
   // Two rows of at most 8 bytes a pixel; interlaced rows are put together in the result.
   header.working_bytes = 2 * 8 * header.width;
   bool data = false;

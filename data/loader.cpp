@@ -94,7 +94,7 @@ struct Loader::Impl {
     Image decoded;
     const Image* image = cache.find(sample);
     if (!image) {
-      decoded = decode_image(dataset.read(sample), dataset.full_name(sample),
+      decoded = decode_image(dataset.read(sample, options.limits), dataset.full_name(sample),
                              options.preprocess.exif_orientation, options.limits);
       image = cache.keep(sample, decoded);
     }

@@ -9,10 +9,10 @@
 #include <thread>
 #include <utility>
 
-#include "core/io/files.h"
 #include "core/memory_limit.h"
 #include "core/threads.h"
 #include "data/preprocess.h"
+#include "data/read_image.h"
 
 namespace shiftadd::infer {
 namespace {
@@ -26,13 +26,16 @@ ImageSource source_of_files(std::vector<std::string> paths) {
   ImageSource source;
   source.count = static_cast<int64_t>(shared->size());
   source.name = [shared](int64_t item) { return (*shared)[item]; };
-  source.read = [shared](int64_t item) { return read_file((*shared)[item]); };
+  source.read = [shared](int64_t item, const data::DecodeLimits& limits) {
+    return data::read_image((*shared)[item], limits);
+  };
   return source;
 }
 
 ImageSource source_of_set(const data::ImageFolder& set) {
-  return {set.size(), [&set](int64_t item) { return set.name(item); },
-          [&set](int64_t item) { return set.read(item); }};
+  return {
+      set.size(), [&set](int64_t item) { return set.name(item); },
+      [&set](int64_t item, const data::DecodeLimits& limits) { return set.read(item, limits); }};
 }
 
 struct ImageStream::Impl {
@@ -111,7 +114,7 @@ struct ImageStream::Impl {
 
   std::string decode(int64_t item, float* out) const {
     try {
-      const std::vector<uint8_t> bytes = source.read(item);
+      const std::vector<uint8_t> bytes = source.read(item, limits);
       data::preprocess_image(
           data::decode_image(bytes, source.name(item), preprocess.exif_orientation, limits),
           preprocess, out);

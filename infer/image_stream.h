@@ -19,8 +19,8 @@ namespace shiftadd::infer {
 struct ImageSource {
   int64_t count = 0;
   std::function<std::string(int64_t item)> name;
-  std::function<std::vector<uint8_t>(int64_t item)>
-      read;  // throws Error for a file that cannot be read
+  // Throws Error for a file that cannot be read or is beyond the limits.
+  std::function<std::vector<uint8_t>(int64_t item, const data::DecodeLimits& limits)> read;
 };
 ImageSource source_of_files(std::vector<std::string> paths);
 ImageSource source_of_set(const data::ImageFolder& set);  // which must outlive it

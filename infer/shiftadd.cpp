@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "core/io/files.h"
 #include "core/parallel.h"
 #include "data/decode.h"
 #include "data/preprocess.h"
+#include "data/read_image.h"
 #include "infer/predictions.h"
 #include "infer/session.h"
 
@@ -89,7 +89,7 @@ int shiftadd_classify(shiftadd_session* session, const char* image, shiftadd_pre
                       int most) {
   return guarded<>(-1, [&] {
     if (!image) throw user_error("[shiftadd_classify] expected the path of an image");
-    return classify(session, read_file(image), image, best, most);
+    return classify(session, data::read_image(image), image, best, most);
   });
 }
 

@@ -45,6 +45,25 @@ Bytes zlib_bytes(std::span<const uint8_t> data) {
   return bytes;
 }
 
+Bytes zlib_zeros(std::size_t count) {
+  z_stream stream{};
+  if (deflateInit(&stream, Z_DEFAULT_COMPRESSION) != Z_OK) throw failure("[test] zlib");
+  Bytes zeros(std::size_t{1} << 20), bytes(zeros.size()), all;
+  for (bool done = false; !done;) {
+    stream.next_in = zeros.data();
+    stream.avail_in = static_cast<uInt>(std::min(count, zeros.size()));
+    count -= stream.avail_in;
+    do {
+      stream.next_out = bytes.data();
+      stream.avail_out = static_cast<uInt>(bytes.size());
+      done = deflate(&stream, count == 0 ? Z_FINISH : Z_NO_FLUSH) == Z_STREAM_END;
+      append(all, std::span(bytes).first(bytes.size() - stream.avail_out));
+    } while (stream.avail_out == 0);
+  }
+  deflateEnd(&stream);
+  return all;
+}
+
 Bytes PngMaker::rows() const {
   struct Pass {
     uint32_t x, y, step_x, step_y;
@@ -152,9 +171,7 @@ Bytes GifMaker::file() const {
   return bytes;
 }
 
-namespace {
-
-Bytes jpeg_bytes(int width, int height, bool progressive) {
+Bytes JpegMaker::file() const {
   jpeg_compress_struct info{};
   jpeg_error_mgr errors{};
   info.err = jpeg_std_error(&errors);
@@ -164,14 +181,22 @@ Bytes jpeg_bytes(int width, int height, bool progressive) {
   jpeg_mem_dest(&info, &buffer, &size);
   info.image_width = static_cast<JDIMENSION>(width);
   info.image_height = static_cast<JDIMENSION>(height);
-  info.input_components = progressive ? 1 : 3;
-  info.in_color_space = progressive ? JCS_GRAYSCALE : JCS_RGB;
+  info.input_components = components;
+  info.in_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
   jpeg_set_defaults(&info);
+  info.arith_code = arithmetic;
   if (progressive) jpeg_simple_progression(&info);
+  std::vector<jpeg_scan_info> scans;  // one for each component, all its coefficients
+  for (int c = 0; c < components; ++c) scans.push_back({1, {c, 0, 0, 0}, 0, 63, 0, 0});
+  if (separate) {
+    info.scan_info = scans.data();
+    info.num_scans = components;
+  }
   jpeg_start_compress(&info, TRUE);
   Bytes row(static_cast<std::size_t>(width) * info.input_components);
   for (int y = 0; y < height; ++y) {
-    for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<uint8_t>(i * 5 + y * 3);
+    for (std::size_t i = 0; i < row.size() && !flat; ++i)
+      row[i] = static_cast<uint8_t>(i * 5 + y * 3);
     uint8_t* start = row.data();
     jpeg_write_scanlines(&info, &start, 1);
   }
@@ -182,10 +207,7 @@ Bytes jpeg_bytes(int width, int height, bool progressive) {
   return bytes;
 }
 
-}  // namespace
-
-Bytes progressive_jpeg(int width, int height, int copies) {
-  const Bytes once = jpeg_bytes(width, height, true);
+Bytes with_scans(const Bytes& once, int copies) {
   const auto marker = [&](std::size_t from, uint8_t code) {
     while (once[from] != 0xFF || once[from + 1] != code) ++from;
     return from;
@@ -199,7 +221,27 @@ Bytes progressive_jpeg(int width, int height, int copies) {
   return bytes;
 }
 
-Bytes baseline_jpeg(int width, int height) { return jpeg_bytes(width, height, false); }
+Bytes progressive_jpeg(int width, int height, int copies) {
+  const JpegMaker gray{.width = width, .height = height, .components = 1, .progressive = true};
+  return with_scans(gray.file(), copies);
+}
+
+Bytes baseline_jpeg(int width, int height) {
+  return JpegMaker{.width = width, .height = height}.file();
+}
+
+Bytes claiming(Bytes jpeg, uint32_t width, uint32_t height) {
+  for (std::size_t at = 2; at + 8 < jpeg.size(); at += 2 + (jpeg[at + 2] << 8 | jpeg[at + 3])) {
+    const uint8_t marker = jpeg[at + 1];
+    if (marker < 0xC0 || marker > 0xCB || marker == 0xC4) continue;  // no frame header
+    for (int i = 0; i < 2; ++i) {
+      jpeg[at + 5 + i] = static_cast<uint8_t>(height >> (8 - 8 * i));
+      jpeg[at + 7 + i] = static_cast<uint8_t>(width >> (8 - 8 * i));
+    }
+    return jpeg;
+  }
+  throw failure("[test] a JPEG without a frame");
+}
 
 std::string outcome_of(std::span<const uint8_t> bytes, bool exif_orientation) {
   try {

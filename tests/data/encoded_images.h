@@ -25,6 +25,7 @@ inline void append(Bytes& bytes, std::span<const uint8_t> more) {
 /// A chunk with its length and the right checksum.
 Bytes png_chunk(const std::string& type, std::span<const uint8_t> data);
 Bytes zlib_bytes(std::span<const uint8_t> data);
+Bytes zlib_zeros(std::size_t count);  // of so many zeros
 
 /// A PNG in parts, so that tests can leave one out, damage or repeat it.
 struct PngMaker {
@@ -75,6 +76,20 @@ struct GifMaker {
 
   Bytes file() const;
 };
+
+/// A JPEG of noise, or all black.
+struct JpegMaker {
+  int width = 5, height = 3, components = 3;  // 1: gray, 3: colour, 4: CMYK
+  bool progressive = false, arithmetic = false;
+  bool separate = false;  // a scan for each component
+  bool flat = false;
+
+  Bytes file() const;
+};
+/// A progressive JPEG whose first scan is there `copies` times: the same picture.
+Bytes with_scans(const Bytes& once, int copies);
+/// The same bytes, but the header claims another size.
+Bytes claiming(Bytes jpeg, uint32_t width, uint32_t height);
 
 /// A gray progressive JPEG of noise whose first scan is there `copies` times: the same picture.
 Bytes progressive_jpeg(int width, int height, int copies);

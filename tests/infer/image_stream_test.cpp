@@ -26,7 +26,7 @@ ImageSource bitmaps(int64_t count, int64_t broken_every) {
   ImageSource source;
   source.count = count;
   source.name = [](int64_t item) { return "item" + std::to_string(item); };
-  source.read = [broken_every](int64_t item) {
+  source.read = [broken_every](int64_t item, const data::DecodeLimits&) {
     const std::string text =
         broken_every && item % broken_every == 1
             ? std::string("not an image")
@@ -59,7 +59,7 @@ TEST_CASE("every image arrives once, in order, with the pixels of a direct decod
           CHECK(got->items[row] % 5 != 1);
           CHECK(got->items[row] >= item);
           if (row) CHECK(got->items[row] > got->items[row - 1]);
-          const auto bytes = source.read(got->items[row]);
+          const auto bytes = source.read(got->items[row], {});
           data::preprocess_image(data::decode_image(bytes, "direct"), p, expected.data());
           const float* pixels = got->images.data<float>() + row * expected.size();
           CHECK(std::equal(expected.begin(), expected.end(), pixels));
@@ -87,11 +87,11 @@ TEST_CASE("workers stay at most three batches ahead of the engine") {
   std::atomic<int64_t> largest{0};
   ImageSource source = bitmaps(60, 0);
   const auto read = source.read;
-  source.read = [&](int64_t item) {
+  source.read = [&](int64_t item, const data::DecodeLimits& limits) {
     int64_t seen = largest;
     while (item > seen && !largest.compare_exchange_weak(seen, item)) {
     }
-    return read(item);
+    return read(item, limits);
   };
   ImageStream stream(source, small_preprocess(), 5, 3);
   for (int64_t batch = 0; stream.next(); ++batch) CHECK(largest < (batch + 3) * 5);
@@ -99,7 +99,9 @@ TEST_CASE("workers stay at most three batches ahead of the engine") {
 
 TEST_CASE("a failure of the machine reaches the caller") {
   ImageSource source = bitmaps(10, 0);
-  source.read = [](int64_t) -> std::vector<uint8_t> { throw failure("input/output error"); };
+  source.read = [](int64_t, const data::DecodeLimits&) -> std::vector<uint8_t> {
+    throw failure("input/output error");
+  };
   ImageStream stream(source, small_preprocess(), 4, 2);
   CHECK_THROWS_WITH_AS(stream.next(), "input/output error", Error);
 }
