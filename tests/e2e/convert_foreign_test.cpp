@@ -7,6 +7,7 @@
 #include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "tests/core/torch_bytes.h"
+#include "tests/infer/bitmap.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
@@ -173,6 +174,7 @@ TEST_CASE("the files of issue 12: two copies, a partial") {
 
 TEST_CASE("a file that holds no weights is named as what it is, by every program") {
   const test::TemporaryFolder folder;
+  test::write_text(folder / "image.bmp", test::bitmap(8, 8, 1));
   test::write_text(folder / "config.json", concat(R"({
       "model": {"image_size": 16, "patch_size": 8, "width": 8, "depth": 1, "heads": 1, "mlp_hidden": 8},
       "data": {"synthetic": {"folder": ")", folder.path(), R"(/set", "size": 16,
@@ -196,7 +198,7 @@ TEST_CASE("a file that holds no weights is named as what it is, by every program
       };
       named(convert(path, "vit_micro", folder / "m.safetensors"));
       named(run_program("shiftadd-convert", {path, "--pack", "int8", "--out", folder / "m"}));
-      named(run_program("shiftadd-infer", {path, folder.path()}));
+      named(run_program("shiftadd-infer", {path, folder / "image.bmp"}));
       named(run_program("shiftadd-bench", {"model", path}));
       for (const char* key : {"init.checkpoint", "train.teacher.checkpoint"})
         named(run_program("shiftadd-train",
