@@ -6,9 +6,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include "core/io/safetensors.h"
+#include "core/io/temporaries.h"
 #include "core/names.h"
 #include "tests/support/support.h"
 
@@ -102,6 +104,25 @@ TEST_CASE("links are followed, devices and pipes written to") {
   CHECK(fs::is_fifo(pipe));
   write_file("/dev/null", "gone");
   CHECK(fs::is_character_file("/dev/null"));
+}
+
+TEST_CASE("what a process that must end has begun is removed, and nothing else") {
+  const test::TemporaryFolder folder;
+  write_file(folder / "whole", "old");
+  {
+    AtomicFile first(folder / "whole"), second(folder / "new");
+    first.write("half");
+    CHECK(entries_in(folder.path()) == 3);
+    remove_temporaries();
+    CHECK(entries_in(folder.path()) == 1);
+  }
+  std::vector<std::unique_ptr<AtomicFile>> many;  // more than are noted at a time
+  for (int i = 0; i < 20; ++i)
+    many.push_back(std::make_unique<AtomicFile>(folder / std::to_string(i)));
+  for (const auto& file : many) file->commit();
+  remove_temporaries();
+  CHECK(entries_in(folder.path()) == 21);
+  CHECK(read_text(folder / "whole") == "old");
 }
 
 TEST_CASE("empty and odd sizes are read and mapped") {

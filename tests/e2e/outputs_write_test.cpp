@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "core/io/files.h"
@@ -185,7 +187,10 @@ TEST_CASE("outputs go into pipes and to standard output") {
     const std::string pipe = writers.at("pipe.png");
     REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
     std::string received;
-    std::thread reader([&] { received = read_text(pipe); });
+    std::thread reader([&] {
+      std::ifstream file(pipe);
+      received.assign(std::istreambuf_iterator<char>(file), {});
+    });
     const ProcessResult result = writers.run(writer, pipe);
     reader.join();
     CHECK_MESSAGE(result.status == 0, result.err);
