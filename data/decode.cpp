@@ -41,11 +41,15 @@ Image upright(const Image& source, int orientation) {
 // as much work as reading one of the largest pictures.
 void check_scans(const ImageHeader& header, const std::string& name) {
   constexpr int64_t kScansOfAnySize = 32, kMaxScannedPixels = int64_t{1} << 28;
-  if (header.scans > kScansOfAnySize &&
-      header.scans > kMaxScannedPixels / (header.width * header.height))
+  // Blocks lie in units of up to 32 x 32 pixels; starting a scan takes as long as some of them.
+  constexpr int64_t kUnit = 32, kLeastPixels = 4096;
+  const auto in_units = [](int64_t side) { return (side + kUnit - 1) / kUnit * kUnit; };
+  const int64_t pixels = std::max(kLeastPixels, in_units(header.width) * in_units(header.height));
+  if (header.scans > kScansOfAnySize && header.scans > kMaxScannedPixels / pixels)
     throw user_error(name, ": ", header.scans, " scans of ", header.width, " x ", header.height,
                      " pixels exceed the limit (", kScansOfAnySize, " scans, or ",
-                     kMaxScannedPixels, " pixels in all of them): save the image again");
+                     kMaxScannedPixels, " pixels in all of them, at least ", kLeastPixels,
+                     " in each): save the image again");
 }
 
 void check_memory(const ImageHeader& header, int64_t file_bytes, bool turned,

@@ -185,6 +185,7 @@ Bytes JpegMaker::file() const {
   info.in_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
   jpeg_set_defaults(&info);
   info.arith_code = arithmetic;
+  if (full_chroma) info.comp_info[0].h_samp_factor = info.comp_info[0].v_samp_factor = 1;
   if (progressive) jpeg_simple_progression(&info);
   std::vector<jpeg_scan_info> scans;  // one for each component, all its coefficients
   for (int c = 0; c < components; ++c) scans.push_back({1, {c, 0, 0, 0}, 0, 63, 0, 0});

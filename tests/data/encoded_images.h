@@ -81,7 +81,8 @@ struct GifMaker {
 struct JpegMaker {
   int width = 5, height = 3, components = 3;  // 1: gray, 3: colour, 4: CMYK
   bool progressive = false, arithmetic = false;
-  bool separate = false;  // a scan for each component
+  bool separate = false;     // a scan for each component
+  bool full_chroma = false;  // colour of as many samples as brightness
   bool flat = false;
 
   Bytes file() const;
