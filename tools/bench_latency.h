@@ -3,10 +3,8 @@
 
 #include <iomanip>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <string>
 
-#include "core/io/json_text.h"
 #include "core/parallel.h"
 #include "tools/archs.h"
 #include "tools/bench_count.h"
@@ -47,7 +45,7 @@ inline int run_latency(const LatencyBench& options) {
   const ModelSpec spec = open_spec(options.model);
   const train::LatencyReport report = train::measure_latency(spec, options.probe);
   if (options.json)
-    std::cout << json_text(to_json(report)) << "\n";
+    std::cout << to_text(report);
   else
     print_latency(report);
   std::cout.flush();

@@ -94,8 +94,12 @@ LatencyReport latency_from_json(const json& object, const std::string& name) {
   return report;
 }
 
+std::string to_text(const LatencyReport& report) {
+  return with_checksum(json_text(to_json(report), 2) + "\n");
+}
+
 void write_latency(const std::string& path, const LatencyReport& report) {
-  write_file(path, with_checksum(json_text(to_json(report), 2) + "\n"));
+  write_file(path, to_text(report));
 }
 
 LatencyReport read_latency(const std::string& path, const ModelSpec& spec) {

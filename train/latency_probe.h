@@ -57,6 +57,8 @@ nlohmann::ordered_json to_json(const LatencyReport& report);
 /// for a latency that is not finite or not > 0.
 LatencyReport latency_from_json(const nlohmann::json& json, const std::string& name);
 
+/// What the file holds: JSON with its checksum, and a line end.
+std::string to_text(const LatencyReport& report);
 /// Through AtomicFile.
 void write_latency(const std::string& path, const LatencyReport& report);
 /// A report for the routers of `spec`, in their order. Throws Error (user) naming the file, and the
