@@ -30,7 +30,7 @@ class Walker {
 
  private:
   void walk(const std::string& below) {
-    const std::string folder = below.empty() ? root_ : root_ + "/" + below;
+    const std::string folder = below.empty() ? root_ : path_of(below);
     struct stat status {};
     if (stat(folder.c_str(), &status) != 0)
       throw user_error(folder, ": cannot be read: ", std::strerror(errno));
@@ -48,7 +48,7 @@ class Walker {
   }
 
   void add(const std::string& name) {
-    const std::string path = root_ + "/" + name;
+    const std::string path = path_of(name);
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) {
       const std::string reason = std::strerror(errno);
@@ -68,6 +68,9 @@ class Walker {
                           concat(path, ": not a file: ", special_kind(status.st_mode))});
     }
   }
+
+  // The root may be given with a '/' at its end.
+  std::string path_of(const std::string& name) const { return (fs::path(root_) / name).string(); }
 
   const std::string& root_;
   std::set<std::pair<dev_t, ino_t>> open_;  // the folders between the root and here

@@ -111,7 +111,10 @@ std::string what_instead_of_weights(const uint8_t* bytes, std::size_t size) {
     return "holds only zeros: a download or a copy did not finish";
   if (head.starts_with("\xef\xbb\xbf")) head.remove_prefix(3);
   while (!head.empty() && is_space(head.front())) head.remove_prefix(1);
-  return head.size() >= kLeastText && is_printable(head) ? what_text(head) : "";
+  // Pages in an 8-bit encoding count as text, the length of a header that is too long does not.
+  const bool text = head.size() >= kLeastText && static_cast<unsigned char>(head.front()) < 0x80 &&
+                    is_printable(head);
+  return text ? what_text(head) : "";
 }
 
 }  // namespace shiftadd
