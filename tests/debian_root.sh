@@ -19,7 +19,8 @@ debian_sources() {
 make_debian_root() {
   local root="$1" mirror
   mirror="$(debian_sources | sed -n 's/^deb \([^ ]*\) bookworm main$/\1/p' | sed -n 1p)"
-  debootstrap --variant=minbase ${2:+--include="$2"} bookworm "$root" "$mirror" >"$root.log" 2>&1 ||
+  # What it mounts in the new system does not outlive it.
+  unshare --mount debootstrap --variant=minbase ${2:+--include="$2"} bookworm "$root" "$mirror" >"$root.log" 2>&1 ||
     { tail -n 20 "$root.log" >&2; return 1; }
   debian_sources >"$root/etc/apt/sources.list"
   apt-config dump | grep '^Acquire::' >"$root/etc/apt/apt.conf.d/90acquire"
