@@ -131,6 +131,15 @@ Bytes BmpMaker::file() const {
   return bytes;
 }
 
+void append_gif_data(Bytes& bytes, std::span<const uint8_t> data) {
+  for (std::size_t at = 0; at < data.size(); at += 255) {
+    const std::size_t size = std::min<std::size_t>(255, data.size() - at);
+    bytes.push_back(static_cast<uint8_t>(size));
+    append(bytes, data.subspan(at, size));
+  }
+  append(bytes, Bytes{0, 0x3B});
+}
+
 Bytes GifMaker::file() const {
   const auto flags_of = [](const Bytes& palette) {
     return palette.empty() ? 0 : 0x80 | (std::lround(std::log2(palette.size() / 3)) - 1);
@@ -162,12 +171,7 @@ Bytes GifMaker::file() const {
     put_code(indices[i]);
   }
   if (end) put_code(clear + 1);
-  for (std::size_t at = 0; at < data.size(); at += 255) {
-    const std::size_t size = std::min<std::size_t>(255, data.size() - at);
-    bytes.push_back(static_cast<uint8_t>(size));
-    append(bytes, std::span(data).subspan(at, size));
-  }
-  append(bytes, Bytes{0, 0x3B});
+  append_gif_data(bytes, data);
   return bytes;
 }
 

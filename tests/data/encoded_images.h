@@ -77,6 +77,9 @@ struct GifMaker {
   Bytes file() const;
 };
 
+/// Compressed data in blocks, and the end of the file.
+void append_gif_data(Bytes& bytes, std::span<const uint8_t> data);
+
 /// A JPEG of noise, or all black.
 struct JpegMaker {
   int width = 5, height = 3, components = 3;  // 1: gray, 3: colour, 4: CMYK

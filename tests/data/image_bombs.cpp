@@ -60,12 +60,7 @@ Bytes flat_gif(uint32_t width, uint32_t height) {
   }
   put(5);
   data.push_back(static_cast<uint8_t>(buffer));
-  for (std::size_t at = 0; at < data.size(); at += 255) {
-    const std::size_t size = std::min<std::size_t>(255, data.size() - at);
-    bytes.push_back(static_cast<uint8_t>(size));
-    append(bytes, std::span(data).subspan(at, size));
-  }
-  append(bytes, Bytes{0, 0x3B});
+  append_gif_data(bytes, data);
   return bytes;
 }
 

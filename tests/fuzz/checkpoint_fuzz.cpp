@@ -12,6 +12,7 @@
 #include "core/io/crc32.h"
 #include "core/io/files.h"
 #include "layers/vit.h"
+#include "tests/train/tiny_checkpoint.h"
 #include "train/checkpoint.h"
 
 using namespace shiftadd;
@@ -44,20 +45,7 @@ std::string small_checkpoint() {
                        .classes = 2,
                        .norm_eps = 1e-6,
                        .shift_add = {}};
-  const layers::Vit model(spec, {}, 3);
-  const train::Optimizer optimizer({}, model.named_parameters(), 1);
-  return text_of({.model = {.spec = spec,
-                            .preprocess = {},
-                            .classes = {"a", "b"},
-                            .class_ids = {},
-                            .weights = model.state_dict()},
-                  .trained = {},
-                  .optimizer = optimizer.state(),
-                  .state = {},
-                  .config = "{}",
-                  .data_digest = "abc",
-                  .isa = "generic"},
-                 "-base");
+  return text_of(test::tiny_checkpoint(spec, {"a", "b"}), "-base");
 }
 
 // The input is a list of edits: where, how many bytes go, how many come (three bytes), and these.

@@ -8,6 +8,7 @@
 #include "layers/surgery.h"
 #include "layers/vit.h"
 #include "tests/support/flips.h"
+#include "tests/train/tiny_checkpoint.h"
 #include "tests/train/tiny_spec.h"
 #include "train/checkpoint.h"
 #include "train/latency_probe.h"
@@ -19,20 +20,8 @@ using test::tiny_spec;
 
 namespace {
 
-Checkpoint checkpoint_of(int64_t step) {
-  const layers::Vit model(tiny_spec(), {}, 3);
-  const Optimizer optimizer({}, model.named_parameters(), 2);
-  Checkpoint checkpoint{.model = {.spec = tiny_spec(),
-                                  .preprocess = {},
-                                  .classes = {"a", "b", "c"},
-                                  .class_ids = {},
-                                  .weights = model.state_dict()},
-                        .trained = {},
-                        .optimizer = optimizer.state(),
-                        .state = {},
-                        .config = "{}",
-                        .data_digest = "abc",
-                        .isa = "generic"};
+Checkpoint checkpoint_at(int64_t step) {
+  Checkpoint checkpoint = test::tiny_checkpoint(tiny_spec(), {"a", "b", "c"});
   checkpoint.state.step = step;
   return checkpoint;
 }
@@ -76,13 +65,13 @@ void damage(const std::string& path) {
 }  // namespace
 
 TEST_CASE("damage: a flipped bit of a checkpoint, a model, latencies and a result is noticed") {
-  check_file([](const std::string& path) { save_checkpoint(path, checkpoint_of(7)); },
+  check_file([](const std::string& path) { save_checkpoint(path, checkpoint_at(7)); },
              [](const std::string& path) {
                const Checkpoint read = load_checkpoint(path);
                return text_of(read.model.weights) + text_of(read.optimizer) + read.config +
                       std::to_string(read.state.step);
              });
-  check_file([](const std::string& path) { save_model(path, checkpoint_of(7).model); },
+  check_file([](const std::string& path) { save_model(path, checkpoint_at(7).model); },
              [](const std::string& path) {
                const ModelFile read = load_model(path);
                return text_of(read.weights) + json_text(to_json(read.spec)) + read.classes.at(1);
@@ -125,15 +114,15 @@ TEST_CASE("damage: a flipped bit of a checkpoint, a model, latencies and a resul
 TEST_CASE("damage: the error of a checkpoint names the newest whole one and how to go on") {
   const test::TemporaryFolder folder;
   const auto path = [&](const char* name) { return folder / concat(name, ".safetensors"); };
-  save_checkpoint(path("last"), checkpoint_of(30));
-  save_model(path("model"), checkpoint_of(30).model);
+  save_checkpoint(path("last"), checkpoint_at(30));
+  save_model(path("model"), checkpoint_at(30).model);
   test::write_text(path("notes"), "not a checkpoint");
   CHECK(refusal(path("last")).empty());
   damage(path("last"));
   CHECK(test::contains(refusal(path("last")), "no checkpoint beside it is whole"));
-  save_checkpoint(path("best"), checkpoint_of(10));
-  save_checkpoint(path("epoch_002"), checkpoint_of(20));
-  save_checkpoint(path("epoch_001"), checkpoint_of(10));
+  save_checkpoint(path("best"), checkpoint_at(10));
+  save_checkpoint(path("epoch_002"), checkpoint_at(20));
+  save_checkpoint(path("epoch_001"), checkpoint_at(10));
   const auto expect = [&](const char* name, int step) {
     const std::string text = refusal(path("last"));
     CHECK_MESSAGE(test::contains(text, concat("whole is ", path(name), ", of step ", step,
@@ -155,7 +144,7 @@ TEST_CASE("damage: the error of a checkpoint names the newest whole one and how 
   CHECK(test::contains(refusal(path("last")), "no checkpoint beside it is whole"));
   CHECK_FALSE(test::contains(refusal(path("none")), "whole"));
   std::filesystem::create_directory(folder / "it's a run");
-  save_checkpoint(path("it's a run/best"), checkpoint_of(10));
+  save_checkpoint(path("it's a run/best"), checkpoint_at(10));
   test::write_text(path("it's a run/last"), "cut");
   CHECK(test::contains(refusal(path("it's a run/last")), "it'\\''s a run/last.safetensors'`"));
 }

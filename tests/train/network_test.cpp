@@ -7,6 +7,7 @@
 #include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "tests/support/support.h"
+#include "tests/train/tiny_checkpoint.h"
 #include "tests/train/tiny_spec.h"
 #include "train/checkpoint.h"
 
@@ -54,9 +55,9 @@ TEST_CASE("weights start from a model file; another architecture is refused and 
 
   ModelSpec wider = tiny_spec();
   wider.width = 24;
-  CHECK_THROWS_WITH_AS(make_network(config, wider, kClasses, false, no_images, silent),
-                       doctest::Contains("another network than this run's model: width 12 instead of 24."),
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      make_network(config, wider, kClasses, false, no_images, silent),
+      doctest::Contains("another network than this run's model: width 12 instead of 24."), Error);
   config.init.adapt = true;
   CHECK_THROWS_AS(make_network(config, wider, kClasses, false, no_images, silent), Error);
   CHECK_NOTHROW(make_network(config, wider, kClasses, true, no_images,
@@ -133,13 +134,7 @@ TEST_CASE("a checkpoint is read back whole, and is a model file") {
   const std::string path = folder / "last.safetensors";
   const layers::Vit model(tiny_spec(), {}, 3);
   const Optimizer optimizer({}, model.named_parameters(), 2);
-  Checkpoint saved{.model = tiny_file(tiny_spec(), 4),
-                   .trained = {},
-                   .optimizer = optimizer.state(),
-                   .state = {},
-                   .config = "{}",
-                   .data_digest = "abc",
-                   .isa = "generic"};
+  Checkpoint saved = test::checkpoint_of(tiny_file(tiny_spec(), 4), optimizer);
   saved.trained.emplace_back("train.head.bias", Tensor::full({3}, 7));
   saved.state.step = 12345678901;
   saved.state.loss_sum = 0.1 + 0.2;
