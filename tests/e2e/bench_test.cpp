@@ -185,9 +185,7 @@ TEST_CASE("the latency of experts") {
                                       "1", "--seconds", "0", "--out", out, "--json"});
   REQUIRE_MESSAGE(result.status == 0, result.err);
   const json printed = parse_json(result.out);
-  json written = parse_json(read_text(out));
-  CHECK(written.erase("shiftadd.checksum") == 1);
-  CHECK(printed == written);
+  CHECK(printed == parse_json(read_text(out)));
   CHECK(printed["tokens"] == 34);
   CHECK(printed["threads"] == 1);
   REQUIRE(printed["routers"].size() == 3);

@@ -300,8 +300,10 @@ TEST_CASE("stages and recipes with mistakes are refused, naming them") {
   refused({"--set", R"(stages=[{"name": "a"}, {"name": "a"}])"}, "two stages are called");
   refused({"--set", R"(stages=[{"trian": {}}])"}, "trian");
   refused({"--set", R"(router.latency=[6, 0])"}, "router.latency");
-  // A converted checkpoint where a plain one is meant, and the reverse: both architectures.
-  refused({"--set", "init.checkpoint=whole/add/model.safetensors"}, "\"attention\":\"linear_add\"");
+  // A converted checkpoint where a plain one is meant, and the reverse: what differs is named.
+  refused({"--set", "init.checkpoint=whole/add/model.safetensors"},
+          "whole/add/model.safetensors: holds a converted network, this run's is plain: "
+          "blocks.0.attention linear_add instead of softmax");
   refused({"--set", "init.checkpoint=whole/shift/model.safetensors", "--set",
            R"(surgery.recipe=["all: mlp=multiply"])"},
           "cannot become");
