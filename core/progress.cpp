@@ -19,6 +19,8 @@ double steady_seconds() {
 }
 
 std::string duration_text(double seconds) {
+  constexpr double kLongest = 1000 * 86400.0;  // beyond it, nothing is known yet
+  if (!(seconds < kLongest)) return "?";
   const auto whole = static_cast<long long>(std::max(0.0, seconds) + 0.5);
   char text[48];
   if (whole < 60) {

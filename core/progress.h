@@ -10,7 +10,7 @@
 
 namespace shiftadd {
 
-/// "42s", "3m05s", "2h07m".
+/// "42s", "3m05s", "2h07m"; "?" from a thousand days on, when a rate is not known yet.
 std::string duration_text(double seconds);
 
 /// "[=========>          ]", `width` characters between the brackets.

@@ -55,13 +55,17 @@ std::string list_of(const std::vector<std::string>& names) {
   return text;
 }
 
-/// For the end of an error: images may be inside archives, as ImageNet's are in one tar a class.
-std::string archives_among(const std::vector<std::string>& names) {
+/// For the end of an error: images may be inside archives, as ImageNet's are in one tar a class, or
+/// of a format that is not read.
+std::string unread_among(const std::vector<std::string>& names) {
   std::string first;
   int64_t count = 0;
   for (const std::string& name : names)
     if (is_archive_name(name) && count++ == 0) first = name;
-  if (count == 0) return "";
+  if (count == 0) {
+    const std::string formats = unread_formats(names);
+    return formats.empty() ? "" : "; not read: " + formats;
+  }
   return concat("; it holds archives ('", first, "'",
                 count > 1 ? concat(" and ", count - 1, " more") : "",
                 "), and nothing is read inside those: extract each into a folder named as its "
@@ -125,7 +129,8 @@ ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
       ignored.push_back(entry.name + (entry.problem.empty() ? "" : " (not a file)"));
     if (image && !in_class) ++loose;
     if (in_class) images.push_back(&entry);
-    if (folder || in_class) images_of[entry.name.substr(0, slash)] += in_class;
+    // A tar need not list its folders: a file in one says that it is there.
+    if (folder || slash != std::string::npos) images_of[entry.name.substr(0, slash)] += in_class;
   }
   std::sort(ignored.begin(), ignored.end());
   require_classes_not_parts(path, set.tar_ != nullptr, entries);
@@ -133,7 +138,7 @@ ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
     throw user_error(
         path,
         loose ? concat(": ", loose, " images but no class folders") : ": empty: no class folders",
-        ": expected CLASS/image.jpg below it", archives_among(ignored));
+        ": expected CLASS/image.jpg below it", unread_among(ignored));
   std::vector<std::string> empty;
   for (auto& [name, count] : images_of) {
     if (count == 0) empty.push_back(name);
@@ -145,7 +150,7 @@ ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
         path,
         empty.size() == 1 ? ": class folder without images: " : ": class folders without images: ",
         list_of(empty), ": expected ", kReadExtensions, " files; remove the folder or fill it",
-        archives_among(ignored));
+        unread_among(ignored));
   std::vector<std::string> readable;
   std::copy_if(set.classes_.begin(), set.classes_.end(), std::back_inserter(readable), is_utf8);
   require_sound_names(readable, path);

@@ -129,6 +129,23 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source,
   return broken_count;
 }
 
+/// A stop signal ends the run after the batch at work, or ten seconds later where that takes longer.
+inline void stop_soon() {
+  constexpr unsigned kPatience = 10;
+  watch_stop_signals(
+      [](int number) {
+        stop_signal = number;
+        alarm(kPatience);
+      },
+      SA_RESETHAND);
+  std::signal(SIGALRM, [](int) {
+    remove_temporaries();
+    constexpr char kText[] = "shiftadd-infer: interrupted\n";
+    (void)!write(STDERR_FILENO, kText, sizeof kText - 1);
+    _exit(status_after(stop_signal));
+  });
+}
+
 /// Says that the run was interrupted. The status to exit with after images of which so many were
 /// broken and the writing of `outputs`.
 inline int finish(int64_t broken, const Outputs& outputs) {

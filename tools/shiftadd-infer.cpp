@@ -87,7 +87,7 @@ int run(int argc, char** argv) {
     Outputs outputs = outputs_of(options);
     outputs.check();
     set_num_threads(options.threads);
-    watch_stop_signals([](int number) { stop_signal = number; }, SA_RESETHAND);
+    stop_soon();
     try {
       return options.eval.empty() ? classify(options, outputs) : evaluate(options, outputs);
     } catch (const Error&) {

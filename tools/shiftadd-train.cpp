@@ -182,6 +182,7 @@ int run(int argc, char** argv) {
     return 0;
   }
   if (!arguments.compare.empty()) return compare_runs(arguments.compare);
+  tools::stop_at_once("shiftadd-train");  // until there is something to save
   train::TrainConfig config = load(arguments);
   if (arguments.print_config) {
     // What the start brings is shown where it is there; a run before this one may yet make it.

@@ -48,6 +48,7 @@ inline void check_outputs(const train::TrainConfig& config, const std::string& f
         if (lies_in(path, runs[earlier]->out)) return;
       outputs.input(prefix + key, path);
     };
+    add("model.base", run.model_base);
     add("data.train", run.data.train);
     add("data.val", run.data.val);
     add("init.checkpoint", run.init.checkpoint);

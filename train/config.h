@@ -145,6 +145,7 @@ struct TrainConfig {
   SurgeryConfig surgery;
   RouterConfig router;
   ModelSpec model;  // classes == 0: as many as the data has (the trainer fills it in)
+  std::string model_base;  // model.base as it was given; `model` holds what it brought
   layers::VitOptions regularisation;  // model.drop_path, model.dropout, model.checkpoint_blocks
   DataConfig data;
   LoopConfig train;

@@ -48,6 +48,7 @@ void list_model(ConfigVisitor& v, TrainConfig& c) {
          "Start from this network: deit_tiny_patch16_224 and the like, or a spec's JSON file; keys "
          "given beside it win. \"\": from the defaults shown here.");
   if (!base.empty()) {
+    c.model_base = base;
     try {
       m = load_spec(base);
     } catch (const Error& error) {

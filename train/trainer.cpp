@@ -26,9 +26,11 @@ namespace {
 constexpr uint64_t kDropStreams = 0x64726f70;  // keeps dropout's numbers apart from the data's
 
 // A checkpoint says itself what network it holds, whatever has become of the start's file. Refused
-// here if there is no memory for it, before what takes long begins.
+// here if there is no memory for it, before what takes long begins. What is left out of the data is
+// said first: it explains errors about too few images.
 ModelSpec planned(const TrainConfig& config, const TrainOptions& options, const RunData& data,
                   Reporter& reporter) {
+  for (const std::string& line : notes_on(data)) reporter.line(line);
   ModelSpec spec = options.resume.empty()
                        ? planned_spec(config, static_cast<int64_t>(data.train.classes().size()))
                        : load_checkpoint(options.resume).model.spec;
@@ -132,7 +134,6 @@ bool Run::finished() const {
 /// Loads the checkpoint to go on from, or makes sure that nothing is overwritten and readies the
 /// converted network. False when it was stopped before there was anything to save.
 bool Run::begin() {
-  for (const std::string& line : notes_on(data_)) say_(line);
   if (config_.train.precision == Precision::kBf16 && !multiplies_bf16(config_.train)) say_(kNoBf16);
   if (options_.resume.empty()) {
     folder_.begin();
@@ -161,6 +162,8 @@ TrainResult Run::operator()() {
     folder_.save("last", state_);
     return result(true);
   }
+  if (state_.epoch < config_.train.epochs && !steps_exhausted())
+    say_(concat("train.early_stop: top-1 has not risen since epoch ", state_.early_epoch));
   return result(!finish());
 }
 

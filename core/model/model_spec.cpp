@@ -83,7 +83,8 @@ ModelSpec named_spec(const std::string& name) {
     if (spec.name == name) return spec;
   std::string known;
   for (const std::string& each : spec_names()) known += (known.empty() ? "" : ", ") + each;
-  throw user_error("[model] unknown architecture '", name, "'", did_you_mean(name, spec_names()),
+  const std::string guess = did_you_mean(name, spec_names());
+  throw user_error("[model] unknown architecture '", name, "'", guess.empty() ? "." : guess,
                    " Known: ", known, " (--list-archs says more); or give a JSON file");
 }
 

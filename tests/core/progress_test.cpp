@@ -18,6 +18,8 @@ TEST_CASE("durations and bars read well") {
   CHECK(duration_text(42) == "42s");
   CHECK(duration_text(185) == "3m05s");
   CHECK(duration_text(7620) == "2h07m");
+  CHECK(duration_text(8.64e7 - 60) == "23999h59m");
+  for (double unknown : {1e9, 5e13, 1 / 0.0, 0 / 0.0}) CHECK(duration_text(unknown) == "?");
   CHECK(bar_text(0, 10) == "[>                   ]");
   CHECK(bar_text(5, 10) == "[==========>         ]");
   CHECK(bar_text(10, 10) == "[====================]");

@@ -138,6 +138,12 @@ TEST_CASE("formats that are not read are counted, the spellings of JPEG are read
                      ".tif, 1 .tiff, 2 .webp (formats that are not read: convert them to "
                      "PNG or JPEG), 1 .tar (archives inside are not read: extract them)"});
   }
+  const std::vector<std::string> lost = {"a/1.jpg", "b/2.webp", "c/3.avif", "d/e/4.tif"};
+  make_files(folder / "lost", lost);
+  for (const std::string& error : {open_error(folder / "lost"), TarOf(members_of(lost)).error()}) {
+    check_contains(error, "class folders without images: 'b', 'c', 'd'");
+    check_contains(error, "; not read: 1 .avif, 1 .tif, 1 .webp (formats that are not read");
+  }
   make_files(folder / "plain", {"a/1.png", "a/notes.txt", "b/1.bmp", "tif"});
   CHECK(ImageFolder::open(folder / "plain").notes().empty());
   if (const std::string fault = shared_path("data/faults/mixed-formats.tar"); !fault.empty()) {

@@ -68,6 +68,11 @@ TEST_CASE("what a run reads may not lie where the run writes") {
       runs.check_refused(out, key, std::string(key) + "=" + model);
     }
   CHECK(read_text(model) == before);
+  for (const char* name : {"result.json", "manifest.json", "latency.json", "report.md"}) {
+    fs::create_directories(runs / "spec");
+    test::write_text((runs / "spec/") + name, R"({"base": "vit_micro"})");
+    runs.check_refused("spec", "model.base", std::string("model.base=spec/") + name);
+  }
 }
 
 TEST_CASE("configuration files count, those that are extended, too") {

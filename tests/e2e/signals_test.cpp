@@ -74,6 +74,22 @@ TEST_CASE("infer ends after the batch at work, and what it printed is whole") {
   }
 }
 
+TEST_CASE("train stops at once while it has nothing to save") {
+  const test::InferFolder folder;
+  for (int i = 0; i < 1000; ++i)  // the list of the broken ones is more than fits into the pipe
+    test::write_text(folder / "set/c/" + std::string(90, 'x') + std::to_string(i) + ".jpg", "x");
+  test::write_text(folder / "config.json",
+                   R"({"model": "vit_micro", "data": {"train": "set", "val": "set"}, "out": "run"})");
+  for (const Signal& signal : kSignals) {
+    CAPTURE(signal.number);
+    Child child({test::program("shiftadd-train"), "config.json", "--check-data"}, folder.path());
+    REQUIRE(child.read_until("checking"));
+    child.send(signal.number);
+    CHECK(child.wait() == signal.status);
+    CHECK_MESSAGE(contains(child.output(), "shiftadd-train: interrupted\n"), child.output());
+  }
+}
+
 TEST_CASE("a signal that is ignored from the start (nohup) stays ignored") {
   const test::InferFolder folder;
   const std::string pipe = folder / "pipe", out = folder / "out";

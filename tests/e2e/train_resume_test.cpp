@@ -107,7 +107,9 @@ TEST_CASE("a run with early stop that was cut stops where the whole one does") {
   const TrainFolder& folder = reference().folder;
   const std::vector<std::string> stop = {
       "--set", R"(train.early_stop={"patience": 2, "min_delta": 100})", "--set", "train.epochs=9"};
-  REQUIRE(folder.train("early", stop).status == 0);
+  const ProcessResult early = folder.train("early", stop);
+  REQUIRE(early.status == 0);
+  CHECK(test::contains(early.err, "train.early_stop: top-1 has not risen since epoch 1\n"));
   CHECK(lines_of(folder / "early/metrics.csv") == 4);  // its head, and three epochs of nine
   std::vector<std::string> again = stop;
   again.insert(again.end(), {"--resume", "auto"});
