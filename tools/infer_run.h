@@ -129,7 +129,8 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source,
   return broken_count;
 }
 
-/// A stop signal ends the run after the batch at work, or ten seconds later where that takes longer.
+/// A stop signal ends the run after the batch at work, or ten seconds later where that takes
+/// longer.
 inline void stop_soon() {
   constexpr unsigned kPatience = 10;
   watch_stop_signals(

@@ -22,8 +22,9 @@ using std::string_view_literals::operator""sv;
 constexpr Magic kMagics[] = {
     {0, "\x1f\x8b"sv, "is compressed (gzip): unpack it first, e.g. with gunzip"},
     {0, "BZh"sv, "is compressed (bzip2): unpack it first, e.g. with bunzip2"},
-    {0, "\xfd"
-        "7zXZ\0"sv,
+    {0,
+     "\xfd"
+     "7zXZ\0"sv,
      "is compressed (xz): unpack it first, e.g. with unxz"},
     {0, "\x28\xb5\x2f\xfd"sv, "is compressed (zstd): unpack it first, e.g. with unzstd"},
     {0, "\x04\x22\x4d\x18"sv, "is compressed (lz4): unpack it first, e.g. with unlz4"},
@@ -39,8 +40,9 @@ constexpr Magic kMagics[] = {
     {0, "\xff\xd8\xff"sv, "is a JPEG image"},
     {0, "GIF8"sv, "is a GIF image"},
     {0, "%PDF"sv, "is a PDF document"},
-    {0, "\x7f"
-        "ELF"sv,
+    {0,
+     "\x7f"
+     "ELF"sv,
      "is a program or library"},
 };
 

@@ -79,7 +79,7 @@ TEST_CASE("train stops at once while it has nothing to save") {
   for (int i = 0; i < 1000; ++i)  // the list of the broken ones is more than fits into the pipe
     test::write_text(folder / "set/c/" + std::string(90, 'x') + std::to_string(i) + ".jpg", "x");
   test::write_text(folder / "config.json",
-                   R"({"model": "vit_micro", "data": {"train": "set", "val": "set"}, "out": "run"})");
+                   R"({"model": {"base": "vit_micro"}, "data": {"train": "set"}, "out": "run"})");
   for (const Signal& signal : kSignals) {
     CAPTURE(signal.number);
     Child child({test::program("shiftadd-train"), "config.json", "--check-data"}, folder.path());
