@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 packages="$(cat cmake/build-packages.txt)"
 missing="$(bash cmake/install-packages.sh --missing $packages)"
 cat <<END
-ShiftAdd's quickstart on 2 cores (AMD EPYC, AVX2): 8 minutes to build, then 11 to train and convert.
+ShiftAdd's quickstart on 2 cores (AMD EPYC, AVX2): about 8 minutes to build, then 11 to train and convert.
 Disk: 0.2 GB here (build/release, runs/quickstart*), and 0.5 GB of Debian packages where none is there yet.
 To install by apt: ${missing:-nothing}
 END
