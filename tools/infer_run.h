@@ -133,18 +133,14 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source,
 /// longer.
 inline void stop_soon() {
   constexpr unsigned kPatience = 10;
+  name_stopped("shiftadd-infer");
   watch_stop_signals(
       [](int number) {
         stop_signal = number;
         alarm(kPatience);
       },
       SA_RESETHAND);
-  std::signal(SIGALRM, [](int) {
-    remove_temporaries();
-    constexpr char kText[] = "shiftadd-infer: interrupted\n";
-    (void)!write(STDERR_FILENO, kText, sizeof kText - 1);
-    _exit(status_after(stop_signal));
-  });
+  std::signal(SIGALRM, [](int) { end_at_once(stop_signal); });
 }
 
 /// Says that the run was interrupted. The status to exit with after images of which so many were

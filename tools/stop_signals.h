@@ -32,20 +32,26 @@ inline int status_after(int signal) { return 128 + signal; }
 /// What a terminal shows of Ctrl-C, and a bar under way, go: the message is a line of its own.
 inline const char* message_start() { return stderr_is_terminal() ? "\r\033[K" : ""; }
 
-/// For programs with nothing to save: a stop signal ends them at once, with a line on stderr and
-/// without files begun.
+/// Of the program that end_at_once ends: its name, and what its message begins with.
+inline const char* stopped_program = "";
+inline const char* stopped_start = "";
+inline void name_stopped(const char* program) {
+  stopped_program = program;
+  stopped_start = message_start();
+}
+
+/// A handler, after name_stopped: a line on stderr, no files begun, the status of the signal.
+[[noreturn]] inline void end_at_once(int number) {
+  const auto say = [](const char* text) { (void)!write(STDERR_FILENO, text, strlen(text)); };
+  remove_temporaries();
+  say(stopped_start), say(stopped_program), say(": interrupted\n");
+  _exit(status_after(number));
+}
+
+/// For programs with nothing to save: a stop signal ends them at once.
 inline void stop_at_once(const char* program) {
-  static const char* name = nullptr;
-  static const char* start = nullptr;
-  name = program, start = message_start();
-  watch_stop_signals(
-      [](int number) {
-        const auto say = [](const char* text) { (void)!write(STDERR_FILENO, text, strlen(text)); };
-        remove_temporaries();
-        say(start), say(name), say(": interrupted\n");
-        _exit(status_after(number));
-      },
-      0);
+  name_stopped(program);
+  watch_stop_signals(end_at_once, 0);
 }
 
 }  // namespace shiftadd::tools
