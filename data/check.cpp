@@ -80,6 +80,10 @@ DataReport check_data(const ImageFolder& dataset, const DecodeLimits& limits,
   if (progress) progress(done, dataset.size());
   report.images = dataset.size();
   report.lines = dataset.notes();
+  for (const std::string& problem : dataset.hidden()) {
+    ++report.broken;
+    report.lines.push_back("broken: " + problem);
+  }
   std::vector<std::string> broken(dataset.size()), odd(dataset.size());
   parallel_for(dataset.size(), [&](int64_t sample) {
     const std::string name = dataset.full_name(sample);

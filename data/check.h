@@ -11,10 +11,10 @@
 
 namespace shiftadd::data {
 
-/// `lines` holds the set's notes, then one line per broken or odd file, in the data
-/// set's order, then the files that are not read.
+/// `lines` holds the set's notes, what may hide a class (OddFiles::kList), then one line per broken or
+/// odd file, in the data set's order, then the files that are not read.
 struct DataReport {
-  int64_t images = 0, broken = 0, odd = 0;  // images: all files, the broken and odd ones included
+  int64_t images = 0, broken = 0, odd = 0;  // images: all files; the broken ones may be no files
   int64_t ignored = 0;                      // files that are not read at all
   std::vector<std::string>
       lines;  // "broken: PATH: reason" or "odd: PATH: remarks" or "ignored: PATH"

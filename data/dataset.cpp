@@ -73,18 +73,21 @@ std::string unread_among(const std::vector<std::string>& names) {
                 "\"$t\"; done");
 }
 
-/// A link without an image's name may stand for a whole class: it is never left out.
-void refuse_odd(const std::vector<TreeEntry>& entries, OddFiles odd) {
-  const TreeEntry* first = nullptr;
-  int64_t count = 0;
-  for (const TreeEntry& entry : entries) {
-    const bool image = is_image(entry);
-    const bool bad = entry.kind == TreeEntry::Kind::kLink || image;
-    if (entry.problem.empty() || !bad || (image && odd == OddFiles::kKeep)) continue;
-    if (count++ == 0) first = &entry;
-  }
-  if (count == 1) throw user_error(first->problem);
-  if (count > 1) throw user_error(first->problem, " (and ", count - 1, " more)");
+/// Takes out what cannot be read and is no image by its name, but may stand for a whole class: it is
+/// never left out without a word. Returns its errors, or throws them unless they are to be listed.
+std::vector<std::string> take_odd(std::vector<TreeEntry>& entries, OddFiles odd) {
+  std::vector<std::string> refused, hidden;
+  std::erase_if(entries, [&](const TreeEntry& entry) {
+    const bool image = is_image(entry), special = entry.kind == TreeEntry::Kind::kSpecial;
+    if (entry.problem.empty() || (special && !image)) return false;
+    if (odd == OddFiles::kRefuse || (odd == OddFiles::kKeep && !image))
+      refused.push_back(entry.problem);
+    if (!image) hidden.push_back(entry.problem);
+    return !image;
+  });
+  if (refused.size() == 1) throw user_error(refused[0]);
+  if (refused.size() > 1) throw user_error(refused[0], " (and ", refused.size() - 1, " more)");
+  return hidden;
 }
 
 }  // namespace
@@ -108,7 +111,7 @@ ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
     entries = tar_entries(*set.tar_, path);
     top = common_top(entries);
   }
-  refuse_odd(entries, odd);
+  set.hidden_ = std::make_shared<const std::vector<std::string>>(take_odd(entries, odd));
 
   std::map<std::string, int64_t> images_of;  // by class, in byte order
   std::size_t loose = 0;

@@ -14,11 +14,13 @@
 
 namespace shiftadd::data {
 
-/// What to do with an image file that cannot be one: a link that leads nowhere, a named pipe, a
-/// device.
+/// What to do with an image file that cannot be one (a link that leads nowhere, a named pipe, a
+/// device), and with what may hide a whole class: such a link without an image's name, a folder that
+/// contains itself or cannot be read.
 enum class OddFiles : uint8_t {
   kRefuse,  // the set is refused
-  kKeep     // it is a sample that throws when it is read, as a broken image does
+  kKeep,    // a file is a sample that throws when it is read, as a broken image does
+  kList     // as kKeep; and what may hide a class is in hidden() instead of an error
 };
 
 /// Classes are the top-level folder names in byte order; samples are sorted by path within them,
@@ -53,6 +55,8 @@ class ImageFolder {
   /// Files that are no images by their name, or lie beside the class folders: nothing reads them.
   /// Hidden ones are not listed. Relative names, sorted.
   const std::vector<std::string>& ignored() const { return *ignored_; }
+  /// With OddFiles::kList: the whole error of each entry that may hide a class.
+  const std::vector<std::string>& hidden() const { return *hidden_; }
   /// Lines for the start of a run: "PATH: not read: 5 .tif, 5 .webp (...)" where something is left
   /// out that looks like an image or an archive of them, and class names that are not UTF-8.
   std::vector<std::string> notes() const;
@@ -73,6 +77,7 @@ class ImageFolder {
   std::vector<std::string> classes_;
   std::shared_ptr<const std::vector<Sample>> samples_;
   std::shared_ptr<const std::vector<std::string>> ignored_;
+  std::shared_ptr<const std::vector<std::string>> hidden_;
   std::shared_ptr<const std::map<std::string, std::string>>
       odd_;                               // the error of each that was kept
   std::shared_ptr<const InputFile> tar_;  // none: a folder

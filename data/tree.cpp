@@ -24,27 +24,28 @@ class Walker {
  public:
   explicit Walker(const std::string& root) : root_(root) {}
   std::vector<TreeEntry> run() {
-    walk("");
+    if (const std::string problem = walk(""); !problem.empty()) throw user_error(problem);
     return std::move(entries_);
   }
 
  private:
-  void walk(const std::string& below) {
+  /// What prevents it from being read, as a whole error; empty when nothing does.
+  std::string walk(const std::string& below) {
     const std::string folder = below.empty() ? root_ : path_of(below);
     struct stat status {};
     if (stat(folder.c_str(), &status) != 0)
-      throw user_error(folder, ": cannot be read: ", std::strerror(errno));
+      return concat(folder, ": cannot be read: ", std::strerror(errno));
     const std::pair identity(status.st_dev, status.st_ino);
     if (!open_.insert(identity).second)
-      throw user_error(folder, ": a link back to a folder that contains it");
+      return folder + ": a link back to a folder that contains it: remove it";
     std::error_code error;
     for (auto it = fs::directory_iterator(folder, error); !error && it != fs::directory_iterator();
          it.increment(error)) {
       const std::string leaf = it->path().filename().string();
       if (!leaf.starts_with('.')) add(below.empty() ? leaf : below + "/" + leaf);
     }
-    if (error) throw user_error(folder, ": cannot be read: ", error.message());
     open_.erase(identity);
+    return error ? concat(folder, ": cannot be read: ", error.message()) : "";
   }
 
   void add(const std::string& name) {
@@ -54,13 +55,15 @@ class Walker {
       const std::string reason = std::strerror(errno);
       std::error_code no_link;
       const std::string target = fs::read_symlink(path, no_link).string();
-      if (no_link) throw user_error(path, ": cannot be read: ", reason);
       entries_.push_back({name, 0, 0, TreeEntry::Kind::kLink,
-                          concat(path, ": not a file: a link to '", target,
-                                 "', which leads nowhere (", reason, "): remove it, or mend it")});
+                          no_link ? concat(path, ": cannot be read: ", reason)
+                                  : concat(path, ": not a file: a link to '", target,
+                                           "', which leads nowhere (", reason,
+                                           "): remove it, or mend it")});
     } else if (S_ISDIR(status.st_mode)) {
+      const std::size_t at = entries_.size();
       entries_.push_back({name, 0, 0, TreeEntry::Kind::kFolder, ""});
-      walk(name);
+      entries_[at].problem = walk(name);
     } else if (S_ISREG(status.st_mode)) {
       entries_.push_back({name, 0, status.st_size, TreeEntry::Kind::kFile, ""});
     } else {

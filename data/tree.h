@@ -20,12 +20,13 @@ struct TreeEntry {
   std::string name;              // relative to the root, '/'-separated
   int64_t offset = 0, size = 0;  // of a file; the offset is its place in the tar
   Kind kind = Kind::kFile;
-  std::string problem;  // of a link or something special: the whole error for whoever needs it
+  // Of a link, something special, or a folder that cannot be read or contains itself: the whole
+  // error for whoever needs it.
+  std::string problem;
 };
 
 /// Links are followed, also to folders, and nothing is opened. Names that begin with '.' are left
-/// out, and what lies below them. Throws Error (user): a folder that cannot be read, or a link back
-/// to a folder that contains it.
+/// out, and what lies below them. Throws Error (user): the root cannot be read.
 std::vector<TreeEntry> walk_folder(const std::string& root);
 
 /// The members of a tar, each name once (the later member counts, as when unpacked), in byte order,

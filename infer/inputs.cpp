@@ -34,7 +34,10 @@ class Images {
     const std::string below = folder.ends_with('/') ? folder : folder + "/";
     std::vector<std::string> found, left_out;
     for (const TreeEntry& entry : data::walk_folder(folder)) {
-      if (entry.kind == TreeEntry::Kind::kFolder) continue;
+      if (entry.kind == TreeEntry::Kind::kFolder) {
+        if (!entry.problem.empty()) throw user_error(entry.problem);
+        continue;
+      }
       if (data::is_image_name(entry.name)) {
         found.push_back(below + entry.name);
       } else {

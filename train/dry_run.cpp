@@ -154,7 +154,7 @@ DataCheck check_run_data(
     data::write_synthetic(config.data.synthetic->folder, config.data.synthetic->options);
   DataCheck check;
   const auto read = [&](const std::string& path) {
-    const data::ImageFolder set = data::ImageFolder::open(path, data::OddFiles::kKeep);
+    const data::ImageFolder set = data::ImageFolder::open(path, data::OddFiles::kList);
     const data::DataReport report = data::check_data(
         set, config.data.limits, [&](int64_t done, int64_t all) { progress(path, done, all); });
     for (const std::string& line : report.lines) check.text += line + "\n";

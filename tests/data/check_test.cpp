@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "tests/data/dataset_support.h"
@@ -58,6 +59,30 @@ TEST_CASE("check: named pipes, devices and links that lead nowhere are listed, a
   check_contains(report.lines[2],
                  "06.jfif: not a file: a link to 'away.jfif', which leads nowhere");
   CHECK(report.lines[3] == "ignored: " + folder / "set/b/pipe (not a file)");
+}
+
+TEST_CASE("check: what may hide a class is listed, and it goes on") {
+  const TemporaryFolder folder;
+  write_small_set(folder / "set", {"a", "b"}, 2);
+  fs::create_symlink("/mnt/away/cat", folder / "set/cat");
+  fs::create_directory_symlink(".", folder / "set/dog");
+  fs::create_directory_symlink("../../set", folder / "set/b/again");
+  fs::create_symlink("self", folder / "set/self");
+  const ImageFolder set = ImageFolder::open(folder / "set", OddFiles::kList);
+  CHECK(set.classes() == std::vector<std::string>{"a", "b"});
+  const DataReport report = check_data(set);
+  CHECK(report.images == 4);
+  CHECK(report.broken == 4);
+  REQUIRE(report.lines.size() == 4);
+  const auto listed = [&report](const std::string& text) {
+    return std::count_if(report.lines.begin(), report.lines.end(), [&](const std::string& line) {
+      return line.starts_with("broken: ") && contains(line, text);
+    });
+  };
+  CHECK(listed("set/cat: not a file: a link to '/mnt/away/cat', which leads nowhere") == 1);
+  CHECK(listed("set/dog: a link back to a folder that contains it") == 1);
+  CHECK(listed("set/b/again: a link back to a folder that contains it") == 1);
+  CHECK(listed("set/self: not a file: a link to 'self', which leads nowhere") == 1);
 }
 
 TEST_CASE("check: an orientation of any integer type, in either byte order, is listed") {
