@@ -68,7 +68,12 @@ void fill(TrainConfig& config, const Source& from) {
     throw user_error("data.preprocess.resize: ", wrong);
 }
 
+/// `path`: init.checkpoint, or a checkpoint to resume.
 Source read_source(const std::string& path) {
+  if (!std::filesystem::exists(path))
+    throw user_error(path,
+                     ": no such file: init.checkpoint names the model file to start from; "
+                     "shiftadd-convert makes one of a .pth or .safetensors of weights");
   ModelFile file = load_model(path);
   return {std::move(file.spec), file.preprocess};
 }
