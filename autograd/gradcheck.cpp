@@ -1,4 +1,5 @@
-// See gradcheck.h.
+// Moves each element of each input a step up and down, and compares the slope of the output with
+// the gradient that backward gives.
 #include "autograd/gradcheck.h"
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 namespace shiftadd::autograd {
 namespace {
 
-// sum(function(inputs) * cotangent), without recording.
+// Returns sum(function(inputs) * cotangent) without recording.
 double weighted_output(const std::function<Variable(const std::vector<Variable>&)>& function,
                        const std::vector<Variable>& inputs, const Tensor& cotangent) {
   const NoGradGuard guard;
@@ -58,7 +59,7 @@ std::string gradcheck(const std::function<Variable(const std::vector<Variable>&)
     }
     for (int64_t i = 0; i < value.numel(); ++i) {
       const double given = analytic.defined() ? analytic.data<double>()[i] : 0;
-      // Written so that a NaN fails.
+      // The condition is written so that a NaN fails.
       if (!(std::abs(given - numeric[i]) <= options.absolute + options.relative * largest))
         return concat("input ", k, " ", value.shape(), ", element ", i, ": backward gives ", given,
                       ", differences give ", numeric[i]);

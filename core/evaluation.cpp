@@ -1,4 +1,4 @@
-// See evaluation.h.
+// Counts the right answers image by image, and writes them per class or as a confusion table.
 #include "core/evaluation.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// See int8_matrix.h.
+// Turns float weights into 4-bit Shift codes or int8 rows, and lays either out in the panels that
+// the int8 product reads.
 #include "core/int8_matrix.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See memory_limit.h.
+// Reads how much memory the machine, control groups and ulimit leave, and refuses larger work.
 #include "core/memory_limit.h"
 
 #include <sys/resource.h>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
-// Lines of "NAME VALUE" or "NAME: VALUE kB", the values in bytes.
+// Reads lines of "NAME VALUE" or "NAME: VALUE kB"; the values are returned in bytes.
 std::map<std::string, double> read_table(const std::string& path) {
   std::map<std::string, double> table;
   std::ifstream file(path);
@@ -40,14 +40,14 @@ double value_of(const std::map<std::string, double>& table, const std::string& n
   return found == table.end() ? 0 : found->second;
 }
 
-// Infinite where the file is absent or says "max".
+// Returns infinity where the file is absent or says "max".
 double read_limit(const std::string& path) {
   std::ifstream file(path);
   double value = 0;
   return file >> value ? value : kInfinite;
 }
 
-// What one control group leaves; the files of each version have names of their own.
+// These files say what one control group leaves; each version has other names for them.
 struct GroupFiles {
   const char *limit, *used, *cache;  // cache: lines of memory.stat that can be given back
 };
@@ -66,7 +66,7 @@ double left_in_group(const std::string& folder, const GroupFiles& files) {
   return std::max(0.0, limit - std::max(0.0, used - cache));
 }
 
-// The group at `path` below `mount` and all above it: each of them limits.
+// Returns the least that the group at `path` below `mount` and the groups above it leave.
 double left_in_groups(const std::string& mount, std::string path, const GroupFiles& files) {
   double left = left_in_group(mount, files);
   while (path.size() > 1) {
@@ -76,7 +76,7 @@ double left_in_groups(const std::string& mount, std::string path, const GroupFil
   return left;
 }
 
-// Lines "NUMBER:CONTROLLERS:PATH"; version 2 has no controllers there.
+// Reads lines of "NUMBER:CONTROLLERS:PATH"; version 2 has no controllers there.
 double left_in_all_groups(const std::string& root) {
   const std::string mount = root + "/sys/fs/cgroup";
   double left = kInfinite;
@@ -140,7 +140,7 @@ void require_memory(const std::string& what, const std::vector<MemoryUse>& uses,
   for (const MemoryUse& use : uses) {
     if (use.bytes < 0.01 * total) continue;
     parts += (parts.empty() ? "" : ", ") + use.what + " " + memory_text(use.bytes);
-    // What makes a tenth of it does not decide.
+    // A use of less than a tenth of the total does not decide.
     if (use.bytes >= 0.1 * total && keys.find(use.keys) == std::string::npos)
       keys += (keys.empty() ? "" : "; ") + use.keys;
   }

@@ -1,4 +1,4 @@
-// See pattern.h.
+// Matches a name against a pattern in one loop, which goes back to no more than the last '*'.
 #include "core/pattern.h"
 
 namespace shiftadd {

@@ -1,4 +1,4 @@
-// See progress.h.
+// Writes durations and bars as text, fits them into the terminal's width, and redraws the line.
 #include "core/progress.h"
 
 #include <sys/ioctl.h>

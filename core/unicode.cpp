@@ -1,4 +1,4 @@
-// See unicode.h; the tables of Unicode are utf8proc's.
+// Checks, normalises and measures text; the tables of Unicode are utf8proc's.
 #include "core/unicode.h"
 
 #include <utf8proc.h>
@@ -12,7 +12,7 @@ namespace {
 
 bool is_plain(char c) { return c >= 0x20 && c < 0x7f; }
 
-/// The text mapped by utf8proc; as it is where it is not UTF-8.
+/// Returns the text as utf8proc maps it, or unchanged where it is not UTF-8.
 std::string mapped(std::string_view text, int options) {
   utf8proc_uint8_t* buffer = nullptr;
   const utf8proc_ssize_t length = utf8proc_map(
@@ -24,7 +24,7 @@ std::string mapped(std::string_view text, int options) {
   return result;
 }
 
-/// The first character of a text that is not empty: its bytes and its columns.
+/// Says how many bytes and columns the first character of a text that is not empty takes.
 struct Character {
   std::size_t bytes;
   int64_t columns;

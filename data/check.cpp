@@ -1,4 +1,4 @@
-// See check.h.
+// Decodes every image of a set in parallel, and writes a line for each that is broken or odd.
 #include "data/check.h"
 
 #include <array>
@@ -20,7 +20,7 @@ struct Samples {
   int channels = 3, bits = 8;
 };
 
-/// What a pixel is made of, from the frame header (JPEG: ITU T.81, B.2.2) or IHDR (PNG, 11.2.2).
+/// Reads what a pixel is made of in the frame header (JPEG: ITU T.81, B.2.2) or IHDR (PNG, 11.2.2).
 /// The file has been decoded before: its header is known to be sound, but every read is checked all
 /// the same.
 Samples samples_of(std::span<const uint8_t> bytes, FileKind kind) {
@@ -37,7 +37,7 @@ Samples samples_of(std::span<const uint8_t> bytes, FileKind kind) {
       continue;
     }
     const int marker = bytes[at + 1];
-    // SOF0..SOF15 without DHT (C4), JPG (C8) and DAC (CC).
+    // The frame markers are SOF0..SOF15 without DHT (C4), JPG (C8) and DAC (CC).
     if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc)
       return {bytes[at + 9], bytes[at + 4]};
     at += 2 + (bytes[at + 2] << 8 | bytes[at + 3]);
@@ -45,7 +45,7 @@ Samples samples_of(std::span<const uint8_t> bytes, FileKind kind) {
   return {};
 }
 
-/// Remarks on a file that could be decoded, separated by ", "; empty for an ordinary one.
+/// Returns remarks on a file that could be decoded, separated by ", "; empty for an ordinary one.
 std::string oddities(std::span<const uint8_t> bytes, const std::string& name,
                      const std::string& full_name, const DecodeLimits& limits) {
   const ImageHeader header = read_header(bytes, full_name, limits.max_pixels);

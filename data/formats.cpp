@@ -1,4 +1,4 @@
-// See formats.h.
+// Holds the lists of extensions and of first bytes by which formats and archives are recognised.
 #include "data/formats.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace shiftadd::data {
 namespace {
 
-// Lower-case letters after the last dot of the last part of a path; "" without one.
+// Returns what follows the last dot of the path's last part, in lower case; "" without a dot.
 std::string extension_of(std::string_view path) {
   const std::string_view leaf = path.substr(path.rfind('/') + 1);
   const std::size_t dot = leaf.rfind('.');
@@ -20,7 +20,7 @@ std::string extension_of(std::string_view path) {
   return extension;
 }
 
-// Pictures of other formats: of browsers and phones, scanners, cameras' sensors, editors, science.
+// These are pictures of other formats: of browsers, phones, scanners, sensors, editors, science.
 constexpr std::string_view kUnread[] = {
     "3fr",  "apng", "arw",  "avif", "cr2",  "cr3", "cur",  "dcm",  "dcr", "dds",  "dib",
     "dng",  "emf",  "eps",  "erf",  "exr",  "fit", "fits", "flif", "hdr", "heic", "heics",
@@ -37,7 +37,7 @@ bool contains(const std::string_view (&list)[N], std::string_view extension) {
   return std::find(std::begin(list), std::end(list), extension) != std::end(list);
 }
 
-// "5 .tif, 5 .webp"
+// Returns the counts as "5 .tif, 5 .webp".
 std::string counted(const std::map<std::string, int64_t>& counts) {
   std::string text;
   for (const auto& [extension, count] : counts)

@@ -1,4 +1,4 @@
-// See loader_parts.h.
+// Reads the list of broken images at the start, and appends each new name to its file once.
 #include "data/loader_parts.h"
 
 #include <cerrno>

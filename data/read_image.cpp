@@ -1,4 +1,4 @@
-// See read_image.h.
+// Reads an image's bytes; of a large file, its beginning is checked before the rest is read.
 #include "data/read_image.h"
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// See sampler.h.
+// Shuffles the sample numbers with the epoch's random numbers, and repeats them where asked.
 #include "data/sampler.h"
 
 #include <algorithm>

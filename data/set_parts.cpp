@@ -1,4 +1,4 @@
-// See set_parts.h.
+// Looks for words such as "train" in folder names, and refuses folders of parts as classes.
 #include "data/set_parts.h"
 
 #include <algorithm>
@@ -55,7 +55,7 @@ FolderName read_name(std::string_view name) {
   return result;
 }
 
-/// What lies in the folders directly below one folder.
+/// Content and Level count what lies in the folders directly below one folder.
 struct Content {
   int64_t direct = 0, deeper = 0;  // images in the folder itself, and in folders below it
 };
@@ -82,7 +82,7 @@ Level level_below(const std::string& prefix, const std::vector<TreeEntry>& entri
   return level;
 }
 
-/// The folders that are parts, or none.
+/// Returns the folders that are parts, or none.
 std::vector<std::string> parts_among(const Level& level) {
   bool any = false, all = true;
   std::vector<std::string> whole, nested;

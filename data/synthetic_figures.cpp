@@ -1,4 +1,4 @@
-// See synthetic_figures.h.
+// Defines the shape of each class by a formula, and draws the place, size and angle of a figure.
 #include "data/synthetic_figures.h"
 
 #include <algorithm>
@@ -17,7 +17,8 @@ constexpr double kTurn = 2 * std::numbers::pi;
 
 double fraction(double value) { return value - std::floor(value); }
 
-/// Shape of a class: u, v in units of the figure's scale, turned upright; detail in [0, 1].
+/// A Form varies a class's shape; the shape takes u, v in units of the figure's scale and turned
+/// upright, and detail is in [0, 1].
 struct Form {
   double detail, phase, handed;
 };
@@ -32,8 +33,8 @@ bool in_ring(double u, double v, const Form& form) {
 
 bool in_square(double u, double v, const Form&) { return std::max(std::abs(u), std::abs(v)) < 0.9; }
 
-/// Equilateral, centred, one corner up (v grows downwards), corners at distance 1.15: three half
-/// planes at half that.
+/// The triangle is equilateral and centred, with one corner up (v grows downwards). Its corners are
+/// at distance 1.15, the borders of its three half planes at half that.
 bool in_triangle(double u, double v, const Form&) {
   const double slope = std::numbers::sqrt3 / 2, inner = 1.15 / 2;
   return v < inner && slope * u - v / 2 < inner && -slope * u - v / 2 < inner;
@@ -45,7 +46,7 @@ bool in_cross(double u, double v, const Form& form) {
   return (a < arm && b < 1.1) || (b < arm && a < 1.1);
 }
 
-/// Five points, one up: between a tip and the next notch the border is a straight line.
+/// The star has five points, one up; from a tip to the next notch the border is a straight line.
 bool in_star(double u, double v, const Form& form) {
   const double tip = 1.2, notch = 0.42 + 0.1 * form.detail, half = kTurn / 10;
   const double angle = std::abs(fraction(std::atan2(u, -v) / (2 * half) + 0.5) - 0.5) * 2 *
@@ -57,13 +58,13 @@ bool in_star(double u, double v, const Form& form) {
   return nx * (r * std::sin(angle)) - ny * (r * std::cos(angle) - tip) > 0;
 }
 
-/// A disc cut into sectors.
+/// The rays are a disc cut into sectors.
 bool in_rays(double u, double v, const Form& form) {
   const int sectors = 5 + static_cast<int>(form.detail * 2.999);
   return std::hypot(u, v) < 1.3 && fraction(std::atan2(v, u) / kTurn * sectors) < 0.5;
 }
 
-/// One arm of Archimedes' spiral, about two turns.
+/// The spiral has one arm, that of Archimedes, and about two turns.
 bool in_spiral(double u, double v, const Form& form) {
   const double r = std::hypot(u, v), turns = 1.9 + 0.5 * form.detail;
   return r < 1.35 && fraction(r / 1.35 * turns + form.handed * std::atan2(v, u) / kTurn) < 0.5;

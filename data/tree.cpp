@@ -1,4 +1,5 @@
-// See tree.h.
+// Walks a folder or a tar's index and lists what lies below it, with the reason why an entry cannot
+// be read.
 #include "data/tree.h"
 
 #include <sys/stat.h>
@@ -29,7 +30,7 @@ class Walker {
   }
 
  private:
-  /// What prevents it from being read, as a whole error; empty when nothing does.
+  /// Returns what prevents the folder from being read, as a whole error; empty when nothing does.
   std::string walk(const std::string& below) {
     const std::string folder = below.empty() ? root_ : path_of(below);
     struct stat status {};

@@ -1,4 +1,4 @@
-// See attention.h.
+// Chooses the attention kernel for a block's kind and codes, and calls it.
 #include "infer/attention.h"
 
 #include <cmath>

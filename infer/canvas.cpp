@@ -1,4 +1,5 @@
-// See canvas.h. The font is stb_easy_font, whose letters are rectangles.
+// Blends rectangles into an image, and draws text as rectangles. The font is stb_easy_font, whose
+// letters are rectangles.
 #include "infer/canvas.h"
 
 #include <stb_easy_font.h>
@@ -10,8 +11,8 @@
 namespace shiftadd::infer {
 namespace {
 
-// A corner as stb_easy_font writes it; four make a rectangle, the first is its top left, the third
-// its bottom right.
+// stb_easy_font writes corners in this form; four make a rectangle, of which the first is the top
+// left and the third the bottom right.
 struct Corner {
   float x, y, z;
   uint8_t color[4];

@@ -1,4 +1,4 @@
-// See compare.h.
+// Runs one or two sessions on all batches of a labelled set, and adds up their answers.
 #include "infer/compare.h"
 
 #include <algorithm>
@@ -17,8 +17,8 @@ namespace {
 
 constexpr int64_t kBatch = 32;
 
-// body(pixels, count, labels, name) for all images of a set, as the session's preprocessing makes
-// them; the labels are the network's classes, name(row) an image's.
+// Calls body(pixels, count, labels, name) for each batch of a set, as the session's preprocessing
+// makes it; the labels are the network's classes, and name(row) is the name of an image.
 template <class Body>
 void for_labelled_batches(const Session& session, const std::string& set,
                           const EvaluationReport& report, Body body) {

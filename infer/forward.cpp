@@ -1,4 +1,4 @@
-// See forward.h.
+// Runs the layers of a network in order, each on its buffers in the arena, and measures their time.
 #include "infer/forward.h"
 
 #include <algorithm>
@@ -45,12 +45,12 @@ class Pass {
   }
 
  private:
-  // From now on what runs is of block `index`, or, spec_.depth, outside of the blocks.
+  // Adds times from now on to block `index`; spec_.depth stands for what is outside the blocks.
   void time_part_of(int64_t index) {
     if (times_) now_ = &(*times_)[static_cast<std::size_t>(index)];
   }
 
-  // Patches, positions and the class token: x (count, N, D).
+  // Makes x (count, N, D) of patches, positions and the class token.
   void embed(const float* images) {
     const LayerTimer timer(now_, LayerPart::kPatches);
     const VitWeights& weights = network_.weights;
@@ -124,7 +124,7 @@ class Pass {
            arena_ + plan_.attended);
   }
 
-  // x += mlp(norm2 x), `answers` rows of an image.
+  // Computes x += mlp(norm2 x) for `answers` rows of each image.
   void mlp(const Block& block, int64_t answers, float* x) {
     float *normed = arena_ + plan_.normed2, *hidden = arena_ + plan_.hidden;
     norm(LayerPart::kNorm2, block.norm2, x, count_ * answers, normed);
@@ -143,8 +143,8 @@ class Pass {
     mix(block.mlp, normed, answers, width_, x, x, mixture, run, now_);
   }
 
-  // y = layer(x) + residual for `tokens` rows of each image; a router's choices are noted. times:
-  // of router and experts where they are timed apart.
+  // Computes y = layer(x) + residual for `tokens` rows of each image, and notes a router's choices.
+  // `times` is given where router and experts are timed apart.
   template <class Layer, class Run>
   void mix(const Mixture<Layer>& layer, float* x, int64_t tokens, int64_t outputs,
            const float* residual, float* y, const MixtureRoom& room, const Run& run,
@@ -154,7 +154,7 @@ class Pass {
                 times);
   }
 
-  // Where the next router's choices go, if the layer has one.
+  // Returns where the choices of the next router go, if the layer has a router.
   ChoiceSink next_sink(bool routed, int64_t tokens) {
     ChoiceSink sink = {nullptr, network_.routers * tokens_, tokens};
     if (routed && choices_) sink.to = choices_ + router_++ * tokens_;
@@ -174,13 +174,13 @@ class Pass {
                                  .rstd = nullptr});
   }
 
-  // from (count, N, D) -> to (count, D).
+  // Copies the class token's rows of `from` (count, N, D) to `to` (count, D).
   void copy_class_rows(const float* from, float* to) const {
     for (int64_t image = 0; image < count_; ++image)
       std::copy_n(from + image * tokens_ * width_, width_, to + image * width_);
   }
 
-  // Of the arena, which holds floats.
+  // These rooms lie in the arena, which holds floats.
   QuantizedRoom quantized() const { return room_of(plan_.quantized, plan_.scales); }
   QuantizedRoom room_of(int64_t codes, int64_t scales) const {
     return {reinterpret_cast<int8_t*>(arena_ + codes), arena_ + scales};

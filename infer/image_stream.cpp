@@ -1,4 +1,4 @@
-// See image_stream.h.
+// Lets worker threads decode images into a ring of batches, and hands the batches out in order.
 #include "infer/image_stream.h"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ ImageSource source_of_set(const data::ImageFolder& set) {
 }
 
 struct ImageStream::Impl {
-  // One batch in the ring: its pixels, and what became of each item.
+  // A slot holds one batch of the ring: its pixels, and what became of each item.
   struct Slot {
     Tensor images;
     std::vector<std::string> reasons;  // per item; empty: decoded

@@ -1,4 +1,4 @@
-// See inputs.h.
+// Replaces folders and "-" among the arguments by the image files that they stand for.
 #include "infer/inputs.h"
 
 #include <algorithm>
@@ -62,7 +62,7 @@ class Images {
   std::vector<std::string> paths_;
 };
 
-/// The next line, or false at the end; standard input may be anything, also without end.
+/// Reads the next line, or returns false at the end; standard input may be anything, also endless.
 bool read_line(std::istream& list, std::string& line) {
   constexpr std::size_t kLongestPath = 4096;  // of Linux
   line.clear();

@@ -1,4 +1,4 @@
-// See layer_work.h.
+// Walks through the layers of a loaded network, and counts the terms and bytes of each.
 #include "infer/layer_work.h"
 
 #include <cmath>
@@ -53,7 +53,7 @@ class Counter {
     return std::llround(shares_[router_++] * static_cast<double>(rows));
   }
 
-  // One line for a layer, or for a router and both experts.
+  // Adds one entry for a layer, or for a router and both experts.
   void linear(LayerPart part, LayerKind kind, const Mixture<Linear>& layer, int64_t rows) {
     LayerWork& work = add(part, kind != LayerKind::kMultiply);
     if (!layer.routed) return product(work, layer.experts[0], rows);
@@ -72,7 +72,7 @@ class Counter {
                       kinds.attention == AttentionKind::kLinearAdd;
     LayerWork& work = add(LayerPart::kAttention, adds);
     const int64_t n = spec_.tokens(), width = spec_.width;
-    // q k^T and its product with v, or k^T v and its product with q, each a head's channels wide.
+    // The terms are those of q k^T and its product with v, or of k^T v and its product with q.
     (attends_in_integers(spec_, network_.pack, kinds) ? work.integer_terms : work.float_terms) =
         kinds.is_linear() ? (n + answers) * spec_.head_dim() * width : 2 * answers * n * width;
     work.bytes = kFloat * width * (2 * answers + 2 * n);  // queries, output; keys, values

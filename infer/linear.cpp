@@ -1,4 +1,4 @@
-// See linear.h.
+// Quantises the input of a linear layer where it must be, and calls the float or the int8 product.
 #include "infer/linear.h"
 
 namespace shiftadd::infer {

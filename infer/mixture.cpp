@@ -1,4 +1,4 @@
-// See mixture.h.
+// Chooses each token's expert, gathers the tokens by expert, and puts the answers back in place.
 #include "infer/mixture.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See mlp.h.
+// Runs the two layers of an MLP on all rows or, where both are in integers, on a few at a time.
 #include "infer/mlp.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See patches.h.
+// Copies the pixels of each patch into one row, in parallel over the rows of patches.
 #include "infer/patches.h"
 
 #include <algorithm>

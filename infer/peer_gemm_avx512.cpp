@@ -1,5 +1,6 @@
-// See peer_gemm.h. Eigen picks its instruction set at compile time, and its templates would be
-// merged with those of files compiled for other sets: hence a namespace name of its own.
+// Multiplies two matrices with Eigen, compiled for AVX-512. Eigen picks its instruction set at
+// compile time, and its templates would be merged with those of files compiled for other sets:
+// hence a namespace name of its own.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns inside its own intrinsics

@@ -1,4 +1,4 @@
-// See plan.h.
+// Lists the buffers of a forward pass with the steps that need them, and gives each its place.
 #include "infer/plan.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ int64_t round_up(int64_t floats) {
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// What a network's blocks need beyond a plain one's.
+// Needs says what the blocks of a network need beyond those of a plain one.
 struct Needs {
   Needs(const ModelSpec& spec, const PackSpec& pack) {
     const auto mixed = [](LayerKind kind) { return kind == LayerKind::kMixture; };
@@ -67,7 +67,7 @@ MemoryPlan plan_memory(const std::vector<BufferRequest>& requests) {
 }
 
 VitPlan plan_vit(const ModelSpec& spec, const PackSpec& pack, int64_t images) {
-  // The steps of a forward pass; blocks repeat kNorm1..kFc2.
+  // These are the steps of a forward pass; blocks repeat kNorm1..kFc2.
   enum Step { kGather, kEmbed, kNorm1, kQkv, kAttention, kProj, kNorm2, kFc1, kFc2, kHead };
   const int64_t patches = spec.grid() * spec.grid();
   const int64_t patch_values = spec.in_channels * spec.patch_size * spec.patch_size;

@@ -1,4 +1,4 @@
-// See predictions.h.
+// Sorts the classes by their logits, and refuses logits that are not finite.
 #include "infer/predictions.h"
 
 #include <algorithm>

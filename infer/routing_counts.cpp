@@ -1,4 +1,4 @@
-// See routing_counts.h.
+// Counts the tokens on each expert image by image, and sums the counts of all routers.
 #include "infer/routing_counts.h"
 
 #include "infer/mixture.h"

@@ -1,4 +1,4 @@
-// See routing_picture.h.
+// Places a tile for each router, tints its patches by expert, and adds the photograph and a legend.
 #include "infer/routing_picture.h"
 
 #include <algorithm>
@@ -21,7 +21,7 @@ constexpr int64_t kSwatch = 12;  // points of a square and the space behind it
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// "blocks.10.attn.qkv": block 10, layer "qkv".
+// In the name "blocks.10.attn.qkv" the block is 10 and the layer "qkv".
 struct RouterName {
   explicit RouterName(const std::string& name) {
     const std::size_t first = name.find('.') + 1, second = name.find('.', first);
@@ -31,7 +31,7 @@ struct RouterName {
   std::string block, layer;
 };
 
-// A column for each kind of layer that has a router, blocks side by side while there is room.
+// Each kind of layer with a router has its column; blocks stand side by side while there is room.
 struct Placing {
   explicit Placing(const std::vector<std::string>& routers) {
     std::vector<std::string> layers, blocks;
@@ -84,14 +84,14 @@ const char* meaning_of(uint8_t choice) {
                                   : "gray: not routed";
 }
 
-// As much of the words as fits, with dots for what does not.
+// Returns as much of the words as fits, with dots for what does not.
 std::string fitting(std::string words, int64_t width, int64_t scale) {
   if (text_width(words, scale) <= width) return words;
   while (!words.empty() && text_width(words + "...", scale) > width) words.pop_back();
   return words + "...";
 }
 
-// Shares of the tokens that were routed.
+// Counts the tokens that were routed, and those of them that shift.
 struct Shares {
   int64_t shift = 0, tokens = 0;
   void add(uint8_t choice) {
@@ -128,8 +128,7 @@ class Painter {
   void text(int64_t x, int64_t y, const std::string& words) {
     draw_text(picture_, x, y, words, layout_.text, kInk);
   }
-  // A square of an expert's colour as a tile has it on the middle of its grays, and words behind
-  // it.
+  // Draws a square in an expert's colour, as a tile shows it on a middle gray, and words behind it.
   void swatch(int64_t x, int64_t y, uint8_t choice, const std::string& words) {
     const int64_t side = 8 * layout_.text;
     fill(picture_, {x, y, side, side}, kNothing);

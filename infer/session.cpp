@@ -1,4 +1,4 @@
-// See session.h.
+// Divides a batch into groups of images, and runs the groups on threads that each have an arena.
 #include "infer/session.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ int64_t group_size(const ModelSpec& spec) {
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// A packed model whose arenas, one a thread, fit into memory.
+// Returns the packed model, or throws where its arenas, one a thread, do not fit into memory.
 ModelFile checked(ModelFile model) {
   const VitPlan plan = plan_vit(model.spec, *model.pack, group_size(model.spec));
   const int threads = num_threads();
@@ -33,9 +33,9 @@ ModelFile checked(ModelFile model) {
   return model;
 }
 
-// What sessions share: nothing in it changes.
+// Sessions share one Loaded, in which nothing changes.
 struct Loaded {
-  // model: packed.
+  // `model` must be packed.
   explicit Loaded(ModelFile model)
       : spec(model.spec),
         pack(*model.pack),

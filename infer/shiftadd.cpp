@@ -1,4 +1,4 @@
-// See shiftadd.h.
+// Implements the C interface with a Session; an exception becomes a return value and a kept text.
 #include "infer/shiftadd.h"
 
 #include <string>
@@ -23,7 +23,7 @@ namespace {
 
 thread_local std::string error_text;
 
-// What `body` returns, or `otherwise` with the reason kept: no exception may leave for C.
+// Returns what `body` returns, or keeps the error and returns `otherwise`: C gets no exception.
 template <class Body, class Result>
 Result guarded(Result otherwise, Body body) noexcept {
   try {

@@ -1,4 +1,4 @@
-// See weights.h.
+// Takes the tensors of a packed model by name, checks their shapes, and lays them out for kernels.
 #include "infer/weights.h"
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 namespace shiftadd::infer {
 namespace {
 
-// A linear layer as it is stored: nibbles and exponents, int8 and scales, or floats of any kind.
+// A linear layer is stored as nibbles and exponents, int8 and scales, or floats of any kind.
 struct Stored {
   Tensor weight, codes, exponents, scales, bias;
   int64_t inputs = 0;
@@ -81,7 +81,7 @@ class Shelf {
     return {linear(name + ".fc1", shift), linear(name + ".fc2", shift)};
   }
 
-  /// take_layer(name, shift): the layer itself, or both experts behind their router.
+  /// Calls take_layer(name, shift) for the layer itself, or for both experts behind their router.
   template <class TakeLayer>
   auto mixture(const std::string& name, LayerKind kind, TakeLayer take_layer) {
     Mixture<decltype(take_layer(name, false))> result;

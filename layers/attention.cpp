@@ -1,4 +1,4 @@
-// See attention.h.
+// Projects tokens to q, k and v, calls the kind of attention that the block has, and projects back.
 #include "layers/attention.h"
 
 #include "autograd/ops.h"
@@ -7,7 +7,7 @@
 namespace shiftadd::layers {
 namespace {
 
-// One filter per head, of zeros: a converted network starts without it.
+// Each head has one filter, which starts as zeros: so a converted network begins without it.
 struct LocalConvolution : Module {
   explicit LocalConvolution(const Shape& shape) {
     weight = add_parameter("weight", Tensor::zeros(shape));

@@ -1,4 +1,4 @@
-// See block.h.
+// Chains norms, attention and MLP, and gives each random draw of training a stream of its own.
 #include "layers/block.h"
 
 #include "autograd/ops.h"

@@ -1,4 +1,4 @@
-// See linear.h.
+// Creates the parameters of Linear, ShiftLinear and LayerNorm, and calls the op of each.
 #include "layers/linear.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See mixture.h.
+// Creates a router and two experts, and sends tokens by the router's choice or by a fixed split.
 #include "layers/mixture.h"
 
 namespace shiftadd::layers {
@@ -16,7 +16,7 @@ autograd::Gate gate_of(GateKind kind) {
   throw failure("[mixture] unknown gate");
 }
 
-// Of x (..., N, C): the same for each image.
+// Splits the tokens of x (..., N, C), in the same way for each image.
 autograd::Routing fixed_split(const Variable& x) {
   const int64_t image = x.dim(-2), tokens = x.value().numel() / x.dim(-1);
   autograd::Routing routing;

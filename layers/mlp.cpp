@@ -1,4 +1,4 @@
-// See mlp.h.
+// Applies fc1, GELU, dropout and fc2; without dropout, fc2 computes GELU itself.
 #include "layers/mlp.h"
 
 #include "autograd/ops.h"

@@ -1,4 +1,4 @@
-// See residual.h.
+// Applies dropout and drop path to a branch, and adds the result to the residual.
 #include "layers/residual.h"
 
 #include "autograd/ops.h"

@@ -1,4 +1,4 @@
-// See surgery.h.
+// Makes each weight of the next stage's network, rescales its attention, and lists what changes.
 #include "layers/surgery.h"
 
 #include <algorithm>
@@ -36,7 +36,7 @@ std::string replaced(const std::string& text, const std::string& part, const std
   return at == std::string::npos ? text : text.substr(0, at) + by + text.substr(at + part.size());
 }
 
-// The names under which `from` may hold what `name` starts from, the nearest first.
+// Returns the names under which `from` may hold what `name` starts from, the nearest first.
 std::vector<std::string> sources_of(const std::string& name) {
   std::vector<std::string> names = {name};
   for (const char* expert : {".experts.0", ".experts.1"})
@@ -64,7 +64,7 @@ class Carrier {
     if (info.name.ends_with(".router.weight")) return normal_weights(info.shape, random_);
     if (info.name.ends_with(".router.bias") || info.name.find("token_conv") != std::string::npos)
       return Tensor::zeros(info.shape);
-    // Latent form ps from a weight.
+    // The latent form ps is made from a weight.
     const bool shift = info.name.ends_with(".shift"), sign = info.name.ends_with(".sign");
     if (shift || sign) {
       const std::string weight = info.name.substr(0, info.name.rfind('.')) + ".weight";
@@ -88,7 +88,7 @@ class Carrier {
   Random random_;
 };
 
-// Rows [begin, end) of a weight (rows, columns), or of a bias (rows), times factor.
+// Multiplies rows [begin, end) of a weight (rows, columns), or of a bias (rows), by factor.
 void scale_rows(const Tensor& tensor, int64_t begin, int64_t end, float factor) {
   const int64_t columns = tensor.numel() / tensor.dim(0);
   float* values = tensor.data<float>();
@@ -101,7 +101,7 @@ void scale_columns(const Tensor& tensor, int64_t begin, int64_t end, float facto
     for (int64_t j = begin; j < end; ++j) tensor.data<float>()[row * columns + j] *= factor;
 }
 
-// Root mean square of columns [begin, end) over all rows of x (..., C).
+// Returns the root mean square of columns [begin, end) over all rows of x (..., C).
 double root_mean_square(const Tensor& x, int64_t begin, int64_t end) {
   const int64_t columns = x.dim(-1), rows = x.numel() / columns;
   double sum = 0;
@@ -113,7 +113,7 @@ double root_mean_square(const Tensor& x, int64_t begin, int64_t end) {
   return std::sqrt(sum / static_cast<double>(rows * (end - begin)));
 }
 
-// Mean over rows of the norm of columns [begin, end).
+// Returns the mean over rows of the norm of columns [begin, end).
 double mean_norm(const Tensor& x, int64_t begin, int64_t end) {
   const int64_t columns = x.dim(-1), rows = x.numel() / columns;
   double total = 0;
@@ -128,7 +128,7 @@ double mean_norm(const Tensor& x, int64_t begin, int64_t end) {
   return total / static_cast<double>(rows);
 }
 
-// "attention softmax -> linear_add, mlp multiply -> mixture": what differs.
+// Lists what differs: "attention softmax -> linear_add, mlp multiply -> mixture".
 std::string changes_between(const BlockSpec& from, const BlockSpec& to) {
   std::string text;
   const auto change = [&text](const char* layer, auto was, auto becomes) {
@@ -142,7 +142,8 @@ std::string changes_between(const BlockSpec& from, const BlockSpec& to) {
   return text;
 }
 
-// "codes sign -> unit_head, value int8 -> float": options that change for layers converted earlier.
+// Lists the options that change for layers converted earlier: "codes sign -> unit_head, value int8
+// -> float".
 std::string changed_options(const ShiftAddSpec& from, const ShiftAddSpec& to) {
   std::string text;
   const auto change = [&text](const char* key, const std::string& was, const std::string& is) {
@@ -198,8 +199,8 @@ std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpe
                                            const Tensor& images, NamedTensors& weights) {
   require_same_sizes(from, to);
   constexpr double kTargetRms = 0.7;
-  // The layer's tensors that are `part`, both experts' where it is a mixture; own copies, because a
-  // file's weights cannot be written.
+  // Returns the layer's tensors that are `part`, or both experts' where the layer is a mixture.
+  // Each becomes a copy of its own first, because a file's weights cannot be written.
   const auto own = [&weights](const std::string& layer, const std::string& part) {
     std::vector<Tensor> found;
     for (auto& [name, tensor] : weights)

@@ -1,4 +1,4 @@
-// See calibrate.h.
+// Measures each router's logits, block after block, and moves its bias so that the share is met.
 #include "train/calibrate.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 using autograd::Routing;
 using autograd::Variable;
 
-// The routers of one block, and the block's input in all batches.
+// Sets the routers of one block from the block's input in all batches.
 class BlockCalibrator {
  public:
   BlockCalibrator(const layers::Vit& model, int64_t block, std::vector<std::string> routers)
@@ -98,7 +98,7 @@ double bias_for_share(std::vector<float> differences, double target) {
   const auto at = [&](int64_t i) {
     return static_cast<double>(differences[static_cast<std::size_t>(i)]);
   };
-  // Between whom a cut is possible: before k = 0, after all, and wherever two neighbours differ.
+  // A cut is possible before the first token, after the last, and wherever two neighbours differ.
   const auto cuts = [&](int64_t k) { return k == 0 || k == n || at(k - 1) > at(k); };
   const auto nearest = std::clamp<int64_t>(std::llround(wanted), 0, n);
   int64_t below = nearest, above = nearest;

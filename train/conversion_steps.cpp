@@ -1,4 +1,4 @@
-// See conversion_steps.h.
+// Prepares the images for transfer and for calibration, runs them, and reports their results.
 #include "train/conversion_steps.h"
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// See evaluation.h.
+// Runs a network on all batches of a set, and collects its answers and its routers' shares.
 #include "train/evaluation.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See start.h: the rows of the head.
+// Finds for each class the row of the start's head that it takes over, if any (plan_head, start.h).
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -11,7 +11,7 @@ namespace {
 
 using Head = InitConfig::Head;
 
-// Which of `known` each class is, where that is one and no other; else -1.
+// Returns for each class its place in `known` where the name is there exactly once; else -1.
 std::vector<int64_t> rows_by_name(const std::vector<std::string>& known,
                                   const std::vector<std::string>& classes) {
   std::map<std::string, std::vector<int64_t>> places;

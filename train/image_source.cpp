@@ -1,4 +1,4 @@
-// See image_source.h.
+// Returns a loader's batches one by one, and starts the next epoch when one is over.
 #include "train/image_source.h"
 
 namespace shiftadd::train {

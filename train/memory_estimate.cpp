@@ -1,4 +1,4 @@
-// See memory_estimate.h.
+// Adds up what the parameters, the activations of a batch and the waiting batches will hold.
 #include "train/memory_estimate.h"
 
 #include <algorithm>
@@ -48,10 +48,10 @@ Parameters count(const TrainConfig& config, const ModelSpec& spec) {
   return result;
 }
 
-// What the blocks hold of one image at the worst moment, in values. A block keeps the outputs of
-// its norms, qkv, attention and both residual sums, and what goes into the second layer of its MLP;
-// the last one answers for the class token alone, and is done with when the backward pass of the
-// one before it needs most.
+// Returns how many values the blocks hold of one image at the worst moment. A block keeps the
+// outputs of its norms, qkv, attention and both residual sums, and what goes into the second layer
+// of its MLP; the last one answers for the class token alone, and is done with when the backward
+// pass of the one before it needs most.
 double kept_of_image(const TrainConfig& config, const ModelSpec& spec,
                      const Parameters& parameters) {
   const auto tokens = static_cast<double>(spec.tokens()), width = static_cast<double>(spec.width),

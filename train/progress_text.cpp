@@ -1,4 +1,4 @@
-// See progress_text.h.
+// Writes the figures of a step or of a finished epoch as text, or as the parts of a bar.
 #include "train/progress_text.h"
 
 #include <cstdio>
@@ -21,7 +21,7 @@ std::string title_of(const TrainingProgress& at) {
   return concat("epoch ", at.epoch, "/", at.epochs);
 }
 
-// Where it stands in the epoch, then what it learns and how fast.
+// Returns where the run stands in the epoch, then what it learns and how fast.
 std::vector<std::string> figures_of(const TrainingProgress& at) {
   return {concat(at.step, "/", at.steps_per_epoch), formatted("loss %.4f", at.loss),
           formatted("lr %.3g", at.lr), formatted("%.0f img/s", at.images_per_second),

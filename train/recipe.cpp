@@ -1,4 +1,4 @@
-// See recipe.h.
+// Parses a line of a surgery recipe into its blocks and the new kinds of their layers.
 #include "train/recipe.h"
 
 #include <charconv>

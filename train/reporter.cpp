@@ -1,4 +1,4 @@
-// See reporter.h.
+// Writes lines or draws the bar; a thread of its own writes a line when none came for long.
 #include "train/reporter.h"
 
 #include <algorithm>
@@ -21,7 +21,7 @@ Reporter::~Reporter() {
   if (watcher_.joinable()) watcher_.join();
 }
 
-// Under the mutex.
+// The caller holds the mutex.
 void Reporter::say(const std::string& text) {
   progress_.line(text);
   said_at_ = steady_seconds();

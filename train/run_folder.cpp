@@ -1,4 +1,4 @@
-// See run_folder.h.
+// Saves checkpoints and the final model, and loads a checkpoint to go on from.
 #include "train/run_folder.h"
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// See run_header.h.
+// Composes the lines that name a run's folder, data, network and training.
 #include "train/run_header.h"
 
 #include "core/parallel.h"

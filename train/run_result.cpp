@@ -1,4 +1,4 @@
-// See run_result.h.
+// Writes result.json, reads it back with checks, and makes the table that compares several runs.
 #include "train/run_result.h"
 
 #include <algorithm>
@@ -45,7 +45,7 @@ ordered_json routers_json(const RunResult& result) {
   return routers;
 }
 
-// Mean and half width of the 95 % interval of the paired difference, in points.
+// A Difference is the mean paired difference and the half width of its 95 % interval, in points.
 struct Difference {
   double points, half_width;
 };
@@ -61,20 +61,20 @@ Difference paired_difference(const std::string& right, const std::string& baseli
   return {100 * average, 100 * 1.96 * std::sqrt(variance / n)};
 }
 
-// Columns that a terminal shows: no character of names is wide here.
+// Counts the columns that a terminal shows, as if no character of a name were wide.
 std::size_t columns_of(const std::string& text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
 }
 
-// The end of a name that is too long.
+// Returns a name, or only its end where it is too long.
 std::string shortened(std::string name, std::size_t most) {
   if (columns_of(name) <= most) return name;
   while (columns_of(name) + 3 > most || (name[0] & 0xC0) == 0x80) name.erase(0, 1);
   return "..." + name;
 }
 
-// A Markdown table whose columns are aligned, the first row its head. Names in the first column are
-// cut where a line would be wider than kTableWidth.
+// Writes a Markdown table with aligned columns, whose first row is its head. Names in the first
+// column are cut where a line would be wider than kTableWidth.
 std::string table_text(std::vector<std::vector<std::string>> rows) {
   std::vector<std::size_t> widths(rows[0].size());
   const auto measure = [&](std::size_t column) {

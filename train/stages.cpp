@@ -1,4 +1,4 @@
-// See stages.h.
+// Plans all stages, trains those that are not finished, and measures the network they start from.
 #include "train/stages.h"
 
 #include <filesystem>
@@ -18,15 +18,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Whether the stage starts from a network that answers for its images: of their size, with a row for
-// each class.
+// Says whether the stage starts from a network that answers for its images: one of their size, with
+// a row for each class.
 bool starts_whole(const TrainConfig& stage, const std::vector<std::string>& classes) {
   if (stage.init.checkpoint.empty() || stage.init.adapt) return false;
   const ModelFile start = load_model(stage.init.checkpoint);
   return plan_head(stage, start, static_cast<int64_t>(classes.size()), classes).is_whole();
 }
 
-// The network the first stage starts from, measured on the same images; nothing when stopped.
+// Measures the network that the first stage starts from on the same images; nothing when stopped.
 std::optional<RunResult> measure_start(const TrainConfig& config, const ModelSpec& spec,
                                        Reporter& reporter, const std::atomic<bool>& stop) {
   reporter.begin("reading " + config.init.checkpoint);
@@ -44,7 +44,7 @@ std::optional<RunResult> measure_start(const TrainConfig& config, const ModelSpe
                      config.init.checkpoint);
 }
 
-// Whether the stage has come to its end. Throws Error (user) when its folder holds another run.
+// Says whether the stage has come to its end. Throws Error (user) if its folder holds another run.
 bool is_finished(const TrainConfig& stage) {
   const std::string last = stage.out + "/last.safetensors";
   if (!fs::exists(stage.out + "/result.json") || !fs::exists(last)) return false;

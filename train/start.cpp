@@ -1,4 +1,4 @@
-// See start.h: sizes and preprocessing.
+// Fills in sizes and preprocessing that a configuration leaves out; head.cpp plans the head.
 #include "train/start.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ void take_preprocess(TrainConfig& config, const Source& from) {
   config.data.preprocess.*kMember = from.preprocess.*kMember;
 }
 
-// The share of the image that the crop keeps stays.
+// The crop keeps the same share of the image.
 int64_t scaled_resize(const Source& from, int64_t image_size) {
   return static_cast<int64_t>(std::llround(static_cast<double>(from.preprocess.resize) *
                                            static_cast<double>(image_size) /
@@ -68,7 +68,7 @@ void fill(TrainConfig& config, const Source& from) {
     throw user_error("data.preprocess.resize: ", wrong);
 }
 
-/// `path`: init.checkpoint, or a checkpoint to resume.
+/// `path` is init.checkpoint, or a checkpoint to resume.
 Source read_source(const std::string& path) {
   if (!std::filesystem::exists(path))
     throw user_error(path,

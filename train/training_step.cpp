@@ -1,4 +1,4 @@
-// See training_step.h.
+// Adds up the losses of labels, teacher and routers, runs backward, and updates the weights.
 #include "train/training_step.h"
 
 #include <algorithm>

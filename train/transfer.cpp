@@ -1,4 +1,4 @@
-// See transfer.h.
+// Trains replaced attention, in all blocks at once, to answer as the dense network's does.
 #include "train/transfer.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ bool is_attention(const std::string& name, const std::vector<int64_t>& blocks) {
          });
 }
 
-// Inside its scope nothing outside the given blocks' attention requires a gradient, nor a router.
+// Inside its scope only the attention of the given blocks requires a gradient, without routers.
 class Selection {
  public:
   Selection(const layers::Vit& model, const std::vector<int64_t>& blocks) {
@@ -54,7 +54,7 @@ class Selection {
   std::vector<Variable> others_;
 };
 
-// What brings the stream `own` to where t brings x; all (B, N, C).
+// Returns what brings the stream `own` to where t brings x; all are (B, N, C).
 Tensor corrected(const Tensor& t, const Tensor& x, const Tensor& own) {
   const Tensor result(t.shape());
   const float *a = t.data<float>(), *b = x.data<float>(), *c = own.data<float>();
@@ -70,9 +70,9 @@ class Transfer {
   Transfer(const layers::Vit& student, const layers::Vit& dense, std::vector<int64_t> blocks)
       : student_(student), dense_(dense), blocks_(std::move(blocks)) {}
 
-  // Each block's error on the batch, in the order of the blocks, on the dense network's activations
-  // or on the student's own; where recording, gradients are added. A block at a time, so that no
-  // more than one block's activations are held.
+  // Returns each block's error on the batch, in the order of the blocks, on the dense network's
+  // activations or on the student's own; where recording, gradients are added. Blocks run one at a
+  // time, so that no more than one block's activations are held.
   std::vector<double> errors(const Tensor& images, bool own, const layers::Context& context) const {
     std::vector<double> result;
     Tensor x = embed(dense_, images), mine = own ? embed(student_, images) : x;
@@ -184,7 +184,7 @@ std::optional<std::vector<BlockTransfer>> transfer_attention(
     if (!std::isfinite(error))
       throw failure("[transfer] step ", step + 1, ": the relative error is ", error,
                     ": a lower rate of the transfer may prevent it");
-    // In the middle of a step, so that the first and the last one move something.
+    // The rate is that of the middle of a step, so that the first and the last step move something.
     optimizer.step(
         learning_rate(schedule, options.lr, options.steps, static_cast<double>(step) + 0.5));
     optimizer.zero_grad();

@@ -1,4 +1,4 @@
-// See convolution.h.
+// Checks the shapes of a convolution, runs its dense or depthwise kernel, and records its gradient.
 #include "autograd/ops/convolution.h"
 
 #include "autograd/ops/support.h"

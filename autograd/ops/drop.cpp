@@ -1,4 +1,4 @@
-// See drop.h.
+// Applies the drop kernel to a tensor and, with the same mask, to the gradient on its way back.
 #include "autograd/ops/drop.h"
 
 #include "autograd/ops/support.h"

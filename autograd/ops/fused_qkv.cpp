@@ -1,4 +1,4 @@
-// See fused_qkv.h.
+// Checks a fused qkv tensor and its number of heads, and computes the strides of q, k and v in it.
 #include "autograd/ops/fused_qkv.h"
 
 #include "autograd/ops.h"

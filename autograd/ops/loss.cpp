@@ -1,4 +1,4 @@
-// See loss.h.
+// Calls the cross-entropy kernel, and records a loss whose backward only scales a known gradient.
 #include "autograd/ops/loss.h"
 
 #include "autograd/ops/support.h"

@@ -1,4 +1,4 @@
-// See support.h.
+// Checks the inputs of ops, and decides what is recorded and where gradients are written.
 #include "autograd/ops/support.h"
 
 #include "autograd/tape.h"

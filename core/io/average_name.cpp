@@ -1,4 +1,4 @@
-// See average_name.h.
+// Splits a name into words, and compares each of them with those that mean a moving average.
 #include "core/io/average_name.h"
 
 #include <algorithm>

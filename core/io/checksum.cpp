@@ -1,4 +1,4 @@
-// See checksum.h.
+// Writes a checksum into the first bytes of a file, and compares the two when the file is read.
 #include "core/io/checksum.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace shiftadd {
 namespace {
 
 constexpr std::string_view kZeros = "00000000";
-// An opening with no more wrong bytes is a damaged one; those of other writers differ in more.
+// An opening with at most this many wrong bytes is damaged; those of other writers differ in more.
 constexpr std::ptrdiff_t kMostDamaged = 5;
 
 std::string digits_of(uint32_t sum) {

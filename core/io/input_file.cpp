@@ -1,4 +1,4 @@
-// See input_file.h.
+// Opens a file without blocking, refuses what is no regular file or pipe, and reads its bytes.
 #include "core/io/input_file.h"
 
 #include <fcntl.h>
@@ -20,10 +20,10 @@ struct OpenFile {
   struct stat status;
 };
 
-// Without blocking: a named pipe that nobody writes to would wait for ever.
+// Opens without blocking, because a named pipe that nobody writes to would wait for ever.
 OpenFile open_to_read(const std::string& path) {
   OpenFile file;
-  // What it is says more than why it cannot be opened (a socket: "no such device or address").
+  // A socket is named as one: the error of open says less ("no such device or address").
   if (stat(path.c_str(), &file.status) == 0 && S_ISSOCK(file.status.st_mode))
     throw user_error(path, " is a socket: expected a file");
   file.descriptor = Descriptor(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -81,7 +81,7 @@ void InputFile::read(int64_t offset, std::span<uint8_t> to) const {
     offset += got;
     to = to.subspan(static_cast<std::size_t>(got));
   }
-  // Asked after the bytes were taken: what was there then is what the file was opened with.
+  // The size is compared after the reading, so that a change in the meantime is noticed.
   struct stat status {};
   if (fstat(file_.number(), &status) != 0) throw failure(path_, ": ", std::strerror(errno));
   if (!to.empty() || status.st_size != size_) throw shrunk(path_, size_, status.st_size);
@@ -101,7 +101,7 @@ std::vector<uint8_t> read_whole(const std::string& path, std::size_t most) {
                       " MiB, the most that is read into memory of such a file");
   };
   if (size > most) throw too_large();
-  // One byte more than the file has: its end is met without room for half as much again.
+  // With one byte more than the file has, its end is met without growing the buffer by half.
   std::vector<uint8_t> bytes(size + 1);
   std::size_t filled = 0;
   while (true) {  // a pipe has no size: grow until the end

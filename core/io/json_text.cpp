@@ -1,4 +1,4 @@
-// See json_text.h.
+// Calls nlohmann's parser and writer for all other files, which compile faster without them.
 #include "core/io/json_text.h"
 
 #include <nlohmann/json.hpp>

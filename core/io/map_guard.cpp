@@ -1,5 +1,6 @@
-// See map_guard.h. The handler may run at any instruction: it reads atomics, removes files that are
-// not whole, and calls write and _exit.
+// Remembers which file is mapped where, and handles SIGBUS: it names the file that was cut short
+// and ends the process. The handler may run at any instruction: it reads atomics, removes files
+// that are not whole, and calls write and _exit.
 #include "core/io/map_guard.h"
 
 #include <signal.h>

@@ -1,4 +1,4 @@
-// See not_weights.h.
+// Recognises a file that holds no weights by its first bytes or words, and says what to do with it.
 #include "core/io/not_weights.h"
 
 #include <algorithm>
@@ -54,7 +54,7 @@ bool is_printable(std::string_view text) {
   });
 }
 
-// The first words, on one line.
+// Returns the first words on one line.
 std::string beginning(std::string_view text) {
   constexpr std::size_t kShown = 80;
   std::string line;
@@ -66,7 +66,7 @@ std::string beginning(std::string_view text) {
   return shown(line.size() > kShown ? line.substr(0, kShown) + " ..." : line);
 }
 
-// The word after `key` in a pointer file, or "".
+// Returns the rest of the line after `key` in a pointer file, or "".
 std::string value_of(std::string_view text, std::string_view key) {
   const std::size_t at = text.find(key);
   if (at == std::string_view::npos) return "";

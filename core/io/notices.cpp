@@ -1,4 +1,4 @@
-// See notices.h.
+// Passes each notice on once, to the function that the program has given for it.
 #include "core/io/notices.h"
 
 #include <mutex>

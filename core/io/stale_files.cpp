@@ -1,4 +1,4 @@
-// See stale_files.h.
+// Finds temporary files by their names, and removes those whose writing process has ended.
 #include "core/io/stale_files.h"
 
 #include <fcntl.h>
@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kMark = ".tmp-";
 constexpr double kClockSlack = 2;  // seconds that two clocks, or their rounding, may disagree by
 
-/// The process in the name of a temporary of `name` (of anything, where it is empty).
+/// Returns the process in the name of a temporary of `name`; an empty `name` stands for any.
 std::optional<pid_t> writer_in(const std::string& file, const std::string& name) {
   const std::size_t mark = file.rfind(kMark);
   if (mark == std::string::npos || mark == 0) return std::nullopt;
@@ -34,7 +34,7 @@ std::optional<pid_t> writer_in(const std::string& file, const std::string& name)
   return error == std::errc() && stop == end && process > 0 ? std::optional(process) : std::nullopt;
 }
 
-/// How long ago the process began, in seconds; nothing where the system does not say.
+/// Returns how many seconds ago the process began; nothing where the system does not say.
 std::optional<double> age_of(pid_t process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/stat");
   std::string text;

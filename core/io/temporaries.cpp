@@ -1,4 +1,4 @@
-// See temporaries.h.
+// Keeps the names of unfinished files in slots from which a signal handler can remove the files.
 #include "core/io/temporaries.h"
 
 #include <limits.h>
@@ -10,8 +10,8 @@
 namespace shiftadd {
 namespace {
 
-// Fixed, because a signal handler may neither allocate nor lock. Where more files are written at a
-// time than there are slots, the others are not noted.
+// The slots are fixed, because a signal handler may neither allocate nor lock. Where more files are
+// written at a time than there are slots, the others are not noted.
 struct Slot {
   std::atomic<bool> taken{false}, named{false};
   char path[PATH_MAX];

@@ -1,4 +1,4 @@
-// See weights_file.h.
+// Tells safetensors files from PyTorch checkpoints by their content, and calls the right reader.
 #include "core/io/weights_file.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See class_names.h.
+// Reads class names from a list or a table, and says which line of the file is wrong.
 #include "core/model/class_names.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See energy.h.
+// Estimates energy and time of every tiling that fits the array, and chooses the best compromise.
 #include "core/model/energy.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See leftovers.h.
+// Lists patterns of the names of tensors that a network does without, each with the reason why.
 #include "core/model/leftovers.h"
 
 #include "core/io/average_name.h"

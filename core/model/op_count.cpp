@@ -1,4 +1,4 @@
-// See op_count.h.
+// Counts the operations of a network layer by layer, and writes the counts as JSON or as a table.
 #include "core/model/op_count.h"
 
 #include <algorithm>

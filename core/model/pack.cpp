@@ -1,4 +1,4 @@
-// See pack.h.
+// Lists the tensors of a packed model file, and converts trained weights into the form of each.
 #include "core/model/pack.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// See weights_prefix.h.
+// Counts how many parameters lie under each prefix, and chooses the prefix that fits best.
 #include "core/model/weights_prefix.h"
 
 #include <algorithm>
