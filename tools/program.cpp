@@ -1,10 +1,13 @@
-// See program.h.
+// Reads command lines, wraps help and reports output that could not be written.
 #include "tools/program.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <sstream>
+
+#include "tools/archs.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -61,6 +64,16 @@ std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv) {
     app.exit(error, std::cout, std::cerr);
   }
   return std::cout.flush() ? 0 : report_unwritten(app.get_name());
+}
+
+void add_list_archs(CLI::App& app) {
+  app.add_flag_callback(
+      "--list-archs",
+      [] {
+        print_archs(std::cout);
+        throw CLI::Success();
+      },
+      "List the known networks with their parameters and image size");
 }
 
 int report_unwritten(const std::string& name) {

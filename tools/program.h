@@ -2,7 +2,6 @@
 // exit statuses.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -13,6 +12,10 @@
 #include "core/io/map_guard.h"
 #include "core/io/notices.h"
 
+namespace CLI {  // its header is slow to compile: only those who declare options include it
+class App;
+}
+
 namespace shiftadd::tools {
 
 inline constexpr const char* kVersion = SHIFTADD_VERSION;
@@ -20,6 +23,9 @@ inline constexpr const char* kVersion = SHIFTADD_VERSION;
 /// Reads the command line into `app` (--version is added). Returns the status to exit with when the
 /// program is to end at once: 0 after --help or --version, 2 after a wrong command line.
 std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv);
+
+/// Gives `app` the option --list-archs, which needs no other and ends the program.
+void add_list_archs(CLI::App& app);
 
 /// Lines of at most 100 columns; what is longer goes on below the text it belongs to.
 std::string wrapped(const std::string& text);

@@ -1,5 +1,6 @@
 // shiftadd-convert: a foreign checkpoint into a model file, a model file into plain timm names, or
 // a trained model file into the one that is deployed.
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"

@@ -1,4 +1,6 @@
 // shiftadd-infer: classifies images with a model file, or evaluates it on a labelled set.
+#include <CLI/CLI.hpp>
+
 #include "tools/infer_classify.h"
 #include "tools/infer_evaluate.h"
 #include "tools/program.h"

@@ -1,6 +1,7 @@
 // shiftadd-train: trains an image classifier from one JSON configuration.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -8,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
-#include "tools/archs.h"
 #include "tools/program.h"
 #include "tools/run_progress.h"
 #include "tools/stop_signals.h"

@@ -1,5 +1,5 @@
-// Bytes a second that threads read from each level of the memory hierarchy.
-#pragma once
+// Reads each level of the memory hierarchy with the machine's widest loads.
+#include "tools/bench/bandwidth.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -7,45 +7,22 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <limits>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "core/cpu/isa.h"
+#include "core/error.h"
 #include "core/tensor.h"
-#include "tools/bench_peak.h"
 
 namespace shiftadd::tools {
-
-/// What holds data of at most `bytes`; the last level, memory, holds any.
-struct MemoryLevel {
-  std::string name;
-  int64_t bytes;
-};
-
-/// A core's first and second cache and the third, which cores share, down to the first whose size
-/// the system does not know; then memory.
-inline std::vector<MemoryLevel> memory_levels() {
-  std::vector<MemoryLevel> levels;
-  for (const auto& [name, key] :
-       {std::pair{"L1", _SC_LEVEL1_DCACHE_SIZE}, std::pair{"L2", _SC_LEVEL2_CACHE_SIZE},
-        std::pair{"L3", _SC_LEVEL3_CACHE_SIZE}})
-    if (const int64_t bytes = sysconf(key); bytes > 0)
-      levels.push_back({name, bytes});
-    else
-      break;
-  levels.push_back({"DRAM", std::numeric_limits<int64_t>::max()});
-  return levels;
-}
+namespace {
 
 // Each reads `bytes`, a multiple of a page, `passes` times. Eight chains, although two loads a
 // cycle and one cycle of latency need but two: with fewer the compiler spends its slots on copies.
 constexpr int kReads = 8;
 #if defined(__x86_64__)
-__attribute__((target("avx512f"))) inline int64_t read_avx512(const uint8_t* data, int64_t bytes,
-                                                              int64_t passes) {
+__attribute__((target("avx512f"))) int64_t read_avx512(const uint8_t* data, int64_t bytes,
+                                                       int64_t passes) {
   __m512i sums[kReads] = {};
   for (int64_t pass = 0; pass < passes; ++pass)
     for (int64_t at = 0; at < bytes; at += kReads * 64)
@@ -58,8 +35,8 @@ __attribute__((target("avx512f"))) inline int64_t read_avx512(const uint8_t* dat
   return lanes[0];
 }
 
-__attribute__((target("avx2"))) inline int64_t read_avx2(const uint8_t* data, int64_t bytes,
-                                                         int64_t passes) {
+__attribute__((target("avx2"))) int64_t read_avx2(const uint8_t* data, int64_t bytes,
+                                                  int64_t passes) {
   __m256i sums[kReads] = {};
   for (int64_t pass = 0; pass < passes; ++pass)
     for (int64_t at = 0; at < bytes; at += kReads * 32)
@@ -72,7 +49,7 @@ __attribute__((target("avx2"))) inline int64_t read_avx2(const uint8_t* data, in
 }
 #endif
 
-inline int64_t read_plain(const uint8_t* data, int64_t bytes, int64_t passes) {
+int64_t read_plain(const uint8_t* data, int64_t bytes, int64_t passes) {
   using Vector = int64_t __attribute__((vector_size(16), may_alias));  // every 64-bit CPU has them
   Vector sums[kReads] = {};
   const auto* const vectors = reinterpret_cast<const Vector*>(data);
@@ -84,7 +61,7 @@ inline int64_t read_plain(const uint8_t* data, int64_t bytes, int64_t passes) {
   return sums[0][0];
 }
 
-inline auto best_read() {
+auto best_read() {
 #if defined(__x86_64__)
   if (supported(Isa::kAvx512)) return read_avx512;
   if (supported(Isa::kAvx2)) return read_avx2;
@@ -92,9 +69,9 @@ inline auto best_read() {
   return read_plain;
 }
 
-/// GB/s read from levels[index] by plan.threads threads together, each from a buffer of its own.
-inline double read_bandwidth(const std::vector<MemoryLevel>& levels, std::size_t index,
-                             const PeakPlan& plan) {
+// GB/s read from levels[index] by plan.threads threads together, each from a buffer of its own.
+double read_bandwidth(const std::vector<MemoryLevel>& levels, std::size_t index,
+                      const PeakPlan& plan) {
   const int64_t own = levels[index].bytes, above = index ? levels[index - 1].bytes : 0;
   const int64_t bytes =
       index + 1 == levels.size() ? std::max<int64_t>(2 * above, 64 << 20) / plan.threads
@@ -114,5 +91,29 @@ inline double read_bandwidth(const std::vector<MemoryLevel>& levels, std::size_t
         read(buffers.data<uint8_t>() + thread * pages * kPage, pages * kPage, passes);
   });
 }
+
+}  // namespace
+
+std::vector<MemoryLevel> memory_levels() {
+  std::vector<MemoryLevel> levels;
+  for (const auto& [name, key] :
+       {std::pair{"L1", _SC_LEVEL1_DCACHE_SIZE}, std::pair{"L2", _SC_LEVEL2_CACHE_SIZE},
+        std::pair{"L3", _SC_LEVEL3_CACHE_SIZE}})
+    if (const int64_t bytes = sysconf(key); bytes > 0)
+      levels.push_back({name, bytes});
+    else
+      break;
+  levels.push_back({"DRAM", std::numeric_limits<int64_t>::max()});
+  return levels;
+}
+
+std::vector<double> read_bandwidths(const std::vector<MemoryLevel>& levels, const PeakPlan& plan) {
+  std::vector<double> bandwidths;
+  for (std::size_t i = 0; i < levels.size(); ++i)
+    bandwidths.push_back(read_bandwidth(levels, i, plan));
+  return bandwidths;
+}
+
+std::string read_key(const MemoryLevel& level) { return concat("read_", level.name, "_gb_per_s"); }
 
 }  // namespace shiftadd::tools

@@ -1,31 +1,34 @@
 // shiftadd-bench model: the time and memory of a forward pass or a training step.
-#pragma once
-
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/cpu/bf16.h"
 #include "core/cpu/isa.h"
+#include "core/error.h"
 #include "core/io/json_text.h"
 #include "core/memory.h"
 #include "core/memory_limit.h"
 #include "core/model/model_file.h"
 #include "core/parallel.h"
-#include "core/random.h"
 #include "infer/session.h"
-#include "tools/bench_layers.h"
-#include "tools/bench_timer.h"
+#include "tools/bench/commands.h"
+#include "tools/bench/layers.h"
+#include "tools/bench/machine.h"
+#include "tools/bench/network.h"
+#include "tools/bench/operands.h"
+#include "tools/bench/timer.h"
 #include "train/benchmark.h"
 
 namespace shiftadd::tools {
+namespace {
 
-struct ModelBench {
+struct ModelOptions {
   std::string model, precision = "float32";
   int64_t batch = 1;
   int threads = available_cores();
@@ -36,45 +39,9 @@ struct ModelBench {
   double seconds = 3;
 };
 
-/// Weights as a trained network's in size: unit-gain matrices, norms of 1.
-inline ModelFile random_model(const ModelSpec& spec) {
-  ModelFile model;
-  model.spec = spec;
-  uint64_t stream = 0;
-  for (const ParameterInfo& info : parameters_of(spec)) {
-    Tensor value(info.shape);
-    const RandomStream random(0, stream++);
-    const bool norm = info.name.find("norm") != std::string::npos && info.name.ends_with("weight");
-    const double inputs = static_cast<double>(value.numel()) / static_cast<double>(info.shape[0]);
-    for (int64_t i = 0; i < value.numel(); ++i)  // uniform with variance 1 / inputs
-      value.data<float>()[i] =
-          norm ? 1.0f : static_cast<float>((random.uniform(i) - 0.5) * std::sqrt(12 / inputs));
-    model.weights.emplace_back(info.name, value);
-  }
-  return model;
-}
-
-/// A model file, or random weights for the name or JSON of an architecture.
-inline ModelFile open_or_make(const std::string& name) {
-  const bool file = std::filesystem::is_regular_file(name) && !name.ends_with(".json");
-  if (!file && name.ends_with(".safetensors")) throw user_error(name, ": no such file");
-  if (file) return load_any_model(name);
-  const ModelSpec spec = load_spec(name);
-  double values = 0;
-  for (const ParameterInfo& info : parameters_of(spec)) {
-    double size = 1;
-    for (const int64_t each : info.shape) size *= static_cast<double>(each);
-    values += size;
-  }
-  require_memory(
-      "the network '" + spec.name + "'",
-      {{"weights", values * sizeof(float), "its width, depth, mlp_hidden or image_size"}});
-  return random_model(spec);
-}
-
-/// The same network without conversion, in float32 and in int8, random weights; then, if it is
-/// converted, itself.
-inline std::vector<LayersNetwork> with_dense_ones(infer::Session session) {
+// The same network without conversion, in float32 and in int8, random weights; then, if it is
+// converted, itself.
+std::vector<LayersNetwork> with_dense_ones(infer::Session session) {
   ModelSpec dense = session.spec();
   dense.shift_add = {};
   std::vector<LayersNetwork> networks;
@@ -87,16 +54,22 @@ inline std::vector<LayersNetwork> with_dense_ones(infer::Session session) {
   return networks;
 }
 
-/// What was run, apart from the program's own share of each figure.
+// What was run, apart from the program's own share of each figure.
 struct ModelFigures {
   std::string precision;  // of the products
   Timing timing;
   double images_per_second = 0, gflops = 0;
   int64_t peak_rss_bytes = 0;
   int64_t arena_bytes = 0;  // inference: one thread's arena
+
+  double peak_rss_mib() const { return static_cast<double>(peak_rss_bytes) / (1 << 20); }
 };
 
-inline ModelFigures bench_inference(const ModelBench& options, infer::Session& session) {
+const char* mode_of(const ModelOptions& options) {
+  return options.train ? "training" : "inference";
+}
+
+ModelFigures bench_inference(const ModelOptions& options, infer::Session& session) {
   const ModelSpec& spec = session.spec();
   const auto side = static_cast<double>(spec.image_size);
   require_memory(concat("a batch of ", options.batch),
@@ -104,9 +77,8 @@ inline ModelFigures bench_inference(const ModelBench& options, infer::Session& s
                    static_cast<double>(options.batch) * static_cast<double>(spec.in_channels) *
                        side * side * sizeof(float),
                    "--batch, or the network's image_size"}});
-  Tensor images({options.batch, spec.in_channels, spec.image_size, spec.image_size});
-  const RandomStream random(1, 0);
-  for (int64_t i = 0; i < images.numel(); ++i) images.data<float>()[i] = 2 * random.uniform(i) - 1;
+  const Tensor images =
+      random_floats({options.batch, spec.in_channels, spec.image_size, spec.image_size}, 0, 1);
   Tensor logits({options.batch, spec.classes});
   const auto forward = [&] {
     session.run(images.data<float>(), options.batch, logits.data<float>());
@@ -121,7 +93,7 @@ inline ModelFigures bench_inference(const ModelBench& options, infer::Session& s
   return figures;
 }
 
-inline ModelFigures bench_training(const ModelBench& options, const ModelSpec& spec) {
+ModelFigures bench_training(const ModelOptions& options, const ModelSpec& spec) {
   ModelFigures figures;
   figures.precision = options.precision;
   // Two steps tell how many fit into the time wanted; each series begins with a warm-up step.
@@ -142,11 +114,11 @@ inline ModelFigures bench_training(const ModelBench& options, const ModelSpec& s
   return figures;
 }
 
-inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec& spec,
-                                      const ModelFigures& figures) {
+nlohmann::ordered_json to_json(const ModelOptions& options, const ModelSpec& spec,
+                               const ModelFigures& figures) {
   nlohmann::ordered_json json = {
       {"model", options.model},
-      {"mode", options.train ? "training" : "inference"},
+      {"mode", mode_of(options)},
       {"precision", figures.precision},
       {"batch", options.batch},
       {"threads", options.threads},
@@ -159,7 +131,7 @@ inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec
       {"ms_min", figures.timing.min_ms},
       {"images_per_second", figures.images_per_second},
       {"gflops", figures.gflops},
-      {"peak_rss_mib", static_cast<double>(figures.peak_rss_bytes) / (1 << 20)},
+      {"peak_rss_mib", figures.peak_rss_mib()},
       {"isa", name_of(isa())},
       {"bf16_unit", options.precision == "bf16" ? name_of(bf16_unit()) : "unused"},
       {"cpu", cpu_name()}};
@@ -168,21 +140,55 @@ inline nlohmann::ordered_json to_json(const ModelBench& options, const ModelSpec
   return json;
 }
 
-inline int run_model_bench(const ModelBench& options) {
+// Throws Error (user) for options that contradict each other, or that this CPU cannot follow.
+void check_options(const ModelOptions& options) {
+  if (!options.layers.empty() && (options.train || options.threads != 1 || options.batch != 1))
+    throw user_error(
+        "--layers looks at one image on one thread: give --threads 1, and neither --batch nor "
+        "--train");
   if (options.precision == "bf16" && !options.train)
     throw user_error("--precision bf16 is of training steps: add --train");
   if (options.precision == "bf16" && bf16_unit() == Bf16Unit::kNone)
     throw user_error("--precision bf16: this CPU has no bf16 products (AVX512-BF16 or AMX)");
-  set_num_threads(options.threads);
   if (options.train && (!options.multiply.empty() || options.shift_share >= 0))
     throw user_error("--multiply and --shift-share are of inference: leave out --train");
-  ModelFile model = open_or_make(options.model);
-  const ModelSpec spec = model.spec;
+}
+
+// Throws Error (user) for options that do not suit the network.
+void check_options(const ModelOptions& options, const ModelFile& model) {
   if (options.train && model.pack)
     throw user_error(options.model, " holds a packed model, which can only be run: --train needs ",
                      "the trained one");
-  if (options.shift_share >= 0 && routers_of(spec).empty())
+  if (options.shift_share >= 0 && routers_of(model.spec).empty())
     throw user_error("--shift-share: ", options.model, " has no routers");
+}
+
+void print_figures(const ModelOptions& options, const ModelFigures& figures) {
+  std::cout << std::fixed << std::setprecision(2) << options.model << ", " << mode_of(options)
+            << ", " << figures.precision << ", batch " << options.batch << ", " << options.threads
+            << " threads, " << name_of(isa()) << " on " << cpu_name() << "\n"
+            << "  P50         " << figures.timing.median_ms << " ms (P90 " << figures.timing.p90_ms
+            << ", P99 " << figures.timing.p99_ms << ", best " << figures.timing.min_ms << "; "
+            << figures.timing.runs << " runs)\n"
+            << (options.train
+                    ? ""
+                    : concat("  processor   ", std::llround(100 * figures.timing.cpu_ms) / 100.0,
+                             " ms of all threads\n"))
+            << "  speed       " << figures.images_per_second << " images/s, " << figures.gflops
+            << " GFLOP/s\n"
+            << "  peak memory " << figures.peak_rss_mib() << " MiB\n";
+  if (!options.train)
+    std::cout
+        << "  The last block computes only what the class token's row needs: nothing reads the "
+           "other\n  rows. GFLOP/s counts what is computed.\n";
+}
+
+int run_model(const ModelOptions& options) {
+  check_options(options);
+  set_num_threads(options.threads);
+  ModelFile model = open_or_make(options.model);
+  check_options(options, model);
+  const ModelSpec spec = model.spec;
   ModelFigures figures;
   LayersTable table;
   if (options.train) {
@@ -195,35 +201,45 @@ inline int run_model_bench(const ModelBench& options) {
     figures = bench_inference(options, session);
     if (!options.layers.empty()) table.networks = with_dense_ones(std::move(session));
   }
-  nlohmann::ordered_json json = to_json(options, spec, figures);
-  if (!table.networks.empty()) {
-    time_layers(table, options.seconds);
-    json["layers"] = to_json(table);
-  }
+  if (!table.networks.empty()) time_layers(table, options.seconds);
   if (options.json) {
+    nlohmann::ordered_json json = to_json(options, spec, figures);
+    if (!table.networks.empty()) json["layers"] = to_json(table);
     std::cout << json_text(json) << "\n";
     return 0;
   }
-  std::cout << std::fixed << std::setprecision(2) << options.model << ", "
-            << json["mode"].get<std::string>() << ", " << figures.precision << ", batch "
-            << options.batch << ", " << options.threads << " threads, " << name_of(isa()) << " on "
-            << cpu_name() << "\n"
-            << "  P50         " << figures.timing.median_ms << " ms (P90 " << figures.timing.p90_ms
-            << ", P99 " << figures.timing.p99_ms << ", best " << figures.timing.min_ms << "; "
-            << figures.timing.runs << " runs)\n"
-            << (options.train
-                    ? ""
-                    : concat("  processor   ", std::llround(100 * figures.timing.cpu_ms) / 100.0,
-                             " ms of all threads\n"))
-            << "  speed       " << figures.images_per_second << " images/s, " << figures.gflops
-            << " GFLOP/s\n"
-            << "  peak memory " << json["peak_rss_mib"].get<double>() << " MiB\n";
-  if (!options.train)
-    std::cout
-        << "  The last block computes only what the class token's row needs: nothing reads the "
-           "other\n  rows. GFLOP/s counts what is computed.\n";
+  print_figures(options, figures);
   if (!table.networks.empty()) print_layers(table, options.layers == "all");
   return 0;
+}
+
+}  // namespace
+
+void add_model(Commands& commands) {
+  auto [command, options] =
+      commands.add("model", "The forward pass or the training step of a network", run_model);
+  command.network(options.model,
+                  "An architecture's name, its JSON (random weights), or a model file",
+                  "NAME|SPEC.json|MODEL");
+  command.batch(options.batch, "Images a batch [1]");
+  command.threads(options.threads);
+  command.flag("--train", options.train, "Time training steps: forward, backward and AdamW");
+  command.choice("--precision", options.precision,
+                 "Arithmetic: float32, or bf16 products (--train)", {"float32", "bf16"});
+  command.choice("--multiply", options.multiply,
+                 "Inference: pack the model with these products: float32, bf16 or int8",
+                 {"float32", "bf16", "int8"});
+  command.shift_share(options.shift_share,
+                      "Inference: every router sends this share of its tokens to Shift [its own]");
+  command.flag_or_choice(
+      "--layers", options.layers,
+      "Inference of one image, with --threads 1: a table of the layers beside those of the "
+      "dense network in float32 and in int8: processor time, GOP/s, share of the "
+      "roofline, bytes; summed over the blocks, or --layers=all of every block",
+      {"kinds", "all"});
+  command.seconds(options.seconds, "How long to sample [3]");
+  command.json(options.json);
+  command.list_archs();
 }
 
 }  // namespace shiftadd::tools

@@ -1,14 +1,9 @@
-// Honest timing: warm-up, many repetitions, median, 90th and 99th percentile; and the figures of
-// the machine.
+// Honest timing: warm-up, many repetitions, median, 90th and 99th percentile.
 #pragma once
 
-#include <time.h>
-
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <fstream>
-#include <string>
+#include <utility>
 #include <vector>
 
 namespace shiftadd::tools {
@@ -19,23 +14,14 @@ struct Timing {
   int64_t runs = 0;
 };
 
-inline double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
+double median_of(std::vector<double> values);
 
 /// Of any number of samples >= 1; the 90th percentile is the smallest value that 90 % do not
 /// exceed, the 99th likewise.
-inline Timing summarise(std::vector<double> ms) {
-  std::sort(ms.begin(), ms.end());
-  const std::size_t n = ms.size();
-  return {.median_ms = median_of(ms),
-          .p90_ms = ms[(90 * n + 99) / 100 - 1],
-          .p99_ms = ms[(99 * n + 99) / 100 - 1],
-          .min_ms = ms.front(),
-          .runs = static_cast<int64_t>(n)};
-}
+Timing summarise(std::vector<double> ms);
+
+/// Milliseconds of processor time that all threads of this process have taken so far.
+double process_cpu_ms();
 
 struct TimingPlan {
   double seconds =
@@ -51,19 +37,14 @@ Timing time_calls(const TimingPlan& plan, Body&& body) {
     return std::chrono::duration<double, std::milli>(d).count();
   };
   for (int64_t i = 0; i < plan.warm_up; ++i) body();
-  const auto cpu_now = [] {  // on a busy machine this is nearer to the truth than the wall
-    timespec now{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec);
-  };
   std::vector<double> samples, cpu;
   const auto begin = Clock::now();
   while (static_cast<int64_t>(samples.size()) < plan.max_runs) {
-    const double cpu_start = cpu_now();
+    const double cpu_start = process_cpu_ms();
     const auto start = Clock::now();
     body();
     const auto end = Clock::now();
-    cpu.push_back(cpu_now() - cpu_start);
+    cpu.push_back(process_cpu_ms() - cpu_start);
     samples.push_back(milliseconds(end - start));
     if (static_cast<int64_t>(samples.size()) >= plan.min_runs &&
         milliseconds(end - begin) > 1e3 * plan.seconds)
@@ -74,11 +55,11 @@ Timing time_calls(const TimingPlan& plan, Body&& body) {
   return timing;
 }
 
-inline std::string cpu_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown";
+/// Work a second, in 1e9, of a `body` that does `work` in a call: that of the best call, for on a
+/// busy machine only some are undisturbed.
+template <class Body>
+double best_call_rate(const TimingPlan& plan, double work, Body&& body) {
+  return work / (time_calls(plan, body).min_ms * 1e6);
 }
 
 }  // namespace shiftadd::tools

@@ -1,36 +1,26 @@
-// Operations and energy of a network, from its spec alone: nothing is run.
-#pragma once
-
+// shiftadd-bench count: operations and energy of a network, from its spec alone; nothing is run.
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "core/io/json_text.h"
-#include "core/model/model_file.h"
 #include "core/model/op_count.h"
+#include "tools/bench/commands.h"
+#include "tools/bench/network.h"
 
 namespace shiftadd::tools {
+namespace {
 
-struct CountBench {
+struct CountOptions {
   std::string model;
   double shift_share = 0.6;
-  std::vector<std::string> miscounts;  // of kMiscounts
+  std::vector<std::string> miscounts;  // of those that add_count names
   bool json = false;
 };
 
-/// What the authors' released code miscounts (PublishedMiscounts), by name.
-inline const std::vector<std::string> kMiscounts = {"adds", "softmax", "elementwise", "all"};
-
-/// The architecture of a name, a JSON file or a model file.
-inline ModelSpec open_spec(const std::string& name) {
-  const bool file = std::filesystem::is_regular_file(name) && !name.ends_with(".json");
-  return file ? load_model(name).spec : load_spec(name);
-}
-
-inline int run_count(const CountBench& options) {
+int run_count(const CountOptions& options) {
   const ModelSpec spec = open_spec(options.model);
   const std::vector<double> shares(routers_of(spec).size(), options.shift_share);
   const auto miscounted = [&](const std::string& name) {
@@ -54,6 +44,25 @@ inline int run_count(const CountBench& options) {
     std::cout << ", with the released code's miscount '" << name << "'";
   std::cout << "\n" << to_text(cost);
   return 0;
+}
+
+}  // namespace
+
+void add_count(Commands& commands) {
+  auto [command, options] = commands.add(
+      "count", "Multiplications, additions, shifts, bytes and energy, layer by layer; runs nothing",
+      run_count);
+  command.network(options.model, "An architecture's name, its JSON, or a model file",
+                  "NAME|SPEC.json|MODEL");
+  command.shift_share(options.shift_share, "Share of tokens that routers send to Shift [0.6]");
+  command.choices("--miscount", options.miscounts,
+                  "Count as ShiftAddViT's released code does, for comparison with its figures: "
+                  "every addition layer charged as the first (adds), softmax attention's products "
+                  "free (softmax), elementwise products without latency (elementwise); may be "
+                  "repeated",
+                  {"adds", "softmax", "elementwise", "all"});  // by name, PublishedMiscounts
+  command.json(options.json);
+  command.list_archs();
 }
 
 }  // namespace shiftadd::tools

@@ -1,8 +1,7 @@
 // shiftadd-bench compare: accuracy and latency of several models on the same images, as a table
 // and a picture.
-#pragma once
+#include "infer/compare.h"
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iomanip>
@@ -11,24 +10,28 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/cpu/isa.h"
+#include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "core/model/model_file.h"
 #include "core/parallel.h"
-#include "infer/compare.h"
 #include "infer/session.h"
-#include "tools/bench_operands.h"
-#include "tools/bench_timer.h"
+#include "tools/bench/commands.h"
+#include "tools/bench/machine.h"
+#include "tools/bench/operands.h"
+#include "tools/bench/timer.h"
 #include "tools/outputs.h"
+#include "tools/report/scatter_plot.h"
 #include "tools/run_progress.h"
-#include "tools/scatter_plot.h"
 
 namespace shiftadd::tools {
+namespace {
 
-struct CompareBench {
+struct CompareOptions {
   std::vector<std::string> models;  // NAME=FILE
   std::string set, peers, out;
   int threads = 1;
@@ -36,7 +39,7 @@ struct CompareBench {
   bool json = false;
 };
 
-/// A network measured here or, a peer, elsewhere.
+// A network measured here or, a peer, elsewhere.
 struct ComparedModel {
   std::string name;
   double top1 = 0, ms = 0;
@@ -44,13 +47,13 @@ struct ComparedModel {
   int64_t bytes = 0;  // of the file; 0: unknown
 };
 
-/// A name that a table's row can hold.
-inline bool is_row_name(const std::string& name) {
+// A name that a table's row can hold.
+bool is_row_name(const std::string& name) {
   return !name.empty() && name.find_first_of("|\n") == std::string::npos;
 }
 
-/// Lines of NAME,TOP1,MS. Throws Error (user) with file and line.
-inline std::vector<ComparedModel> read_peers(const std::string& path) {
+// Lines of NAME,TOP1,MS. Throws Error (user) with file and line.
+std::vector<ComparedModel> read_peers(const std::string& path) {
   std::vector<ComparedModel> peers;
   std::istringstream lines(read_text(path));
   int number = 0;
@@ -72,9 +75,9 @@ inline std::vector<ComparedModel> read_peers(const std::string& path) {
   return peers;
 }
 
-/// Median milliseconds of one image for each session. They take turns, so that a busy machine slows
-/// all of them.
-inline std::vector<double> time_in_turn(std::vector<infer::Session>& sessions, double seconds) {
+// Median milliseconds of one image for each session. They take turns, so that a busy machine slows
+// all of them.
+std::vector<double> time_in_turn(std::vector<infer::Session>& sessions, double seconds) {
   constexpr int kCalls = 10;  // a turn; the first is not counted: it fills the caches
   using Clock = std::chrono::steady_clock;
   std::vector<std::vector<double>> samples(sessions.size());
@@ -98,7 +101,7 @@ inline std::vector<double> time_in_turn(std::vector<infer::Session>& sessions, d
   return medians;
 }
 
-inline std::string to_svg(const std::vector<ComparedModel>& rows, int threads) {
+std::string to_svg(const std::vector<ComparedModel>& rows, int threads) {
   ScatterPlot plot = {
       "Accuracy against latency",
       concat("milliseconds an image, batch 1, ", threads, threads == 1 ? " thread" : " threads"),
@@ -114,12 +117,12 @@ inline std::string to_svg(const std::vector<ComparedModel>& rows, int threads) {
   return to_svg(plot);
 }
 
-/// What follows the name of NAME=FILE; all of FILE.
-inline std::string file_of(const std::string& model) {
+// What follows the name of NAME=FILE; all of FILE.
+std::string file_of(const std::string& model) {
   return model.substr(model.find('=') + 1);  // npos + 1 is 0
 }
 
-inline Outputs outputs_of(const CompareBench& options) {
+Outputs outputs_of(const CompareOptions& options) {
   Outputs outputs("shiftadd-bench");
   for (const std::string& model : options.models) outputs.input("model", file_of(model));
   outputs.input("--eval", options.set);
@@ -128,7 +131,7 @@ inline Outputs outputs_of(const CompareBench& options) {
   return outputs;
 }
 
-inline void print_json(const CompareBench& options, const std::vector<ComparedModel>& rows) {
+void print_json(const CompareOptions& options, const std::vector<ComparedModel>& rows) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const ComparedModel& row : rows) {
     nlohmann::ordered_json each = {
@@ -141,7 +144,7 @@ inline void print_json(const CompareBench& options, const std::vector<ComparedMo
   std::cout << json_text(json) << "\n";
 }
 
-inline void print_table(const std::vector<ComparedModel>& rows) {
+void print_table(const std::vector<ComparedModel>& rows) {
   std::cout << "| | network | top-1 % | ms an image | file |\n|---|---|---|---|---|\n"
             << std::fixed;
   for (std::size_t i = 0; i < rows.size(); ++i)
@@ -151,39 +154,45 @@ inline void print_table(const std::vector<ComparedModel>& rows) {
               << " |\n";
 }
 
-inline int run_compare(const CompareBench& options) {
+// Opens the model NAME=FILE as the last of `sessions`; what is known of it before it runs.
+ComparedModel open_compared(const std::string& given, std::vector<infer::Session>& sessions) {
+  const std::size_t equals = given.find('=');
+  const std::string file = file_of(given);
+  infer::Session& session = sessions.emplace_back(load_any_model(file));
+  infer::require_images(session, file);
+  ComparedModel row;
+  row.name = equals == std::string::npos ? std::filesystem::path(file).stem().string()
+                                         : given.substr(0, equals);
+  if (!is_row_name(row.name))
+    throw user_error("'", given, "': expected NAME=MODEL with a name, without '|'");
+  row.converted = session.spec().converted();
+  row.integers = session.pack().multiply == MultiplyFormat::kInt8;
+  row.bytes = static_cast<int64_t>(std::filesystem::file_size(file));
+  return row;
+}
+
+// Per cent of the images of `set` on which the session's first class is right.
+double measure_top1(infer::Session& session, const std::string& model, const std::string& name,
+                    const std::string& set) {
+  std::optional<RunProgress> progress;
+  const Evaluation result = infer::evaluate(session, model, set, [&](int64_t done, int64_t total) {
+    if (!progress) progress.emplace("evaluating", name, total, RunProgress::Lines::kAll);
+    progress->update(done);
+  });
+  return result.top1();
+}
+
+int run_compare(const CompareOptions& options) {
   Outputs outputs = outputs_of(options);
   outputs.check();
   std::vector<ComparedModel> rows;
   std::vector<infer::Session> sessions;
-  for (const std::string& given : options.models) {
-    const std::size_t equals = given.find('=');
-    const std::string file = file_of(given);
-    sessions.emplace_back(load_any_model(file));
-    infer::require_images(sessions.back(), file);
-    ComparedModel row;
-    row.name = equals == std::string::npos ? std::filesystem::path(file).stem().string()
-                                           : given.substr(0, equals);
-    if (!is_row_name(row.name))
-      throw user_error("'", given, "': expected NAME=MODEL with a name, without '|'");
-    row.converted = sessions.back().spec().converted();
-    row.integers = sessions.back().pack().multiply == MultiplyFormat::kInt8;
-    row.bytes = static_cast<int64_t>(std::filesystem::file_size(file));
-    rows.push_back(std::move(row));
-  }
+  for (const std::string& given : options.models) rows.push_back(open_compared(given, sessions));
   const std::vector<ComparedModel> peers =
       options.peers.empty() ? std::vector<ComparedModel>{} : read_peers(options.peers);
   set_num_threads(available_cores());
-  for (std::size_t i = 0; i < sessions.size(); ++i) {
-    std::optional<RunProgress> progress;
-    const Evaluation result = infer::evaluate(
-        sessions[i], options.models[i], options.set, [&](int64_t done, int64_t total) {
-          if (!progress)
-            progress.emplace("evaluating", rows[i].name, total, RunProgress::Lines::kAll);
-          progress->update(done);
-        });
-    rows[i].top1 = result.top1();
-  }
+  for (std::size_t i = 0; i < sessions.size(); ++i)
+    rows[i].top1 = measure_top1(sessions[i], options.models[i], rows[i].name, options.set);
   set_num_threads(options.threads);
   const std::vector<double> ms = time_in_turn(sessions, options.seconds);
   for (std::size_t i = 0; i < ms.size(); ++i) rows[i].ms = ms[i];
@@ -196,6 +205,26 @@ inline int run_compare(const CompareBench& options) {
   if (!options.out.empty())
     outputs.write(options.out, [&] { write_file(options.out, to_svg(rows, options.threads)); });
   return outputs.status();
+}
+
+}  // namespace
+
+void add_compare(Commands& commands) {
+  auto [command, options] = commands.add(
+      "compare",
+      "Accuracy on labelled images and latency of one image of several models, as a table and a "
+      "picture",
+      run_compare);
+  command.argument("models", options.models, "Model files, with the names to print",
+                   "[NAME=]MODEL...");
+  command.required_text("--eval", options.set, "Labelled images: class folders, or a .tar",
+                        "DIR|TAR");
+  command.text("--peers", options.peers,
+               "Other programs' figures to set beside: lines of NAME,TOP1,MS", "FILE");
+  command.text("--out", options.out, "The picture to write (SVG)", "FILE");
+  command.threads(options.threads, "Threads of the timed runs [1]");
+  command.seconds(options.seconds, "How long to time each model [3]");
+  command.json(options.json);
 }
 
 }  // namespace shiftadd::tools

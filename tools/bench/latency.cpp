@@ -1,26 +1,27 @@
 // shiftadd-bench latency: Mult against Shift for each router, into latency.json.
-#pragma once
-
 #include <iomanip>
 #include <iostream>
 #include <string>
 
+#include "core/error.h"
 #include "core/parallel.h"
 #include "tools/archs.h"
-#include "tools/bench_count.h"
+#include "tools/bench/commands.h"
+#include "tools/bench/network.h"
 #include "tools/outputs.h"
 #include "train/latency_probe.h"
 
 namespace shiftadd::tools {
+namespace {
 
-struct LatencyBench {
+struct LatencyOptions {
   std::string model, out = "latency.json";
   train::LatencyOptions probe;
   int threads = available_cores();
   bool json = false;
 };
 
-inline void print_latency(const train::LatencyReport& report) {
+void print_latency(const train::LatencyReport& report) {
   std::cout << report.model << ", " << report.tokens << " tokens (batch " << report.batch << "), "
             << report.threads << " threads, " << report.isa << " on " << report.cpu << "\n"
             << "  Mult is " << report.mult << ", Shift " << report.shift << "; medians of at least "
@@ -35,7 +36,7 @@ inline void print_latency(const train::LatencyReport& report) {
   std::cout << std::setprecision(3) << "  alpha: Mult " << mult << ", Shift " << shift << "\n";
 }
 
-inline int run_latency(const LatencyBench& options) {
+int run_latency(const LatencyOptions& options) {
   Outputs outputs("shiftadd-bench");
   if (!is_known_arch(options.model)) outputs.input("model", options.model);
   if (options.out.empty()) throw user_error("--out is empty: expected the name of a file");
@@ -54,6 +55,25 @@ inline int run_latency(const LatencyBench& options) {
     std::cerr << "shiftadd-bench: wrote " << options.out << "\n";
   });
   return outputs.status();
+}
+
+}  // namespace
+
+void add_latency(Commands& commands) {
+  auto [command, options] =
+      commands.add("latency",
+                   "Both experts of each router, as deployed on this machine: what router.latency "
+                   "of a training configuration can be given",
+                   run_latency);
+  command.network(options.model, "The JSON of a network with routers, or a model file",
+                  "SPEC.json|MODEL");
+  command.batch(options.probe.batch, "Images whose tokens go through [1]");
+  command.threads(options.threads);
+  command.seconds(options.probe.seconds,
+                  "How long to sample each pair of experts of other widths [1]");
+  command.text("--out", options.out, "The file to write [latency.json]", "FILE");
+  command.json(options.json, "Print the file's JSON, too");
+  command.list_archs();
 }
 
 }  // namespace shiftadd::tools

@@ -1,28 +1,15 @@
-// A scatter plot as an SVG: numbered points over a logarithmic x axis, named in a list beside it.
-#pragma once
+// Draws a scatter plot: the range of its axes, its grid, its points and the list of their names.
+#include "tools/report/scatter_plot.h"
 
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
 #include <sstream>
-#include <string>
-#include <vector>
 
 namespace shiftadd::tools {
+namespace {
 
-struct PlotPoint {
-  std::string name;
-  double x, y;  // x > 0
-  std::string colour;
-  bool hollow;
-};
-
-struct ScatterPlot {
-  std::string title, x_label, y_label;
-  std::vector<PlotPoint> points;  // at least one
-};
-
-inline std::string xml_text(const std::string& text) {
+std::string xml_text(const std::string& text) {
   std::string out;
   for (const char c : text) {
     if (c == '&')
@@ -37,15 +24,17 @@ inline std::string xml_text(const std::string& text) {
   return out;
 }
 
-/// Multiples of 1, 2 or 5 times a power of ten: at most `most` + 1 of them cover the range.
-inline double tick_step(double range, int most) {
+// Multiples of 1, 2 or 5 times a power of ten: at most `most` + 1 of them cover the range.
+double tick_step(double range, int most) {
   double step = std::pow(10, std::floor(std::log10(range / most)));
   for (const double factor : {2.0, 2.5, 2.0})
     if (range / step > most) step *= factor;
   return step;
 }
 
-inline std::string to_svg(const ScatterPlot& plot) {
+}  // namespace
+
+std::string to_svg(const ScatterPlot& plot) {
   constexpr double kWidth = 860, kHeight = 420, kLeft = 60, kTop = 40, kRight = 480, kBottom = 370;
   double least_x = plot.points[0].x, most_x = least_x, least_y = plot.points[0].y, most_y = least_y;
   for (const PlotPoint& point : plot.points) {

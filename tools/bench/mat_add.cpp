@@ -1,30 +1,30 @@
-// Part of shiftadd-bench ops: MatAdd, the products of linear attention on packed signs, in each of
-// its forms.
-#pragma once
+// Times MatAdd as the engine takes it, by dot products, by tables and as a float32 product.
+#include "tools/bench/mat_add.h"
 
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
+#include <utility>
 
 #include "core/error.h"
 #include "core/kernels.h"
 #include "core/random.h"
-#include "tools/bench_operands.h"
-#include "tools/bench_timer.h"
+#include "tools/bench/operands.h"
+#include "tools/bench/timer.h"
 
 namespace shiftadd::tools {
+namespace {
 
-/// Of the shapes of the released code's kernel test (images, heads, tokens, head width, channels of
-/// q and k) and of DeiT-T, on one thread; the best time of each form in microseconds.
-inline nlohmann::ordered_json time_mat_add(double seconds) {
-  struct Case {
-    int64_t batch, heads, tokens, columns, channels;
-  };
-  constexpr Case kCases[] = {{1, 1, 3136, 32, 16}, {1, 2, 784, 32, 16},   {1, 5, 196, 32, 16},
-                             {1, 3, 197, 64, 64},  {32, 1, 3136, 32, 16}, {32, 2, 784, 32, 16},
-                             {32, 5, 196, 32, 16}, {32, 3, 197, 64, 64}};
+struct Case {
+  int64_t batch, heads, tokens, columns, channels;
+};
+constexpr Case kCases[] = {{1, 1, 3136, 32, 16}, {1, 2, 784, 32, 16},   {1, 5, 196, 32, 16},
+                           {1, 3, 197, 64, 64},  {32, 1, 3136, 32, 16}, {32, 2, 784, 32, 16},
+                           {32, 5, 196, 32, 16}, {32, 3, 197, 64, 64}};
+
+}  // namespace
+
+nlohmann::ordered_json time_mat_add(double seconds) {
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const auto& [batch, heads, n, d, r] : kCases) {
     const int64_t products = batch * heads;
@@ -72,7 +72,7 @@ inline nlohmann::ordered_json time_mat_add(double seconds) {
   return rows;
 }
 
-inline void print_mat_add(const nlohmann::ordered_json& rows) {
+void print_mat_add(const nlohmann::ordered_json& rows) {
   std::cout
       << "\nMatAdd, best microseconds: k^T v of packed signs and int8 v as the engine takes it, "
          "by int8 dot products,\nby tables of sums of four, as a float32 product with +-1; "
