@@ -9,7 +9,7 @@
 #include "core/model/convert.h"
 #include "core/model/model_file.h"
 #include "tools/archs.h"
-#include "tools/convert_pack.h"
+#include "tools/convert/pack.h"
 #include "tools/outputs.h"
 #include "tools/program.h"
 #include "tools/stop_signals.h"
@@ -180,11 +180,12 @@ void check(const Options& options, const ModelFile& model, const Conversion& con
   if (conversion.problems.size() > kMostProblemsShown)
     text += concat("\n  and ", conversion.problems.size() - kMostProblemsShown,
                    " more (see the report)");
-  throw user_error(options.input, " does not fit the architecture '", model.spec.name, "' (width ",
-                   model.spec.width, ", depth ", model.spec.depth, ", patch ",
-                   model.spec.patch_size, ", ", model.spec.classes, " classes):", text,
-                   "\nChoose another --arch, rename tensors with --mapping, or drop those that are not "
-                   "needed with --ignore (see --help)");
+  throw user_error(
+      options.input, " does not fit the architecture '", model.spec.name, "' (width ",
+      model.spec.width, ", depth ", model.spec.depth, ", patch ", model.spec.patch_size, ", ",
+      model.spec.classes, " classes):", text,
+      "\nChoose another --arch, rename tensors with --mapping, or drop those that are not "
+      "needed with --ignore (see --help)");
 }
 
 int convert(const Options& options, Outputs& outputs) {
@@ -196,7 +197,8 @@ int convert(const Options& options, Outputs& outputs) {
                      spec_difference(model.spec, plain_of(model.spec)),
                      ", which plain tensors cannot describe: expected --to ours");
   const NameMap map = options.mapping.empty() ? NameMap() : NameMap::load(options.mapping);
-  const Conversion conversion = convert_weights(weights, model.spec, map, {options.prefix, options.ignore});
+  const Conversion conversion =
+      convert_weights(weights, model.spec, map, {options.prefix, options.ignore});
   if (!weights.wrapper.empty())
     std::cerr << kName << ": reading the entry '" << weights.wrapper << "'\n";
   for (const std::string& global : weights.placeholders)
@@ -251,8 +253,9 @@ int main(int argc, char** argv) {
                  "preprocessing: JSON file, or JSON text (below)");
   app.add_option("--state-dict", options.state_dict,
                  "entry of a PyTorch checkpoint to read, e.g. model_ema");
-  app.add_flag("--no-crc", options.no_crc,
-               "read a PyTorch zip whose entries have no right CRC-32, as torch can be told to save");
+  app.add_flag(
+      "--no-crc", options.no_crc,
+      "read a PyTorch zip whose entries have no right CRC-32, as torch can be told to save");
   app.add_option("--prefix", options.prefix,
                  "prefix of the network's tensors, where it is there twice, e.g. student.");
   app.add_option("--ignore", options.ignore,
@@ -288,9 +291,8 @@ int main(int argc, char** argv) {
       outputs.check();
       return convert(options, outputs);
     }
-    for (const char* other :
-         {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict", "--no-crc",
-          "--prefix", "--ignore", "--to", "--report"})
+    for (const char* other : {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict",
+                              "--no-crc", "--prefix", "--ignore", "--to", "--report"})
       if (app.count(other))
         throw shiftadd::user_error("--pack takes a model file as it is: convert first, then pack; ",
                                    other, " is of no use here");

@@ -1,8 +1,10 @@
 // shiftadd-infer: classifies images with a model file, or evaluates it on a labelled set.
 #include <CLI/CLI.hpp>
 
-#include "tools/infer_classify.h"
-#include "tools/infer_evaluate.h"
+#include "core/error.h"
+#include "core/parallel.h"
+#include "tools/infer/classify.h"
+#include "tools/infer/evaluate.h"
 #include "tools/program.h"
 
 namespace shiftadd::tools {
@@ -24,13 +26,7 @@ Outputs outputs_of(const InferOptions& options) {
   return outputs;
 }
 
-int run(int argc, char** argv) {
-  CLI::App app(
-      "Classifies images with a model file, or evaluates it on a labelled set.\n"
-      "Exit status: 0, 2 when an image or an argument was bad, 1 after a failure; 130, 143 and 129 "
-      "after Ctrl-C, SIGTERM and SIGHUP.",
-      "shiftadd-infer");
-  InferOptions options;
+void declare(CLI::App& app, InferOptions& options) {
   app.add_option("model", options.model, "A model file of shiftadd-train or shiftadd-convert")
       ->required()
       ->option_text("MODEL");
@@ -71,21 +67,36 @@ int run(int argc, char** argv) {
   app.add_option("--device", options.device, "Where to compute: cpu, cuda or auto [auto]")
       ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
       ->option_text("cpu|cuda|auto");
+}
+
+// Throws Error for options that contradict each other, or that this build cannot follow.
+void check(const InferOptions& options) {
+  if (options.device == "cuda")
+    throw failure("--device cuda: CUDA is not built into this version; use --device cpu");
+  if (options.eval.empty() == options.images.empty())
+    throw user_error(options.eval.empty()
+                         ? "nothing to do: name an image, a folder or -, or give --eval"
+                         : "--eval takes its images from the set: name no other images");
+  if (!options.confusion.empty() && options.eval.empty())
+    throw user_error("--confusion needs --eval: only a labelled set has a confusion matrix");
+  if (!options.routing.empty() && options.images.empty())
+    throw user_error("--routing draws one image: name it in place of --eval");
+  if (!options.routing.empty() && !options.routing.ends_with(".png"))
+    throw user_error("--routing ", options.routing, ": the picture is a PNG: name it ....png");
+}
+
+int run(int argc, char** argv) {
+  CLI::App app(
+      "Classifies images with a model file, or evaluates it on a labelled set.\n"
+      "Exit status: 0, 2 when an image or an argument was bad, 1 after a failure; 130, 143 and 129 "
+      "after Ctrl-C, SIGTERM and SIGHUP.",
+      "shiftadd-infer");
+  InferOptions options;
+  declare(app, options);
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
 
   return run_program("shiftadd-infer", [&] {
-    if (options.device == "cuda")
-      throw failure("--device cuda: CUDA is not built into this version; use --device cpu");
-    if (options.eval.empty() == options.images.empty())
-      throw user_error(options.eval.empty()
-                           ? "nothing to do: name an image, a folder or -, or give --eval"
-                           : "--eval takes its images from the set: name no other images");
-    if (!options.confusion.empty() && options.eval.empty())
-      throw user_error("--confusion needs --eval: only a labelled set has a confusion matrix");
-    if (!options.routing.empty() && options.images.empty())
-      throw user_error("--routing draws one image: name it in place of --eval");
-    if (!options.routing.empty() && !options.routing.ends_with(".png"))
-      throw user_error("--routing ", options.routing, ": the picture is a PNG: name it ....png");
+    check(options);
     Outputs outputs = outputs_of(options);
     outputs.check();
     set_num_threads(options.threads);

@@ -12,7 +12,7 @@
 #include "tools/program.h"
 #include "tools/run_progress.h"
 #include "tools/stop_signals.h"
-#include "tools/train_outputs.h"
+#include "tools/train/outputs.h"
 #include "train/config.h"
 #include "train/dry_run.h"
 #include "train/run_folder.h"

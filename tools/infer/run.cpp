@@ -1,47 +1,30 @@
-// What both uses of shiftadd-infer share: its options, and images run through a session.
-#pragma once
+// Runs images through a session batch by batch, and ends early at a stop signal.
+#include "tools/infer/run.h"
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <string>
-#include <utility>
-#include <vector>
+#include <nlohmann/json.hpp>
 
+#include "core/error.h"
 #include "core/io/json_text.h"
 #include "core/io/safetensors.h"
-#include "core/parallel.h"
-#include "core/tensor.h"
-#include "data/decode.h"
 #include "data/decode_header.h"
-#include "infer/image_stream.h"
 #include "infer/predictions.h"
-#include "infer/session.h"
-#include "tools/outputs.h"
-#include "tools/run_progress.h"
 #include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
 
-/// The first stop signal, which ends the run after the batch at work; the same one again ends the
-/// process at once. 0: none.
-inline volatile std::sig_atomic_t stop_signal = 0;
+volatile std::sig_atomic_t stop_signal = 0;
 
-struct InferOptions {
-  std::string model;
-  std::vector<std::string> images;
-  std::string eval, confusion, dump, routing, device = "auto";
-  int64_t top_k = 5, batch = 32;
-  data::DecodeLimits limits;
-  int threads = available_cores(), workers = 0;
-  bool json = false;
-};
+namespace {
 
-/// Throws Error (user) for what people name in a model's place: a run's folder, an image.
-inline void require_model(const std::string& path) {
+// Throws Error (user) for what people name in a model's place: a run's folder, an image.
+void require_model(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code ignored;
   if (fs::is_directory(path, ignored))
@@ -56,44 +39,31 @@ inline void require_model(const std::string& path) {
     throw user_error(path, ": an image: expected a model file first, then images");
 }
 
-/// Opens the model. Throws Error (user) for what is no model, or one that is not of images.
-inline infer::Session open_model(const InferOptions& options) {
+}  // namespace
+
+infer::Session open_model(const InferOptions& options) {
   require_model(options.model);
   infer::Session session(load_any_model(options.model));
   infer::require_images(session, options.model);
   return session;
 }
 
-inline void note(const std::string& line) { std::cerr << "shiftadd-infer: " << line << std::endl; }
+void note(const std::string& line) { std::cerr << "shiftadd-infer: " << line << std::endl; }
 
-/// Rows of float32 collected for --dump.
-class Rows {
- public:
-  void add(const float* values, int64_t count) {
-    values_.insert(values_.end(), values, values + count);
-  }
-  Tensor tensor(Shape row) const {
-    const int64_t width = element_count(row);
-    row.insert(row.begin(), static_cast<int64_t>(values_.size()) / width);
-    return Tensor::from(values_, row);
-  }
+void Rows::add(const float* values, int64_t count) {
+  values_.insert(values_.end(), values, values + count);
+}
 
- private:
-  std::vector<float> values_;
-};
+Tensor Rows::tensor(Shape row) const {
+  const int64_t width = element_count(row);
+  row.insert(row.begin(), static_cast<int64_t>(values_.size()) / width);
+  return Tensor::from(values_, row);
+}
 
-/// What a session says of one image.
-struct Row {
-  int64_t item;
-  const float *pixels, *logits;
-  const uint8_t* choices;  // (routers, tokens)
-};
-
-/// Runs all images of `source` through the session. Calls each(Row) for every image in order, and
-/// broken(item, reason) for each that cannot be read. Returns how many were broken.
-template <class Each, class Broken>
 int64_t run_all(infer::Session& session, const infer::ImageSource& source,
-                const InferOptions& options, RunProgress& progress, Each each_row, Broken broken) {
+                const InferOptions& options, RunProgress& progress,
+                const std::function<void(const Row&)>& each_row,
+                const std::function<void(int64_t, const std::string&)>& broken) {
   const int workers = options.workers ? options.workers : options.threads;
   infer::ImageStream stream(source, session.preprocess(), options.batch, workers, options.limits);
   const int64_t classes = session.spec().classes;
@@ -129,9 +99,7 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source,
   return broken_count;
 }
 
-/// A stop signal ends the run after the batch at work, or ten seconds later where that takes
-/// longer.
-inline void stop_soon() {
+void stop_soon() {
   constexpr unsigned kPatience = 10;
   name_stopped("shiftadd-infer");
   watch_stop_signals(
@@ -143,9 +111,7 @@ inline void stop_soon() {
   std::signal(SIGALRM, [](int) { end_at_once(stop_signal); });
 }
 
-/// Says that the run was interrupted. The status to exit with after images of which so many were
-/// broken and the writing of `outputs`.
-inline int finish(int64_t broken, const Outputs& outputs) {
+int finish(int64_t broken, const Outputs& outputs) {
   if (stop_signal) {
     std::cout.flush();
     std::cerr << message_start() << "shiftadd-infer: interrupted" << std::endl;
@@ -154,10 +120,9 @@ inline int finish(int64_t broken, const Outputs& outputs) {
   return outputs.status() ? outputs.status() : broken ? 2 : 0;
 }
 
-/// --dump: the tensors, with the images' names.
-inline void write_dump(const InferOptions& options, Outputs& outputs,
-                       const std::vector<std::string>& names,
-                       std::vector<std::pair<std::string, Tensor>> tensors) {
+void write_dump(const InferOptions& options, Outputs& outputs,
+                const std::vector<std::string>& names,
+                std::vector<std::pair<std::string, Tensor>> tensors) {
   TensorFile file;
   file.tensors = std::move(tensors);
   file.metadata["images"] = json_text(nlohmann::ordered_json(names));

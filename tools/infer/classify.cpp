@@ -1,8 +1,11 @@
-// shiftadd-infer IMAGE...: predictions, and the picture of one image's routing.
-#pragma once
+// Classifies images, prints the predictions and writes what was asked for.
+#include "tools/infer/classify.h"
 
 #include <unistd.h>
 
+#include <iostream>
+
+#include "core/error.h"
 #include "core/io/files.h"
 #include "data/encode.h"
 #include "data/preprocess.h"
@@ -10,20 +13,21 @@
 #include "infer/predictions.h"
 #include "infer/routing_counts.h"
 #include "infer/routing_picture.h"
-#include "tools/infer_report.h"
-#include "tools/infer_run.h"
+#include "tools/report/predictions.h"
+#include "tools/report/routing.h"
 
 namespace shiftadd::tools {
+namespace {
 
-inline void require_router(const InferOptions& options, const infer::Session& session) {
+void require_router(const InferOptions& options, const infer::Session& session) {
   if (session.routers().empty())
     throw user_error(options.model,
                      ": no router to draw for --routing: no layer of this network is a mixture, "
                      "which would send each token to Mult or Shift");
 }
 
-/// --routing: the photograph with what each router chose, as PNG.
-inline std::vector<uint8_t> routing_png(const infer::Session& session, const Row& row) {
+// --routing: the photograph with what each router chose, as PNG.
+std::vector<uint8_t> routing_png(const infer::Session& session, const Row& row) {
   const int64_t tokens = session.spec().tokens();
   const auto routers = static_cast<int64_t>(session.routers().size());
   const infer::Prediction best = infer::top_k(row.logits, session.spec().classes, 1).front();
@@ -36,8 +40,9 @@ inline std::vector<uint8_t> routing_png(const infer::Session& session, const Row
        .probability = best.probability}));
 }
 
-/// Predictions of the images named on the command line.
-inline int classify(const InferOptions& options, Outputs& outputs) {
+}  // namespace
+
+int classify(const InferOptions& options, Outputs& outputs) {
   const std::vector<std::string> paths = infer::list_images(options.images, std::cin, note);
   if (!options.routing.empty() && paths.size() != 1)
     throw user_error("--routing draws one image: ", paths.size(), " were named");

@@ -1,26 +1,21 @@
-// shiftadd-convert --pack: a trained model file into the one that is deployed.
-#pragma once
+// Packs a trained model file and compares it with the trained one.
+#include "tools/convert/pack.h"
 
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <optional>
-#include <string>
 
+#include "core/error.h"
 #include "core/model/model_file.h"
-#include "core/parallel.h"
 #include "infer/compare.h"
-#include "tools/outputs.h"
 #include "tools/run_progress.h"
 
 namespace shiftadd::tools {
+namespace {
 
-struct PackOptions {
-  std::string input, out, pack, multiply, calibrate;
-};
-
-/// --pack and --multiply as a PackSpec, held against what the model is.
-inline PackSpec pack_spec_of(const PackOptions& options, const ModelSpec& spec) {
+// --pack and --multiply as a PackSpec, held against what the model is.
+PackSpec pack_spec_of(const PackOptions& options, const ModelSpec& spec) {
   const bool converted = options.pack == "shiftadd";
   if (converted && !spec.converted())
     throw user_error("--pack shiftadd: ", options.input,
@@ -37,7 +32,7 @@ inline PackSpec pack_spec_of(const PackOptions& options, const ModelSpec& spec) 
   return pack_in(converted ? options.multiply : options.pack);
 }
 
-inline void print_comparison(std::ostream& out, const infer::Comparison& result) {
+void print_comparison(std::ostream& out, const infer::Comparison& result) {
   const int64_t images = result.packed.images();
   out << std::fixed << std::setprecision(2) << images << " images: top-1 " << result.trained.top1()
       << " % as trained, " << result.packed.top1() << " % packed; the same first class on "
@@ -48,7 +43,9 @@ inline void print_comparison(std::ostream& out, const infer::Comparison& result)
         << " % of tokens on Shift\n";
 }
 
-inline int pack(const PackOptions& options, Outputs& outputs) {
+}  // namespace
+
+int pack(const PackOptions& options, Outputs& outputs) {
   const ModelFile trained = load_model(options.input);
   ModelFile packed = pack_model(trained, pack_spec_of(options, trained.spec));
   infer::Session after(packed);  // what cannot be run is not written

@@ -1,20 +1,21 @@
-// shiftadd-infer --eval: a model on a labelled set.
-#pragma once
+// Evaluates a model on a labelled set, prints the figures and writes what was asked for.
+#include "tools/infer/evaluate.h"
 
 #include <chrono>
+#include <iostream>
 
+#include "core/error.h"
 #include "core/evaluation.h"
 #include "core/io/files.h"
 #include "core/model/class_names.h"
 #include "data/dataset.h"
 #include "infer/routing_counts.h"
-#include "tools/infer_report.h"
-#include "tools/infer_run.h"
+#include "tools/report/evaluation.h"
+#include "tools/report/predictions.h"
 
 namespace shiftadd::tools {
 
-/// --eval: how often the model is right on a labelled set.
-inline int evaluate(const InferOptions& options, Outputs& outputs) {
+int evaluate(const InferOptions& options, Outputs& outputs) {
   const data::ImageFolder set = data::ImageFolder::open(options.eval);
   for (const std::string& line : set.notes()) note(line);
   infer::Session session = open_model(options);

@@ -1,19 +1,19 @@
-// What a training run reads and writes, held against each other before it begins.
-#pragma once
+// Lists the files of a training run, or of its stages, for the check of its outputs.
+#include "tools/train/outputs.h"
 
 #include <array>
 #include <filesystem>
-#include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/config/source.h"
 #include "tools/outputs.h"
-#include "train/config.h"
 
 namespace shiftadd::tools {
+namespace {
 
-/// Whether a run writes a file of this name into its folder.
-inline bool is_run_file(const std::string& name) {
+// Whether a run writes a file of this name into its folder.
+bool is_run_file(const std::string& name) {
   static constexpr std::array<std::string_view, 12> kNames = {
       "last.safetensors", "best.safetensors", "model.safetensors", "metrics.csv",
       "metrics.jsonl",    "per_class.csv",    "manifest.json",     "result.json",
@@ -24,16 +24,16 @@ inline bool is_run_file(const std::string& name) {
          matches_pattern("events.out.tfevents.*", name);
 }
 
-inline bool lies_in(const std::string& file, const std::string& folder) {
+bool lies_in(const std::string& file, const std::string& folder) {
   namespace fs = std::filesystem;
   const fs::path parent = fs::path(file).parent_path();
   std::error_code ignored;
   return fs::equivalent(parent.empty() ? "." : parent, folder, ignored);
 }
 
-/// Throws what Outputs::check does for the run, or the stages, of a configuration read from `file`.
-/// A stage may read what one before it writes, and a run its own copy of the measured latencies.
-inline void check_outputs(const train::TrainConfig& config, const std::string& file) {
+}  // namespace
+
+void check_outputs(const train::TrainConfig& config, const std::string& file) {
   Outputs outputs("shiftadd-train");
   for (const std::string& each : config_files(file)) outputs.input("CONFIG", each);
   outputs.folder("--out", config.out, is_run_file);

@@ -1,0 +1,78 @@
+// What both uses of shiftadd-infer share: its options, and images run through a session.
+#pragma once
+
+#include <csignal>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/parallel.h"
+#include "core/tensor.h"
+#include "data/decode.h"
+#include "infer/image_stream.h"
+#include "infer/session.h"
+#include "tools/outputs.h"
+#include "tools/run_progress.h"
+
+namespace shiftadd::tools {
+
+/// The first stop signal, which ends the run after the batch at work; the same one again ends the
+/// process at once. 0: none.
+extern volatile std::sig_atomic_t stop_signal;
+
+struct InferOptions {
+  std::string model;
+  std::vector<std::string> images;
+  std::string eval, confusion, dump, routing, device = "auto";
+  int64_t top_k = 5, batch = 32;
+  data::DecodeLimits limits;
+  int threads = available_cores(), workers = 0;
+  bool json = false;
+};
+
+/// Opens the model. Throws Error (user) for what is no model, or one that is not of images.
+infer::Session open_model(const InferOptions& options);
+
+/// A line on stderr.
+void note(const std::string& line);
+
+/// Rows of float32 collected for --dump.
+class Rows {
+ public:
+  void add(const float* values, int64_t count);
+  Tensor tensor(Shape row) const;
+
+ private:
+  std::vector<float> values_;
+};
+
+/// What a session says of one image.
+struct Row {
+  int64_t item;
+  const float *pixels, *logits;
+  const uint8_t* choices;  // (routers, tokens)
+};
+
+/// Runs all images of `source` through the session. Calls each_row for every image in order, and
+/// broken(item, reason) for each that cannot be read. Returns how many were broken.
+int64_t run_all(infer::Session& session, const infer::ImageSource& source,
+                const InferOptions& options, RunProgress& progress,
+                const std::function<void(const Row&)>& each_row,
+                const std::function<void(int64_t, const std::string&)>& broken);
+
+/// A stop signal ends the run after the batch at work, or ten seconds later where that takes
+/// longer.
+void stop_soon();
+
+/// Says that the run was interrupted. The status to exit with after images of which so many were
+/// broken and the writing of `outputs`.
+int finish(int64_t broken, const Outputs& outputs);
+
+/// --dump: the tensors, with the images' names.
+void write_dump(const InferOptions& options, Outputs& outputs,
+                const std::vector<std::string>& names,
+                std::vector<std::pair<std::string, Tensor>> tensors);
+
+}  // namespace shiftadd::tools
