@@ -33,18 +33,18 @@ void attend_linear(const ModelSpec& spec, bool codes, const AttentionInput& inpu
 
 }  // namespace
 
-bool needs_all_queries(const ModelSpec& spec, const BlockSpec& block) {
+bool needs_all_queries(const ModelSpec& spec, const BlockKinds& block) {
   return block.attention == AttentionKind::kLinearAdd && spec.shift_add.codes != Codes::kSign;
 }
 
-bool attends_in_integers(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block) {
+bool attends_in_integers(const ModelSpec& spec, const PackSpec& pack, const BlockKinds& block) {
   if (block.is_linear())
     return block.attention == AttentionKind::kLinearAdd && spec.shift_add.codes == Codes::kSign &&
            spec.shift_add.values == ValueFormat::kInt8;
   return pack.int8_attention && spec.tokens() <= kMostInt8Keys;
 }
 
-void attend(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block,
+void attend(const ModelSpec& spec, const PackSpec& pack, const BlockKinds& block,
             const AttentionInput& input, float* out) {
   if (!block.is_linear() && attends_in_integers(spec, pack, block))
     return kernels<float>().int8_attention(

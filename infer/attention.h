@@ -15,13 +15,13 @@ struct AttentionInput {
 };
 
 /// Linear attention with unit codes: their mean runs over all tokens' queries.
-bool needs_all_queries(const ModelSpec& spec, const BlockSpec& block);
+bool needs_all_queries(const ModelSpec& spec, const BlockKinds& block);
 
 /// Whether its two products are of integers: attend takes a kernel of int8.
-bool attends_in_integers(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block);
+bool attends_in_integers(const ModelSpec& spec, const PackSpec& pack, const BlockKinds& block);
 
 /// Evaluation's kernels: those whose products with codes only add.
-void attend(const ModelSpec& spec, const PackSpec& pack, const BlockSpec& block,
+void attend(const ModelSpec& spec, const PackSpec& pack, const BlockKinds& block,
             const AttentionInput& input, float* out);
 
 }  // namespace shiftadd::infer

@@ -96,7 +96,7 @@ class Pass {
         room(plan_.qkv_gathered, plan_.qkv_outputs), RunLinear{quantized()});
   }
 
-  void attend_tokens(const Block& block, const BlockSpec& kinds, bool split, int64_t answers) {
+  void attend_tokens(const Block& block, const BlockKinds& kinds, bool split, int64_t answers) {
     const LayerTimer timer(now_, LayerPart::kAttention);
     const int64_t row = (split ? 2 : 3) * width_, head_dim = spec_.head_dim();
     const float* keys = arena_ + plan_.qkv + (split ? 0 : width_);

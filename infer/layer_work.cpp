@@ -67,7 +67,7 @@ class Counter {
     add(part).bytes = kFloat * spec_.width * (2 + 2 * rows);
   }
 
-  void attention(const BlockSpec& kinds, const Block& block, int64_t answers) {
+  void attention(const BlockKinds& kinds, const Block& block, int64_t answers) {
     const bool adds = kinds.attention == AttentionKind::kSoftmaxAdd ||
                       kinds.attention == AttentionKind::kLinearAdd;
     LayerWork& work = add(LayerPart::kAttention, adds);
@@ -82,7 +82,7 @@ class Counter {
     work.bytes += kFloat * block.local.numel();
   }
 
-  void mlp(const BlockSpec& kinds, const Mixture<Mlp>& mlp, int64_t rows) {
+  void mlp(const BlockKinds& kinds, const Mixture<Mlp>& mlp, int64_t rows) {
     if (!mlp.routed) {
       const bool shifts = kinds.mlp == LayerKind::kShift;
       product(add(LayerPart::kFc1, shifts), mlp.experts[0].fc1, rows);
@@ -104,7 +104,7 @@ class Counter {
 
   void block() {
     const Block& weights = network_.weights.blocks[static_cast<std::size_t>(block_)];
-    const BlockSpec kinds = spec_.block(block_);
+    const BlockKinds kinds = spec_.block(block_);
     const int64_t tokens = spec_.tokens();
     const int64_t answers = answers_class_token(spec_, block_, false) ? 1 : tokens;
     norm(LayerPart::kNorm1, tokens);

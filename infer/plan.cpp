@@ -22,7 +22,7 @@ struct Needs {
   Needs(const ModelSpec& spec, const PackSpec& pack) {
     const auto mixed = [](LayerKind kind) { return kind == LayerKind::kMixture; };
     bool shifts = false;
-    for (const BlockSpec& block : spec.shift_add.blocks) {
+    for (const BlockKinds& block : spec.shift_add.blocks) {
       qkv = qkv || mixed(block.qkv);
       proj = proj || mixed(block.proj);
       mlp = mlp || mixed(block.mlp);

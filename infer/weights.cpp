@@ -108,7 +108,7 @@ class Shelf {
 
 Block take_block(const ModelSpec& spec, int64_t index, Shelf& shelf) {
   const std::string prefix = concat("blocks.", index, ".");
-  const BlockSpec kinds = spec.block(index);
+  const BlockKinds kinds = spec.block(index);
   Block block;
   block.norm1 = shelf.norm(prefix + "norm1");
   if (splits_query(spec, index)) {
@@ -135,7 +135,7 @@ bool answers_class_token(const ModelSpec& spec, int64_t index, bool with_choices
 }
 
 bool splits_query(const ModelSpec& spec, int64_t index) {
-  const BlockSpec block = spec.block(index);
+  const BlockKinds block = spec.block(index);
   return answers_class_token(spec, index, true) && block.qkv != LayerKind::kMixture &&
          !needs_all_queries(spec, block);
 }

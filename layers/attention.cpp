@@ -17,7 +17,7 @@ struct LocalConvolution : Module {
 
 }  // namespace
 
-Attention::Attention(const ModelSpec& spec, const BlockSpec& block, Random& random)
+Attention::Attention(const ModelSpec& spec, const BlockKinds& block, Random& random)
     : spec_(spec), block_(block) {
   const ShiftAddSpec& options = spec.shift_add;
   const auto add = [&](const char* name, LayerKind kind, int64_t out) {

@@ -10,7 +10,7 @@ namespace shiftadd::layers {
 
 class Attention : public Module {
  public:
-  Attention(const ModelSpec& spec, const BlockSpec& block, Random& random);
+  Attention(const ModelSpec& spec, const BlockKinds& block, Random& random);
   /// proj(attention(x (B, N, C))) where the first `queries` tokens ask (autograd::kAllQueries:
   /// all), plus residual (B, queries, C) where it is defined.
   Variable apply(const Variable& x, int64_t queries, const Variable& residual,
@@ -23,7 +23,7 @@ class Attention : public Module {
   Variable attend(const Variable& projected, int64_t queries, double code_slope) const;
 
   ModelSpec spec_;
-  BlockSpec block_;
+  BlockKinds block_;
   TokenLayer *qkv_, *proj_;
   Variable local_;  // linear attention's filter of v, or undefined
 };

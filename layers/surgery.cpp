@@ -129,7 +129,7 @@ double mean_norm(const Tensor& x, int64_t begin, int64_t end) {
 }
 
 // Lists what differs: "attention softmax -> linear_add, mlp multiply -> mixture".
-std::string changes_between(const BlockSpec& from, const BlockSpec& to) {
+std::string changes_between(const BlockKinds& from, const BlockKinds& to) {
   std::string text;
   const auto change = [&text](const char* layer, auto was, auto becomes) {
     if (was == becomes) return;
@@ -178,7 +178,7 @@ ModelSpec apply_recipe(const ModelSpec& from, const ShiftAddSpec& options,
           step.first == last ? concat("block ", last) : concat("blocks ", step.first, " to ", last),
           ": the network '", from.name, "' has blocks 0 to ", from.depth - 1);
     for (int64_t i = step.first; i <= last; ++i) {
-      BlockSpec& block = to.shift_add.blocks[static_cast<std::size_t>(i)];
+      BlockKinds& block = to.shift_add.blocks[static_cast<std::size_t>(i)];
       block.attention = step.attention.value_or(block.attention);
       block.qkv = step.qkv.value_or(block.qkv);
       block.proj = step.proj.value_or(block.proj);
@@ -223,7 +223,7 @@ std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpe
   std::vector<std::string> lines;
   const int64_t head = from.head_dim(), width = from.width;
   for (int64_t i = 0; i < from.depth; ++i) {
-    const BlockSpec was = from.block(i), becomes = to.block(i);
+    const BlockKinds was = from.block(i), becomes = to.block(i);
     const bool coded = uses_codes(becomes.attention) && !uses_codes(was.attention);
     const bool normed = becomes.is_linear() && !was.is_linear();
     if (!coded && !normed) continue;

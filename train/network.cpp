@@ -60,7 +60,7 @@ std::vector<std::string> cautions(const ModelSpec& spec) {
   const auto& blocks = spec.shift_add.blocks;
   const auto any = [&](AttentionKind kind) {
     return std::any_of(blocks.begin(), blocks.end(),
-                       [kind](const BlockSpec& block) { return block.attention == kind; });
+                       [kind](const BlockKinds& block) { return block.attention == kind; });
   };
   const Codes codes = spec.shift_add.codes;
   if (codes == Codes::kUnitBatch && any(AttentionKind::kLinearAdd))
@@ -75,7 +75,7 @@ std::vector<std::string> cautions(const ModelSpec& spec) {
 
 bool skips_first_stage(const ModelSpec& spec) {
   bool shifts = false;
-  for (const BlockSpec& block : spec.shift_add.blocks) {
+  for (const BlockKinds& block : spec.shift_add.blocks) {
     if (block.attention != AttentionKind::kSoftmax) return false;
     for (const LayerKind kind : {block.qkv, block.proj, block.mlp})
       shifts = shifts || kind != LayerKind::kMultiply;

@@ -201,7 +201,7 @@ std::map<std::string, std::string> metadata_of(const ModelFile& model) {
 void require_deployable(const ModelSpec& spec) {
   const auto& blocks = spec.shift_add.blocks;
   if (spec.shift_add.codes == Codes::kUnitBatch &&
-      std::any_of(blocks.begin(), blocks.end(), [](const BlockSpec& block) {
+      std::any_of(blocks.begin(), blocks.end(), [](const BlockKinds& block) {
         return block.attention == AttentionKind::kLinearAdd;
       }))
     throw user_error("[model] '", spec.name,

@@ -174,7 +174,7 @@ std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
   list.affine("patch_embed.proj", {s.width, s.in_channels, s.patch_size, s.patch_size});
   for (int64_t i = 0; i < s.depth; ++i) {
     const std::string block = concat("blocks.", i, ".");
-    const BlockSpec kinds = s.block(i);
+    const BlockKinds kinds = s.block(i);
     const auto linear = [&](const std::string& name, LayerKind kind, int64_t out, int64_t in) {
       list.layer(name, kind, in, [&](const std::string& prefix, bool shift) {
         list.linear(prefix, out, in, shift);
@@ -198,7 +198,7 @@ std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
 std::vector<std::string> routers_of(const ModelSpec& spec) {
   std::vector<std::string> names;
   for (int64_t i = 0; i < spec.depth; ++i) {
-    const BlockSpec block = spec.block(i);
+    const BlockKinds block = spec.block(i);
     const std::string prefix = concat("blocks.", i, ".");
     if (block.qkv == LayerKind::kMixture) names.push_back(prefix + "attn.qkv");
     if (block.proj == LayerKind::kMixture) names.push_back(prefix + "attn.proj");

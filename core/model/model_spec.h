@@ -26,14 +26,14 @@ struct ModelSpec {
   int64_t grid() const { return image_size / patch_size; }
   int64_t tokens() const { return grid() * grid() + 1; }
   int64_t head_dim() const { return width / heads; }
-  BlockSpec block(int64_t i) const {
-    return shift_add.blocks.empty() ? BlockSpec{} : shift_add.blocks[static_cast<std::size_t>(i)];
+  BlockKinds block(int64_t i) const {
+    return shift_add.blocks.empty() ? BlockKinds{} : shift_add.blocks[static_cast<std::size_t>(i)];
   }
 
   /// Whether any layer is other than the plain network's.
   bool converted() const {
-    for (const BlockSpec& block : shift_add.blocks)
-      if (!(block == BlockSpec{})) return true;
+    for (const BlockKinds& block : shift_add.blocks)
+      if (!(block == BlockKinds{})) return true;
     return false;
   }
 

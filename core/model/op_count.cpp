@@ -212,7 +212,7 @@ void Counter::mlp(const std::string& name, int64_t rows, bool shift) {
 
 void Counter::block(int64_t index) {
   const std::string name = concat("blocks.", index, ".");
-  const BlockSpec kinds = spec_.block(index);
+  const BlockKinds kinds = spec_.block(index);
   const int64_t values = spec_.tokens() * spec_.width;
   const double norm_bytes = 2 * kFloatBytes * as_double(values);
   const auto dense = [&](int64_t out) {

@@ -132,7 +132,7 @@ ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json) {
   reader.read("gate", spec.gate);
   if (const nlohmann::json* blocks = reader.list("blocks")) {
     for (const nlohmann::json& each : *blocks) {
-      BlockSpec block;
+      BlockKinds block;
       Reader fields(each, concat(where, ".blocks[", spec.blocks.size(), "]"));
       fields.read("attention", block.attention);
       fields.read("qkv", block.qkv);
@@ -156,7 +156,7 @@ nlohmann::json to_json(const ShiftAddSpec& spec) {
                          {"activations", spec.int8_activations ? "int8" : "float"},
                          {"gate", name_of(spec.gate)},
                          {"blocks", nlohmann::json::array()}};
-  for (const BlockSpec& block : spec.blocks)
+  for (const BlockKinds& block : spec.blocks)
     json["blocks"].push_back({{"attention", name_of(block.attention)},
                               {"qkv", name_of(block.qkv)},
                               {"proj", name_of(block.proj)},

@@ -38,7 +38,7 @@ enum class GateKind : uint8_t { kStraightThrough, kProbability, kFixedSplit };
 /// Of token `n` of an image: 0 multiplies, 1 shifts.
 constexpr int64_t fixed_split_expert(int64_t n) { return n % 2; }
 
-struct BlockSpec {
+struct BlockKinds {
   AttentionKind attention = AttentionKind::kSoftmax;
   LayerKind qkv = LayerKind::kMultiply, proj = LayerKind::kMultiply, mlp = LayerKind::kMultiply;
 
@@ -51,7 +51,7 @@ struct BlockSpec {
     return attention == AttentionKind::kSoftmaxAdd ||
            (attention == AttentionKind::kLinearAdd && codes == Codes::kSign);
   }
-  bool operator==(const BlockSpec&) const = default;
+  bool operator==(const BlockKinds&) const = default;
 };
 
 /// Options common to all blocks, and what each block is.
@@ -65,7 +65,7 @@ struct ShiftAddSpec {
   ShiftFormat format = ShiftFormat::k4Bit;
   bool int8_activations = false;  // inputs of Shift layers as int8, one scale per token
   GateKind gate = GateKind::kStraightThrough;
-  std::vector<BlockSpec> blocks;  // one per block of the network, or empty: all plain
+  std::vector<BlockKinds> blocks;  // one per block of the network, or empty: all plain
 
   bool operator==(const ShiftAddSpec&) const = default;
 };

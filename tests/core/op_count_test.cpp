@@ -14,7 +14,7 @@ using nlohmann::json;
 
 namespace {
 
-ModelSpec converted(const BlockSpec& block) {
+ModelSpec converted(const BlockKinds& block) {
   ModelSpec spec = named_spec("vit_micro");
   spec.shift_add.int8_activations = true;
   spec.shift_add.values = ValueFormat::kInt8;

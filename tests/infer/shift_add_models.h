@@ -14,7 +14,7 @@ inline ModelFile golden_shift_add(bool full) {
   ModelFile model;
   model.spec = named_spec("vit_micro");
   model.preprocess.crop = model.preprocess.resize = model.spec.image_size;
-  BlockSpec block{.attention = AttentionKind::kLinearAdd, .mlp = LayerKind::kMixture};
+  BlockKinds block{.attention = AttentionKind::kLinearAdd, .mlp = LayerKind::kMixture};
   ShiftAddSpec& options = model.spec.shift_add;
   if (full) {
     block.qkv = block.proj = LayerKind::kShift;

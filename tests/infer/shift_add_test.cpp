@@ -84,7 +84,7 @@ TEST_CASE("any converted network has the bits of the training graph's evaluation
     const ModelSpec spec = test::random_shift_add_spec(variant);
     CAPTURE(json_text(to_json(spec)));
     for (int64_t i = 0; i < spec.depth; ++i) {
-      const BlockSpec block = spec.block(i);
+      const BlockKinds block = spec.block(i);
       const int at = 100 * (i + 1 == spec.depth);
       kinds.insert(at + static_cast<int>(block.attention));
       kinds.insert(at + 10 + static_cast<int>(block.qkv));
@@ -161,7 +161,7 @@ TEST_CASE("codes that look at the neighbours are refused with the reason") {
   ModelFile model = test::golden_shift_add(false);
   model.spec.shift_add.codes = Codes::kUnitBatch;
   CHECK_THROWS_WITH_AS(Session{model}, doctest::Contains("depend on its neighbours"), Error);
-  for (BlockSpec& block : model.spec.shift_add.blocks) block.attention = AttentionKind::kLinear;
+  for (BlockKinds& block : model.spec.shift_add.blocks) block.attention = AttentionKind::kLinear;
   const Session unused(model);  // no block has codes
 }
 

@@ -93,7 +93,7 @@ TEST_CASE("vit: golden logits") {
 // Shift qkv and proj and int8 activations and values.
 ModelSpec golden_shift_add(bool full) {
   ModelSpec spec = named_spec("vit_micro");
-  BlockSpec block{.attention = AttentionKind::kLinearAdd, .mlp = LayerKind::kMixture};
+  BlockKinds block{.attention = AttentionKind::kLinearAdd, .mlp = LayerKind::kMixture};
   if (full) {
     block.qkv = block.proj = LayerKind::kShift;
     spec.shift_add.int8_activations = true;
