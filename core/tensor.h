@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -140,5 +141,8 @@ Tensor Tensor::from(const std::vector<T>& values, Shape shape) {
 
 /// NaNs and infinities in a floating tensor of any precision.
 int64_t count_not_finite(const Tensor& tensor);
+
+/// Tensors by name, in an order that matters to some: weights, states, files.
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 }  // namespace shiftadd

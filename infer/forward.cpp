@@ -198,7 +198,7 @@ class Pass {
   float* const arena_;
   LayerTimes* const times_;
   PartSeconds* now_ = nullptr;  // of the block that is being computed, or of what is outside
-  int64_t router_ = 0;          // the next one, in the order of routers_of
+  int64_t router_ = 0;          // the next one, in the order of router_names
 };
 
 }  // namespace

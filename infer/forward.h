@@ -15,7 +15,7 @@ struct Network {
   const PackSpec& pack;
   const VitWeights& weights;
   const VitPlan& plan;
-  int64_t routers;                 // routers_of(spec).size()
+  int64_t routers;                 // router_names(spec).size()
   double shift_share = kAsRouted;  // of every router
 };
 

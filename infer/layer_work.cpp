@@ -121,7 +121,7 @@ class Counter {
   const ModelSpec& spec_;
   const std::vector<double>& shares_;
   int64_t block_;
-  std::size_t router_ = 0;  // the next one, in the order of routers_of
+  std::size_t router_ = 0;  // the next one, in the order of router_names
   std::vector<LayerWork> layers_;
 };
 

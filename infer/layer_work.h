@@ -24,7 +24,7 @@ struct LayerWork {
 
 struct Network;
 
-/// In the order of the forward pass. shift_shares: of the tokens at each of routers_of(spec).
+/// In the order of the forward pass. shift_shares: of the tokens at each of router_names(spec).
 std::vector<LayerWork> layer_work(const Network& network, const std::vector<double>& shift_shares);
 
 }  // namespace shiftadd::infer

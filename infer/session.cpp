@@ -42,7 +42,7 @@ struct Loaded {
         preprocess(model.preprocess),
         classes(std::move(model.classes)),
         class_ids(std::move(model.class_ids)),
-        routers(routers_of(spec)),
+        routers(router_names(spec)),
         weights(std::move(model)),
         group(group_size(spec)),
         plan(plan_vit(spec, pack, group)) {}

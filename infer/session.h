@@ -29,7 +29,7 @@ class Session {
   const Preprocess& preprocess() const;
   const std::vector<std::string>& classes() const;    // empty: unnamed
   const std::vector<std::string>& class_ids() const;  // empty: unknown
-  const std::vector<std::string>& routers() const;    // routers_of(spec())
+  const std::vector<std::string>& routers() const;    // router_names(spec())
 
   /// images: batch * in_channels * S * S floats, normalised planes; logits: batch * classes floats;
   /// choices: batch * routers().size() * spec().tokens() bytes, or null: the expert of each token

@@ -34,10 +34,8 @@ class Shelf {
         throw user_error("[infer] ", expected.name, " is ", found->second.dtype(),
                          found->second.shape(), ": expected ", expected.dtype, expected.shape);
     }
-    for (const ParameterInfo& each : parameters_of(model.spec))
-      if (each.shape.size() > 1)
-        inputs_[each.name.substr(0, each.name.rfind('.'))] =
-            element_count(each.shape) / each.shape[0];
+    for (const Parameter& each : parameters_of(model.spec))
+      if (each.shape.size() > 1) inputs_[each.layer] = element_count(each.shape) / each.shape[0];
   }
 
   Tensor take(const std::string& name) {
@@ -48,8 +46,8 @@ class Shelf {
     return take(name).clone();
   }  // lets the file's map go
 
-  Norm norm(const std::string& name) {
-    return {take_copy(name + ".weight"), take_copy(name + ".bias")};
+  Norm norm(const NormSpec& norm) {
+    return {take_copy(norm.name + ".weight"), take_copy(norm.name + ".bias")};
   }
   Stored stored(const std::string& name) {
     const Tensor bias = take_copy(name + ".bias");
@@ -77,9 +75,6 @@ class Shelf {
     return linear;
   }
   Linear linear(const std::string& name, bool shift = false) { return linear(stored(name), shift); }
-  Mlp mlp(const std::string& name, bool shift) {
-    return {linear(name + ".fc1", shift), linear(name + ".fc2", shift)};
-  }
 
   /// Calls take_layer(name, shift) for the layer itself, or for both experts behind their router.
   template <class TakeLayer>
@@ -95,9 +90,15 @@ class Shelf {
     }
     return result;
   }
-  Mixture<Linear> linears(const std::string& name, LayerKind kind) {
-    return mixture(name, kind,
+  Mixture<Linear> linears(const LinearSpec& spec) {
+    return mixture(spec.name, spec.kind,
                    [&](const std::string& each, bool shift) { return linear(each, shift); });
+  }
+  Mixture<Mlp> mlps(const MlpSpec& spec) {
+    return mixture(spec.name, spec.kind, [&](const std::string& each, bool shift) {
+      return Mlp{linear(concat(each, ".", spec.fc1.name), shift),
+                 linear(concat(each, ".", spec.fc2.name), shift)};
+    });
   }
 
  private:
@@ -106,25 +107,22 @@ class Shelf {
   std::map<std::string, int64_t> inputs_;  // of a layer, by its name
 };
 
-Block take_block(const ModelSpec& spec, int64_t index, Shelf& shelf) {
-  const std::string prefix = concat("blocks.", index, ".");
-  const BlockKinds kinds = spec.block(index);
+Block take_block(const BlockSpec& spec, bool splits, Shelf& shelf) {
+  const AttentionSpec& attention = spec.attention;
   Block block;
-  block.norm1 = shelf.norm(prefix + "norm1");
-  if (splits_query(spec, index)) {
-    const bool shift = kinds.qkv == LayerKind::kShift;
-    const Stored qkv = shelf.stored(prefix + "attn.qkv");
+  block.norm1 = shelf.norm(spec.norm1);
+  if (splits) {
+    const bool shift = attention.qkv.kind == LayerKind::kShift;
+    const Stored qkv = shelf.stored(attention.qkv.name);
     block.query = shelf.linear(qkv.rows(0, spec.width), shift);
-    block.qkv.experts[0] = shelf.linear(qkv.rows(spec.width, 3 * spec.width), shift);
+    block.qkv.experts[0] = shelf.linear(qkv.rows(spec.width, attention.qkv.out), shift);
   } else {
-    block.qkv = shelf.linears(prefix + "attn.qkv", kinds.qkv);
+    block.qkv = shelf.linears(attention.qkv);
   }
-  if (kinds.is_linear()) block.local = shelf.take_copy(prefix + "attn.token_conv.weight");
-  block.proj = shelf.linears(prefix + "attn.proj", kinds.proj);
-  block.norm2 = shelf.norm(prefix + "norm2");
-  block.mlp = shelf.mixture(prefix + "mlp", kinds.mlp, [&](const std::string& name, bool shift) {
-    return shelf.mlp(name, shift);
-  });
+  if (attention.local) block.local = shelf.take_copy(attention.local->name + ".weight");
+  block.proj = shelf.linears(attention.proj);
+  block.norm2 = shelf.norm(spec.norm2);
+  block.mlp = shelf.mlps(spec.mlp);
   return block;
 }
 
@@ -146,14 +144,17 @@ VitWeights::VitWeights(ModelFile model) {
   require_deployable(spec);
   Shelf shelf(std::move(model));
   floats = count_parameters(spec);
-  positions = shelf.take_copy("pos_embed").reshape({spec.tokens(), spec.width});
-  class_row = shelf.take_copy("cls_token").reshape({spec.width});
+  const Network network = network_of(spec);
+  const LevelSpec& level = network.levels.front();
+  positions = shelf.take_copy(level.positions).reshape({level.tokens(), spec.width});
+  class_row = shelf.take_copy(level.class_token).reshape({spec.width});
   for (int64_t i = 0; i < spec.width; ++i) class_row.data<float>()[i] += positions.data<float>()[i];
-  patch_embed = shelf.linear("patch_embed.proj");
+  patch_embed = shelf.linear(level.patches.name);
   for (int64_t index = 0; index < spec.depth; ++index)
-    blocks.push_back(take_block(spec, index, shelf));
-  norm = shelf.norm("norm");
-  head = shelf.linear("head");
+    blocks.push_back(take_block(level.blocks[static_cast<std::size_t>(index)],
+                                splits_query(spec, index), shelf));
+  norm = shelf.norm(network.norm);
+  head = shelf.linear(network.head.name);
 }
 
 }  // namespace shiftadd::infer

@@ -66,24 +66,28 @@ Tensor interpolate_positions(const Tensor& positions, int64_t from, int64_t to) 
   return result;
 }
 
-Tensor& weight_named(std::vector<std::pair<std::string, Tensor>>& weights, const std::string& name,
-                     const Shape& expected) {
-  for (auto& [each, tensor] : weights) {
-    if (each != name) continue;
-    if (tensor.shape() != expected)
-      throw user_error("[adapt] ", name, " is ", tensor.shape(), ": expected ", expected);
-    return tensor;
+// The tensor of the network's one parameter of this role and rank.
+Tensor& weight_of(const ModelSpec& spec, NamedTensors& weights, Role role, std::size_t rank) {
+  for (const Parameter& parameter : parameters_of(spec)) {
+    if (parameter.role != role || parameter.shape.size() != rank) continue;
+    for (auto& [name, tensor] : weights) {
+      if (name != parameter.name) continue;
+      if (tensor.shape() != parameter.shape)
+        throw user_error("[adapt] ", name, " is ", tensor.shape(), ": expected ", parameter.shape);
+      return tensor;
+    }
+    throw user_error("[adapt] the weights hold no ", parameter.name);
   }
-  throw user_error("[adapt] the weights hold no ", name);
+  throw failure("[adapt] the network '", spec.name, "' has no such parameter");
 }
 
 }  // namespace
 
 void select_head(const ModelSpec& from, const std::vector<int64_t>& rows, uint64_t seed,
-                 std::vector<std::pair<std::string, Tensor>>& weights) {
+                 NamedTensors& weights) {
   const auto count = static_cast<int64_t>(rows.size()), width = from.width;
-  Tensor& weight = weight_named(weights, "head.weight", {from.classes, width});
-  Tensor& bias = weight_named(weights, "head.bias", {from.classes});
+  Tensor& weight = weight_of(from, weights, Role::kHead, 2);
+  Tensor& bias = weight_of(from, weights, Role::kHead, 1);
   const Tensor old_weight = weight.to(DType::kF32), old_bias = bias.to(DType::kF32);
   Random random(seed, kHeadStream);
   weight = normal_weights({count, width}, random);
@@ -97,7 +101,7 @@ void select_head(const ModelSpec& from, const std::vector<int64_t>& rows, uint64
 }
 
 std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& to, uint64_t seed,
-                                       std::vector<std::pair<std::string, Tensor>>& weights) {
+                                       NamedTensors& weights) {
   validate(from);
   validate(to);
   ModelSpec same = to;  // what may differ, taken from `from`
@@ -110,7 +114,7 @@ std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& t
 
   std::vector<std::string> changes;
   if (from.grid() != to.grid()) {
-    Tensor& positions = weight_named(weights, "pos_embed", {1, from.tokens(), from.width});
+    Tensor& positions = weight_of(from, weights, Role::kPositions, 3);
     positions = interpolate_positions(positions.to(DType::kF32), from.grid(), to.grid());
     changes.push_back(concat("pos_embed interpolated from ", from.grid(), " x ", from.grid(),
                              " to ", to.grid(), " x ", to.grid(), " patches"));

@@ -17,42 +17,40 @@ struct LocalConvolution : Module {
 
 }  // namespace
 
-Attention::Attention(const ModelSpec& spec, const BlockKinds& block, Random& random)
-    : spec_(spec), block_(block) {
-  const ShiftAddSpec& options = spec.shift_add;
-  const auto add = [&](const char* name, LayerKind kind, int64_t out) {
-    return add_module(name,
-                      make_token_layer(kind, spec.width, options.gate, random, [&](bool shift) {
-                        return make_projection(shift, spec.width, out, options, random);
-                      }));
+Attention::Attention(const BlockSpec& block, const ShiftAddSpec& options, Random& random)
+    : spec_(block.attention), options_(options), grid_(block.grid) {
+  const auto add = [&](const char* name, const LinearSpec& spec) {
+    return add_module(
+        name, make_token_layer(spec.kind, spec.in, options.gate, random, [&](bool shift) {
+          return make_projection(shift, spec.in, spec.out, options, random);
+        }));
   };
-  qkv_ = add("qkv", block.qkv, 3 * spec.width);
-  proj_ = add("proj", block.proj, spec.width);
-  if (block.is_linear())
+  qkv_ = add("qkv", spec_.qkv);
+  proj_ = add("proj", spec_.proj);
+  if (spec_.local)
     local_ =
-        add_module("token_conv", std::make_unique<LocalConvolution>(local_shape(spec)))->weight;
+        add_module("token_conv", std::make_unique<LocalConvolution>(spec_.local->shape()))->weight;
 }
 
 Variable Attention::attend(const Variable& projected, int64_t queries, double code_slope) const {
-  const ShiftAddSpec& options = spec_.shift_add;
-  const bool smooth = code_slope > 0 && block_.has_sign_codes(options.codes);
+  const bool smooth = code_slope > 0 && has_sign_codes(spec_.kind, options_.codes);
   const Variable qkv = smooth ? autograd::smooth_signs(projected, code_slope) : projected;
-  switch (block_.attention) {
+  switch (spec_.kind) {
     case AttentionKind::kSoftmax:
       return autograd::softmax_attention(qkv, spec_.heads, queries);
     case AttentionKind::kSoftmaxAdd:
-      return autograd::softmax_add_attention(qkv, spec_.heads, options.values, queries);
+      return autograd::softmax_add_attention(qkv, spec_.heads, options_.values, queries);
     case AttentionKind::kLinear:
     case AttentionKind::kLinearAdd: {
-      const bool codes = block_.attention == AttentionKind::kLinearAdd;
+      const bool codes = spec_.kind == AttentionKind::kLinearAdd;
       return autograd::linear_angular_attention(
           qkv, local_,
           {.heads = spec_.heads,
-           .codes = codes ? options.codes : Codes::kNone,
-           .value = codes ? options.values : ValueFormat::kFloat,
+           .codes = codes ? options_.codes : Codes::kNone,
+           .value = codes ? options_.values : ValueFormat::kFloat,
            .class_token = true,
-           .grid_h = spec_.grid(),
-           .grid_w = spec_.grid(),
+           .grid_h = grid_,
+           .grid_w = grid_,
            .queries = queries});
     }
   }

@@ -1,7 +1,7 @@
 // Multi-head self-attention: softmax, or ShiftAddViT's forms on codes.
 #pragma once
 
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 #include "core/random.h"
 #include "layers/residual.h"
 #include "layers/token_layer.h"
@@ -10,7 +10,8 @@ namespace shiftadd::layers {
 
 class Attention : public Module {
  public:
-  Attention(const ModelSpec& spec, const BlockKinds& block, Random& random);
+  /// That of `block`; `options`: those of all blocks.
+  Attention(const BlockSpec& block, const ShiftAddSpec& options, Random& random);
   /// proj(attention(x (B, N, C))) where the first `queries` tokens ask (autograd::kAllQueries:
   /// all), plus residual (B, queries, C) where it is defined.
   Variable apply(const Variable& x, int64_t queries, const Variable& residual,
@@ -22,8 +23,9 @@ class Attention : public Module {
  private:
   Variable attend(const Variable& projected, int64_t queries, double code_slope) const;
 
-  ModelSpec spec_;
-  BlockKinds block_;
+  AttentionSpec spec_;
+  ShiftAddSpec options_;
+  int64_t grid_;
   TokenLayer *qkv_, *proj_;
   Variable local_;  // linear attention's filter of v, or undefined
 };

@@ -7,16 +7,16 @@
 
 namespace shiftadd::layers {
 
-Block::Block(const ModelSpec& spec, int64_t index, Random& random)
+Block::Block(const BlockSpec& spec, int64_t index, const ShiftAddSpec& options, Random& random)
     : index_(index),
-      norm1_(add_module("norm1", std::make_unique<LayerNorm>(spec.width, spec.norm_eps))),
-      attn_(add_module("attn", std::make_unique<Attention>(spec, spec.block(index), random))),
-      norm2_(add_module("norm2", std::make_unique<LayerNorm>(spec.width, spec.norm_eps))),
-      mlp_(add_module("mlp", make_token_layer(spec.block(index).mlp, spec.width,
-                                              spec.shift_add.gate, random, [&](bool shift) {
+      norm1_(add_module("norm1", std::make_unique<LayerNorm>(spec.norm1.width, spec.norm1.eps))),
+      attn_(add_module("attn", std::make_unique<Attention>(spec, options, random))),
+      norm2_(add_module("norm2", std::make_unique<LayerNorm>(spec.norm2.width, spec.norm2.eps))),
+      mlp_(add_module("mlp", make_token_layer(spec.mlp.kind, spec.mlp.fc1.in, options.gate, random,
+                                              [&](bool shift) {
                                                 return std::make_unique<Mlp>(
-                                                    spec.width, spec.mlp_hidden, shift,
-                                                    spec.shift_add, random);
+                                                    spec.mlp.fc1.in, spec.mlp.fc1.out, shift,
+                                                    options, random);
                                               }))) {}
 
 uint64_t Block::stream(const Context& context, uint64_t which) const {

@@ -1,7 +1,7 @@
 // A pre-norm transformer block: x += attn(norm1 x), x += mlp(norm2 x).
 #pragma once
 
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 #include "layers/attention.h"
 #include "layers/linear.h"
 
@@ -9,8 +9,8 @@ namespace shiftadd::layers {
 
 class Block : public Module {
  public:
-  /// Block `index` of the network.
-  Block(const ModelSpec& spec, int64_t index, Random& random);
+  /// Block `index` of the network; `options`: those of all blocks.
+  Block(const BlockSpec& spec, int64_t index, const ShiftAddSpec& options, Random& random);
   /// x (B, N, C) -> (B, N, C), or, with class_token_only, (B, 1, C): the last block, whose other
   /// rows nobody reads.
   Variable forward(const Variable& x, const Context& context, double dropout, double drop_path,

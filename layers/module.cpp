@@ -16,14 +16,14 @@ std::vector<std::pair<std::string, Variable>> Module::named_parameters() const {
   return result;
 }
 
-std::vector<std::pair<std::string, Tensor>> Module::state_dict() const {
-  std::vector<std::pair<std::string, Tensor>> state;
+NamedTensors Module::state_dict() const {
+  NamedTensors state;
   for (const auto& [name, parameter] : named_parameters())
     state.emplace_back(name, parameter.value());
   return state;
 }
 
-void Module::load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state) {
+void Module::load_state_dict(const NamedTensors& state) {
   std::map<std::string, Tensor> given(state.begin(), state.end());
   const auto parameters = named_parameters();
   std::vector<std::string> names;

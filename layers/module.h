@@ -28,7 +28,7 @@ struct Context {
   uint64_t seed = 0, stream = 0;
   double router_noise = 0;  // standard deviation of the noise on routers' logits, in training
   double code_slope = 0;    // autograd::smooth_signs for sign codes, in training; 0: their window
-  /// Receives what each router decided, in the order of routers_of(spec), or null.
+  /// Receives what each router decided, in the order of router_names(spec), or null.
   std::vector<autograd::Routing>* routings = nullptr;
   /// Receives a trace of each block's attention, in evaluation, or null.
   std::vector<AttentionTrace>* traces = nullptr;
@@ -47,9 +47,9 @@ class Module {
   /// ("blocks.0.attn.qkv.weight").
   std::vector<std::pair<std::string, Variable>> named_parameters() const;
   /// Values (shared, not copied) by name.
-  std::vector<std::pair<std::string, Tensor>> state_dict() const;
+  NamedTensors state_dict() const;
   /// Copies values in. Throws Error listing missing, unexpected and misshapen names.
-  void load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state);
+  void load_state_dict(const NamedTensors& state);
   int64_t parameter_count() const;
 
  protected:

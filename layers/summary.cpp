@@ -3,6 +3,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "core/tensor.h"
 #include "layers/vit.h"
 
 namespace shiftadd::layers {
@@ -13,36 +14,32 @@ struct Row {
   int64_t parameters = 0, macs = 0;
 };
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-// How often a weight is applied to one image; 0: no product (norms, positions).
-int64_t applications(const ModelSpec& spec, const std::string& layer, const Shape& weight) {
-  if (weight.size() == 4) return spec.grid() * spec.grid();
-  if (weight.size() != 2) return 0;
-  return layer == "head" ? 1 : spec.tokens();
+// Both products of a block's attention: q k^T with v, or k^T v with q.
+int64_t attention_macs(const ModelSpec& spec, const BlockKinds& kinds) {
+  return 2 * spec.tokens() * (kinds.is_linear() ? spec.head_dim() : spec.tokens()) * spec.width;
 }
 
 }  // namespace
 
 std::string summary(const Vit& model) {
   const ModelSpec& spec = model.spec();
+  const std::vector<Parameter> parameters = parameters_of(spec);
   std::vector<Row> rows;
-  for (const auto& [name, parameter] : model.named_parameters()) {
-    const int64_t count = parameter.value().numel();
-    if (ends_with(name, ".bias")) {  // joins its weight's row
-      const std::string layer = name.substr(0, name.size() - 5);
-      const auto same = [&](const Row& row) { return row.name == layer; };
-      std::find_if(rows.begin(), rows.end(), same)->parameters += count;
-      continue;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& parameter = parameters[i];
+    const int64_t count = element_count(parameter.shape);
+    const bool own_row = parameter.shape.size() > 1 || parameter.role == Role::kNorm;
+    if (own_row)
+      rows.push_back({parameter.layer, concat(parameter.shape), count, parameter.uses * count});
+    else  // a bias joins its weight's row
+      rows.back().parameters += count;
+    const bool last = i + 1 == parameters.size() || parameters[i + 1].id.layer != Layer::kQkv;
+    if (parameter.id.layer == Layer::kQkv && last) {
+      const BlockKinds kinds = spec.block(parameter.id.block);
+      rows.push_back({concat("blocks.", parameter.id.block, ".attn"),
+                      kinds.is_linear() ? "q (k^T v)" : "softmax(q k^T) v", 0,
+                      attention_macs(spec, kinds)});
     }
-    const std::string layer = ends_with(name, ".weight") ? name.substr(0, name.size() - 7) : name;
-    rows.push_back({layer, concat(parameter.shape()), count,
-                    applications(spec, layer, parameter.shape()) * count});
-    if (ends_with(layer, ".qkv"))  // q k^T and the product with v, over all heads
-      rows.push_back({layer.substr(0, layer.size() - 4), "softmax(q k^T) v", 0,
-                      2 * spec.tokens() * spec.tokens() * spec.width});
   }
   Row total{"total", "", 0, 0};
   std::size_t name_width = 5, shape_width = 5;

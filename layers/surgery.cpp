@@ -31,60 +31,73 @@ void require_same_sizes(const ModelSpec& from, const ModelSpec& to) {
   if (!spec_difference(plain, from).empty()) throw cannot_become(from, to, "their sizes differ");
 }
 
-std::string replaced(const std::string& text, const std::string& part, const std::string& by) {
-  const std::size_t at = text.find(part);
-  return at == std::string::npos ? text : text.substr(0, at) + by + text.substr(at + part.size());
-}
-
-// Returns the names under which `from` may hold what `name` starts from, the nearest first.
-std::vector<std::string> sources_of(const std::string& name) {
-  std::vector<std::string> names = {name};
-  for (const char* expert : {".experts.0", ".experts.1"})
-    if (name.find(expert) != std::string::npos) names.push_back(replaced(name, expert, ""));
-  return names;
+// Where a network holds what a parameter of another starts from.
+struct Place {
+  LayerId id;
+  Role role;
+  std::size_t rank;  // tells weight and bias of a router or the head apart
+  auto operator<=>(const Place&) const = default;
+};
+Place place_of(const Parameter& parameter) {
+  return {parameter.id, parameter.role, parameter.shape.size()};
 }
 
 class Carrier {
  public:
   Carrier(const ModelSpec& from, const ModelSpec& to, const NamedTensors& weights, uint64_t seed)
       : from_(from), to_(to), random_(seed, kRouterStream) {
-    for (const auto& [name, tensor] : weights) old_.emplace(name, tensor);
+    std::map<std::string, Tensor> by_name(weights.begin(), weights.end());
+    for (const Parameter& parameter : parameters_of(from)) {
+      const auto found = by_name.find(parameter.name);
+      if (found != by_name.end()) old_.emplace(place_of(parameter), found->second);
+    }
   }
 
   NamedTensors run() {
     NamedTensors result;
-    for (const ParameterInfo& info : parameters_of(to_))
-      result.emplace_back(info.name, value_of(info));
+    for (const Parameter& parameter : parameters_of(to_))
+      result.emplace_back(parameter.name, value_of(parameter));
     return result;
   }
 
  private:
-  Tensor value_of(const ParameterInfo& info) {
-    if (const Tensor* found = find(info.name, info.shape)) return found->clone();
-    if (info.name.ends_with(".router.weight")) return normal_weights(info.shape, random_);
-    if (info.name.ends_with(".router.bias") || info.name.find("token_conv") != std::string::npos)
-      return Tensor::zeros(info.shape);
-    // The latent form ps is made from a weight.
-    const bool shift = info.name.ends_with(".shift"), sign = info.name.ends_with(".sign");
-    if (shift || sign) {
-      const std::string weight = info.name.substr(0, info.name.rfind('.')) + ".weight";
-      if (const Tensor* found = find(weight, info.shape)) {
+  Tensor value_of(const Parameter& parameter) {
+    if (const Tensor* found = find(parameter, sources_of(parameter.role))) return found->clone();
+    if (parameter.role == Role::kRouter && parameter.shape.size() == 2)
+      return normal_weights(parameter.shape, random_);
+    if (parameter.role == Role::kRouter || parameter.role == Role::kFilter)
+      return Tensor::zeros(parameter.shape);
+    // Latent form ps from a weight.
+    const bool power = parameter.role == Role::kShiftPower;
+    if (power || parameter.role == Role::kShiftSign) {
+      if (const Tensor* found = find(parameter, {Role::kShiftWeight, Role::kMatrix})) {
         const auto [p, s] = shift_and_sign_of(*found);
-        return shift ? p : s;
+        return power ? p : s;
       }
     }
-    throw cannot_become(from_, to_, info.name + " has nothing to start from");
+    throw cannot_become(from_, to_, parameter.name + " has nothing to start from");
   }
-  const Tensor* find(const std::string& name, const Shape& shape) const {
-    for (const std::string& source : sources_of(name)) {
-      const auto found = old_.find(source);
-      if (found != old_.end() && found->second.shape() == shape) return &found->second;
-    }
+  // A layer that multiplies and the latent weight of form q are the same numbers.
+  static std::vector<Role> sources_of(Role role) {
+    if (role == Role::kMatrix) return {Role::kMatrix, Role::kShiftWeight};
+    if (role == Role::kShiftWeight) return {Role::kShiftWeight, Role::kMatrix};
+    return {role};
+  }
+  // In the same layer or expert, else in the layer before it became a mixture.
+  const Tensor* find(const Parameter& parameter, const std::vector<Role>& roles) const {
+    for (const int64_t expert : {parameter.id.expert, LayerId::kNoExpert})
+      for (const Role role : roles) {
+        Place place = place_of(parameter);
+        place.id.expert = expert;
+        place.role = role;
+        const auto found = old_.find(place);
+        if (found != old_.end() && found->second.shape() == parameter.shape) return &found->second;
+      }
     return nullptr;
   }
 
   const ModelSpec &from_, &to_;
-  std::map<std::string, Tensor> old_;
+  std::map<Place, Tensor> old_;
   Random random_;
 };
 
@@ -199,14 +212,17 @@ std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpe
                                            const Tensor& images, NamedTensors& weights) {
   require_same_sizes(from, to);
   constexpr double kTargetRms = 0.7;
-  // Returns the layer's tensors that are `part`, or both experts' where the layer is a mixture.
-  // Each becomes a copy of its own first, because a file's weights cannot be written.
-  const auto own = [&weights](const std::string& layer, const std::string& part) {
+  const std::vector<Parameter> parameters = parameters_of(from);
+  // A layer's weights or biases, both experts' where it is a mixture; own copies, because a file's
+  // weights cannot be written.
+  const auto own = [&](int64_t block, Layer layer, std::initializer_list<Role> roles) {
     std::vector<Tensor> found;
-    for (auto& [name, tensor] : weights)
-      if (name == layer + part || name == layer + ".experts.0" + part ||
-          name == layer + ".experts.1" + part)
-        found.push_back(tensor = tensor.clone());
+    for (const Parameter& parameter : parameters) {
+      const bool wanted = parameter.id.block == block && parameter.id.layer == layer &&
+                          std::find(roles.begin(), roles.end(), parameter.role) != roles.end();
+      for (auto& [name, tensor] : weights)
+        if (wanted && name == parameter.name) found.push_back(tensor = tensor.clone());
+    }
     return found;
   };
   // Latent shifts and signs cannot be scaled.
@@ -228,14 +244,11 @@ std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpe
     const bool normed = becomes.is_linear() && !was.is_linear();
     if (!coded && !normed) continue;
     const AttentionTrace& trace = traces[static_cast<std::size_t>(i)];
-    const std::string qkv = concat("blocks.", i, ".attn.qkv"),
-                      proj = concat("blocks.", i, ".attn.proj");
     std::vector<Tensor> rows, columns;
-    if (coded && scalable(was.qkv)) {
-      rows = own(qkv, ".weight");
-      for (const Tensor& bias : own(qkv, ".bias")) rows.push_back(bias);
-    }
-    if (normed && scalable(was.proj)) columns = own(proj, ".weight");
+    if (coded && scalable(was.qkv))
+      rows = own(i, Layer::kQkv, {Role::kMatrix, Role::kShiftWeight, Role::kBias});
+    if (normed && scalable(was.proj))
+      columns = own(i, Layer::kProj, {Role::kMatrix, Role::kShiftWeight});
     double least = INFINITY, most = 0;
     for (int64_t h = 0; h < from.heads; ++h) {
       for (const int64_t part : {int64_t{0}, width}) {  // q, k
@@ -269,14 +282,14 @@ std::vector<std::string> describe_surgery(const ModelSpec& from, const ModelSpec
   if (from.converted() && !options.empty())
     lines.push_back("layers converted earlier change, too: " + options);
   const auto multiplications = [&](const ModelSpec& spec) {
-    const std::vector<double> shares(routers_of(spec).size(), shift_share);
+    const std::vector<double> shares(router_names(spec).size(), shift_share);
     return static_cast<double>(count_operations(spec, shares).total.multiplications);
   };
   char line[120];
   std::snprintf(line, sizeof line, "%.1f %% of the multiplications left",
                 100 * multiplications(to) / multiplications(from));
   lines.emplace_back(line);
-  if (!routers_of(to).empty() && to.shift_add.gate != GateKind::kFixedSplit) {
+  if (!router_names(to).empty() && to.shift_add.gate != GateKind::kFixedSplit) {
     std::snprintf(line, sizeof line, ", at %.0f %% of tokens shifted", 100 * shift_share);
     lines.back() += line;
   }

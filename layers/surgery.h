@@ -12,7 +12,6 @@
 
 namespace shiftadd::layers {
 
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 /// What becomes of some blocks; what is not given stays.
 struct SurgeryStep {

@@ -15,7 +15,7 @@ constexpr uint64_t kInitStream = 0x1417;  // apart from every training stream
 class PatchEmbedding : public Module {
  public:
   // torch's default for convolutions: uniform in +-1/sqrt(fan in), weight and bias.
-  PatchEmbedding(const ModelSpec& spec, Random& random) {
+  PatchEmbedding(const PatchSpec& spec, Random& random) {
     proj_ = add_module("proj", std::make_unique<Projection>(spec, random));
   }
   Variable forward(const Variable& images) const {
@@ -24,10 +24,9 @@ class PatchEmbedding : public Module {
 
  private:
   struct Projection : Module {
-    Projection(const ModelSpec& spec, Random& random) {
-      const Shape shape{spec.width, spec.in_channels, spec.patch_size, spec.patch_size};
-      const double bound =
-          1 / std::sqrt(static_cast<double>(spec.in_channels * spec.patch_size * spec.patch_size));
+    Projection(const PatchSpec& spec, Random& random) {
+      const Shape shape{spec.width, spec.channels, spec.size, spec.size};
+      const double bound = 1 / std::sqrt(static_cast<double>(spec.inputs()));
       const auto uniform = [&](Shape of) {
         Tensor result(std::move(of));
         for (float& x : result.span<float>()) x = static_cast<float>(random.uniform(-bound, bound));
@@ -53,20 +52,26 @@ struct Vit::Layers {
 
 Vit::Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed)
     : spec_(spec), options_(options), layers_(std::make_unique<Layers>()) {
-  validate(spec);
+  const Network network = network_of(spec);
+  const LevelSpec& level = network.levels.front();
   if (!(options.dropout >= 0 && options.dropout < 1 && options.drop_path >= 0 &&
         options.drop_path < 1))
     throw user_error("[vit] dropout is ", options.dropout, ", drop_path is ", options.drop_path,
                      ": expected 0 <= rate < 1");
   Random random(seed, kInitStream);
   Layers& l = *layers_;
-  l.class_token = add_parameter("cls_token", normal_weights({1, 1, spec.width}, random));
-  l.positions = add_parameter("pos_embed", normal_weights({1, spec.tokens(), spec.width}, random));
-  l.patch_embed = add_module("patch_embed", std::make_unique<PatchEmbedding>(spec, random));
-  for (int64_t i = 0; i < spec.depth; ++i)
-    l.blocks.push_back(add_module(concat("blocks.", i), std::make_unique<Block>(spec, i, random)));
-  l.norm = add_module("norm", std::make_unique<LayerNorm>(spec.width, spec.norm_eps));
-  l.head = add_module("head", std::make_unique<Linear>(spec.width, spec.classes, random));
+  l.class_token = add_parameter(level.class_token, normal_weights({1, 1, spec.width}, random));
+  l.positions = add_parameter(level.positions, normal_weights({1, level.tokens(), spec.width}, random));
+  l.patch_embed = add_module("patch_embed", std::make_unique<PatchEmbedding>(level.patches, random));
+  for (int64_t i = 0; i < spec.depth; ++i) {
+    const BlockSpec& block = level.blocks[static_cast<std::size_t>(i)];
+    l.blocks.push_back(
+        add_module(block.name, std::make_unique<Block>(block, i, network.options, random)));
+  }
+  const NormSpec& norm = network.norm;
+  l.norm = add_module(norm.name, std::make_unique<LayerNorm>(norm.width, norm.eps));
+  const LinearSpec& head = network.head;
+  l.head = add_module(head.name, std::make_unique<Linear>(head.in, head.out, random));
 }
 
 Vit::~Vit() = default;

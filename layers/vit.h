@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 #include "layers/module.h"
 
 namespace shiftadd::layers {
@@ -54,11 +54,11 @@ std::string summary(const Vit& model);
 /// antialias off, align_corners = false, class token's row kept) for another grid. Returns what was
 /// changed, for the log. Throws Error naming the keys when anything else differs.
 std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& to, uint64_t seed,
-                                       std::vector<std::pair<std::string, Tensor>>& weights);
+                                       NamedTensors& weights);
 
 /// The head of a network of other classes: row i is row rows[i] of the one in `weights`, which are
 /// of `from`, or new as in adapt_weights where that is -1.
 void select_head(const ModelSpec& from, const std::vector<int64_t>& rows, uint64_t seed,
-                 std::vector<std::pair<std::string, Tensor>>& weights);
+                 NamedTensors& weights);
 
 }  // namespace shiftadd::layers

@@ -32,7 +32,7 @@ TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int st
   const layers::Vit model(spec, {}, 0);
   const LoopConfig& loop = config.train;
   const RouterConfig router;
-  Optimizer optimizer(loop.optimizer, model.named_parameters(), spec.depth);
+  Optimizer optimizer(loop.optimizer, model.named_parameters(), parameters_of(spec));
   TrainingStep step(model, nullptr, optimizer, nullptr, loop, router, {}, 0);
   TrainStepTiming timing;
   for (int i = 0; i < steps; ++i) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <iterator>
 
 namespace shiftadd::train {
 namespace {
@@ -15,7 +16,7 @@ using autograd::Variable;
 // Sets the routers of one block from the block's input in all batches.
 class BlockCalibrator {
  public:
-  BlockCalibrator(const layers::Vit& model, int64_t block, std::vector<std::string> routers)
+  BlockCalibrator(const layers::Vit& model, int64_t block, std::vector<Router> routers)
       : model_(model), block_(block), routers_(std::move(routers)) {}
 
   // Sets the routers and replaces `batches`, the block's inputs, by its outputs.
@@ -25,8 +26,8 @@ class BlockCalibrator {
       const std::vector<float> differences = differences_of(r, batches);
       const double moved = bias_for_share(differences, target);
       result.push_back(
-          {.name = routers_[r], .before = share_of(differences), .after = 0, .moved = moved});
-      add_to_bias(routers_[r] + ".router.bias", moved);
+          {.name = routers_[r].name, .before = share_of(differences), .after = 0, .moved = moved});
+      add_to_bias(routers_[r], moved);
     }
     std::vector<std::vector<float>> after(routers_.size());
     for (Tensor& batch : batches) {
@@ -58,7 +59,7 @@ class BlockCalibrator {
     }
     if (!std::all_of(differences.begin(), differences.end(),
                      [](float x) { return std::isfinite(x); }))
-      throw user_error("[calibrate] ", routers_[router], ": a logit of its router is not finite");
+      throw user_error("[calibrate] ", routers_[router].name, ": a logit of its router is not finite");
     return differences;
   }
 
@@ -75,18 +76,23 @@ class BlockCalibrator {
     return static_cast<double>(shifted) / static_cast<double>(differences.size());
   }
 
-  void add_to_bias(const std::string& name, double moved) const {
-    for (const auto& [own, parameter] : model_.named_parameters())
-      if (own == name) {
-        parameter.value().data<float>()[1] += static_cast<float>(moved);
+  void add_to_bias(const Router& router, double moved) const {
+    const std::vector<Parameter> parameters = parameters_of(model_.spec());
+    const auto bias =
+        std::find_if(parameters.begin(), parameters.end(), [&](const Parameter& each) {
+          return each.role == Role::kRouter && each.id == router.id && each.shape.size() == 1;
+        });
+    for (const auto& [name, variable] : model_.named_parameters())
+      if (bias != parameters.end() && name == bias->name) {
+        variable.value().data<float>()[1] += static_cast<float>(moved);
         return;
       }
-    throw failure("[calibrate] the network has no parameter ", name);
+    throw failure("[calibrate] the router of ", router.name, " has no bias");
   }
 
   const layers::Vit& model_;
   int64_t block_;
-  std::vector<std::string> routers_;
+  std::vector<Router> routers_;
 };
 
 }  // namespace
@@ -119,7 +125,7 @@ std::vector<CalibratedShare> calibrate_shares(layers::Vit& model, const NextImag
   if (batches < 1)
     throw user_error("[calibrate] ", batches, " batches of images: expected at least one");
   std::vector<CalibratedShare> result;
-  const std::vector<std::string> routers = routers_of(model.spec());
+  const std::vector<Router> routers = routers_of(model.spec());
   if (routers.empty()) return result;
 
   const autograd::NoGradGuard no_grad;
@@ -127,9 +133,9 @@ std::vector<CalibratedShare> calibrate_shares(layers::Vit& model, const NextImag
   for (int64_t i = 0; i < batches; ++i)
     activations.push_back(model.embed(Variable(next_images()), {}).value());
   for (int64_t i = 0; i < model.spec().depth && result.size() < routers.size(); ++i) {
-    std::vector<std::string> own;
-    for (const std::string& name : routers)
-      if (name.starts_with(concat("blocks.", i, "."))) own.push_back(name);
+    std::vector<Router> own;
+    std::copy_if(routers.begin(), routers.end(), std::back_inserter(own),
+                 [i](const Router& router) { return router.id.block == i; });
     for (CalibratedShare& share : BlockCalibrator(model, i, own).run(activations, target))
       result.push_back(std::move(share));
   }

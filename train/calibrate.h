@@ -11,7 +11,7 @@
 namespace shiftadd::train {
 
 struct CalibratedShare {
-  std::string name;              // as in routers_of
+  std::string name;              // as in router_names
   double before = 0, after = 0;  // share of tokens on Shift in evaluation, on the images given
   double moved = 0;              // what was added to the Shift logit's bias
 };

@@ -57,7 +57,7 @@ std::string describe_network(const layers::Vit& model) {
     return concat(layers::summary(model), parameters, "; MACs per image: ", macs.total(), " (",
                   macs.attention, " of them in attention)\n");
   }
-  const std::vector<double> shares(routers_of(spec).size(), kUsualShiftShare);
+  const std::vector<double> shares(router_names(spec).size(), kUsualShiftShare);
   std::string text = to_text(count_operations(spec, shares)) + parameters + "\n";
   if (!shares.empty())
     text += concat("counted with ", 100 * kUsualShiftShare, " % of tokens shifted by routers\n");
@@ -105,7 +105,7 @@ std::string dry_run(const TrainConfig& given) {
   report += concat("data: ", data.train.size(), " training images, ", data.val.size(),
                    " validation images, ", spec.classes, " classes\n");
 
-  Optimizer optimizer(config.train.optimizer, model->named_parameters(), spec.depth);
+  Optimizer optimizer(config.train.optimizer, model->named_parameters(), parameters_of(spec));
   const auto ema = config.train.ema_decay > 0
                        ? std::make_unique<Ema>(model->named_parameters(), config.train.ema_decay)
                        : nullptr;

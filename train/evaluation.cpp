@@ -30,10 +30,9 @@ std::optional<Validation> evaluate(const EvaluationTask& task, const std::atomic
   const auto& [model, set, loader, name, report] = task;
   const autograd::NoGradGuard no_grad;
   const int64_t classes = model.spec().classes;
-  const std::size_t routers = routers_of(model.spec()).size();
+  const std::size_t routers = router_names(model.spec()).size();
   Validation result{.answers = Evaluation(classes), .shift_shares = {}, .right = {}};
-  std::vector<int64_t> shifted(routers);
-  int64_t tokens = 0;  // that each router has seen
+  std::vector<int64_t> shifted(routers), tokens(routers);  // of those that each router has seen
   loader.start(0);
   while (const std::optional<data::Batch> batch = loader.next()) {
     if (stop) return std::nullopt;
@@ -41,9 +40,11 @@ std::optional<Validation> evaluate(const EvaluationTask& task, const std::atomic
     layers::Context context;
     if (routers > 0) context.routings = &routings;
     const autograd::Variable logits = model.forward(autograd::Variable(batch->images), context);
-    for (std::size_t i = 0; i < routers; ++i)
-      shifted[i] += std::count(routings[i].choice.begin(), routings[i].choice.end(), kShiftExpert);
-    if (routers > 0) tokens += static_cast<int64_t>(routings[0].choice.size());
+    for (std::size_t i = 0; i < routers; ++i) {
+      const auto& choice = routings[i].choice;
+      shifted[i] += std::count(choice.begin(), choice.end(), kShiftExpert);
+      tokens[i] += static_cast<int64_t>(choice.size());
+    }
     const float* row = logits.value().data<float>();
     for (std::size_t i = 0; i < batch->labels.size(); ++i) {
       const int64_t label = batch->labels[i];
@@ -57,16 +58,16 @@ std::optional<Validation> evaluate(const EvaluationTask& task, const std::atomic
     }
     if (report) report(batch->index + 1, loader.batches());
   }
-  for (const int64_t count : shifted)
+  for (std::size_t i = 0; i < routers; ++i)
     result.shift_shares.push_back(
-        tokens > 0 ? static_cast<double>(count) / static_cast<double>(tokens) : 0);
+        tokens[i] > 0 ? static_cast<double>(shifted[i]) / static_cast<double>(tokens[i]) : 0);
   return result;
 }
 
 std::vector<std::string> collapsed_routers(const ModelSpec& spec,
                                            const std::vector<double>& shift_shares) {
   std::vector<std::string> lines;
-  const std::vector<std::string> routers = routers_of(spec);
+  const std::vector<std::string> routers = router_names(spec);
   for (std::size_t i = 0; i < routers.size(); ++i) {
     const double share = shift_shares[i];
     if (share >= kCollapsed && share <= 1 - kCollapsed) continue;

@@ -17,7 +17,7 @@ namespace shiftadd::train {
 /// What a network answered, and where its routers sent the tokens.
 struct Validation {
   Evaluation answers;
-  std::vector<double> shift_shares;  // of all tokens, for each of routers_of(spec)
+  std::vector<double> shift_shares;  // of all tokens, for each of router_names(spec)
   std::string right;                 // '1' where the image's first answer was right, else '0'
 
   /// Mean of shift_shares; 0 without routers.

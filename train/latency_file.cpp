@@ -108,7 +108,7 @@ LatencyReport read_latency(const std::string& path, const ModelSpec& spec) {
     throw user_error(path, ": is not JSON: expected what `shiftadd-bench latency` writes");
   LatencyReport report = latency_from_json(object, path);
   std::vector<RouterLatency> found;
-  const std::vector<std::string> wanted = routers_of(spec);
+  const std::vector<std::string> wanted = router_names(spec);
   std::set<std::string> seen;
   for (const RouterLatency& router : report.routers) {
     if (std::find(wanted.begin(), wanted.end(), router.name) == wanted.end())

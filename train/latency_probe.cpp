@@ -153,12 +153,9 @@ std::string words_of(const ShiftAddSpec& options) {
 
 std::vector<RouterLatency> router_widths(const ModelSpec& spec) {
   std::vector<RouterLatency> result;
-  for (const std::string& name : routers_of(spec)) {
-    RouterLatency router{.name = name, .inputs = spec.width, .outputs = spec.width};
-    if (name.ends_with(".qkv")) router.outputs = 3 * spec.width;
-    if (name.ends_with(".mlp")) router.hidden = spec.mlp_hidden;
-    result.push_back(router);
-  }
+  for (const Router& router : routers_of(spec))
+    result.push_back(
+        {.name = router.name, .inputs = router.in, .hidden = router.hidden, .outputs = router.out});
   return result;
 }
 

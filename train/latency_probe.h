@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 
 namespace shiftadd::train {
 
 struct RouterLatency {
-  std::string name;                             // as in routers_of
+  std::string name;                             // as in router_names
   int64_t inputs = 0, hidden = 0, outputs = 0;  // widths of an expert; hidden 0: one linear layer
   double mult_ms = 0, shift_ms = 0;             // median, for all tokens of LatencyReport
 

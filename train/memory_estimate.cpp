@@ -35,15 +35,14 @@ struct Parameters {
 Parameters count(const TrainConfig& config, const ModelSpec& spec) {
   Parameters result;
   result.blocks.assign(static_cast<std::size_t>(spec.depth), false);
-  for (const ParameterInfo& parameter : parameters_of(spec)) {
+  for (const Parameter& parameter : parameters_of(spec)) {
     const double values = values_of(parameter.shape);
     result.all += values;
     if (is_frozen(config, parameter.name)) continue;
     result.trained += values;
-    const int64_t layer = layer_of(parameter.name, spec.depth);
-    if (layer == 0) result.embedding = true;
-    if (layer >= 1 && layer <= spec.depth)
-      result.blocks[static_cast<std::size_t>(layer - 1)] = true;
+    if (parameter.depth == 0) result.embedding = true;
+    if (parameter.id.block != LayerId::kOutside)
+      result.blocks[static_cast<std::size_t>(parameter.id.block)] = true;
   }
   return result;
 }

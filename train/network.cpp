@@ -15,7 +15,6 @@ namespace shiftadd::train {
 
 namespace {
 
-using layers::NamedTensors;
 
 // What the weights start as: the checkpoint's, of the spec they are of.
 struct Start {
@@ -109,7 +108,7 @@ void freeze(layers::Vit& model, const std::vector<std::string>& patterns) {
 
 void require_freezable(const TrainConfig& config, const ModelSpec& spec) {
   std::vector<std::string> names;
-  for (const ParameterInfo& parameter : parameters_of(spec)) names.push_back(parameter.name);
+  for (const Parameter& parameter : parameters_of(spec)) names.push_back(parameter.name);
   std::size_t frozen = 0;
   std::vector<bool> matched(config.train.freeze.size());
   for (const std::string& name : names) {

@@ -2,9 +2,8 @@
 #include "train/optimizer.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <string_view>
+#include <map>
 
 #include "core/kernels.h"
 #include "core/parallel.h"
@@ -37,35 +36,32 @@ double sum_of_squares(const Tensor& x) {
 
 }  // namespace
 
-bool decays(const std::string& name, const Shape& shape) {
-  return shape.size() > 1 && !name.ends_with("pos_embed") && !name.ends_with("cls_token");
+bool decays(const Parameter& parameter) {
+  return parameter.shape.size() > 1 && parameter.role != Role::kPositions &&
+         parameter.role != Role::kClassToken;
 }
 
-int64_t layer_of(const std::string& name, int64_t depth) {
-  constexpr std::string_view kBlocks = "blocks.";
-  if (name.starts_with(kBlocks)) {
-    int64_t block = depth;
-    std::from_chars(name.data() + kBlocks.size(), name.data() + name.size(), block);
-    return std::min(block, depth - 1) + 1;
-  }
-  if (name.starts_with("patch_embed.") || name == "pos_embed" || name == "cls_token") return 0;
-  return depth + 1;
-}
-
-Optimizer::Optimizer(const OptimizerConfig& config, const NamedParameters& parameters,
-                     int64_t depth)
+Optimizer::Optimizer(const OptimizerConfig& config, const NamedParameters& variables,
+                     const std::vector<Parameter>& parameters)
     : config_(config) {
   const bool adam = config.kind == OptimizerConfig::Kind::kAdamW;
-  for (const auto& [name, parameter] : parameters) {
-    if (!parameter.requires_grad()) continue;
-    if (parameter.dtype() != DType::kF32)
-      throw user_error("[optimizer] ", name, " is ", parameter.dtype(), ": expected f32");
-    const double layers_above = static_cast<double>(depth + 1 - layer_of(name, depth));
-    parameters_.emplace_back(name, parameter);
+  std::map<std::string, const Parameter*> by_name;
+  int64_t deepest = 0;
+  for (const Parameter& each : parameters) {
+    by_name[each.name] = &each;
+    deepest = std::max(deepest, each.depth);
+  }
+  for (const auto& [name, variable] : variables) {
+    if (!variable.requires_grad()) continue;
+    if (variable.dtype() != DType::kF32)
+      throw user_error("[optimizer] ", name, " is ", variable.dtype(), ": expected f32");
+    const Parameter& parameter = *by_name.at(name);
+    const double layers_above = static_cast<double>(deepest - parameter.depth);
+    parameters_.emplace_back(name, variable);
     slots_.push_back({.lr_scale = std::pow(config.layer_decay, layers_above),
-                      .weight_decay = decays(name, parameter.shape()) ? config.weight_decay : 0,
-                      .first = Tensor::zeros(parameter.shape()),
-                      .second = adam ? Tensor::zeros(parameter.shape()) : Tensor()});
+                      .weight_decay = decays(parameter) ? config.weight_decay : 0,
+                      .first = Tensor::zeros(variable.shape()),
+                      .second = adam ? Tensor::zeros(variable.shape()) : Tensor()});
   }
 }
 

@@ -6,27 +6,24 @@
 #include <vector>
 
 #include "autograd/variable.h"
+#include "core/model/network.h"
 #include "train/config.h"
 
 namespace shiftadd::train {
 
 using NamedParameters = std::vector<std::pair<std::string, autograd::Variable>>;
-using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
 /// Whether weight decay applies: not to vectors (biases, norms), position embeddings and class
 /// tokens.
-bool decays(const std::string& name, const Shape& shape);
-
-/// Layer of a ViT parameter for layer-wise decay: 0 for patch embedding, positions and class token,
-/// i + 1 for block i, depth + 1 for everything after the blocks (final norm, head).
-int64_t layer_of(const std::string& name, int64_t depth);
+bool decays(const Parameter& parameter);
 
 class Optimizer {
  public:
-  /// Updates the parameters in `parameters` that require a gradient. float32 only. `depth` is the
-  /// network's number of blocks: a parameter's rate is lr * layer_decay^(depth + 1 - layer) (BEiT,
+  /// Updates those of `variables`, the network's parameters, that require a gradient. float32 only.
+  /// A parameter's rate is lr * layer_decay^(depth of the head's - its own), Parameter::depth (BEiT,
   /// Bao et al. 2021).
-  Optimizer(const OptimizerConfig& config, const NamedParameters& parameters, int64_t depth);
+  Optimizer(const OptimizerConfig& config, const NamedParameters& variables,
+            const std::vector<Parameter>& parameters);
 
   /// L2 norm over all gradients together, summed in double in a fixed order. Parameters without a
   /// gradient count as zero.

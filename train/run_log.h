@@ -29,7 +29,7 @@ struct RouterRecord {
 struct StepRecord {
   int64_t step = 0, epoch = 0;  // steps done; the epoch at work, the first is 1
   double loss = 0, lr = 0, gradient_norm = 0, images_per_second = 0;
-  std::vector<RouterRecord> routers = {};  // in the order of routers_of
+  std::vector<RouterRecord> routers = {};  // in the order of router_names
 };
 
 struct EpochRecord {

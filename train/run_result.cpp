@@ -39,7 +39,7 @@ double mean(const std::vector<double>& values) {
 
 ordered_json routers_json(const RunResult& result) {
   ordered_json routers = ordered_json::array();
-  const std::vector<std::string> names = routers_of(result.spec);
+  const std::vector<std::string> names = router_names(result.spec);
   for (std::size_t i = 0; i < names.size(); ++i)
     routers.push_back({{"layer", names[i]}, {"shift_share", result.shift_shares[i]}});
   return routers;
@@ -165,7 +165,7 @@ RunResult read_result(const std::string& folder) {
   }
   const int64_t right = std::count(result.right.begin(), result.right.end(), '1');
   const int64_t wrong = std::count(result.right.begin(), result.right.end(), '0');
-  const bool shares = result.shift_shares.size() == routers_of(result.spec).size() &&
+  const bool shares = result.shift_shares.size() == router_names(result.spec).size() &&
                       std::all_of(result.shift_shares.begin(), result.shift_shares.end(),
                                   [](double share) { return share >= 0 && share <= 1; });
   if (!shares || right + wrong != static_cast<int64_t>(result.right.size()) ||

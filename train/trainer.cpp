@@ -65,7 +65,7 @@ class Run {
             config, spec_, data_.train.classes(), !options.resume.empty(),
             [&] { return sample_images(config, data_.train); }, say_)),
         teacher_(make_teacher(config, model_->spec(), data_.train.classes())),
-        optimizer_(config.train.optimizer, model_->named_parameters(), model_->spec().depth),
+        optimizer_(config.train.optimizer, model_->named_parameters(), parameters_of(model_->spec())),
         ema_(config.train.ema_decay > 0
                  ? std::make_unique<Ema>(model_->named_parameters(), config.train.ema_decay)
                  : nullptr),
@@ -137,7 +137,7 @@ bool Run::begin() {
   if (config_.train.precision == Precision::kBf16 && !multiplies_bf16(config_.train)) say_(kNoBf16);
   if (options_.resume.empty()) {
     folder_.begin();
-    if (!router_.latency_file.empty() && !routers_of(model_->spec()).empty())
+    if (!router_.latency_file.empty() && !router_names(model_->spec()).empty())
       write_latency(folder_.path("latency.json"),
                     read_latency(router_.latency_file, model_->spec()));
     if (config_.surgery.transfer.steps > 0 && config_.init.checkpoint.empty()) {
@@ -176,7 +176,7 @@ bool Run::finish() {
   const ModelSpec& spec = model_->spec();
   bool calibrated = false;
   if (config_.router.calibrate > 0 &&
-      (routers_of(spec).empty() || spec.shift_add.gate == GateKind::kFixedSplit)) {
+      (router_names(spec).empty() || spec.shift_add.gate == GateKind::kFixedSplit)) {
     say_("router.calibrate: the network has no router");
   } else if (config_.router.calibrate > 0) {
     run_calibration(config_, data_, *model_, reporter_);

@@ -29,7 +29,7 @@ TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
       class_weights_(std::move(class_weights)),
       seed_(seed),
       smooth_codes_(smooth_codes) {
-  const std::size_t routers = routers_of(model.spec()).size();
+  const std::size_t routers = router_names(model.spec()).size();
   if (router.balance == RouterConfig::Balance::kUniform) alphas_.assign(routers, {0.5, 0.5});
   if (router.balance != RouterConfig::Balance::kLatency) return;
   if (router.latency_file.empty()) {
@@ -62,7 +62,7 @@ double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, doubl
   }
   const double noise = router_.noise * std::max(0.0, 1 - progress / router_.noise_until);
   std::vector<autograd::Routing> routings;
-  const bool routed = !routers_of(model_.spec()).empty();
+  const bool routed = !router_names(model_.spec()).empty();
   const layers::Context context{.training = true,
                                 .seed = seed_,
                                 .stream = stream,

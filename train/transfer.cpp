@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 #include "autograd/ops.h"
 #include "core/parallel.h"
@@ -21,20 +22,24 @@ using layers::AttentionTrace;
 constexpr double kRouterNoise = 0.5;              // a stage's first
 constexpr uint64_t kStream = 0x7472616e73666572;  // "transfer"
 
-bool is_attention(const std::string& name, const std::vector<int64_t>& blocks) {
-  return name.find(".router.") == std::string::npos &&
-         std::any_of(blocks.begin(), blocks.end(), [&](int64_t block) {
-           return name.starts_with(concat("blocks.", block, ".attn."));
-         });
+// The parameters of the given blocks' attention, routers apart, by name.
+std::set<std::string> attention_of(const ModelSpec& spec, const std::vector<int64_t>& blocks) {
+  std::set<std::string> names;
+  for (const Parameter& parameter : parameters_of(spec))
+    if (parameter.id.is_attention() && parameter.role != Role::kRouter &&
+        std::binary_search(blocks.begin(), blocks.end(), parameter.id.block))
+      names.insert(parameter.name);
+  return names;
 }
 
 // Inside its scope only the attention of the given blocks requires a gradient, without routers.
 class Selection {
  public:
   Selection(const layers::Vit& model, const std::vector<int64_t>& blocks) {
+    const std::set<std::string> attention = attention_of(model.spec(), blocks);
     for (auto& [name, parameter] : model.named_parameters()) {
       if (!parameter.requires_grad()) continue;
-      if (is_attention(name, blocks)) {
+      if (attention.contains(name)) {
         chosen_.emplace_back(name, parameter);
       } else {
         parameter.set_requires_grad(false);
@@ -156,7 +161,7 @@ std::optional<std::vector<BlockTransfer>> transfer_attention(
   const Selection selection(student, blocks);
   OptimizerConfig config;
   config.weight_decay = 0;
-  Optimizer optimizer(config, selection.chosen(), student.spec().depth);
+  Optimizer optimizer(config, selection.chosen(), parameters_of(student.spec()));
   const ScheduleConfig schedule = {
       .warmup_epochs = options.warm_up * static_cast<double>(options.steps),
       .warmup_lr = 0,

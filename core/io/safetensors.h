@@ -14,7 +14,7 @@ namespace shiftadd {
 /// Tensors in file order with unique names, and string metadata. The checksum (checksum.h) is the
 /// reader's and the writer's matter, and never among the metadata here.
 struct TensorFile {
-  std::vector<std::pair<std::string, Tensor>> tensors;
+  NamedTensors tensors;
   std::map<std::string, std::string> metadata;
   bool has_checksum = false;  // and it is right
   /// Tensors of types that the format has and this program does not read: name, type ("F8_E4M3").

@@ -15,7 +15,7 @@ namespace shiftadd {
 struct TorchFile {
   /// In file order; nested dicts and lists are joined by dots. Dense views of the file where that
   /// is possible, copies otherwise; int16 is widened to int32, bool becomes u8.
-  std::vector<std::pair<std::string, Tensor>> tensors;
+  NamedTensors tensors;
   /// Those of types that are not read (complex, float8, quantised, sparse ...): name, why.
   std::map<std::string, std::string> unread;
   std::string wrapper;  // the key it was under: "model", "state_dict", "a.b"; or empty

@@ -12,7 +12,7 @@ namespace shiftadd {
 
 struct WeightsFile {
   std::string format;  // "safetensors", "pytorch"
-  std::vector<std::pair<std::string, Tensor>> tensors;
+  NamedTensors tensors;
   std::map<std::string, std::string> unread;    // tensors that are not read: name, why
   std::map<std::string, std::string> metadata;  // safetensors
   std::string wrapper;                          // these four: see TorchFile

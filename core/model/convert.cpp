@@ -54,7 +54,7 @@ std::vector<Candidate> candidates_of(const WeightsFile& file, const NameMap& map
 // The candidates that may be parameters, by name. Takes the prefix from their names and says why
 // those that lie beside it are left out.
 std::unordered_map<std::string, Candidate*> strip_prefix(std::vector<Candidate>& candidates,
-                                                         const std::vector<ParameterInfo>& parameters,
+                                                         const std::vector<Parameter>& parameters,
                                                          const ConvertOptions& options,
                                                          Conversion& result) {
   std::vector<NamedShape> named;
@@ -140,12 +140,12 @@ std::size_t Conversion::count(TensorStatus status) const {
 
 Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map,
                            const ConvertOptions& options) {
-  const std::vector<ParameterInfo> parameters = parameters_of(spec);
+  const std::vector<Parameter> parameters = parameters_of(spec);
   Conversion result;
   std::vector<Candidate> candidates = candidates_of(file, map, options, result);
   const auto by_name = strip_prefix(candidates, parameters, options, result);
 
-  for (const ParameterInfo& parameter : parameters) {
+  for (const Parameter& parameter : parameters) {
     const auto found = by_name.find(parameter.name);
     if (found == by_name.end()) {
       result.report.push_back(

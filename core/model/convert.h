@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/io/weights_file.h"
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 #include "core/model/name_map.h"
 #include "core/model/preprocess.h"
 
@@ -27,8 +27,7 @@ struct TensorReport {
 };
 
 struct Conversion {
-  std::vector<std::pair<std::string, Tensor>>
-      weights;                        // in the order of parameters_of(spec), dtypes as found
+  NamedTensors weights;               // in the order of parameters_of(spec), dtypes as found
   std::vector<TensorReport> report;   // the network's tensors, then the unused ones
   std::string prefix;                 // stripped from every name: "module."
   std::vector<std::string> problems;  // why the weights cannot be used; empty: they can

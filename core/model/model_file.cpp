@@ -62,19 +62,19 @@ std::vector<Wanted> wanted_tensors(const ModelSpec& spec, const std::optional<Pa
     for (const StoredTensor& each : stored_tensors(spec, *pack))
       wanted.push_back({each.name, each.shape, each.dtype});
   else
-    for (const ParameterInfo& each : parameters_of(spec))
+    for (const Parameter& each : parameters_of(spec))
       wanted.push_back({each.name, each.shape, std::nullopt});
   return wanted;
 }
 
 // The tensors of `model` in order; throws Error listing each that is missing or does not fit.
-std::vector<std::pair<std::string, Tensor>> select_weights(
-    const ModelFile& model, const std::vector<std::pair<std::string, Tensor>>& tensors,
+NamedTensors select_weights(
+    const ModelFile& model, const NamedTensors& tensors,
     const std::map<std::string, std::string>& unread = {}) {
   const ModelSpec& spec = model.spec;
   std::map<std::string, const Tensor*> by_name;
   for (const auto& [name, tensor] : tensors) by_name.emplace(name, &tensor);
-  std::vector<std::pair<std::string, Tensor>> weights;
+  NamedTensors weights;
   std::string problems;
   int count = 0;
   const auto problem = [&](const std::string& text) {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/io/safetensors.h"
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 #include "core/model/pack.h"
 #include "core/model/preprocess.h"
 
@@ -24,8 +24,8 @@ struct ModelFile {
   std::vector<std::string> classes;             // size spec.classes, or empty: unnamed
   std::vector<std::string> class_ids;           // what folders of the classes are called, or empty
   std::optional<PackSpec> pack = std::nullopt;  // a packed model's
-  std::vector<std::pair<std::string, Tensor>>
-      weights;  // in the order of parameters_of(spec), of a packed model stored_tensors(spec, pack)
+  /// in the order of parameters_of(spec), of a packed model stored_tensors(spec, pack)
+  NamedTensors weights;
 };
 
 /// Throws Error naming what is missing or has another shape: the file, the tensor, both shapes; a

@@ -118,95 +118,6 @@ void validate(const ModelSpec& spec) {
                      " parameters: more than 2e10 are not supported");
 }
 
-namespace {
-
-// Collects names and shapes.
-class ParameterList {
- public:
-  explicit ParameterList(const ShiftAddSpec& options) : options_(options) {}
-
-  void add(const std::string& name, Shape shape, bool shift = false) {
-    list_.push_back({name, std::move(shape), shift});
-  }
-  // A weight of any shape and a bias of its first dimension.
-  void affine(const std::string& name, Shape weight) {
-    const Shape bias = {weight[0]};
-    add(name + ".weight", std::move(weight));
-    add(name + ".bias", bias);
-  }
-  // A linear layer that multiplies or shifts.
-  void linear(const std::string& name, int64_t out, int64_t in, bool shift) {
-    if (shift && options_.form == ShiftForm::kPs) {
-      add(name + ".shift", {out, in}, true);
-      add(name + ".sign", {out, in}, true);
-    } else {
-      add(name + ".weight", {out, in}, shift);
-    }
-    add(name + ".bias", {out});
-  }
-  // body(prefix, shift) for the layer itself, or for both experts of a mixture behind their router.
-  template <class Body>
-  void layer(const std::string& name, LayerKind kind, int64_t in, Body body) {
-    if (kind != LayerKind::kMixture) return body(name, kind == LayerKind::kShift);
-    if (options_.gate != GateKind::kFixedSplit) affine(name + ".router", {2, in});
-    body(name + ".experts.0", false);
-    body(name + ".experts.1", true);
-  }
-  std::vector<ParameterInfo> take() { return std::move(list_); }
-
- private:
-  const ShiftAddSpec& options_;
-  std::vector<ParameterInfo> list_;
-};
-
-}  // namespace
-
-Shape local_shape(const ModelSpec& spec) {
-  return spec.shift_add.local == LocalKind::kTokenConv
-             ? Shape{spec.heads, 1, kTokenTaps, 1}
-             : Shape{spec.heads, 1, kPatchTaps, kPatchTaps};
-}
-
-std::vector<ParameterInfo> parameters_of(const ModelSpec& s) {
-  ParameterList list(s.shift_add);
-  list.add("cls_token", {1, 1, s.width});
-  list.add("pos_embed", {1, s.tokens(), s.width});
-  list.affine("patch_embed.proj", {s.width, s.in_channels, s.patch_size, s.patch_size});
-  for (int64_t i = 0; i < s.depth; ++i) {
-    const std::string block = concat("blocks.", i, ".");
-    const BlockKinds kinds = s.block(i);
-    const auto linear = [&](const std::string& name, LayerKind kind, int64_t out, int64_t in) {
-      list.layer(name, kind, in, [&](const std::string& prefix, bool shift) {
-        list.linear(prefix, out, in, shift);
-      });
-    };
-    list.affine(block + "norm1", {s.width});
-    linear(block + "attn.qkv", kinds.qkv, 3 * s.width, s.width);
-    linear(block + "attn.proj", kinds.proj, s.width, s.width);
-    if (kinds.is_linear()) list.add(block + "attn.token_conv.weight", local_shape(s));
-    list.affine(block + "norm2", {s.width});
-    list.layer(block + "mlp", kinds.mlp, s.width, [&](const std::string& prefix, bool shift) {
-      list.linear(prefix + ".fc1", s.mlp_hidden, s.width, shift);
-      list.linear(prefix + ".fc2", s.width, s.mlp_hidden, shift);
-    });
-  }
-  list.affine("norm", {s.width});
-  list.affine("head", {s.classes, s.width});
-  return list.take();
-}
-
-std::vector<std::string> routers_of(const ModelSpec& spec) {
-  std::vector<std::string> names;
-  for (int64_t i = 0; i < spec.depth; ++i) {
-    const BlockKinds block = spec.block(i);
-    const std::string prefix = concat("blocks.", i, ".");
-    if (block.qkv == LayerKind::kMixture) names.push_back(prefix + "attn.qkv");
-    if (block.proj == LayerKind::kMixture) names.push_back(prefix + "attn.proj");
-    if (block.mlp == LayerKind::kMixture) names.push_back(prefix + "mlp");
-  }
-  return names;
-}
-
 ModelSpec spec_from_json(const nlohmann::json& json) {
   if (!json.is_object()) throw user_error("[model] expected a JSON object, got ", json.type_name());
   const auto text = [&](const char* key) {
@@ -268,23 +179,6 @@ ModelSpec load_spec(const std::string& name_or_path) {
   } catch (const Error& problem) {
     throw user_error(name_or_path, ": ", problem.what());
   }
-}
-
-MacCount count_macs(const ModelSpec& s) {
-  const int64_t n = s.tokens(), c = s.width;
-  MacCount macs;
-  macs.linear = s.grid() * s.grid() * s.in_channels * s.patch_size * s.patch_size * c;
-  macs.linear += s.depth * n * (4 * c * c + 2 * c * s.mlp_hidden);
-  macs.linear += c * s.classes;
-  macs.attention = s.depth * 2 * n * n * c;
-  return macs;
-}
-
-int64_t count_parameters(const ModelSpec& spec) {
-  int64_t total = 0;
-  for (const ParameterInfo& parameter : parameters_of(spec))
-    total += element_count(parameter.shape);
-  return total;
 }
 
 }  // namespace shiftadd

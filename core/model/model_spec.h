@@ -40,21 +40,6 @@ struct ModelSpec {
   bool operator==(const ModelSpec&) const = default;
 };
 
-/// Every parameter's published (timm) name and shape in order, e.g. ("blocks.0.attn.qkv.weight",
-/// (576, 192)). A linear attention adds "attn.token_conv.weight" (heads, 1, 9, 1) or (heads, 1, 5,
-/// 5); a mixture in place of X has "X.router.*", "X.experts.0.*" (multiply) and "X.experts.1.*"
-/// (shift); a Shift layer of form ps has "shift" and "sign" in place of "weight".
-struct ParameterInfo {
-  std::string name;
-  Shape shape;
-  bool shift = false;  // the latent weight of a Shift layer (its "sign" too)
-};
-std::vector<ParameterInfo> parameters_of(const ModelSpec& spec);
-/// Of linear attention's local convolution: (heads, 1, 9, 1) or (heads, 1, 5, 5).
-Shape local_shape(const ModelSpec& spec);
-/// The layers that have a router, in order: "blocks.0.attn.qkv", "blocks.0.mlp", ...
-std::vector<std::string> routers_of(const ModelSpec& spec);
-
 /// Names: deit_{tiny,small,base}_patch16_224, vit_{tiny,small,base}_patch16_224, vit_micro (the
 /// golden network), vit_cifar. Throws Error naming the nearest known name.
 ModelSpec named_spec(const std::string& name);
@@ -73,14 +58,5 @@ std::string spec_difference(const ModelSpec& given, const ModelSpec& expected);
 /// A known name, or a path to a JSON file.
 ModelSpec load_spec(const std::string& name_or_path);
 void validate(const ModelSpec& spec);
-
-/// Multiply-accumulates of one image, as the field counts them: linear and conv layers, and the two
-/// products of attention apart.
-struct MacCount {
-  int64_t linear = 0, attention = 0;
-  int64_t total() const { return linear + attention; }
-};
-MacCount count_macs(const ModelSpec& spec);
-int64_t count_parameters(const ModelSpec& spec);
 
 }  // namespace shiftadd

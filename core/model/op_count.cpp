@@ -26,9 +26,9 @@ struct StepEnergy {
 // Collects the layers of one network.
 class Counter {
  public:
-  Counter(const ModelSpec& spec, const std::vector<double>& shares,
+  Counter(const Network& network, const std::vector<double>& shares,
           const PublishedMiscounts& miscounts)
-      : spec_(spec), shares_(shares), miscounts_(miscounts) {}
+      : network_(network), options_(network.options), shares_(shares), miscounts_(miscounts) {}
 
   ModelCost run();
 
@@ -77,16 +77,19 @@ class Counter {
   }
 
   void linear(const std::string& name, int64_t rows, int64_t in, int64_t out, bool shift);
+  void linear(const LinearSpec& spec, int64_t rows);
   template <class Body>
-  void layer(const std::string& name, LayerKind kind, Body body);
+  void layer(const std::string& name, LayerKind kind, int64_t tokens, int64_t width, Body body);
   void gate(const std::string& name, int64_t values);
-  void softmax_attention(const std::string& name, bool codes);
-  void linear_attention(const std::string& name, bool codes);
-  void local_convolution(const std::string& name);
-  void mlp(const std::string& name, int64_t rows, bool shift);
-  void block(int64_t index);
+  void softmax_attention(const AttentionSpec& attention, int64_t tokens, bool codes);
+  void linear_attention(const AttentionSpec& attention, int64_t tokens, bool codes);
+  void local_convolution(const FilterSpec& filter, int64_t head_dim, int64_t grid);
+  void mlp(const MlpSpec& mlp, const std::string& name, int64_t rows, bool shift);
+  void norm(const NormSpec& norm, int64_t tokens);
+  void block(const BlockSpec& block);
 
-  const ModelSpec& spec_;
+  const Network& network_;
+  const ShiftAddSpec& options_;
   const std::vector<double>& shares_;
   const PublishedMiscounts& miscounts_;
   std::size_t router_ = 0;
@@ -101,11 +104,10 @@ double as_double(int64_t x) { return static_cast<double>(x); }
 
 void Counter::linear(const std::string& name, int64_t rows, int64_t in, int64_t out, bool shift) {
   if (rows == 0) return;
-  const ShiftAddSpec& options = spec_.shift_add;
   const LoopNest nest = {
       .kind = shift ? StepKind::kShift : StepKind::kMultiply, .batch = rows, .in = in, .out = out};
-  const bool int8 = shift && options.int8_activations;
-  const double weight = shift ? shift_weight_bytes(options.format) : kFloatBytes;
+  const bool int8 = shift && options_.int8_activations;
+  const double weight = shift ? shift_weight_bytes(options_.format) : kFloatBytes;
   const StepEnergy unit = int8    ? StepEnergy{kInt8Energy.shift, kInt32Energy.add}
                           : shift ? StepEnergy{kInt32Energy.shift, kInt32Energy.add}
                                   : kFloatStep;
@@ -119,10 +121,10 @@ void Counter::linear(const std::string& name, int64_t rows, int64_t in, int64_t 
 
 // body(name, rows, shift), once, or for both experts behind their router.
 template <class Body>
-void Counter::layer(const std::string& name, LayerKind kind, Body body) {
-  const int64_t tokens = spec_.tokens(), width = spec_.width;
+void Counter::layer(const std::string& name, LayerKind kind, int64_t tokens, int64_t width,
+                    Body body) {
   if (kind != LayerKind::kMixture) return body(name, tokens, kind == LayerKind::kShift);
-  const bool fixed = spec_.shift_add.gate == GateKind::kFixedSplit;
+  const bool fixed = options_.gate == GateKind::kFixedSplit;
   const double share = shares_[router_++];
   const auto shifted =
       fixed ? tokens / 2 : static_cast<int64_t>(std::nearbyint(share * as_double(tokens)));
@@ -132,7 +134,14 @@ void Counter::layer(const std::string& name, LayerKind kind, Body body) {
   }
   body(name + ".experts.0", tokens - shifted, false);
   body(name + ".experts.1", shifted, true);
-  if (spec_.shift_add.gate == GateKind::kProbability) gate(name + ".gate", tokens * width);
+  if (options_.gate == GateKind::kProbability) gate(name + ".gate", tokens * width);
+}
+
+void Counter::linear(const LinearSpec& spec, int64_t tokens) {
+  layer(spec.name, spec.kind, tokens, spec.in,
+        [&](const std::string& name, int64_t rows, bool shift) {
+          linear(name, rows, spec.in, spec.out, shift);
+        });
 }
 
 // Each value times its token's probability.
@@ -146,8 +155,9 @@ void Counter::gate(const std::string& name, int64_t values) {
   add(name, counts);
 }
 
-void Counter::softmax_attention(const std::string& name, bool codes) {
-  const int64_t n = spec_.tokens(), h = spec_.heads, d = spec_.head_dim(), values = n * spec_.width;
+void Counter::softmax_attention(const AttentionSpec& attention, int64_t n, bool codes) {
+  const std::string& name = attention.name;
+  const int64_t h = attention.heads, d = attention.head_dim, values = n * h * d;
   const double scores = as_double(h * n * n), bytes = kFloatBytes * as_double(values);
   const double inputs = (codes ? kCodeBytes : kFloatBytes) * 2 * as_double(values);
   const LoopNest first = {
@@ -162,9 +172,10 @@ void Counter::softmax_attention(const std::string& name, bool codes) {
     product(name + ".attention_v", second, kFloatStep, kFloatBytes * scores + 2 * bytes);
 }
 
-void Counter::linear_attention(const std::string& name, bool codes) {
-  const int64_t n = spec_.tokens(), h = spec_.heads, d = spec_.head_dim(), values = n * spec_.width;
-  const bool int8 = codes && spec_.shift_add.values == ValueFormat::kInt8;
+void Counter::linear_attention(const AttentionSpec& attention, int64_t n, bool codes) {
+  const std::string& name = attention.name;
+  const int64_t h = attention.heads, d = attention.head_dim, values = n * h * d;
+  const bool int8 = codes && options_.values == ValueFormat::kInt8;
   const StepKind kind = codes ? StepKind::kAdd : StepKind::kMultiply;
   const StepEnergy unit = !codes ? kFloatStep
                           : int8 ? StepEnergy{0, kInt32Energy.add}
@@ -180,10 +191,9 @@ void Counter::linear_attention(const std::string& name, bool codes) {
   other(name + ".normalise", (int8 ? 5 : 4) * values, 0);
 }
 
-void Counter::local_convolution(const std::string& name) {
-  const int64_t h = spec_.heads, d = spec_.head_dim(), grid = spec_.grid(), patches = grid * grid;
-  const bool tokens = spec_.shift_add.local == LocalKind::kTokenConv;
-  const int64_t taps = tokens ? kTokenTaps : kPatchTaps * kPatchTaps;
+void Counter::local_convolution(const FilterSpec& filter, int64_t d, int64_t grid) {
+  const int64_t h = filter.heads, patches = grid * grid;
+  const bool tokens = filter.kind == LocalKind::kTokenConv;
   // A filter of 9 x 1 taps is charged as the 3 x 3 it equals in size; the 5 x 5 sees each channel
   // as an image of its own.
   const LoopNest nest = tokens ? LoopNest{.batch = h,
@@ -198,53 +208,53 @@ void Counter::local_convolution(const std::string& name) {
                                           .out_height = grid,
                                           .out_width = grid,
                                           .kernel = kPatchTaps};
-  const double value = spec_.shift_add.values == ValueFormat::kInt8 ? 1 : kFloatBytes;
-  product(
-      name, nest, kFloatStep,
-      (value + kFloatBytes) * as_double(patches * spec_.width) + kFloatBytes * as_double(h * taps));
+  const double value = options_.values == ValueFormat::kInt8 ? 1 : kFloatBytes;
+  product(filter.name, nest, kFloatStep,
+          (value + kFloatBytes) * as_double(patches * h * d) +
+              kFloatBytes * as_double(element_count(filter.shape())));
 }
 
-void Counter::mlp(const std::string& name, int64_t rows, bool shift) {
-  linear(name + ".fc1", rows, spec_.width, spec_.mlp_hidden, shift);
-  if (rows) other(name + ".gelu", rows * spec_.mlp_hidden, 0);
-  linear(name + ".fc2", rows, spec_.mlp_hidden, spec_.width, shift);
+void Counter::mlp(const MlpSpec& mlp, const std::string& name, int64_t rows, bool shift) {
+  const int64_t hidden = mlp.fc1.out;
+  linear(concat(name, ".", mlp.fc1.name), rows, mlp.fc1.in, hidden, shift);
+  if (rows) other(name + ".gelu", rows * hidden, 0);
+  linear(concat(name, ".", mlp.fc2.name), rows, hidden, mlp.fc2.out, shift);
 }
 
-void Counter::block(int64_t index) {
-  const std::string name = concat("blocks.", index, ".");
-  const BlockKinds kinds = spec_.block(index);
-  const int64_t values = spec_.tokens() * spec_.width;
-  const double norm_bytes = 2 * kFloatBytes * as_double(values);
-  const auto dense = [&](int64_t out) {
-    return [this, out](const std::string& at, int64_t rows, bool shift) {
-      linear(at, rows, spec_.width, out, shift);
-    };
-  };
-  other(name + "norm1", 2 * values, norm_bytes);
-  layer(name + "attn.qkv", kinds.qkv, dense(3 * spec_.width));
+void Counter::norm(const NormSpec& norm, int64_t tokens) {
+  const int64_t values = tokens * norm.width;
+  other(norm.name, 2 * values, 2 * kFloatBytes * as_double(values));
+}
+
+void Counter::block(const BlockSpec& block) {
+  const AttentionSpec& attention = block.attention;
+  const int64_t tokens = block.tokens;
+  norm(block.norm1, tokens);
+  linear(attention.qkv, tokens);
   const bool codes =
-      kinds.attention == AttentionKind::kSoftmaxAdd || kinds.attention == AttentionKind::kLinearAdd;
-  if (kinds.is_linear()) {
-    linear_attention(name + "attn", codes);
-    local_convolution(name + "attn.token_conv");
+      attention.kind == AttentionKind::kSoftmaxAdd || attention.kind == AttentionKind::kLinearAdd;
+  if (attention.local) {
+    linear_attention(attention, tokens, codes);
+    local_convolution(*attention.local, attention.head_dim, block.grid);
   } else {
-    softmax_attention(name + "attn", codes);
+    softmax_attention(attention, tokens, codes);
   }
-  layer(name + "attn.proj", kinds.proj, dense(spec_.width));
-  other(name + "norm2", 2 * values, norm_bytes);
-  layer(name + "mlp", kinds.mlp,
-        [this](const std::string& at, int64_t rows, bool shift) { mlp(at, rows, shift); });
+  linear(attention.proj, tokens);
+  norm(block.norm2, tokens);
+  layer(block.mlp.name, block.mlp.kind, tokens, block.width,
+        [&](const std::string& at, int64_t rows, bool shift) { mlp(block.mlp, at, rows, shift); });
 }
 
 ModelCost Counter::run() {
-  const int64_t patches = spec_.grid() * spec_.grid(), values = spec_.tokens() * spec_.width;
-  linear("patch_embed.proj", patches, spec_.in_channels * spec_.patch_size * spec_.patch_size,
-         spec_.width, false);
-  for (int64_t i = 0; i < spec_.depth; ++i) block(i);
-  other("norm", 2 * values, 2 * kFloatBytes * as_double(values));
-  linear("head", 1, spec_.width, spec_.classes, false);
+  for (const LevelSpec& level : network_.levels) {
+    linear(level.patches.name, level.patch_count(), level.patches.inputs(), level.patches.width,
+           false);
+    for (const BlockSpec& each : level.blocks) block(each);
+  }
+  norm(network_.norm, network_.levels.back().tokens());
+  linear(network_.head.name, 1, network_.head.in, network_.head.out, false);
 
-  cost_.weight_bytes = deployed_bytes(spec_);
+  cost_.weight_bytes = deployed_bytes(network_);
   return std::move(cost_);
 }
 
@@ -291,32 +301,37 @@ OpCounts& OpCounts::operator+=(const OpCounts& more) {
   return *this;
 }
 
-double deployed_bytes(const ModelSpec& spec) {
+double deployed_bytes(const Network& network) {
   double bytes = 0;
-  for (const ParameterInfo& parameter : parameters_of(spec)) {
+  const ShiftFormat format = network.options.format;
+  for (const Parameter& parameter : parameters_of(network)) {
     const double numbers = as_double(element_count(parameter.shape));
-    if (!parameter.shift) {
+    if (!parameter.is_shift()) {
       bytes += kFloatBytes * numbers;
-    } else if (!parameter.name.ends_with(".sign")) {  // packed together with its ".shift"
-      bytes += shift_weight_bytes(spec.shift_add.format) * numbers;
-      if (spec.shift_add.format == ShiftFormat::k4Bit)
+    } else if (parameter.role != Role::kShiftSign) {  // packed together with its power
+      bytes += shift_weight_bytes(format) * numbers;
+      if (format == ShiftFormat::k4Bit)
         bytes += kRowExponentBytes * as_double(parameter.shape[0]);
     }
   }
   return bytes;
 }
 
-ModelCost count_operations(const ModelSpec& spec, const std::vector<double>& shift_shares,
+ModelCost count_operations(const Network& network, const std::vector<double>& shift_shares,
                            const PublishedMiscounts& miscounts) {
-  const std::vector<std::string> routers = routers_of(spec);
+  const std::vector<Router> routers = routers_of(network);
   if (shift_shares.size() != routers.size())
     throw user_error("[count] ", shift_shares.size(), " shares for ", routers.size(),
                      " routers: give one for each");
   for (std::size_t i = 0; i < routers.size(); ++i)
     if (!(shift_shares[i] >= 0 && shift_shares[i] <= 1))
-      throw user_error("[count] the share of ", routers[i], " is ", shift_shares[i],
+      throw user_error("[count] the share of ", routers[i].name, " is ", shift_shares[i],
                        ": expected a number from 0 to 1");
-  return Counter(spec, shift_shares, miscounts).run();
+  return Counter(network, shift_shares, miscounts).run();
+}
+ModelCost count_operations(const ModelSpec& spec, const std::vector<double>& shift_shares,
+                           const PublishedMiscounts& miscounts) {
+  return count_operations(network_of(spec), shift_shares, miscounts);
 }
 
 nlohmann::ordered_json to_json(const ModelCost& cost) {

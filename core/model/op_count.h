@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/model/energy.h"
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 
 namespace shiftadd {
 
@@ -43,7 +43,7 @@ struct ModelCost {
 
 /// Bytes of the weights as deployed: 4 bits a Shift weight and 16 a row (or 5 and none), all else
 /// float32.
-double deployed_bytes(const ModelSpec& spec);
+double deployed_bytes(const Network& network);
 
 /// What the authors' released code miscounts, each behind a switch for comparison with published
 /// figures; all off by default.
@@ -53,11 +53,13 @@ struct PublishedMiscounts {
   bool elementwise_latency_missing = false;  // the gate's product takes no time
 };
 
-/// `shift_shares`: for each of routers_of(spec), the share of tokens its Shift expert gets,
+/// `shift_shares`: for each of router_names(spec), the share of tokens its Shift expert gets,
 /// measured in evaluation; empty where there is no router, unused where the split is fixed. Every
 /// token of every block is counted, although an engine may skip the last block's. A patch embedding
 /// is counted as the product it is (kernel = stride). Throws Error (user) when the number of shares
 /// or one of them is wrong.
+ModelCost count_operations(const Network& network, const std::vector<double>& shift_shares = {},
+                           const PublishedMiscounts& miscounts = {});
 ModelCost count_operations(const ModelSpec& spec, const std::vector<double>& shift_shares = {},
                            const PublishedMiscounts& miscounts = {});
 

@@ -17,23 +17,50 @@ namespace {
 constexpr int kVersion = 1;
 constexpr const char* kFormats[] = {"float32", "bf16", "int8"};
 
-bool is_nibbles(const ModelSpec& spec) {
-  return spec.shift_add.int8_activations && spec.shift_add.format == ShiftFormat::k4Bit;
+bool is_nibbles(const ShiftAddSpec& options) {
+  return options.int8_activations && options.format == ShiftFormat::k4Bit;
 }
-
-// A layer whose products all tokens (or patches) go through.
-bool is_multiplied(const ParameterInfo& parameter) {
-  const std::string& name = parameter.name;
-  return parameter.shape.size() >= 2 && name.ends_with(".weight") && !parameter.shift &&
-         name != "head.weight" && name.find(".router.") == std::string::npos &&
-         name.find("_conv.") == std::string::npos;
-}
-
-std::string without_last_part(const std::string& name) { return name.substr(0, name.rfind('.')); }
 
 void require_finite(const Tensor& values, const std::string& name, const std::string& where) {
   if (const int64_t bad = count_not_finite(values))
     throw user_error("[pack] ", name, " has ", bad, " values that are not finite", where);
+}
+
+void require_weights(const std::vector<Parameter>& parameters,
+                     const std::map<std::string, Tensor>& weights) {
+  for (const Parameter& expected : parameters) {
+    const auto found = weights.find(expected.name);
+    if (found == weights.end() || found->second.shape() != expected.shape)
+      throw user_error("[pack] the weight ", expected.name, " is ",
+                       found == weights.end() ? "missing" : concat(found->second.shape()),
+                       ": expected shape ", expected.shape);
+  }
+}
+
+// What this writes, infer reads: it refuses numbers that are not finite, and wider products.
+void require_readable(const StoredTensor& stored, const Tensor& value, int64_t inputs) {
+  if (is_floating(value.dtype()))
+    require_finite(value, stored.source,
+                   concat(" as ", value.dtype(), ", in which the largest is ",
+                          value.dtype() == DType::kBF16 ? "3.39e38" : "3.40e38",
+                          ": pack its layer in another format"));
+  const bool is_dot = stored.form == StoredForm::kInt8 || stored.form == StoredForm::kNibbles;
+  if (is_dot && inputs > kMostDotInputs)
+    throw user_error("[pack] ", stored.source, " has ", inputs,
+                     " inputs: int8 products have at most ", kMostDotInputs,
+                     "; pack with float32 or bf16");
+}
+
+// The weights that a Shift layer multiplies by: of form ps where `sign` is defined.
+Tensor powers_of_two(const Tensor& latent, const Tensor& sign, ShiftFormat format) {
+  const Tensor powers(latent.shape());
+  if (sign.defined())
+    kernels<float>().shift_compose(
+        {latent.numel(), latent.data<float>(), sign.data<float>(), powers.data<float>()});
+  else
+    kernels<float>().shift_quantize({latent.dim(0), latent.dim(1), format, latent.data<float>(),
+                                     powers.data<float>(), nullptr, nullptr});
+  return powers;
 }
 
 Shape matrix_shape(const Shape& shape) { return {shape[0], element_count(shape) / shape[0]}; }
@@ -89,24 +116,29 @@ PackSpec pack_spec_from_json(const nlohmann::json& json) {
   return pack;
 }
 
-std::vector<StoredTensor> stored_tensors(const ModelSpec& spec, const PackSpec& pack) {
+std::vector<StoredTensor> stored_tensors(const std::vector<Parameter>& parameters,
+                                         const ShiftAddSpec& options, const PackSpec& pack) {
   std::vector<StoredTensor> stored;
-  for (const ParameterInfo& each : parameters_of(spec)) {
+  for (const Parameter& each : parameters) {
     const auto add = [&](const std::string& name, Shape shape, DType dtype, StoredForm form) {
-      stored.push_back({name, std::move(shape), dtype, form, each.name});
+      stored.push_back({name, std::move(shape), dtype, form, each.name, ""});
     };
-    const std::string layer = without_last_part(each.name);
-    if (each.shift && each.name.ends_with(".sign")) continue;  // goes with its shift
-    if (each.shift && is_nibbles(spec)) {
+    const std::string& layer = each.layer;
+    const bool is_matrix = each.role == Role::kMatrix;
+    if (each.role == Role::kShiftSign) {  // goes with its power, which stands before it
+      stored.back().sign = each.name;
+      continue;
+    }
+    if (each.is_shift() && is_nibbles(options)) {
       add(layer + ".codes", {each.shape[0], nibble_stride(each.shape[1])}, DType::kU8,
           StoredForm::kNibbles);
       add(layer + ".exponents", {each.shape[0]}, DType::kI16, StoredForm::kExponents);
-    } else if (each.shift) {
+    } else if (each.is_shift()) {
       add(layer + ".weight", each.shape, DType::kF32, StoredForm::kPowers);
-    } else if (is_multiplied(each) && pack.multiply == MultiplyFormat::kInt8) {
+    } else if (is_matrix && pack.multiply == MultiplyFormat::kInt8) {
       add(each.name, matrix_shape(each.shape), DType::kI8, StoredForm::kInt8);
       add(layer + ".scales", {each.shape[0]}, DType::kF32, StoredForm::kScales);
-    } else if (is_multiplied(each) && pack.multiply == MultiplyFormat::kBf16) {
+    } else if (is_matrix && pack.multiply == MultiplyFormat::kBf16) {
       add(each.name, each.shape, DType::kBF16, StoredForm::kAsIs);
     } else {
       add(each.name, each.shape, DType::kF32, StoredForm::kAsIs);
@@ -115,40 +147,23 @@ std::vector<StoredTensor> stored_tensors(const ModelSpec& spec, const PackSpec& 
   return stored;
 }
 
-ModelFile pack_model(const ModelFile& model, const PackSpec& pack) {
-  if (model.pack) throw user_error("[pack] the model is packed already: pack the trained one");
-  require_deployable(model.spec);
-  std::map<std::string, Tensor> weights(model.weights.begin(), model.weights.end());
-  for (const ParameterInfo& expected : parameters_of(model.spec)) {
-    const auto found = weights.find(expected.name);
-    if (found == weights.end() || found->second.shape() != expected.shape)
-      throw user_error("[pack] the weight ", expected.name, " is ",
-                       found == weights.end() ? "missing" : concat(found->second.shape()),
-                       ": expected shape ", expected.shape);
-  }
+std::vector<StoredTensor> stored_tensors(const ModelSpec& spec, const PackSpec& pack) {
+  return stored_tensors(parameters_of(spec), spec.shift_add, pack);
+}
+
+NamedTensors pack_weights(const std::vector<Parameter>& parameters, const ShiftAddSpec& options,
+                          const NamedTensors& given, const PackSpec& pack) {
+  const std::map<std::string, Tensor> weights(given.begin(), given.end());
+  require_weights(parameters, weights);
   const auto take = [&](const std::string& name) {
     const Tensor values = weights.at(name).to(DType::kF32);
     require_finite(values, name, "");
     return values;
   };
-  const ShiftAddSpec& options = model.spec.shift_add;
-  const auto powers_of_two = [&](const std::string& name) {
-    const Tensor w = take(name), powers(w.shape());
-    if (options.form == ShiftForm::kPs)
-      kernels<float>().shift_compose({w.numel(), w.data<float>(),
-                                      take(without_last_part(name) + ".sign").data<float>(),
-                                      powers.data<float>()});
-    else
-      kernels<float>().shift_quantize({w.dim(0), w.dim(1), options.format, w.data<float>(),
-                                       powers.data<float>(), nullptr, nullptr});
-    return powers;
-  };
-  ModelFile packed = model;
-  packed.pack = pack;
-  packed.weights.clear();
+  NamedTensors packed;
   ShiftRows rows;  // of the weight before: its second tensor follows its first
   Int8Rows integers;
-  for (const StoredTensor& each : stored_tensors(model.spec, pack)) {
+  for (const StoredTensor& each : stored_tensors(parameters, options, pack)) {
     Tensor value;
     switch (each.form) {
       case StoredForm::kNibbles:
@@ -166,24 +181,26 @@ ModelFile pack_model(const ModelFile& model, const PackSpec& pack) {
         value = integers.scales;
         break;
       case StoredForm::kPowers:
-        value = powers_of_two(each.source);
+        value = powers_of_two(take(each.source), each.sign.empty() ? Tensor() : take(each.sign),
+                              options.format);
         break;
       case StoredForm::kAsIs:
         value = take(each.source).to(each.dtype);
         break;
     }
-    // What this writes, infer reads: it refuses numbers that are not finite, and wider products.
-    if (is_floating(value.dtype()))
-      require_finite(value, each.source, concat(" as ", value.dtype(), ", in which the largest is ",
-                                                value.dtype() == DType::kBF16 ? "3.39e38" : "3.40e38",
-                                                ": pack its layer in another format"));
-    const bool is_dot = each.form == StoredForm::kInt8 || each.form == StoredForm::kNibbles;
-    if (const int64_t inputs = weights.at(each.source).numel() / each.shape[0];
-        is_dot && inputs > kMostDotInputs)
-      throw user_error("[pack] ", each.source, " has ", inputs, " inputs: int8 products have at most ",
-                       kMostDotInputs, "; pack with float32 or bf16");
-    packed.weights.emplace_back(each.name, value);
+    require_readable(each, value, weights.at(each.source).numel() / each.shape[0]);
+    packed.emplace_back(each.name, value);
   }
+  return packed;
+}
+
+ModelFile pack_model(const ModelFile& model, const PackSpec& pack) {
+  if (model.pack) throw user_error("[pack] the model is packed already: pack the trained one");
+  require_deployable(model.spec);
+  ModelFile packed = model;
+  packed.pack = pack;
+  packed.weights =
+      pack_weights(parameters_of(model.spec), model.spec.shift_add, model.weights, pack);
   return packed;
 }
 

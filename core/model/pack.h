@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 #include "core/tensor.h"
 
 namespace shiftadd {
@@ -22,7 +22,7 @@ enum class MultiplyFormat : uint8_t { kFloat32, kBf16, kInt8 };
 struct PackSpec {
   MultiplyFormat multiply = MultiplyFormat::kFloat32;
   bool int8_attention = false;  // softmax attention in integers (Int8AttentionArgs)
-  /// Share of tokens on Shift at each router of routers_of(spec), where it was measured.
+  /// Share of tokens on Shift at each router of router_names(spec), where it was measured.
   std::vector<double> shift_shares = {};
 
   bool operator==(const PackSpec&) const = default;
@@ -43,6 +43,9 @@ PackSpec pack_spec_from_json(const nlohmann::json& json);
 /// format cannot hold (3.4e38 rounds to infinity in bf16): the error names them.
 struct ModelFile;
 ModelFile pack_model(const ModelFile& model, const PackSpec& pack);
+/// The weights alone; `weights` holds those of `parameters`, by name.
+NamedTensors pack_weights(const std::vector<Parameter>& parameters, const ShiftAddSpec& options,
+                          const NamedTensors& weights, const PackSpec& pack);
 
 /// What a packed file holds, in order, and the parameter of parameters_of(spec) each comes from.
 enum class StoredForm : uint8_t { kAsIs, kPowers, kNibbles, kExponents, kInt8, kScales };
@@ -52,7 +55,10 @@ struct StoredTensor {
   DType dtype;
   StoredForm form;
   std::string source;
+  std::string sign;  // of powers of form ps: the parameter that holds their signs
 };
+std::vector<StoredTensor> stored_tensors(const std::vector<Parameter>& parameters,
+                                         const ShiftAddSpec& options, const PackSpec& pack);
 std::vector<StoredTensor> stored_tensors(const ModelSpec& spec, const PackSpec& pack);
 
 }  // namespace shiftadd

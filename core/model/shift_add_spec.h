@@ -46,13 +46,14 @@ struct BlockKinds {
   bool is_linear() const {
     return attention == AttentionKind::kLinear || attention == AttentionKind::kLinearAdd;
   }
-  /// Whether q and k become signs, where linear_add's codes are `codes`.
-  bool has_sign_codes(Codes codes) const {
-    return attention == AttentionKind::kSoftmaxAdd ||
-           (attention == AttentionKind::kLinearAdd && codes == Codes::kSign);
-  }
   bool operator==(const BlockKinds&) const = default;
 };
+
+/// Whether q and k of such attention become signs, where linear_add's codes are `codes`.
+constexpr bool has_sign_codes(AttentionKind kind, Codes codes) {
+  return kind == AttentionKind::kSoftmaxAdd ||
+         (kind == AttentionKind::kLinearAdd && codes == Codes::kSign);
+}
 
 /// Options common to all blocks, and what each block is.
 struct ShiftAddSpec {

@@ -18,10 +18,10 @@ struct Fit {
 
 // Every prefix under which at least one parameter is found.
 std::vector<Fit> fits_of(const std::vector<NamedShape>& tensors,
-                         const std::vector<ParameterInfo>& parameters) {
+                         const std::vector<Parameter>& parameters) {
   constexpr std::size_t kLongest = 512;  // of a name: the search is quadratic in it
   std::unordered_map<std::string, const Shape*> known;
-  for (const ParameterInfo& parameter : parameters)
+  for (const Parameter& parameter : parameters)
     known.emplace(parameter.name, &parameter.shape);
   std::map<std::string, Fit> fits;
   for (const NamedShape& tensor : tensors) {
@@ -60,7 +60,7 @@ bool differs_in_ones_only(const Shape& a, const Shape& b) {
 }
 
 WeightsPrefix choose_prefix(const std::vector<NamedShape>& tensors,
-                            const std::vector<ParameterInfo>& parameters,
+                            const std::vector<Parameter>& parameters,
                             const std::optional<std::string>& wanted) {
   const std::vector<Fit> all = fits_of(tensors, parameters);
   const auto is_most = [&](std::size_t count) { return 2 * count > parameters.size(); };

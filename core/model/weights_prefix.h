@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 
 namespace shiftadd {
 
@@ -26,7 +26,7 @@ struct WeightsPrefix {
 /// those that have every parameter, then none at all (""); where two are left, it is a problem that
 /// names them. `wanted` settles it.
 WeightsPrefix choose_prefix(const std::vector<NamedShape>& tensors,
-                            const std::vector<ParameterInfo>& parameters,
+                            const std::vector<Parameter>& parameters,
                             const std::optional<std::string>& wanted);
 
 /// Equal but for dimensions of 1: (65, 128) and (1, 65, 128).

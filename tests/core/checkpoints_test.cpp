@@ -87,7 +87,7 @@ TEST_CASE("parameter names and shapes are the published ones") {
     std::vector<std::string> expected, actual;
     for (const std::vector<std::string>& row : table(path, ' '))
       if (row.size() == 2 && row[0] != "#") expected.push_back(row[0] + " " + row[1]);
-    for (const ParameterInfo& parameter : parameters_of(named_spec(name))) {
+    for (const Parameter& parameter : parameters_of(named_spec(name))) {
       std::string shape;
       for (int64_t extent : parameter.shape)
         shape += (shape.empty() ? "" : "x") + std::to_string(extent);

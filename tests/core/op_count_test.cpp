@@ -54,7 +54,7 @@ TEST_CASE("a converted block's operations, counted by hand") {
                                     .qkv = LayerKind::kShift,
                                     .proj = LayerKind::kShift,
                                     .mlp = LayerKind::kMixture});
-  CHECK(routers_of(spec) == std::vector<std::string>{"blocks.0.mlp", "blocks.1.mlp"});
+  CHECK(router_names(spec) == std::vector<std::string>{"blocks.0.mlp", "blocks.1.mlp"});
   const ModelCost cost = count_operations(spec, {0.6, 1.0});  // 10 of 17 tokens, and all
   CHECK(of(cost, "blocks.0.attn.qkv").shifts == 17 * 48 * 144);
   CHECK(of(cost, "blocks.0.attn.qkv").multiplications == 0);
@@ -131,7 +131,7 @@ TEST_CASE("a ShiftAdd spec survives its JSON form and its parameters have names"
   CHECK(to_json(named_spec("vit_micro")).contains("shift_add") == false);
   const auto has = [&](const char* name, const Shape& shape, bool shift) {
     const auto list = parameters_of(spec);
-    return std::any_of(list.begin(), list.end(), [&](const ParameterInfo& each) {
+    return std::any_of(list.begin(), list.end(), [&](const Parameter& each) {
       return each.name == name && each.shape == shape && each.shift == shift;
     });
   };

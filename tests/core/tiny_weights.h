@@ -20,7 +20,7 @@ inline ModelSpec tiny_spec() {
 inline WeightsFile weights_of(const ModelSpec& spec, const std::string& prefix = "") {
   WeightsFile file;
   double value = 0;
-  for (const ParameterInfo& parameter : parameters_of(spec))
+  for (const Parameter& parameter : parameters_of(spec))
     file.tensors.emplace_back(prefix + parameter.name, Tensor::full(parameter.shape, value += 1));
   return file;
 }

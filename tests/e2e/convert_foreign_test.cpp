@@ -32,7 +32,7 @@ ProcessResult convert(const std::string& in, const std::string& arch, const std:
 class Checkpoint {
  public:
   void add(const std::string& prefix, double value) {
-    for (const ParameterInfo& each : parameters_of(named_spec("vit_micro")))
+    for (const Parameter& each : parameters_of(named_spec("vit_micro")))
       file_.tensors.emplace_back(prefix + each.name, Tensor::full(each.shape, value));
   }
   void add_tensor(const std::string& name) {
@@ -120,7 +120,7 @@ TEST_CASE("objects beside the weights, and one tensor of a type not read, refuse
     PickleBytes p;
     p.dict().text("args").raw(object).set().text("state_dict").dict();
     std::vector<std::string> storages;
-    for (const ParameterInfo& each : parameters_of(named_spec("vit_micro"))) {
+    for (const Parameter& each : parameters_of(named_spec("vit_micro"))) {
       std::vector<int32_t> size(each.shape.begin(), each.shape.end()), stride(size.size(), 1);
       for (std::size_t i = size.size(); i-- > 1;) stride[i - 1] = stride[i] * size[i];
       const auto count = static_cast<int32_t>(element_count(each.shape));

@@ -151,7 +151,7 @@ TEST_CASE("a converted network is not taken for a plain one, nor the reverse") {
   ModelFile plain;
   plain.spec = named_spec("vit_micro");
   plain.preprocess.crop = plain.preprocess.resize = plain.spec.image_size;
-  for (const ParameterInfo& each : parameters_of(plain.spec))
+  for (const Parameter& each : parameters_of(plain.spec))
     plain.weights.emplace_back(each.name, Tensor::zeros(each.shape));
   save_model(folder / "plain.safetensors", plain);
   ModelFile coded = plain;  // the same tensors

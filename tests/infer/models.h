@@ -18,7 +18,7 @@ inline ModelFile random_model(const ModelSpec& spec, uint64_t seed) {
   model.preprocess.crop = spec.image_size;
   model.preprocess.resize = spec.image_size;
   uint64_t stream = 0;
-  for (const ParameterInfo& info : parameters_of(spec)) {
+  for (const Parameter& info : parameters_of(spec)) {
     Tensor value(info.shape);
     Random random(seed, stream++);
     const bool matrix = info.shape.size() > 1;

@@ -54,7 +54,7 @@ TEST_CASE("golden logits of vit_micro") {
   const TensorFile golden = test::golden_model("vit_micro");
   ModelFile model;
   model.spec = named_spec("vit_micro");
-  for (const ParameterInfo& each : parameters_of(model.spec))
+  for (const Parameter& each : parameters_of(model.spec))
     model.weights.emplace_back(each.name, golden.at(each.name));
   Session session(std::move(model));
   test::check_close(run(session, golden.at("golden.in.image").to(DType::kF32)),

@@ -25,7 +25,7 @@ inline ModelFile golden_shift_add(bool full) {
   }
   options.blocks.assign(static_cast<std::size_t>(model.spec.depth), block);
   const TensorFile golden = golden_model(full ? "vit_micro_shiftadd_full" : "vit_micro_shiftadd");
-  for (const ParameterInfo& each : parameters_of(model.spec))
+  for (const Parameter& each : parameters_of(model.spec))
     model.weights.emplace_back(each.name, golden.at(each.name));
   return model;
 }

@@ -7,7 +7,7 @@
 namespace shiftadd::layers {
 namespace {
 
-using Weights = std::vector<std::pair<std::string, Tensor>>;
+using Weights = NamedTensors;
 
 ModelSpec spec_of(int64_t grid, int64_t classes = 7) {
   ModelSpec spec = named_spec("vit_micro");

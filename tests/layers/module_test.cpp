@@ -17,7 +17,7 @@ class Pair : public Module {
   }
 };
 
-std::string load_error(Pair& pair, const std::vector<std::pair<std::string, Tensor>>& state) {
+std::string load_error(Pair& pair, const NamedTensors& state) {
   try {
     pair.load_state_dict(state);
   } catch (const Error& error) {

@@ -21,7 +21,7 @@ constexpr SurgeryStep kMixtures{
 NamedTensors lively_weights(const ModelSpec& spec) {
   Random random(5, 0);
   NamedTensors weights;
-  for (const ParameterInfo& info : parameters_of(spec)) {
+  for (const Parameter& info : parameters_of(spec)) {
     const Tensor value(info.shape);
     const bool norm = info.name.find("norm") != std::string::npos;
     const double fan =

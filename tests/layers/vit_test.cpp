@@ -15,7 +15,7 @@
 namespace shiftadd::layers {
 namespace {
 
-using State = std::vector<std::pair<std::string, Tensor>>;
+using State = NamedTensors;
 
 std::vector<float> values(const Tensor& tensor) {
   const auto span = tensor.span<float>();
@@ -160,7 +160,7 @@ TEST_CASE("vit: a ShiftAdd network has the parameters of its spec, and all of th
     Context context{.training = true, .seed = 1, .stream = 2};
     context.router_noise = 0.5;
     const auto gradients = step(model, context);
-    for (const ParameterInfo& info : expected) {
+    for (const Parameter& info : expected) {
       INFO(info.name);
       const auto found = std::find_if(parameters.begin(), parameters.end(),
                                       [&](const auto& each) { return each.first == info.name; });

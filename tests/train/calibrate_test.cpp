@@ -71,12 +71,12 @@ TEST_CASE("calibrate: equal tokens stay together") {
 
 TEST_CASE("calibrate: every router of a network is set, and nothing else moves") {
   layers::Vit model = routed({kAll});
-  std::vector<std::pair<std::string, Tensor>> before;
+  NamedTensors before;
   for (const auto& [name, tensor] : model.state_dict()) before.emplace_back(name, tensor.clone());
   const auto shares = calibrate_shares(model, source(), 3, 0.6);
   REQUIRE(shares.size() == 6);
   const double token = 1.0 / (3 * 7 * 5);
-  const std::vector<std::string> names = routers_of(model.spec());
+  const std::vector<std::string> names = router_names(model.spec());
   for (std::size_t i = 0; i < shares.size(); ++i) {
     CHECK(shares[i].name == names[i]);
     CHECK(std::abs(shares[i].after - 0.6) <= token);

@@ -133,7 +133,7 @@ TEST_CASE("a checkpoint is read back whole, and is a model file") {
   const test::TemporaryFolder folder;
   const std::string path = folder / "last.safetensors";
   const layers::Vit model(tiny_spec(), {}, 3);
-  const Optimizer optimizer({}, model.named_parameters(), 2);
+  const Optimizer optimizer({}, model.named_parameters(), parameters_of(model.spec()));
   Checkpoint saved = test::checkpoint_of(tiny_file(tiny_spec(), 4), optimizer);
   saved.trained.emplace_back("train.head.bias", Tensor::full({3}, 7));
   saved.state.step = 12345678901;

@@ -22,6 +22,21 @@ Tensor noise(Shape shape, uint64_t stream) {
   return x;
 }
 
+// Parameters, and what a network says of them.
+struct Described {
+  NamedParameters variables;
+  std::vector<Parameter> parameters;
+  void add(const std::string& name, const Variable& variable, Role role = Role::kMatrix,
+           int64_t depth = 0) {
+    variables.emplace_back(name, variable);
+    parameters.push_back(
+        {.name = name, .shape = variable.shape(), .role = role, .id = {}, .layer = name, .depth = depth});
+  }
+  Optimizer optimizer(const OptimizerConfig& config = {}) const {
+    return Optimizer(config, variables, parameters);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("AdamW makes the golden steps") {
@@ -33,7 +48,9 @@ TEST_CASE("AdamW makes the golden steps") {
   config.eps = attributes.at("eps");
   config.weight_decay = attributes.at("weight_decay");
   Variable parameter(file.at("param.initial").clone(), true);
-  Optimizer optimizer(config, {{"head.weight", parameter}}, 1);
+  Described described;
+  described.add("head.weight", parameter, Role::kHead);
+  Optimizer optimizer = described.optimizer(config);
   int64_t step = 0;
   for (; file.find("in.grad" + std::to_string(step)); ++step) {
     parameter.set_grad(file.at("in.grad" + std::to_string(step)).clone());
@@ -54,7 +71,9 @@ TEST_CASE("SGD follows its formula, with and without Nesterov") {
     Variable parameter(noise({3, 17}, 0), true);
     const Tensor expected = parameter.value().clone();
     std::vector<double> buffer(51);
-    Optimizer optimizer(config, {{"head.weight", parameter}}, 1);
+    Described described;
+    described.add("head.weight", parameter, Role::kHead);
+    Optimizer optimizer = described.optimizer(config);
     for (int step = 0; step < 3; ++step) {
       const Tensor gradient = noise({3, 17}, 1 + step);
       parameter.set_grad(gradient.clone());
@@ -70,29 +89,40 @@ TEST_CASE("SGD follows its formula, with and without Nesterov") {
   }
 }
 
-TEST_CASE("norms, biases, positions and class token do not decay") {
-  CHECK(decays("blocks.0.attn.qkv.weight", {9, 3}));
-  CHECK(decays("patch_embed.proj.weight", {3, 3, 4, 4}));
-  CHECK_FALSE(decays("blocks.0.attn.qkv.bias", {9}));
-  CHECK_FALSE(decays("norm.weight", {3}));
-  CHECK_FALSE(decays("pos_embed", {1, 5, 3}));
-  CHECK_FALSE(decays("cls_token", {1, 1, 3}));
+TEST_CASE("norms, biases, positions and class token do not decay, whatever they are called") {
+  const auto decays_as = [](const Shape& shape, Role role) {
+    return decays({.name = "x", .shape = shape, .role = role, .id = {}, .layer = "x"});
+  };
+  CHECK(decays_as({9, 3}, Role::kMatrix));
+  CHECK(decays_as({3, 3, 4, 4}, Role::kMatrix));
+  CHECK(decays_as({3, 1, 9, 1}, Role::kFilter));
+  CHECK(decays_as({9, 3}, Role::kShiftSign));
+  CHECK(decays_as({2, 3}, Role::kRouter));
+  CHECK_FALSE(decays_as({2}, Role::kRouter));
+  CHECK_FALSE(decays_as({9}, Role::kBias));
+  CHECK_FALSE(decays_as({3}, Role::kNorm));
+  CHECK_FALSE(decays_as({1, 5, 3}, Role::kPositions));
+  CHECK_FALSE(decays_as({1, 1, 3}, Role::kClassToken));
 }
 
 TEST_CASE("layer-wise decay counts from the head") {
-  CHECK(layer_of("pos_embed", 12) == 0);
-  CHECK(layer_of("cls_token", 12) == 0);
-  CHECK(layer_of("patch_embed.proj.bias", 12) == 0);
-  CHECK(layer_of("blocks.0.norm1.weight", 12) == 1);
-  CHECK(layer_of("blocks.11.mlp.fc2.bias", 12) == 12);
-  CHECK(layer_of("norm.weight", 12) == 13);
-  CHECK(layer_of("head.bias", 12) == 13);
+  std::map<std::string, int64_t> depths;
+  for (const Parameter& each : parameters_of(named_spec("deit_tiny_patch16_224")))
+    depths[each.name] = each.depth;
+  CHECK(depths.at("pos_embed") == 0);
+  CHECK(depths.at("cls_token") == 0);
+  CHECK(depths.at("patch_embed.proj.bias") == 0);
+  CHECK(depths.at("blocks.0.norm1.weight") == 1);
+  CHECK(depths.at("blocks.11.mlp.fc2.bias") == 12);
+  CHECK(depths.at("norm.weight") == 13);
+  CHECK(depths.at("head.bias") == 13);
   OptimizerConfig config;
   config.layer_decay = 0.5;
-  const NamedParameters parameters = {{"cls_token", Variable(noise({1, 1, 3}, 0), true)},
-                                      {"blocks.1.mlp.fc1.weight", Variable(noise({3, 3}, 0), true)},
-                                      {"head.weight", Variable(noise({3, 3}, 0), true)}};
-  const Optimizer optimizer(config, parameters, 2);
+  Described described;
+  described.add("x", Variable(noise({1, 1, 3}, 0), true), Role::kClassToken, 0);
+  described.add("y", Variable(noise({3, 3}, 0), true), Role::kMatrix, 2);
+  described.add("z", Variable(noise({3, 3}, 0), true), Role::kHead, 3);
+  const Optimizer optimizer = described.optimizer(config);
   CHECK(optimizer.lr_scale(0) == 0.125);
   CHECK(optimizer.lr_scale(1) == 0.5);
   CHECK(optimizer.lr_scale(2) == 1);
@@ -100,9 +130,11 @@ TEST_CASE("layer-wise decay counts from the head") {
 
 TEST_CASE("frozen parameters and those without a gradient stay as they are") {
   const Tensor before = noise({3, 3}, 0);
-  const NamedParameters parameters = {{"a.weight", Variable(before.clone(), false)},
-                                      {"b.weight", Variable(before.clone(), true)}};
-  Optimizer optimizer({}, parameters, 1);
+  Described described;
+  described.add("a.weight", Variable(before.clone(), false));
+  described.add("b.weight", Variable(before.clone(), true));
+  const NamedParameters& parameters = described.variables;
+  Optimizer optimizer = described.optimizer();
   CHECK(optimizer.parameters().size() == 1);
   optimizer.step(0.1);
   test::check_close(parameters[0].second.value(), before, 0, "frozen");
@@ -110,16 +142,18 @@ TEST_CASE("frozen parameters and those without a gradient stay as they are") {
 }
 
 TEST_CASE("the gradient norm is one norm over all parameters, equal for any number of threads") {
-  NamedParameters parameters = {{"a", Variable(noise({197, 769}, 0), true)},
-                                {"b", Variable(noise({17}, 1), true)},
-                                {"without", Variable(noise({3}, 2), true)}};
+  Described described;
+  described.add("a", Variable(noise({197, 769}, 0), true));
+  described.add("b", Variable(noise({17}, 1), true), Role::kBias);
+  described.add("without", Variable(noise({3}, 2), true), Role::kBias);
+  NamedParameters& parameters = described.variables;
   double expected = 0;
   for (int i = 0; i < 2; ++i) {
     parameters[i].second.set_grad(parameters[i].second.value().clone());
     for (const float value : parameters[i].second.value().span<float>())
       expected += static_cast<double>(value) * value;
   }
-  const Optimizer optimizer({}, parameters, 1);
+  const Optimizer optimizer = described.optimizer();
   set_num_threads(1);
   const double one = optimizer.gradient_norm();
   set_num_threads(2);

@@ -43,7 +43,7 @@ NamedTensors train_some(int64_t parts, LoopConfig loop, const layers::VitOptions
                         const layers::Vit* teacher = nullptr, int steps = 3) {
   loop.accumulate = parts;
   const layers::Vit model(tiny_spec(), options, 1);
-  Optimizer optimizer(loop.optimizer, model.named_parameters(), 2);
+  Optimizer optimizer(loop.optimizer, model.named_parameters(), parameters_of(model.spec()));
   const RouterConfig router;
   TrainingStep step(model, teacher, optimizer, nullptr, loop, router, {}, 9);
   const data::Batch batch = make_batch(6);
@@ -108,7 +108,7 @@ TEST_CASE("a gradient that is not finite leaves the weights alone") {
   const layers::Vit model(tiny_spec(), {}, 1);
   const layers::Vit same(tiny_spec(), {}, 1);
   const LoopConfig loop;
-  Optimizer optimizer(loop.optimizer, model.named_parameters(), 2);
+  Optimizer optimizer(loop.optimizer, model.named_parameters(), parameters_of(model.spec()));
   const RouterConfig router;
   TrainingStep step(model, nullptr, optimizer, nullptr, loop, router, {}, 9);
   data::Batch batch = make_batch(3);
@@ -182,7 +182,7 @@ TEST_CASE("training step: bf16 products learn like float32 ones") {
   const auto loss_after = [&](Precision precision, int steps) {
     loop.precision = precision;
     const layers::Vit model(tiny_spec(), {}, 1);
-    Optimizer optimizer(loop.optimizer, model.named_parameters(), 2);
+    Optimizer optimizer(loop.optimizer, model.named_parameters(), parameters_of(model.spec()));
     const RouterConfig router;
     TrainingStep step(model, nullptr, optimizer, nullptr, loop, router, {}, 9);
     const data::Batch batch = make_batch(6);

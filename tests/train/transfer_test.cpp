@@ -14,7 +14,6 @@
 
 using namespace shiftadd;
 using namespace shiftadd::train;
-using layers::NamedTensors;
 using layers::SurgeryStep;
 using test::tiny_spec;
 
@@ -37,7 +36,7 @@ NextImages source() {
 NamedTensors lively_weights(const ModelSpec& spec) {
   Random random(5, 0);
   NamedTensors weights;
-  for (const ParameterInfo& info : parameters_of(spec)) {
+  for (const Parameter& info : parameters_of(spec)) {
     const Tensor value(info.shape);
     const bool scale = info.name.find("norm") != std::string::npos && info.name.ends_with("weight");
     for (float& x : value.span<float>()) x = static_cast<float>(0.3 * random.normal() + scale);

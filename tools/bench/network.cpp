@@ -28,7 +28,7 @@ ModelFile open_or_make(const std::string& name) {
   if (file) return load_any_model(name);
   const ModelSpec spec = load_spec(name);
   double values = 0;
-  for (const ParameterInfo& info : parameters_of(spec)) {
+  for (const Parameter& info : parameters_of(spec)) {
     double size = 1;
     for (const int64_t each : info.shape) size *= static_cast<double>(each);
     values += size;
@@ -43,7 +43,7 @@ ModelFile random_model(const ModelSpec& spec) {
   ModelFile model;
   model.spec = spec;
   uint64_t stream = 0;
-  for (const ParameterInfo& info : parameters_of(spec)) {
+  for (const Parameter& info : parameters_of(spec)) {
     Tensor value(info.shape);
     const RandomStream random(0, stream++);
     const bool norm = info.name.find("norm") != std::string::npos && info.name.ends_with("weight");
