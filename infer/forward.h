@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 #include "infer/layer_times.h"
 #include "infer/plan.h"
 #include "infer/weights.h"

@@ -52,6 +52,7 @@ struct Vit::Layers {
 
 Vit::Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed)
     : spec_(spec), options_(options), layers_(std::make_unique<Layers>()) {
+  validate(spec);
   const Network network = network_of(spec);
   const LevelSpec& level = network.levels.front();
   if (!(options.dropout >= 0 && options.dropout < 1 && options.drop_path >= 0 &&

@@ -123,7 +123,7 @@ struct Network {
   int64_t depth() const;  // blocks of all levels
 };
 
-/// The plain vision transformer of a spec. Throws Error (user) as validate does.
+/// The plain vision transformer of a spec that validate accepts.
 Network network_of(const ModelSpec& spec);
 
 /// What a parameter's numbers are: decides how they are packed, decayed and carried over.

@@ -34,7 +34,6 @@ BlockSpec block_of(const ModelSpec& spec, int64_t index) {
 }  // namespace
 
 Network network_of(const ModelSpec& spec) {
-  validate(spec);
   LevelSpec level;
   level.grid = spec.grid();
   level.class_token = "cls_token";

@@ -7,7 +7,7 @@
 
 #include "core/io/files.h"
 #include "core/io/weights_file.h"
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;

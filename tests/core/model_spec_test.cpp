@@ -1,5 +1,5 @@
 // Named networks against their published sizes; JSON form and its errors; preprocessing's JSON.
-#include "core/model/model_spec.h"
+#include "core/model/network.h"
 
 #include <nlohmann/json.hpp>
 

@@ -132,7 +132,7 @@ TEST_CASE("a ShiftAdd spec survives its JSON form and its parameters have names"
   const auto has = [&](const char* name, const Shape& shape, bool shift) {
     const auto list = parameters_of(spec);
     return std::any_of(list.begin(), list.end(), [&](const Parameter& each) {
-      return each.name == name && each.shape == shape && each.shift == shift;
+      return each.name == name && each.shape == shape && each.is_shift() == shift;
     });
   };
   CHECK(has("blocks.0.attn.qkv.router.weight", {2, 48}, false));

@@ -169,9 +169,14 @@ TEST_CASE("clipping scales only what is too long") {
 }
 
 TEST_CASE("saved state continues bit for bit; a foreign state is refused") {
-  const auto make = [] { return NamedParameters{{"a.weight", Variable(noise({3, 17}, 0), true)}}; };
-  NamedParameters first = make(), second = make();
-  Optimizer one({}, first, 1), two({}, second, 1);
+  const auto make = [] {
+    Described described;
+    described.add("a.weight", Variable(noise({3, 17}, 0), true));
+    return described;
+  };
+  Described made = make(), again = make();
+  NamedParameters &first = made.variables, &second = again.variables;
+  Optimizer one = made.optimizer(), two = again.optimizer();
   const auto step = [](Optimizer& optimizer, NamedParameters& parameters, uint64_t stream) {
     parameters[0].second.set_grad(noise({3, 17}, stream));
     optimizer.step(0.01);
