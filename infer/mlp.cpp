@@ -18,8 +18,6 @@ void run_rows(const Mlp& mlp, float* x, int64_t rows, float* y, const float* res
   apply(mlp.fc2, hidden, rows, y, room, {.residual = residual});
 }
 
-constexpr int64_t kRows = 64;  // a task of int8_gemm; 64 x 768 floats are 192 KiB
-
 }  // namespace
 
 void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* residual, float* hidden,
@@ -27,11 +25,17 @@ void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* resi
   if (!mlp.in_integers()) return run_rows(mlp, x, rows, y, residual, hidden, room, times);
   const int64_t in = mlp.fc1.inputs(), between = mlp.fc1.outputs(), out = mlp.fc2.outputs();
   const int64_t codes = std::max(in, between);
-  parallel_chunks(rows, kRows, [&](int64_t begin, int64_t end) {
+  parallel_chunks(rows, kExpertRows, [&](int64_t begin, int64_t end) {
     const QuantizedRoom own = {room.codes + begin * codes, room.scales + begin};
     run_rows(mlp, x + begin * in, end - begin, y + begin * out,
              residual ? residual + begin * out : nullptr, hidden + begin * between, own, times);
   });
+}
+
+void run_expert(const Mlp& expert, const QuantizedRoom& tokens, const int32_t* order, int64_t rows,
+                float* y, float* hidden, const QuantizedRoom& room) {
+  apply_quantized(expert.fc1, tokens, order, rows, hidden, {.activation = Activation::kGelu});
+  apply(expert.fc2, hidden, rows, y, room);
 }
 
 void run_routed_mlp(const Mixture<Mlp>& mlp, const float* normed, int64_t rows, GateKind gate,
@@ -46,18 +50,17 @@ void run_routed_mlp(const Mixture<Mlp>& mlp, const float* normed, int64_t rows, 
     kernels<float>().quantize_tokens(
         {rows, width, normed, tokens.scales, nullptr, nullptr, tokens.codes});
   }
-  const int64_t blocks_first = (first + kRows - 1) / kRows;
-  const int64_t blocks = blocks_first + (rows - first + kRows - 1) / kRows;
+  const int64_t blocks_first = (first + kExpertRows - 1) / kExpertRows;
+  const int64_t blocks = blocks_first + (rows - first + kExpertRows - 1) / kExpertRows;
   parallel_for(blocks, [&](int64_t block) {
     const bool shifts = block >= blocks_first;
-    const int64_t begin = shifts ? first + (block - blocks_first) * kRows : block * kRows;
-    const int64_t end = std::min(begin + kRows, shifts ? rows : first), count = end - begin;
+    const int64_t begin = shifts ? first + (block - blocks_first) * kExpertRows : block * kExpertRows;
+    const int64_t end = std::min(begin + kExpertRows, shifts ? rows : first), count = end - begin;
     const Mlp& expert = mlp.experts[shifts ? kShiftExpert : kMultExpert];
     float *own_hidden = hidden + begin * between, *out = mixture.outputs + begin * width;
     const LayerTimer timer(times, shifts ? LayerPart::kShiftExpert : LayerPart::kMultExpert);
-    apply_quantized(expert.fc1, tokens, mixture.order + begin, count, own_hidden,
-                    {.activation = Activation::kGelu});
-    apply(expert.fc2, own_hidden, count, out, {room.codes + begin * between, room.scales + begin});
+    run_expert(expert, tokens, mixture.order + begin, count, out, own_hidden,
+               {room.codes + begin * between, room.scales + begin});
     scatter_rows(mixture, begin, end, first, width, gate, x, x);
   });
 }

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/cpu/cpu_name.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "core/parallel.h"
@@ -38,15 +39,6 @@ ordered_json earlier_sessions(const std::string& path) {
 }
 
 }  // namespace
-
-std::string cpu_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name"))
-      if (const auto colon = line.find(": "); colon != std::string::npos)
-        return line.substr(colon + 2);
-  return "unknown";
-}
 
 void write_manifest(const std::string& folder, const TrainConfig& config, const RunData& data,
                     const std::string& version, int64_t first_step) {

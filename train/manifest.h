@@ -8,9 +8,6 @@
 
 namespace shiftadd::train {
 
-/// "Intel(R) Xeon(R) ...", from /proc/cpuinfo; "unknown" where that is absent.
-std::string cpu_name();
-
 /// The commit that this program was built from, "1a2b3c4d5e6f" or with "-dirty" where files differ
 /// from it; "unknown" where it was built without git. In a generated file
 /// (cmake/build_commit.cmake).

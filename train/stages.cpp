@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/json_text.h"
-#include "train/latency_probe.h"
+#include "core/model/latency_report.h"
 #include "train/memory_estimate.h"
 #include "train/network.h"
 #include "train/run_data.h"

@@ -9,7 +9,7 @@
 #include "core/parallel.h"
 #include "core/random.h"
 #include "train/conversion_steps.h"
-#include "train/latency_probe.h"
+#include "core/model/latency_report.h"
 #include "train/memory_estimate.h"
 #include "train/network.h"
 #include "train/progress_text.h"

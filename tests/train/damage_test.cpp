@@ -11,7 +11,7 @@
 #include "tests/train/tiny_checkpoint.h"
 #include "tests/train/tiny_spec.h"
 #include "train/checkpoint.h"
-#include "train/latency_probe.h"
+#include "core/model/latency_report.h"
 #include "train/run_result.h"
 
 using namespace shiftadd;

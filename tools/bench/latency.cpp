@@ -5,29 +5,30 @@
 
 #include "core/error.h"
 #include "core/parallel.h"
+#include "infer/latency_probe.h"
 #include "tools/archs.h"
 #include "tools/bench/commands.h"
 #include "tools/bench/network.h"
 #include "tools/outputs.h"
-#include "train/latency_probe.h"
 
 namespace shiftadd::tools {
 namespace {
 
 struct LatencyOptions {
   std::string model, out = "latency.json";
-  train::LatencyOptions probe;
+  std::string multiply;  // what layers that multiply compute in; a packed file's own
+  infer::LatencyOptions probe;
   int threads = available_cores();
   bool json = false;
 };
 
-void print_latency(const train::LatencyReport& report) {
+void print_latency(const LatencyReport& report) {
   std::cout << report.model << ", " << report.tokens << " tokens (batch " << report.batch << "), "
             << report.threads << " threads, " << report.isa << " on " << report.cpu << "\n"
             << "  Mult is " << report.mult << ", Shift " << report.shift << "; medians of at least "
             << report.repeats << " runs\n"
             << std::fixed << std::setprecision(4);
-  for (const train::RouterLatency& router : report.routers)
+  for (const RouterLatency& router : report.routers)
     std::cout << "  " << std::left << std::setw(22) << router.name << std::right << "Mult "
               << router.mult_ms << " ms, Shift " << router.shift_ms << " ms, Mult / Shift "
               << std::setprecision(2) << router.mult_ms / router.shift_ms << std::setprecision(4)
@@ -43,15 +44,22 @@ int run_latency(const LatencyOptions& options) {
   outputs.file("--out", options.out);
   outputs.check();
   set_num_threads(options.threads);
-  const ModelSpec spec = open_spec(options.model);
-  const train::LatencyReport report = train::measure_latency(spec, options.probe);
+  infer::LatencyOptions probe = options.probe;
+  const ModelFile model = open_or_make(options.model);
+  if (!options.multiply.empty()) {
+    if (model.pack)
+      throw user_error(options.model, ": is packed in ", name_of(model.pack->multiply),
+                       " already: leave --multiply out");
+    probe.pack = pack_in(options.multiply);
+  }
+  const LatencyReport report = infer::measure_latency(model, probe);
   if (options.json)
     std::cout << to_text(report);
   else
     print_latency(report);
   std::cout.flush();
   outputs.write(options.out, [&] {
-    train::write_latency(options.out, report);
+    write_latency(options.out, report);
     std::cerr << "shiftadd-bench: wrote " << options.out << "\n";
   });
   return outputs.status();
@@ -69,6 +77,9 @@ void add_latency(Commands& commands) {
                   "SPEC.json|MODEL");
   command.batch(options.probe.batch, "Images whose tokens go through [1]");
   command.threads(options.threads);
+  command.choice("--multiply", options.multiply,
+                 "What layers that multiply compute in [float32, or as a packed file says]",
+                 {"float32", "bf16", "int8"});
   command.seconds(options.probe.seconds,
                   "How long to sample each pair of experts of other widths [1]");
   command.text("--out", options.out, "The file to write [latency.json]", "FILE");

@@ -1,4 +1,7 @@
 // latency.json: written, read and held against a network.
+#include "core/model/latency_report.h"
+
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -7,9 +10,8 @@
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "core/names.h"
-#include "train/latency_probe.h"
 
-namespace shiftadd::train {
+namespace shiftadd {
 namespace {
 
 using nlohmann::json;
@@ -48,6 +50,28 @@ double latency(const json& object, const char* key, const std::string& name) {
 }
 
 }  // namespace
+
+std::array<double, 2> LatencyReport::total_ms() const {
+  std::array<double, 2> total{};
+  for (const RouterLatency& router : routers) {
+    total[0] += router.mult_ms;
+    total[1] += router.shift_ms;
+  }
+  return total;
+}
+
+std::array<double, 2> LatencyReport::alpha() const {
+  const auto [mult, shift] = total_ms();
+  return {mult / (mult + shift), shift / (mult + shift)};
+}
+
+std::vector<RouterLatency> router_widths(const ModelSpec& spec) {
+  std::vector<RouterLatency> result;
+  for (const Router& router : routers_of(spec))
+    result.push_back(
+        {.name = router.name, .inputs = router.in, .hidden = router.hidden, .outputs = router.out});
+  return result;
+}
 
 nlohmann::ordered_json to_json(const LatencyReport& report) {
   ordered_json routers = ordered_json::array();
@@ -136,4 +160,4 @@ LatencyReport read_latency(const std::string& path, const ModelSpec& spec) {
   return report;
 }
 
-}  // namespace shiftadd::train
+}  // namespace shiftadd

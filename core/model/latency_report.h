@@ -1,4 +1,5 @@
-// How long each expert of each router takes on this machine: what `balance: latency` weighs.
+// Measured latencies of each router's two experts: what `shiftadd-bench latency` writes and the
+// balance loss reads.
 #pragma once
 
 #include <array>
@@ -9,7 +10,7 @@
 
 #include "core/model/network.h"
 
-namespace shiftadd::train {
+namespace shiftadd {
 
 struct RouterLatency {
   std::string name;                             // as in router_names
@@ -22,7 +23,7 @@ struct RouterLatency {
 struct LatencyReport {
   std::string model;              // the network's name
   int64_t batch = 0, tokens = 0;  // images, and tokens (batch * N) each expert was given
-  std::string mult, shift;        // what was timed: "float32", "int8 x 4bit", ...
+  std::string mult, shift;        // what was timed: "float32", "int8 x 4bit, integers", ...
   std::string cpu, isa;
   int threads = 0;
   int64_t repeats = 0;  // the fewest of any expert
@@ -35,22 +36,8 @@ struct LatencyReport {
   bool operator==(const LatencyReport&) const = default;
 };
 
-struct LatencyOptions {
-  int64_t batch = 1;
-  double seconds = 1;  // of sampling for each pair of experts; at least 15 runs, at most 100,000
-};
-
 /// The routers of `spec`, in order, with the widths of their experts and no latencies yet.
 std::vector<RouterLatency> router_widths(const ModelSpec& spec);
-
-/// Times each router's two experts as they are deployed, with random weights and tokens, on the
-/// threads that are set: Mult with packed float32 weights; Shift, of 4bit weights and int8
-/// activations, through quantize_tokens and int8_gemm, otherwise as the float product
-/// it is then. Each expert is given all batch * N tokens; dispatch, which both share, is left out.
-/// The two take turns, after a warm-up, so that a busy moment meets both. Routers of equal widths
-/// share one measurement. Throws Error (user) for a network without routers, or options out of
-/// range.
-LatencyReport measure_latency(const ModelSpec& spec, const LatencyOptions& options);
 
 nlohmann::ordered_json to_json(const LatencyReport& report);
 /// Throws Error (user) "NAME: what is wrong", for a key that is absent or of the wrong type, and
@@ -65,4 +52,4 @@ void write_latency(const std::string& path, const LatencyReport& report);
 /// router that is missing, unknown, there twice, or of other widths.
 LatencyReport read_latency(const std::string& path, const ModelSpec& spec);
 
-}  // namespace shiftadd::train
+}  // namespace shiftadd

@@ -1,0 +1,189 @@
+// Times the experts of a loaded network's mixtures, each pair in turns.
+#include "infer/latency_probe.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+#include "core/cpu/cpu_name.h"
+#include "core/cpu/isa.h"
+#include "core/memory_limit.h"
+#include "core/parallel.h"
+#include "core/random.h"
+#include "infer/weights.h"
+
+namespace shiftadd::infer {
+namespace {
+
+constexpr int kWarmUp = 5;
+constexpr std::size_t kMinRuns = 15, kMaxRuns = 100'000;
+
+Tensor random_tokens(int64_t tokens, int64_t width) {
+  const Tensor result({tokens, width});
+  const RandomStream random(0, 3);
+  for (int64_t i = 0; i < result.numel(); ++i)
+    result.data<float>()[i] = 2 * random.uniform(static_cast<uint64_t>(i)) - 1;
+  return result;
+}
+
+// Tokens of one router, and what its experts need to run on all of them.
+class Workplace {
+ public:
+  Workplace(int64_t tokens, const RouterLatency& router)
+      : tokens_(tokens),
+        widest_(std::max(router.inputs, router.hidden)),
+        x_(random_tokens(tokens, router.inputs)),
+        y_({tokens, router.outputs}),
+        hidden_({tokens, router.hidden}),
+        input_({tokens, router.inputs}, DType::kI8),
+        codes_({tokens, widest_}, DType::kI8),
+        input_scales_({tokens}),
+        scales_({tokens}),
+        order_(static_cast<std::size_t>(tokens)) {
+    std::iota(order_.begin(), order_.end(), 0);
+    kernels<float>().quantize_tokens({tokens, router.inputs, x_.data<float>(),
+                                      input_scales_.data<float>(), nullptr, nullptr,
+                                      input_.data<int8_t>()});
+  }
+
+  // An expert that quantises its input overwrites it: with the same integers each time.
+  void run(const Linear& expert) { apply(expert, x_.data<float>(), tokens_, y(), room(0)); }
+  void run(const Mlp& expert, bool by_index) {
+    if (!by_index)
+      return run_mlp(expert, x_.data<float>(), tokens_, y(), nullptr, hidden(0), room(0), nullptr);
+    const QuantizedRoom input = {input_.data<int8_t>(), input_scales_.data<float>()};
+    parallel_chunks(tokens_, kExpertRows, [&](int64_t begin, int64_t end) {
+      run_expert(expert, input, order_.data() + begin, end - begin, y() + begin * y_.dim(1),
+                 hidden(begin), room(begin));
+    });
+  }
+
+ private:
+  float* y() const { return y_.data<float>(); }
+  float* hidden(int64_t row) const { return hidden_.data<float>() + row * hidden_.dim(1); }
+  QuantizedRoom room(int64_t row) const {
+    return {codes_.data<int8_t>() + row * widest_, scales_.data<float>() + row};
+  }
+
+  int64_t tokens_, widest_;
+  Tensor x_, y_, hidden_, input_, codes_, input_scales_, scales_;
+  std::vector<int32_t> order_;
+};
+
+double median_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+struct PairTiming {
+  double mult_ms = 0, shift_ms = 0;
+  int64_t repeats = 0;
+};
+
+PairTiming time_pair(const std::function<void()>& mult, const std::function<void()>& shift,
+                     double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto milliseconds = [](Clock::duration d) {
+    return std::chrono::duration<double, std::milli>(d).count();
+  };
+  for (int i = 0; i < kWarmUp; ++i) mult(), shift();
+  std::vector<double> mult_ms, shift_ms;
+  const auto begin = Clock::now();
+  while (mult_ms.size() < kMaxRuns &&
+         (mult_ms.size() < kMinRuns || milliseconds(Clock::now() - begin) < 1e3 * seconds)) {
+    const auto start = Clock::now();
+    mult();
+    const auto middle = Clock::now();
+    shift();
+    const auto end = Clock::now();
+    mult_ms.push_back(milliseconds(middle - start));
+    shift_ms.push_back(milliseconds(end - middle));
+  }
+  return {median_of(mult_ms), median_of(shift_ms), static_cast<int64_t>(mult_ms.size())};
+}
+
+PairTiming time_experts(const Block& block, Layer layer, Workplace& place, double seconds) {
+  if (layer == Layer::kMlp) {
+    const auto& experts = block.mlp.experts;
+    const bool by_index = experts[0].in_integers() && experts[1].in_integers();
+    return time_pair([&] { place.run(experts[kMultExpert], by_index); },
+                     [&] { place.run(experts[kShiftExpert], by_index); }, seconds);
+  }
+  const auto& experts = layer == Layer::kQkv ? block.qkv.experts : block.proj.experts;
+  return time_pair([&] { place.run(experts[kMultExpert]); },
+                   [&] { place.run(experts[kShiftExpert]); }, seconds);
+}
+
+std::string shift_words(const ShiftAddSpec& options) {
+  if (options.int8_activations && options.format == ShiftFormat::k4Bit)
+    return "int8 x 4bit, integers";
+  return concat("float32 product of ", options.int8_activations ? "int8" : "float", " x ",
+                name_of(options.format));
+}
+
+void require_tokens_memory(const std::vector<RouterLatency>& routers, int64_t tokens) {
+  double widths = 0;
+  for (const RouterLatency& router : routers)
+    widths = std::max(widths, static_cast<double>(router.inputs + router.outputs + router.hidden));
+  require_memory("[latency] the tokens of a layer",
+                 {{"tokens", 5.0 * static_cast<double>(tokens) * widths,
+                   "--batch, or the network's image_size and width"}});
+}
+
+// Experts do not depend on the codes of attention: a network that cannot be deployed for its codes
+// may still be trained, with latencies that were measured.
+ModelFile packed(ModelFile model, const PackSpec& pack) {
+  if (model.spec.shift_add.codes == Codes::kUnitBatch) model.spec.shift_add.codes = Codes::kSign;
+  return model.pack ? std::move(model) : pack_model(model, pack);
+}
+
+}  // namespace
+
+LatencyReport measure_latency(const ModelFile& given, const LatencyOptions& options) {
+  const ModelSpec& spec = given.spec;
+  validate(spec);
+  if (options.batch < 1 || !(options.seconds >= 0 && std::isfinite(options.seconds)))
+    throw user_error("[latency] batch is ", options.batch, ", seconds ", options.seconds,
+                     ": expected batch >= 1 and seconds >= 0");
+  const PackSpec pack = given.pack.value_or(options.pack);
+  LatencyReport report{.model = spec.name,
+                       .batch = options.batch,
+                       .tokens = options.batch * spec.tokens(),
+                       .mult = name_of(pack.multiply),
+                       .shift = shift_words(spec.shift_add),
+                       .cpu = cpu_name(),
+                       .isa = name_of(isa()),
+                       .threads = num_threads(),
+                       .repeats = 0,
+                       .routers = router_widths(spec)};
+  if (report.routers.empty())
+    throw user_error("the network '", spec.name,
+                     "' has no router: the latency of experts is measured on one whose "
+                     "shift_add.blocks hold a mixture");
+  require_tokens_memory(report.routers, report.tokens);
+  const VitWeights weights(packed(given, options.pack));
+  const std::vector<Router> routers = routers_of(spec);
+  std::map<std::tuple<int64_t, int64_t, int64_t>, PairTiming> known;
+  for (std::size_t i = 0; i < routers.size(); ++i) {
+    RouterLatency& latency = report.routers[i];
+    const auto sizes = std::tuple(latency.inputs, latency.hidden, latency.outputs);
+    if (!known.contains(sizes)) {
+      Workplace place(report.tokens, latency);
+      const LayerId id = routers[i].id;
+      known[sizes] = time_experts(weights.blocks[static_cast<std::size_t>(id.block)], id.layer,
+                                  place, options.seconds);
+    }
+    const PairTiming& timing = known.at(sizes);
+    latency.mult_ms = timing.mult_ms;
+    latency.shift_ms = timing.shift_ms;
+    report.repeats = report.repeats ? std::min(report.repeats, timing.repeats) : timing.repeats;
+  }
+  return report;
+}
+
+}  // namespace shiftadd::infer

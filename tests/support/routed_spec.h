@@ -1,0 +1,25 @@
+// A tiny network with a router before each layer that may have one.
+#pragma once
+
+#include "core/model/model_spec.h"
+
+namespace shiftadd::test {
+
+/// 2 blocks of width 12, 3 heads and 17 hidden; 5 tokens. `options.blocks` is not used.
+inline ModelSpec routed(const ShiftAddSpec& options = {}) {
+  ModelSpec spec{.name = "tiny",
+                 .image_size = 8,
+                 .patch_size = 4,
+                 .width = 12,
+                 .depth = 2,
+                 .heads = 3,
+                 .mlp_hidden = 17,
+                 .classes = 3,
+                 .shift_add = options};
+  spec.shift_add.blocks.assign(2, {.qkv = LayerKind::kMixture,
+                                   .proj = LayerKind::kMixture,
+                                   .mlp = LayerKind::kMixture});
+  return spec;
+}
+
+}  // namespace shiftadd::test
