@@ -61,10 +61,9 @@ Evaluation evaluate(Session& session, const std::string& model, const std::strin
 
 Comparison compare(Session& trained, Session& packed, const std::string& set,
                    const EvaluationReport& report) {
-  const int64_t classes = packed.spec().classes, tokens = packed.spec().tokens();
-  Comparison result = {Evaluation(classes), Evaluation(classes),
-                       RoutingCounts(packed.routers(), tokens)};
-  const auto image_choices = static_cast<int64_t>(packed.routers().size()) * tokens;
+  const int64_t classes = packed.spec().classes;
+  Comparison result = {Evaluation(classes), Evaluation(classes), RoutingCounts(packed.routers())};
+  const int64_t image_choices = routed_tokens(packed.routers());
   std::vector<float> expected(kBatch * classes), actual(expected.size());
   std::vector<uint8_t> choices(kBatch * image_choices);
   for_labelled_batches(

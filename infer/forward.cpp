@@ -31,7 +31,7 @@ class Pass {
         times_(times) {}
 
   void run(const float* images, float* logits) {
-    if (choices_) std::fill_n(choices_, count_ * network_.routers * tokens_, kNotRouted);
+    if (choices_) std::fill_n(choices_, count_ * network_.choices, kNotRouted);
     time_part_of(spec_.depth);
     embed(images);
     for (int64_t i = 0; i < spec_.depth; ++i) block(i);
@@ -156,8 +156,9 @@ class Pass {
 
   // Returns where the choices of the next router go, if the layer has a router.
   ChoiceSink next_sink(bool routed, int64_t tokens) {
-    ChoiceSink sink = {nullptr, network_.routers * tokens_, tokens};
-    if (routed && choices_) sink.to = choices_ + router_++ * tokens_;
+    ChoiceSink sink = {nullptr, network_.choices, tokens};
+    if (routed && choices_) sink.to = choices_ + next_choice_;
+    if (routed) next_choice_ += tokens_;
     return sink;
   }
 
@@ -198,7 +199,7 @@ class Pass {
   float* const arena_;
   LayerTimes* const times_;
   PartSeconds* now_ = nullptr;  // of the block that is being computed, or of what is outside
-  int64_t router_ = 0;          // the next one, in the order of router_names
+  int64_t next_choice_ = 0;     // of an image: where the next router's begin
 };
 
 }  // namespace

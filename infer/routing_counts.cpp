@@ -5,16 +5,18 @@
 
 namespace shiftadd::infer {
 
-RoutingCounts::RoutingCounts(const std::vector<std::string>& routers, int64_t tokens)
-    : tokens_(tokens) {
-  for (const std::string& router : routers) rows_.push_back({.router = router});
+RoutingCounts::RoutingCounts(const std::vector<Router>& routers) {
+  for (const Router& router : routers) {
+    rows_.push_back({.router = router.name});
+    tokens_.push_back(router.tokens);
+  }
 }
 
 void RoutingCounts::add(const uint8_t* choices) {
-  for (Row& row : rows_)
-    for (int64_t i = 0; i < tokens_; ++i, ++choices) {
-      row.mult += *choices == kMultExpert;
-      row.shift += *choices == kShiftExpert;
+  for (std::size_t router = 0; router < rows_.size(); ++router)
+    for (int64_t i = 0; i < tokens_[router]; ++i, ++choices) {
+      rows_[router].mult += *choices == kMultExpert;
+      rows_[router].shift += *choices == kShiftExpert;
     }
 }
 

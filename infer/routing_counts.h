@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/model/network.h"
+
 namespace shiftadd::infer {
 
 class RoutingCounts {
@@ -19,16 +21,15 @@ class RoutingCounts {
     }
   };
 
-  /// tokens: of an image.
-  RoutingCounts(const std::vector<std::string>& routers, int64_t tokens);
-  /// choices: (routers, tokens) of one image, as Session::run gives them.
+  explicit RoutingCounts(const std::vector<Router>& routers);
+  /// choices: of one image, as Session::run gives them.
   void add(const uint8_t* choices);
   const std::vector<Row>& rows() const { return rows_; }
   Row total() const;  // its router is called "all"
 
  private:
   std::vector<Row> rows_;
-  int64_t tokens_;
+  std::vector<int64_t> tokens_;  // of each router
 };
 
 }  // namespace shiftadd::infer

@@ -21,31 +21,20 @@ constexpr int64_t kSwatch = 12;  // points of a square and the space behind it
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// In the name "blocks.10.attn.qkv" the block is 10 and the layer "qkv".
-struct RouterName {
-  explicit RouterName(const std::string& name) {
-    const std::size_t first = name.find('.') + 1, second = name.find('.', first);
-    block = name.substr(first, second - first);
-    layer = name.substr(name.rfind('.') + 1);
-  }
-  std::string block, layer;
-};
-
 // Each kind of layer with a router has its column; blocks stand side by side while there is room.
 struct Placing {
-  explicit Placing(const std::vector<std::string>& routers) {
-    std::vector<std::string> layers, blocks;
-    const auto index_in = [](std::vector<std::string>& names, const std::string& name) {
-      const auto found = std::find(names.begin(), names.end(), name);
-      const int64_t index = found - names.begin();
-      if (found == names.end()) names.push_back(name);
+  explicit Placing(const std::vector<Router>& routers) {
+    std::vector<std::string> layers;
+    std::vector<int64_t> blocks;
+    const auto index_in = [](auto& known, const auto& each) {
+      const auto found = std::find(known.begin(), known.end(), each);
+      const int64_t index = found - known.begin();
+      if (found == known.end()) known.push_back(each);
       return index;
     };
     std::vector<std::pair<int64_t, int64_t>> places;  // block, layer
-    for (const std::string& each : routers) {
-      const RouterName name(each);
-      places.emplace_back(index_in(blocks, name.block), index_in(layers, name.layer));
-    }
+    for (const Router& router : routers)
+      places.emplace_back(index_in(blocks, router.id.block), index_in(layers, router.layer));
     const auto kinds = static_cast<int64_t>(layers.size());
     const auto count = static_cast<int64_t>(blocks.size());
     const int64_t most = std::max<int64_t>(1, kMostColumns / kinds);
@@ -116,13 +105,16 @@ class Painter {
         picture_(make_canvas(layout_.width, layout_.height, kPaper)) {}
 
   data::Image draw() {
-    for (std::size_t i = 0; i < routed_.routers.size(); ++i) tile(static_cast<int64_t>(i));
+    const uint8_t* choices = routed_.choices.data();
+    for (std::size_t i = 0; i < routed_.routers.size(); ++i) {
+      tile(routed_.routers[i], layout_.tile_at(static_cast<int64_t>(i)), choices);
+      choices += routed_.routers[i].tokens;
+    }
     head();
     return std::move(picture_);
   }
 
  private:
-  int64_t tokens() const { return 1 + routed_.grid * routed_.grid; }
   int64_t line_height() const { return kTextHeight * layout_.text + layout_.text; }
 
   void text(int64_t x, int64_t y, const std::string& words) {
@@ -136,11 +128,10 @@ class Painter {
     text(x + kSwatch * layout_.text, y, words);
   }
 
-  void tile(int64_t router) {
-    const Area area = layout_.tile_at(router);
-    const uint8_t* choices = routed_.choices.data() + router * tokens();
+  // choices: of the class token, then of the patches.
+  void tile(const Router& router, const Area& area, const uint8_t* choices) {
     paste(picture_, base_, area.x, area.y);
-    const int64_t grid = routed_.grid;
+    const int64_t grid = router.grid;
     const auto edge = [&](int64_t cell) { return cell * area.width / grid; };
     const int64_t line = area.width / grid >= 4;  // of bare photograph, between patches
     Shares shares;
@@ -161,9 +152,8 @@ class Painter {
     total_.tokens += shares.tokens;
     bare_ = bare_ || !patches;
 
-    const RouterName name(routed_.routers[router]);
     int64_t y = area.y + area.height + 2 * layout_.text;
-    text(area.x, y, concat("block ", name.block, " ", name.layer));
+    text(area.x, y, concat("block ", router.id.block, " ", router.layer));
     text(area.x, y += line_height(), patches ? shares.text() : "class token only");
     swatch(area.x, y += line_height(), choices[0], "class token");
   }
@@ -193,7 +183,7 @@ class Painter {
 
 }  // namespace
 
-PictureLayout::PictureLayout(int64_t image_size, const std::vector<std::string>& routers)
+PictureLayout::PictureLayout(int64_t image_size, const std::vector<Router>& routers)
     : tile(std::min(kMostTile, image_size * divide_up(kLeastTile, image_size))),
       text(tile / 96),
       gap(6 * text),
@@ -212,8 +202,8 @@ Area PictureLayout::tile_at(int64_t router) const {
 }
 
 data::Image draw_routing(const RoutedImage& image) {
-  const auto expected = image.routers.size() * (1 + image.grid * image.grid);
-  if (image.routers.empty() || image.choices.size() != expected || image.photograph.width < 1 ||
+  const int64_t expected = routed_tokens(image.routers);
+  if (image.routers.empty() || static_cast<int64_t>(image.choices.size()) != expected || image.photograph.width < 1 ||
       image.photograph.width != image.photograph.height)
     throw user_error("[routing picture] ", image.routers.size(), " routers, ", image.choices.size(),
                      " choices, a photograph of ", image.photograph.width, " x ",

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/model/network.h"
 #include "data/image.h"
 #include "infer/canvas.h"
 
@@ -14,15 +15,13 @@ namespace shiftadd::infer {
 /// and dark.
 inline constexpr Color kMultColor = {230, 159, 0}, kShiftColor = {0, 114, 178};
 
-/// What a network answered for one image, and what its tokens did: grid x grid patches behind the
-/// class token.
+/// What a network answered for one image, and what its tokens did.
 struct RoutedImage {
-  data::Image photograph;  // as the network saw it: square
-  int64_t grid;
-  std::vector<std::string> routers;  // "blocks.0.mlp", ...; at least one
-  std::vector<uint8_t> choices;      // (routers, 1 + grid^2), as Session::run gives them
-  std::string answer;                // name of the most probable class
-  double probability;                // 0 .. 1
+  data::Image photograph;        // as the network saw it: square
+  std::vector<Router> routers;   // at least one
+  std::vector<uint8_t> choices;  // of each router's tokens, as Session::run gives them
+  std::string answer;            // name of the most probable class
+  double probability;            // 0 .. 1
 };
 
 /// Where things are: a head with the photograph, the answer and the legend beside it, then a tile
@@ -31,7 +30,7 @@ struct PictureLayout {
   struct Cell {
     int64_t column, row;
   };
-  PictureLayout(int64_t image_size, const std::vector<std::string>& routers);
+  PictureLayout(int64_t image_size, const std::vector<Router>& routers);
 
   int64_t tile;              // side of a tile in pixels: kLeastTile to kMostTile
   int64_t text;              // pixels of a point of the font

@@ -42,7 +42,7 @@ struct Loaded {
         preprocess(model.preprocess),
         classes(std::move(model.classes)),
         class_ids(std::move(model.class_ids)),
-        routers(router_names(spec)),
+        routers(routers_of(spec)),
         weights(std::move(model)),
         group(group_size(spec)),
         plan(plan_vit(spec, pack, group)) {}
@@ -50,7 +50,8 @@ struct Loaded {
   ModelSpec spec;
   PackSpec pack;
   Preprocess preprocess;
-  std::vector<std::string> classes, class_ids, routers;
+  std::vector<std::string> classes, class_ids;
+  std::vector<Router> routers;
   VitWeights weights;
   int64_t group;
   VitPlan plan;
@@ -71,7 +72,7 @@ struct Session::Impl {
             loaded->pack,
             loaded->weights,
             loaded->plan,
-            static_cast<int64_t>(loaded->routers.size()),
+            routed_tokens(loaded->routers),
             shift_share};
   }
 
@@ -86,11 +87,10 @@ struct Session::Impl {
     const int64_t groups = size ? divide_up(batch, size) : 0;
     const int64_t shared = groups % threads, alone = groups - shared;
     const int64_t image_values = spec.in_channels * spec.image_size * spec.image_size;
-    const int64_t image_choices = network.routers * spec.tokens();
     const auto run_group = [&](int64_t index, const Tensor& arena) {
       const int64_t begin = index * size, count = std::min(size, batch - begin);
       forward(network, images + begin * image_values, count, logits + begin * spec.classes,
-              choices ? choices + begin * image_choices : nullptr, arena.data<float>(), times);
+              choices ? choices + begin * network.choices : nullptr, arena.data<float>(), times);
     };
     std::atomic<int64_t> next{0};
     parallel_for(std::min(threads, alone), [&](int64_t slot) {
@@ -119,7 +119,7 @@ const PackSpec& Session::pack() const { return impl_->loaded->pack; }
 const Preprocess& Session::preprocess() const { return impl_->loaded->preprocess; }
 const std::vector<std::string>& Session::classes() const { return impl_->loaded->classes; }
 const std::vector<std::string>& Session::class_ids() const { return impl_->loaded->class_ids; }
-const std::vector<std::string>& Session::routers() const { return impl_->loaded->routers; }
+const std::vector<Router>& Session::routers() const { return impl_->loaded->routers; }
 void Session::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
   impl_->run(images, batch, logits, choices);
 }

@@ -29,11 +29,11 @@ class Session {
   const Preprocess& preprocess() const;
   const std::vector<std::string>& classes() const;    // empty: unnamed
   const std::vector<std::string>& class_ids() const;  // empty: unknown
-  const std::vector<std::string>& routers() const;    // router_names(spec())
+  const std::vector<Router>& routers() const;         // routers_of(spec())
 
   /// images: batch * in_channels * S * S floats, normalised planes; logits: batch * classes floats;
-  /// choices: batch * routers().size() * spec().tokens() bytes, or null: the expert of each token
-  /// at each router, kMultExpert, kShiftExpert or, for a token whose output nothing reads,
+  /// choices: batch * routed_tokens(routers()) bytes, or null: the expert of each token at each
+  /// router, kMultExpert, kShiftExpert or, for a token whose output nothing reads,
   /// kNotRouted. The logits are those of the training graph's evaluation; an image's have the same
   /// bits for any batch and any num_threads(). The first call, and the first after a change of
   /// num_threads(), takes memory; later ones take none. One call at a time.

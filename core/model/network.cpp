@@ -126,7 +126,8 @@ std::vector<Router> routers_of(const Network& network) {
       const auto add = [&](const std::string& name, LayerKind kind, Layer layer, const char* what,
                            int64_t in, int64_t hidden, int64_t out) {
         if (kind == LayerKind::kMixture)
-          routers.push_back({name, {layer, index}, what, block.tokens, in, hidden, out});
+          routers.push_back(
+              {name, {layer, index}, what, block.grid, block.tokens, in, hidden, out});
       };
       const LinearSpec &qkv = block.attention.qkv, &proj = block.attention.proj;
       add(qkv.name, qkv.kind, Layer::kQkv, "qkv", qkv.in, 0, qkv.out);
@@ -144,6 +145,12 @@ std::vector<std::string> router_names(const ModelSpec& spec) {
   std::vector<std::string> names;
   for (Router& router : routers_of(spec)) names.push_back(std::move(router.name));
   return names;
+}
+
+int64_t routed_tokens(const std::vector<Router>& routers) {
+  int64_t tokens = 0;
+  for (const Router& router : routers) tokens += router.tokens;
+  return tokens;
 }
 
 MacCount count_macs(const Network& network) {

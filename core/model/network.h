@@ -167,6 +167,7 @@ struct Router {
   std::string name;  // "blocks.0.attn.qkv", "blocks.0.mlp", ...
   LayerId id;
   std::string layer;                    // within its block: "qkv", "mlp"
+  int64_t grid = 0;                     // its patches are grid x grid, behind the class token
   int64_t tokens = 0;                   // of one image
   int64_t in = 0, hidden = 0, out = 0;  // widths of an expert; hidden 0: one linear layer
 };
@@ -174,6 +175,8 @@ struct Router {
 std::vector<Router> routers_of(const Network& network);
 std::vector<Router> routers_of(const ModelSpec& spec);
 std::vector<std::string> router_names(const ModelSpec& spec);
+/// Tokens of one image at all routers together.
+int64_t routed_tokens(const std::vector<Router>& routers);
 
 /// Multiply-accumulates of one image before any conversion, as the field counts them: linear and
 /// conv layers, and the two products of attention apart.

@@ -13,12 +13,22 @@ using namespace shiftadd::infer;
 
 namespace {
 
-const std::vector<std::string> kRouters = {"blocks.0.attn.qkv", "blocks.0.mlp", "blocks.11.mlp"};
+Router router_of(int64_t block, Layer layer, const std::string& name, int64_t grid = 4) {
+  return {.name = concat("blocks.", block, ".", name),
+          .id = {layer, block},
+          .layer = name.substr(name.rfind('.') + 1),
+          .grid = grid,
+          .tokens = 1 + grid * grid};
+}
+
+const std::vector<Router> kRouters = {router_of(0, Layer::kQkv, "attn.qkv"),
+                                      router_of(0, Layer::kMlp, "mlp"),
+                                      router_of(11, Layer::kMlp, "mlp")};
 
 // 4 x 4 patches on a photograph of 32 x 32; every router sends even patches to Shift; the last one
 // routes the class token alone.
 RoutedImage routed() {
-  RoutedImage image{make_canvas(32, 32, {90, 150, 40}), 4, kRouters, {}, "tabby", 0.875};
+  RoutedImage image{make_canvas(32, 32, {90, 150, 40}), kRouters, {}, "tabby", 0.875};
   for (std::size_t router = 0; router < kRouters.size(); ++router)
     for (int token = 0; token < 17; ++token)
       image.choices.push_back(token == 0    ? kMultExpert
@@ -86,13 +96,12 @@ TEST_CASE("tiles never overlap and lie inside; small images are enlarged, huge o
   for (const int64_t size : {1, 7, 32, 64, 224, 384, 1000}) {
     for (const int blocks : {1, 2, 6, 7, 12, 24}) {
       for (const int kinds : {1, 2, 3}) {
-        std::vector<std::string> routers;
+        std::vector<Router> routers;
         for (int i = 0; i < blocks; ++i)
           for (int kind = 0; kind < kinds; ++kind)
-            routers.push_back(concat("blocks.", i,
-                                     kind == 0   ? ".mlp"
-                                     : kind == 1 ? ".attn.qkv"
-                                                 : ".attn.proj"));
+            routers.push_back(kind == 0   ? router_of(i, Layer::kMlp, "mlp")
+                              : kind == 1 ? router_of(i, Layer::kQkv, "attn.qkv")
+                                          : router_of(i, Layer::kProj, "attn.proj"));
         const PictureLayout layout(size, routers);
         CHECK(layout.tile >= kLeastTile);
         CHECK(layout.tile <= kMostTile);
@@ -117,7 +126,7 @@ TEST_CASE("tiles never overlap and lie inside; small images are enlarged, huge o
 
 TEST_CASE("the longest label fits its tile, and the legend its picture, however few the routers") {
   for (const int64_t size : {8, 32, 224, 384, 512}) {
-    const PictureLayout layout(size, kRouters), narrow(size, {"blocks.0.mlp"});
+    const PictureLayout layout(size, kRouters), narrow(size, {kRouters[1]});
     for (const char* text : {"block 23 proj", "class token only", "Shift 100.0 %"})
       CHECK(text_width(text, layout.text) <= layout.tile);
     CHECK(text_width("class token", layout.text) + 12 * layout.text <= layout.tile);
@@ -181,7 +190,8 @@ TEST_CASE("class names of any length and any bytes are drawn, and stay inside") 
 }
 
 TEST_CASE("as many patches as pixels are drawn, too") {
-  RoutedImage image{make_canvas(224, 224, {200, 200, 200}), 224, {"blocks.0.mlp"}, {}, "", 1};
+  RoutedImage image{make_canvas(224, 224, {200, 200, 200}), {router_of(0, Layer::kMlp, "mlp", 224)}, {},
+                    "", 1};
   image.choices.assign(1 + 224 * 224, kShiftExpert);
   const data::Image picture = draw_routing(image);
   const Area tile = PictureLayout(224, image.routers).tile_at(0);
@@ -218,7 +228,7 @@ TEST_CASE("canvas: what lies outside is left out, and a blend is between the col
 
 TEST_CASE("shares count what was routed") {
   const RoutedImage image = routed();
-  RoutingCounts counts(image.routers, 17);
+  RoutingCounts counts(image.routers);
   counts.add(image.choices.data());
   counts.add(image.choices.data());
   REQUIRE(counts.rows().size() == 3);
@@ -229,4 +239,25 @@ TEST_CASE("shares count what was routed") {
   CHECK(counts.rows()[2].shift_share() == 0);
   CHECK(counts.total().tokens() == 70);
   CHECK(counts.total().shift_share() == doctest::Approx(32.0 / 70));
+}
+
+TEST_CASE("routers may see grids of different sizes: each its own tokens") {
+  const std::vector<Router> routers = {router_of(0, Layer::kMlp, "mlp", 4),
+                                       router_of(1, Layer::kMlp, "mlp", 2)};
+  RoutedImage image{make_canvas(32, 32, {90, 150, 40}), routers, {}, "tabby", 0.5};
+  image.choices.assign(17, kMultExpert);
+  image.choices.insert(image.choices.end(), 5, kShiftExpert);
+  RoutingCounts counts(routers);
+  counts.add(image.choices.data());
+  CHECK(counts.rows()[0].mult == 17);
+  CHECK(counts.rows()[0].shift == 0);
+  CHECK(counts.rows()[1].mult == 0);
+  CHECK(counts.rows()[1].shift == 5);
+  const data::Image picture = draw_routing(image);
+  const PictureLayout layout(32, routers);
+  for (int64_t router = 0; router < 2; ++router) {
+    const Area tile = layout.tile_at(router);
+    const Color c = pixel(picture, tile.x + 3 * tile.width / 8, tile.y + 3 * tile.height / 8);
+    CHECK((router == 1 ? c[2] > c[0] + 40 : c[0] > c[2] + 40));
+  }
 }
