@@ -38,8 +38,8 @@ Roofline measure_roofline(double seconds) {
 // The shares of tokens that the routers send to Shift, which the work of their experts depends on.
 std::vector<double> shift_shares(infer::Session& session, const Tensor& image) {
   const ModelSpec& spec = session.spec();
-  infer::RoutingCounts counts(session.routers(), spec.tokens());
-  std::vector<uint8_t> choices(session.routers().size() * spec.tokens());
+  infer::RoutingCounts counts(session.routers());
+  std::vector<uint8_t> choices(static_cast<std::size_t>(routed_tokens(session.routers())));
   const Tensor logits({1, spec.classes});
   session.run(image.data<float>(), 1, logits.data<float>(), choices.data());
   counts.add(choices.data());

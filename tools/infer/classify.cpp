@@ -28,14 +28,11 @@ void require_router(const InferOptions& options, const infer::Session& session) 
 
 // --routing: the photograph with what each router chose, as PNG.
 std::vector<uint8_t> routing_png(const infer::Session& session, const Row& row) {
-  const int64_t tokens = session.spec().tokens();
-  const auto routers = static_cast<int64_t>(session.routers().size());
   const infer::Prediction best = infer::top_k(row.logits, session.spec().classes, 1).front();
   return data::encode_png(infer::draw_routing(
       {.photograph = data::denormalise(row.pixels, session.preprocess()),
-       .grid = session.spec().grid(),
        .routers = session.routers(),
-       .choices = std::vector<uint8_t>(row.choices, row.choices + routers * tokens),
+       .choices = std::vector<uint8_t>(row.choices, row.choices + routed_tokens(session.routers())),
        .answer = printed_names(session.classes(), session.spec().classes)[best.index],
        .probability = best.probability}));
 }
@@ -51,7 +48,7 @@ int classify(const InferOptions& options, Outputs& outputs) {
   infer::Session session = open_model(options);
   if (!options.routing.empty()) require_router(options, session);
   const ModelSpec& spec = session.spec();
-  infer::RoutingCounts routing(session.routers(), spec.tokens());
+  infer::RoutingCounts routing(session.routers());
   PredictionWriter writer(std::cout, printed_names(session.classes(), spec.classes), options.json);
   // On a terminal the predictions themselves show how far it is.
   RunProgress progress("images", "", static_cast<int64_t>(paths.size()),
@@ -64,7 +61,7 @@ int classify(const InferOptions& options, Outputs& outputs) {
   const int64_t broken = run_all(
       session, infer::source_of_files(paths), options, progress,
       [&](const Row& row) {
-        infer::RoutingCounts own(session.routers(), spec.tokens());
+        infer::RoutingCounts own(session.routers());
         own.add(row.choices);
         routing.add(row.choices);
         writer.prediction(paths[row.item], infer::top_k(row.logits, spec.classes, options.top_k),

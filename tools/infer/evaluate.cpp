@@ -29,7 +29,7 @@ int evaluate(const InferOptions& options, Outputs& outputs) {
     for (std::size_t i = 0; i < indices.size(); ++i) names[indices[i]] = set.classes()[i];
   RunProgress progress("evaluating", options.eval, set.size(), RunProgress::Lines::kAll);
   Evaluation evaluation(classes);
-  infer::RoutingCounts routing(session.routers(), session.spec().tokens());
+  infer::RoutingCounts routing(session.routers());
   Rows logits;
   std::vector<int64_t> labels;
   std::vector<std::string> dumped;

@@ -69,8 +69,7 @@ int64_t run_all(infer::Session& session, const infer::ImageSource& source,
   const int64_t classes = session.spec().classes;
   const int64_t most = std::min(options.batch, source.count);  // images a batch
   std::vector<float> logits(most * classes);
-  const int64_t image_choices =
-      static_cast<int64_t>(session.routers().size()) * session.spec().tokens();
+  const int64_t image_choices = routed_tokens(session.routers());
   std::vector<uint8_t> choices(most * image_choices);
   int64_t done = 0, broken_count = 0;
   while (!stop_signal) {
