@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/model/preprocess.h"
+#include "core/preprocess.h"
 #include "core/random.h"
 #include "data/image.h"
 

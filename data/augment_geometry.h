@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "core/model/preprocess.h"
+#include "core/preprocess.h"
 #include "data/image.h"
 
 namespace shiftadd::data {

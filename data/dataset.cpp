@@ -7,9 +7,9 @@
 #include <iterator>
 #include <tuple>
 
+#include "core/class_names.h"
 #include "core/error.h"
 #include "core/io/files.h"
-#include "core/model/class_names.h"
 #include "core/unicode.h"
 #include "data/formats.h"
 #include "data/read_image.h"
@@ -73,8 +73,9 @@ std::string unread_among(const std::vector<std::string>& names) {
                 "\"$t\"; done");
 }
 
-/// Takes out what cannot be read and is no image by its name, but may stand for a whole class: it is
-/// never left out without a word. Returns its errors, or throws them unless they are to be listed.
+/// Takes out what cannot be read and is no image by its name, but may stand for a whole class: it
+/// is never left out without a word. Returns its errors, or throws them unless they are to be
+/// listed.
 std::vector<std::string> take_odd(std::vector<TreeEntry>& entries, OddFiles odd) {
   std::vector<std::string> refused, hidden;
   std::erase_if(entries, [&](const TreeEntry& entry) {

@@ -1,7 +1,7 @@
 // A decoded image to the network's input, as at evaluation.
 #pragma once
 
-#include "core/model/preprocess.h"
+#include "core/preprocess.h"
 #include "data/image.h"
 
 namespace shiftadd::data {

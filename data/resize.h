@@ -2,7 +2,7 @@
 // reduction.
 #pragma once
 
-#include "core/model/preprocess.h"
+#include "core/preprocess.h"
 #include "data/image.h"
 
 namespace shiftadd::data {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/kernels.h"
-#include "core/model/pack.h"
+#include "model/pack.h"
 
 namespace shiftadd::infer {
 

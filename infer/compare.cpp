@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "core/model/class_names.h"
+#include "core/class_names.h"
 #include "core/parallel.h"
 #include "data/dataset.h"
 #include "infer/image_stream.h"

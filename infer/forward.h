@@ -3,10 +3,10 @@
 
 #include <cstdint>
 
-#include "core/model/network.h"
 #include "infer/layer_times.h"
 #include "infer/plan.h"
 #include "infer/weights.h"
+#include "model/network.h"
 
 namespace shiftadd::infer {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/preprocess.h"
+#include "core/preprocess.h"
 #include "core/tensor.h"
 #include "data/dataset.h"
 #include "data/decode.h"

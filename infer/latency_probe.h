@@ -1,8 +1,8 @@
 // How long each expert of each router takes on this machine: what `balance: latency` weighs.
 #pragma once
 
-#include "core/model/latency_report.h"
-#include "core/model/model_file.h"
+#include "model/latency_report.h"
+#include "model/model_file.h"
 
 namespace shiftadd::infer {
 

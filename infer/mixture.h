@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <utility>
 
-#include "core/model/shift_add_spec.h"
 #include "infer/layer_times.h"
 #include "infer/linear.h"
+#include "model/shift_add_spec.h"
 
 namespace shiftadd::infer {
 

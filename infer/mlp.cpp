@@ -54,7 +54,8 @@ void run_routed_mlp(const Mixture<Mlp>& mlp, const float* normed, int64_t rows, 
   const int64_t blocks = blocks_first + (rows - first + kExpertRows - 1) / kExpertRows;
   parallel_for(blocks, [&](int64_t block) {
     const bool shifts = block >= blocks_first;
-    const int64_t begin = shifts ? first + (block - blocks_first) * kExpertRows : block * kExpertRows;
+    const int64_t begin =
+        shifts ? first + (block - blocks_first) * kExpertRows : block * kExpertRows;
     const int64_t end = std::min(begin + kExpertRows, shifts ? rows : first), count = end - begin;
     const Mlp& expert = mlp.experts[shifts ? kShiftExpert : kMultExpert];
     float *own_hidden = hidden + begin * between, *out = mixture.outputs + begin * width;

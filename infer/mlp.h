@@ -20,7 +20,8 @@ void run_mlp(const Mlp& mlp, float* x, int64_t rows, float* y, const float* resi
              const QuantizedRoom& room, PartSeconds* times);
 
 /// y (rows, width) = expert(tokens), all in integers: row i is that of order[i] of the quantised
-/// `tokens`. hidden (rows, hidden width), room of (rows, hidden width) codes; on the calling thread.
+/// `tokens`. hidden (rows, hidden width), room of (rows, hidden width) codes; on the calling
+/// thread.
 void run_expert(const Mlp& expert, const QuantizedRoom& tokens, const int32_t* order, int64_t rows,
                 float* y, float* hidden, const QuantizedRoom& room);
 inline constexpr int64_t kExpertRows = 64;  // at a time: a task of int8_gemm; 192 KiB of 768 floats

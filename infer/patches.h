@@ -1,7 +1,7 @@
 // Cuts images into the rows that the patch embedding multiplies.
 #pragma once
 
-#include "core/model/model_spec.h"
+#include "model/model_spec.h"
 
 namespace shiftadd::infer {
 

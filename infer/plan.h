@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/model/pack.h"
+#include "model/pack.h"
 
 namespace shiftadd::infer {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/network.h"
+#include "model/network.h"
 
 namespace shiftadd::infer {
 

@@ -203,8 +203,8 @@ Area PictureLayout::tile_at(int64_t router) const {
 
 data::Image draw_routing(const RoutedImage& image) {
   const int64_t expected = routed_tokens(image.routers);
-  if (image.routers.empty() || static_cast<int64_t>(image.choices.size()) != expected || image.photograph.width < 1 ||
-      image.photograph.width != image.photograph.height)
+  if (image.routers.empty() || static_cast<int64_t>(image.choices.size()) != expected ||
+      image.photograph.width < 1 || image.photograph.width != image.photograph.height)
     throw user_error("[routing picture] ", image.routers.size(), " routers, ", image.choices.size(),
                      " choices, a photograph of ", image.photograph.width, " x ",
                      image.photograph.height, ": expected at least one router, ", expected,

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "core/model/network.h"
 #include "data/image.h"
 #include "infer/canvas.h"
+#include "model/network.h"
 
 namespace shiftadd::infer {
 

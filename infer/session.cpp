@@ -68,12 +68,9 @@ struct Session::Impl {
   }
 
   Network network() const {
-    return {loaded->spec,
-            loaded->pack,
-            loaded->weights,
-            loaded->plan,
-            routed_tokens(loaded->routers),
-            shift_share};
+    return {
+        loaded->spec, loaded->pack, loaded->weights, loaded->plan, routed_tokens(loaded->routers),
+        shift_share};
   }
 
   // Whole groups go to the threads, one each, so that nobody waits at a barrier inside a layer;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "core/model/model_file.h"
 #include "infer/layer_work.h"
+#include "model/model_file.h"
 
 namespace shiftadd::infer {
 

@@ -7,11 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "core/model/model_file.h"
 #include "core/tensor.h"
 #include "infer/linear.h"
 #include "infer/mixture.h"
 #include "infer/mlp.h"
+#include "model/model_file.h"
 
 namespace shiftadd::infer {
 

@@ -120,7 +120,8 @@ std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& t
                              " to ", to.grid(), " x ", to.grid(), " patches"));
   }
   if (from.classes != to.classes) {
-    select_head(from, std::vector<int64_t>(static_cast<std::size_t>(to.classes), -1), seed, weights);
+    select_head(from, std::vector<int64_t>(static_cast<std::size_t>(to.classes), -1), seed,
+                weights);
     changes.push_back(
         concat("head replaced: ", from.classes, " classes before, ", to.classes, " now"));
   }

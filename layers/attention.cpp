@@ -20,10 +20,10 @@ struct LocalConvolution : Module {
 Attention::Attention(const BlockSpec& block, const ShiftAddSpec& options, Random& random)
     : spec_(block.attention), options_(options), grid_(block.grid) {
   const auto add = [&](const char* name, const LinearSpec& spec) {
-    return add_module(
-        name, make_token_layer(spec.kind, spec.in, options.gate, random, [&](bool shift) {
-          return make_projection(shift, spec.in, spec.out, options, random);
-        }));
+    return add_module(name,
+                      make_token_layer(spec.kind, spec.in, options.gate, random, [&](bool shift) {
+                        return make_projection(shift, spec.in, spec.out, options, random);
+                      }));
   };
   qkv_ = add("qkv", spec_.qkv);
   proj_ = add("proj", spec_.proj);

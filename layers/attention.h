@@ -1,10 +1,10 @@
 // Multi-head self-attention: softmax, or ShiftAddViT's forms on codes.
 #pragma once
 
-#include "core/model/network.h"
 #include "core/random.h"
 #include "layers/residual.h"
 #include "layers/token_layer.h"
+#include "model/network.h"
 
 namespace shiftadd::layers {
 

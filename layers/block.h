@@ -1,9 +1,9 @@
 // A pre-norm transformer block: x += attn(norm1 x), x += mlp(norm2 x).
 #pragma once
 
-#include "core/model/network.h"
 #include "layers/attention.h"
 #include "layers/linear.h"
+#include "model/network.h"
 
 namespace shiftadd::layers {
 

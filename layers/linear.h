@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "core/kernels.h"
-#include "core/model/shift_add_spec.h"
 #include "core/random.h"
 #include "layers/token_layer.h"
+#include "model/shift_add_spec.h"
 
 namespace shiftadd::layers {
 

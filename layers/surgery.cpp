@@ -7,8 +7,8 @@
 #include <map>
 
 #include "autograd/ops.h"
-#include "core/model/op_count.h"
 #include "layers/linear.h"
+#include "model/op_count.h"
 
 namespace shiftadd::layers {
 namespace {

@@ -12,7 +12,6 @@
 
 namespace shiftadd::layers {
 
-
 /// What becomes of some blocks; what is not given stays.
 struct SurgeryStep {
   int64_t first = 0, last = -1;  // blocks, both inclusive; -1: the network's last

@@ -62,8 +62,10 @@ Vit::Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed)
   Random random(seed, kInitStream);
   Layers& l = *layers_;
   l.class_token = add_parameter(level.class_token, normal_weights({1, 1, spec.width}, random));
-  l.positions = add_parameter(level.positions, normal_weights({1, level.tokens(), spec.width}, random));
-  l.patch_embed = add_module("patch_embed", std::make_unique<PatchEmbedding>(level.patches, random));
+  l.positions =
+      add_parameter(level.positions, normal_weights({1, level.tokens(), spec.width}, random));
+  l.patch_embed =
+      add_module("patch_embed", std::make_unique<PatchEmbedding>(level.patches, random));
   for (int64_t i = 0; i < spec.depth; ++i) {
     const BlockSpec& block = level.blocks[static_cast<std::size_t>(i)];
     l.blocks.push_back(

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/model/network.h"
 #include "layers/module.h"
+#include "model/network.h"
 
 namespace shiftadd::layers {
 

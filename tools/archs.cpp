@@ -5,7 +5,7 @@
 #include <iomanip>
 
 #include "core/error.h"
-#include "core/model/model_spec.h"
+#include "model/network.h"
 
 namespace shiftadd::tools {
 

@@ -3,11 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "core/class_names.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
-#include "core/model/class_names.h"
-#include "core/model/convert.h"
-#include "core/model/model_file.h"
+#include "model/convert.h"
+#include "model/model_file.h"
 #include "tools/archs.h"
 #include "tools/convert/pack.h"
 #include "tools/outputs.h"

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "core/model/model_spec.h"
+#include "model/model_spec.h"
 #include "train/config.h"
 
 namespace shiftadd::train {

@@ -59,7 +59,8 @@ class BlockCalibrator {
     }
     if (!std::all_of(differences.begin(), differences.end(),
                      [](float x) { return std::isfinite(x); }))
-      throw user_error("[calibrate] ", routers_[router].name, ": a logit of its router is not finite");
+      throw user_error("[calibrate] ", routers_[router].name,
+                       ": a logit of its router is not finite");
     return differences;
   }
 

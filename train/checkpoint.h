@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "core/model/model_file.h"
+#include "model/model_file.h"
 #include "train/optimizer.h"
 #include "train/run_log.h"
 

@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "core/model/model_spec.h"
-#include "core/model/preprocess.h"
 #include "core/pattern.h"
+#include "core/preprocess.h"
 #include "data/augment.h"
 #include "data/loader.h"
 #include "data/synthetic.h"
 #include "layers/vit.h"
+#include "model/model_spec.h"
 #include "train/transfer.h"
 
 namespace shiftadd::train {
@@ -23,8 +23,8 @@ struct InitConfig {
   /// Which rows the head keeps. kAuto: those of classes that are called as one of the start's; all
   /// are new where none is.
   enum class Head : uint8_t { kAuto, kKeep, kNew, kByName };
-  std::string checkpoint;  // a model file or training checkpoint; "": from scratch
-  bool adapt = false;      // allow another number of classes or image size (layers::adapt_weights)
+  std::string checkpoint;   // a model file or training checkpoint; "": from scratch
+  bool adapt = false;       // allow another number of classes or image size (layers::adapt_weights)
   Head head = Head::kAuto;  // any but kAuto allows another number of classes, too
 };
 
@@ -144,7 +144,7 @@ struct TrainConfig {
   InitConfig init;
   SurgeryConfig surgery;
   RouterConfig router;
-  ModelSpec model;  // classes == 0: as many as the data has (the trainer fills it in)
+  ModelSpec model;         // classes == 0: as many as the data has (the trainer fills it in)
   std::string model_base;  // model.base as it was given; `model` holds what it brought
   layers::VitOptions regularisation;  // model.drop_path, model.dropout, model.checkpoint_blocks
   DataConfig data;
@@ -161,8 +161,8 @@ struct TrainConfig {
   std::vector<std::string> inherits;
 };
 
-/// Sets what follows from model.image_size: the crop, and a resize of -1. Returns what is wrong with
-/// the resize, or "".
+/// Sets what follows from model.image_size: the crop, and a resize of -1. Returns what is wrong
+/// with the resize, or "".
 std::string settle_preprocess(TrainConfig& config);
 
 /// Reads PATH with its "extends" chain, then applies overrides "train.epochs=3" in order (the value

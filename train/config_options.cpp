@@ -82,7 +82,7 @@ void list_model(ConfigVisitor& v, TrainConfig& c) {
   v.end();
 }
 
-/// A choice among the names of core/model/shift_add_spec.h, from the enumerator `first` on.
+/// A choice among the names of model/shift_add_spec.h, from the enumerator `first` on.
 template <class Kind>
 void named_choice(ConfigVisitor& v, const char* key, Kind& value, Kind first, Kind last,
                   const char* about) {
@@ -338,9 +338,10 @@ void list_options(ConfigVisitor& v, TrainConfig& c) {
          "sizes of model and data.preprocess, where they are not given. \"\": from scratch.");
   v.boolean("adapt", c.init.adapt,
             "Allow another number of classes (head) or image size (positions interpolated).");
-  choice(v, "head", c.init.head, {"auto", "keep", "new", "by_name"},
-         "Of the classes: keep its rows in their order; new ones; or those of equal names, the rest "
-         "new. auto: by name where any are equal, else new.");
+  choice(
+      v, "head", c.init.head, {"auto", "keep", "new", "by_name"},
+      "Of the classes: keep its rows in their order; new ones; or those of equal names, the rest "
+      "new. auto: by name where any are equal, else new.");
   v.end();
   list_model(v, c);
   list_data(v, c.data);

@@ -7,12 +7,12 @@
 #include <cstdio>
 
 #include "core/memory.h"
-#include "core/model/op_count.h"
 #include "core/parallel.h"
 #include "core/progress.h"
 #include "data/check.h"
 #include "data/synthetic.h"
 #include "layers/surgery.h"
+#include "model/op_count.h"
 #include "train/ema.h"
 #include "train/losses.h"
 #include "train/memory_estimate.h"

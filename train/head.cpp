@@ -3,7 +3,7 @@
 #include <charconv>
 #include <map>
 
-#include "core/model/class_names.h"
+#include "core/class_names.h"
 #include "train/start.h"
 
 namespace shiftadd::train {
@@ -74,14 +74,14 @@ HeadPlan plan_head(const TrainConfig& config, const ModelFile& start, int64_t co
   const bool is_named = !start.classes.empty() || !start.class_ids.empty();
   const std::vector<std::string> known = is_named ? start.classes : numbers(before);
   if (how != Head::kNew && static_cast<int64_t>(classes.size()) == count) {
-    const auto by_name = rows_by_name(known, classes), by_id = rows_by_name(start.class_ids, classes);
+    const auto by_name = rows_by_name(known, classes),
+               by_id = rows_by_name(start.class_ids, classes);
     plan.rows = count_kept(by_id) > count_kept(by_name) ? by_id : by_name;
   }
   const int64_t kept = count_kept(plan.rows);
-  const std::string none =
-      is_named ? concat("none is called as one of the ", before, " of ", path,
-                        near_misses(classes, start.classes))
-               : concat("the ", before, " of ", path, " have no names");
+  const std::string none = is_named ? concat("none is called as one of the ", before, " of ", path,
+                                             near_misses(classes, start.classes))
+                                    : concat("the ", before, " of ", path, " have no names");
   if (how == Head::kByName && kept == 0)
     throw user_error("init.head by_name: the data's classes cannot be found: ", none,
                      ". Name them (shiftadd-convert --classes), or set init.head to new or keep");
@@ -89,8 +89,8 @@ HeadPlan plan_head(const TrainConfig& config, const ModelFile& start, int64_t co
     plan.said = concat("head: ", kept, " classes kept by name",
                        plan.is_same(before) ? "" : concat(", of ", before, " in another order"));
   else if (kept > 0)
-    plan.said = concat("head: ", kept, " classes kept by name, ", count - kept, " new: ",
-                       some_of(classes, plan.rows), near_misses(classes, start.classes));
+    plan.said = concat("head: ", kept, " classes kept by name, ", count - kept,
+                       " new: ", some_of(classes, plan.rows), near_misses(classes, start.classes));
   else
     plan.said = concat("head: ", count, " new classes",
                        how == Head::kNew ? " (init.head new)" : concat(": ", none));

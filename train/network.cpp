@@ -5,16 +5,15 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/json_text.h"
-#include "core/model/model_file.h"
 #include "core/names.h"
 #include "layers/surgery.h"
+#include "model/model_file.h"
 #include "train/recipe.h"
 #include "train/start.h"
 
 namespace shiftadd::train {
 
 namespace {
-
 
 // What the weights start as: the checkpoint's, of the spec they are of.
 struct Start {
@@ -34,16 +33,17 @@ Start read_start(const TrainConfig& config, const ModelSpec& spec,
   const HeadPlan head = plan_head(config, file, model.classes, classes);
   ModelSpec from = file.spec;
   from.name = model.name;
-  if (config.init.adapt || config.init.head != InitConfig::Head::kAuto) from.classes = model.classes;
+  if (config.init.adapt || config.init.head != InitConfig::Head::kAuto)
+    from.classes = model.classes;
   if (config.init.adapt) {
     for (const std::string& change :
          layers::adapt_weights(from, start.spec, config.seed, file.weights))
       say(path + ": " + change);
   } else if (!(from == start.spec)) {
-    throw user_error(path, ": holds another network than this run's model: ",
-                     spec_difference(from, start.spec),
-                     ". Leave these keys of model out to take the file's; where only classes or "
-                     "image_size differ, set init.adapt to true");
+    throw user_error(
+        path, ": holds another network than this run's model: ", spec_difference(from, start.spec),
+        ". Leave these keys of model out to take the file's; where only classes or "
+        "image_size differ, set init.adapt to true");
   }
   if (!head.is_same(file.spec.classes))
     layers::select_head(file.spec, head.rows, config.seed, file.weights);

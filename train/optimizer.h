@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "autograd/variable.h"
-#include "core/model/network.h"
+#include "model/network.h"
 #include "train/config.h"
 
 namespace shiftadd::train {
@@ -20,8 +20,8 @@ bool decays(const Parameter& parameter);
 class Optimizer {
  public:
   /// Updates those of `variables`, the network's parameters, that require a gradient. float32 only.
-  /// A parameter's rate is lr * layer_decay^(depth of the head's - its own), Parameter::depth (BEiT,
-  /// Bao et al. 2021).
+  /// A parameter's rate is lr * layer_decay^(depth of the head's - its own), Parameter::depth
+  /// (BEiT, Bao et al. 2021).
   Optimizer(const OptimizerConfig& config, const NamedParameters& variables,
             const std::vector<Parameter>& parameters);
 

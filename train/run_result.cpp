@@ -11,7 +11,7 @@
 #include "core/io/checksum.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
-#include "core/model/op_count.h"
+#include "model/op_count.h"
 
 namespace shiftadd::train {
 namespace {

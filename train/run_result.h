@@ -24,8 +24,9 @@ struct RunResult {
 RunResult make_result(const std::string& name, const ModelSpec& spec, const Validation& validation,
                       const std::string& data, const std::string& model_path);
 
-/// FOLDER/result.json: accuracy, the shares of each router, operations, energy (core/model/
-/// op_count.h at those shares), weight bytes, and which images were answered rightly. Atomic.
+/// FOLDER/result.json: accuracy, the shares of each router, operations, energy
+/// (model/op_count.h at those shares), weight bytes, and which images were answered rightly.
+/// Atomic.
 void write_result(const std::string& folder, const RunResult& result);
 /// Throws Error (user) where FOLDER/result.json is absent, damaged, or of another version.
 RunResult read_result(const std::string& folder);

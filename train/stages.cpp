@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/json_text.h"
-#include "core/model/latency_report.h"
+#include "model/latency_report.h"
 #include "train/memory_estimate.h"
 #include "train/network.h"
 #include "train/run_data.h"
@@ -82,8 +82,8 @@ std::vector<ModelSpec> plan_stages(const TrainConfig& config,
   return specs;
 }
 
-StagesResult train_stages(const TrainConfig& given, const TrainOptions& options,
-                          Reporter& reporter, bool resume, const std::atomic<bool>& stop) {
+StagesResult train_stages(const TrainConfig& given, const TrainOptions& options, Reporter& reporter,
+                          bool resume, const std::atomic<bool>& stop) {
   const TrainConfig config = with_start(given, resume ? "auto" : "");
   const auto say = [&](const std::string& line) { reporter.line(line); };
   if (fs::exists(config.out + "/last.safetensors"))
@@ -113,7 +113,8 @@ StagesResult train_stages(const TrainConfig& given, const TrainOptions& options,
     if (!start) return {.stopped = true, .report = {}, .model = {}};
     results.insert(results.begin(), *start);
   } else {
-    say("report: the first stage is the baseline, because it starts from no network of its size and classes");
+    say("report: the first stage is the baseline, because it starts from no network of its size "
+        "and classes");
   }
   return {.stopped = false,
           .report = compare_results(results),

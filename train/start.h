@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/model_file.h"
+#include "model/model_file.h"
 #include "train/config.h"
 
 namespace shiftadd::train {
@@ -16,9 +16,9 @@ std::vector<std::string> inheritable_keys();
 
 /// `config` with everything in config.inherits filled in, its stages' too: from the checkpoint
 /// `resume` where one is given, else from init.checkpoint, or from the stage before. Of stages,
-/// `resume` only says that there may be checkpoints to go on from. A resize is scaled with the image
-/// size. Throws Error (user) for a start that cannot be read, and where what is given does not go
-/// with what is inherited.
+/// `resume` only says that there may be checkpoints to go on from. A resize is scaled with the
+/// image size. Throws Error (user) for a start that cannot be read, and where what is given does
+/// not go with what is inherited.
 TrainConfig with_start(const TrainConfig& config, const std::string& resume = "");
 
 /// Which stage before `index` writes the model file `path`, or null.

@@ -8,8 +8,8 @@
 #include "core/io/files.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "model/latency_report.h"
 #include "train/conversion_steps.h"
-#include "core/model/latency_report.h"
 #include "train/memory_estimate.h"
 #include "train/network.h"
 #include "train/progress_text.h"
@@ -65,7 +65,8 @@ class Run {
             config, spec_, data_.train.classes(), !options.resume.empty(),
             [&] { return sample_images(config, data_.train); }, say_)),
         teacher_(make_teacher(config, model_->spec(), data_.train.classes())),
-        optimizer_(config.train.optimizer, model_->named_parameters(), parameters_of(model_->spec())),
+        optimizer_(config.train.optimizer, model_->named_parameters(),
+                   parameters_of(model_->spec())),
         ema_(config.train.ema_decay > 0
                  ? std::make_unique<Ema>(model_->named_parameters(), config.train.ema_decay)
                  : nullptr),

@@ -9,7 +9,7 @@
 #include "autograd/ops.h"
 #include "core/cpu/bf16.h"
 #include "core/cpu/isa.h"
-#include "core/model/latency_report.h"
+#include "model/latency_report.h"
 #include "train/schedule.h"
 
 namespace shiftadd::train {

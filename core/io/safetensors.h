@@ -26,8 +26,8 @@ struct TensorFile {
 };
 
 /// Maps the file; tensors are views of the map (do not write through them). dtypes: F64 F32 F16
-/// BF16 I64 I32 I8 U8 BOOL(as u8); others are listed as unread. Checks everything a hostile file can
-/// get wrong (header size, overlap, holes, overflow, duplicate names, shape times size) before
+/// BF16 I64 I32 I8 U8 BOOL(as u8); others are listed as unread. Checks everything a hostile file
+/// can get wrong (header size, overlap, holes, overflow, duplicate names, shape times size) before
 /// touching data; throws Error naming file, tensor and reason, or what the file is where it is none
 /// of this format. The checksum of a file that has one is held against all of its bytes; of a file
 /// that has none, but metadata of ours, a notice says so (notices.h).

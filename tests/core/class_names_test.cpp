@@ -1,5 +1,5 @@
 // Class names: text files of every encoding, and the classes of a set found among a model's.
-#include "core/model/class_names.h"
+#include "core/class_names.h"
 
 #include "core/io/files.h"
 #include "tests/data/dataset_support.h"

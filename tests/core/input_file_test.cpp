@@ -12,9 +12,9 @@
 #include <filesystem>
 #include <thread>
 
+#include "core/class_names.h"
 #include "core/error.h"
 #include "core/io/safetensors.h"
-#include "core/model/class_names.h"
 #include "tests/data/dataset_support.h"
 
 using namespace shiftadd;

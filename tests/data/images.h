@@ -1,7 +1,7 @@
 // Random images for tests of the data room.
 #pragma once
 
-#include "core/model/preprocess.h"
+#include "core/preprocess.h"
 #include "core/random.h"
 #include "data/image.h"
 

@@ -5,7 +5,7 @@
 
 #include "core/io/files.h"
 #include "core/io/json_text.h"
-#include "core/model/model_file.h"
+#include "model/model_file.h"
 #include "tests/core/torch_bytes.h"
 #include "tests/infer/bitmap.h"
 #include "tests/support/support.h"
@@ -68,7 +68,8 @@ TEST_CASE("two copies in one file: the plain one, or the one that --prefix names
   std::filesystem::remove(out);
   const ProcessResult unclear = convert(both, "vit_micro", out);
   CHECK(unclear.status == 2);
-  CHECK(contains(unclear.err, "under the prefixes 'student.', 'teacher.': choose one with --prefix"));
+  CHECK(
+      contains(unclear.err, "under the prefixes 'student.', 'teacher.': choose one with --prefix"));
   CHECK_FALSE(std::filesystem::exists(out));
   REQUIRE(convert(both, "vit_micro", out, {"--prefix", "teacher."}).status == 0);
   CHECK(first_weight(out) == 0.5F);
@@ -83,8 +84,7 @@ TEST_CASE("a tensor that is left over is named, and dropped by --ignore") {
   for (const char* name : {"aux.weight", "decoder.0.weight", "decoder.1.weight", "global_step"})
     file.add_tensor(name);
   const std::string in = file.save(folder / "in.safetensors");
-  const ProcessResult refused =
-      convert(in, "vit_micro", out, {"--report", folder / "report.json"});
+  const ProcessResult refused = convert(in, "vit_micro", out, {"--report", folder / "report.json"});
   CHECK(refused.status == 2);
   CHECK(contains(refused.err, "aux.weight(3,) is left over"));
   CHECK(contains(refused.err, "--ignore 'decoder.1.weight'"));
@@ -126,8 +126,7 @@ TEST_CASE("objects beside the weights, and one tensor of a type not read, refuse
       const auto count = static_cast<int32_t>(element_count(each.shape));
       p.text("module." + each.name);
       p.tensor(std::to_string(storages.size()), count, size, stride).set();
-      storages.push_back(
-          test::bytes_of(std::vector<float>(static_cast<std::size_t>(count), 0.5F)));
+      storages.push_back(test::bytes_of(std::vector<float>(static_cast<std::size_t>(count), 0.5F)));
     }
     p.text("module.freqs_cis");
     p.tensor(std::to_string(storages.size()), 1, {1}, {1}, 0, "ComplexFloatStorage").set();
@@ -177,7 +176,8 @@ TEST_CASE("a file that holds no weights is named as what it is, by every program
   test::write_text(folder / "image.bmp", test::bitmap(8, 8, 1));
   test::write_text(folder / "config.json", concat(R"({
       "model": {"image_size": 16, "patch_size": 8, "width": 8, "depth": 1, "heads": 1, "mlp_hidden": 8},
-      "data": {"synthetic": {"folder": ")", folder.path(), R"(/set", "size": 16,
+      "data": {"synthetic": {"folder": ")",
+                                                  folder.path(), R"(/set", "size": 16,
                              "train_per_class": 2, "val_per_class": 1}},
       "train": {"batch": 4}})"));
   const std::pair<std::string, const char*> cases[] = {

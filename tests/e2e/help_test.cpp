@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <sstream>
 
-#include "core/model/model_spec.h"
 #include "core/unicode.h"
+#include "model/model_spec.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;

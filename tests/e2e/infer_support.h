@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/model/model_file.h"
+#include "model/model_file.h"
 #include "tests/infer/bitmap.h"
 #include "tests/infer/models.h"
 #include "tests/support/support.h"

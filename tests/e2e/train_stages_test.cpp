@@ -6,7 +6,7 @@
 
 #include "core/io/files.h"
 #include "core/io/json_text.h"
-#include "core/model/model_file.h"
+#include "model/model_file.h"
 #include "tests/e2e/train_support.h"
 
 using namespace shiftadd;

@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/json_text.h"
-#include "core/model/model_file.h"
+#include "model/model_file.h"
 #include "tests/e2e/train_support.h"
 
 using namespace shiftadd;
@@ -32,10 +32,13 @@ class StartFolder {
   }
   std::string operator/(const std::string& name) const { return folder_ / name; }
   ProcessResult tune(const std::string& out, std::vector<std::string> arguments = {}) const {
-    arguments.insert(arguments.begin(), {test::program("shiftadd-train"), "tune.json", "--out", out});
+    arguments.insert(arguments.begin(),
+                     {test::program("shiftadd-train"), "tune.json", "--out", out});
     return test::run(arguments, "", {}, folder_.path());
   }
-  ModelFile model(const std::string& out) const { return load_model(*this / (out + "/model.safetensors")); }
+  ModelFile model(const std::string& out) const {
+    return load_model(*this / (out + "/model.safetensors"));
+  }
   Tensor head(const std::string& out) const {
     const ModelFile file = model(out);
     return file.weights[file.weights.size() - 2].second;
@@ -62,8 +65,9 @@ TEST_CASE("fine-tuning takes network, preprocessing and head from its start, and
   const StartFolder folder;
   const ProcessResult result = folder.tune("tuned");
   REQUIRE_MESSAGE(result.status == 0, result.err);
-  CHECK(contains(result.err, "preprocessing of base/model.safetensors: resize none, interpolation "
-                             "bicubic, mean 0.25 0.5 0.75"));
+  CHECK(contains(result.err,
+                 "preprocessing of base/model.safetensors: resize none, interpolation "
+                 "bicubic, mean 0.25 0.5 0.75"));
   const ModelFile base = folder.model("base"), tuned = folder.model("tuned");
   CHECK(contains(result.err, concat("head: ", base.spec.classes, " classes kept by name")));
   CHECK(tuned.spec == base.spec);

@@ -14,9 +14,8 @@ TEST_CASE("latency: each router's experts are timed, in every deployed form") {
     for (const ShiftFormat format : {ShiftFormat::k4Bit, ShiftFormat::k5Bit})
       for (const char* multiply : {"float32", "bf16", "int8"}) {
         const ModelSpec spec = routed({.format = format, .int8_activations = int8, .blocks = {}});
-        const LatencyReport report =
-            measure_latency(test::random_model(spec, 1),
-                            {.batch = 3, .seconds = 0, .pack = pack_in(multiply)});
+        const LatencyReport report = measure_latency(
+            test::random_model(spec, 1), {.batch = 3, .seconds = 0, .pack = pack_in(multiply)});
         CHECK(report.tokens == 15);
         CHECK(report.repeats == 15);
         CHECK(report.mult == multiply);
@@ -41,7 +40,8 @@ TEST_CASE("latency: a packed model is timed as it is, and codes do not matter") 
   const ModelFile packed = pack_model(test::random_model(spec, 1), pack_in("int8"));
   CHECK(measure_latency(packed, {.seconds = 0, .pack = pack_in("float32")}).mult == "int8");
   spec.shift_add.codes = Codes::kUnitBatch;
-  CHECK(measure_latency(test::random_model(spec, 1), {.seconds = 0, .pack = {}}).routers.size() == 6);
+  CHECK(measure_latency(test::random_model(spec, 1), {.seconds = 0, .pack = {}}).routers.size() ==
+        6);
 }
 
 TEST_CASE("latency: what cannot be measured is refused") {
@@ -49,7 +49,8 @@ TEST_CASE("latency: what cannot be measured is refused") {
   plain.shift_add = {};
   CHECK_THROWS_WITH_AS(measure_latency(test::random_model(plain, 1), {}),
                        doctest::Contains("has no router"), Error);
-  CHECK_THROWS_AS(measure_latency(test::random_model(routed(), 1), {.batch = 0, .pack = {}}), Error);
+  CHECK_THROWS_AS(measure_latency(test::random_model(routed(), 1), {.batch = 0, .pack = {}}),
+                  Error);
   CHECK_THROWS_WITH_AS(
       measure_latency(test::random_model(routed(), 1), {.batch = int64_t{1} << 50, .pack = {}}),
       doctest::Contains("--batch"), Error);

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "core/model/model_file.h"
 #include "core/random.h"
+#include "model/model_file.h"
 
 namespace shiftadd::test {
 

@@ -190,8 +190,8 @@ TEST_CASE("class names of any length and any bytes are drawn, and stay inside") 
 }
 
 TEST_CASE("as many patches as pixels are drawn, too") {
-  RoutedImage image{make_canvas(224, 224, {200, 200, 200}), {router_of(0, Layer::kMlp, "mlp", 224)}, {},
-                    "", 1};
+  RoutedImage image{
+      make_canvas(224, 224, {200, 200, 200}), {router_of(0, Layer::kMlp, "mlp", 224)}, {}, "", 1};
   image.choices.assign(1 + 224 * 224, kShiftExpert);
   const data::Image picture = draw_routing(image);
   const Area tile = PictureLayout(224, image.routers).tile_at(0);

@@ -2,8 +2,8 @@
 #include <filesystem>
 
 #include "core/io/weights_file.h"
-#include "core/model/convert.h"
 #include "infer/session.h"
+#include "model/convert.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;

@@ -1,7 +1,7 @@
 // A tiny network with a router before each layer that may have one.
 #pragma once
 
-#include "core/model/model_spec.h"
+#include "model/model_spec.h"
 
 namespace shiftadd::test {
 
@@ -16,9 +16,8 @@ inline ModelSpec routed(const ShiftAddSpec& options = {}) {
                  .mlp_hidden = 17,
                  .classes = 3,
                  .shift_add = options};
-  spec.shift_add.blocks.assign(2, {.qkv = LayerKind::kMixture,
-                                   .proj = LayerKind::kMixture,
-                                   .mlp = LayerKind::kMixture});
+  spec.shift_add.blocks.assign(
+      2, {.qkv = LayerKind::kMixture, .proj = LayerKind::kMixture, .mlp = LayerKind::kMixture});
   return spec;
 }
 

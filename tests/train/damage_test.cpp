@@ -7,11 +7,11 @@
 #include "core/io/json_text.h"
 #include "layers/surgery.h"
 #include "layers/vit.h"
+#include "model/latency_report.h"
 #include "tests/support/flips.h"
 #include "tests/train/tiny_checkpoint.h"
 #include "tests/train/tiny_spec.h"
 #include "train/checkpoint.h"
-#include "core/model/latency_report.h"
 #include "train/run_result.h"
 
 using namespace shiftadd;

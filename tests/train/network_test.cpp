@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/json_text.h"
-#include "core/model/model_file.h"
+#include "model/model_file.h"
 #include "tests/support/support.h"
 #include "tests/train/tiny_checkpoint.h"
 #include "tests/train/tiny_spec.h"

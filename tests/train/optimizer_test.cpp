@@ -29,8 +29,12 @@ struct Described {
   void add(const std::string& name, const Variable& variable, Role role = Role::kMatrix,
            int64_t depth = 0) {
     variables.emplace_back(name, variable);
-    parameters.push_back(
-        {.name = name, .shape = variable.shape(), .role = role, .id = {}, .layer = name, .depth = depth});
+    parameters.push_back({.name = name,
+                          .shape = variable.shape(),
+                          .role = role,
+                          .id = {},
+                          .layer = name,
+                          .depth = depth});
   }
   Optimizer optimizer(const OptimizerConfig& config = {}) const {
     return Optimizer(config, variables, parameters);

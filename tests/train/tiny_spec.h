@@ -1,7 +1,7 @@
 // A network small enough for any test of the training room.
 #pragma once
 
-#include "core/model/model_spec.h"
+#include "model/model_spec.h"
 
 namespace shiftadd::test {
 

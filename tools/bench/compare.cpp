@@ -13,15 +13,15 @@
 #include <utility>
 #include <vector>
 
+#include "core/cpu/cpu_name.h"
 #include "core/cpu/isa.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
-#include "core/model/model_file.h"
 #include "core/parallel.h"
 #include "infer/session.h"
+#include "model/model_file.h"
 #include "tools/bench/commands.h"
-#include "tools/bench/machine.h"
 #include "tools/bench/operands.h"
 #include "tools/bench/timer.h"
 #include "tools/outputs.h"

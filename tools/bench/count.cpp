@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/io/json_text.h"
-#include "core/model/op_count.h"
+#include "model/op_count.h"
 #include "tools/bench/commands.h"
 #include "tools/bench/network.h"
 

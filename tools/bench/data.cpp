@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cpu/cpu_name.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
@@ -18,7 +19,6 @@
 #include "data/resize.h"
 #include "infer/inputs.h"
 #include "tools/bench/commands.h"
-#include "tools/bench/machine.h"
 #include "tools/bench/timer.h"
 
 namespace shiftadd::tools {

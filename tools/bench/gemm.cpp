@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/cpu/cpu_name.h"
 #include "core/cpu/packed_gemm.h"
 #include "core/error.h"
 #include "core/io/json_text.h"
@@ -16,7 +17,6 @@
 #include "core/tensor.h"
 #include "infer/peer_gemm.h"
 #include "tools/bench/commands.h"
-#include "tools/bench/machine.h"
 #include "tools/bench/operands.h"
 #include "tools/bench/peak.h"
 #include "tools/bench/timer.h"

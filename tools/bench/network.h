@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/model/model_file.h"
+#include "model/model_file.h"
 
 namespace shiftadd::tools {
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/cpu/cpu_name.h"
 #include "core/cpu/int8.h"
 #include "core/cpu/packed_gemm.h"
 #include "core/error.h"
@@ -15,7 +16,6 @@
 #include "core/kernels.h"
 #include "core/parallel.h"
 #include "tools/bench/commands.h"
-#include "tools/bench/machine.h"
 #include "tools/bench/mat_add.h"
 #include "tools/bench/operands.h"
 #include "tools/bench/peak.h"

@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "core/cpu/cpu_name.h"
 #include "core/error.h"
 #include "core/io/json_text.h"
 #include "core/parallel.h"
 #include "tools/bench/bandwidth.h"
 #include "tools/bench/commands.h"
-#include "tools/bench/machine.h"
 #include "tools/bench/peak.h"
 
 namespace shiftadd::tools {

@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "core/error.h"
-#include "core/model/model_file.h"
 #include "infer/compare.h"
+#include "model/model_file.h"
 #include "tools/run_progress.h"
 
 namespace shiftadd::tools {

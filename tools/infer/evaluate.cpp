@@ -4,10 +4,10 @@
 #include <chrono>
 #include <iostream>
 
+#include "core/class_names.h"
 #include "core/error.h"
 #include "core/evaluation.h"
 #include "core/io/files.h"
-#include "core/model/class_names.h"
 #include "data/dataset.h"
 #include "infer/routing_counts.h"
 #include "tools/report/evaluation.h"

@@ -1,0 +1,59 @@
+// Fits the tensors of a foreign checkpoint to an architecture, and says what became of each.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/io/weights_file.h"
+#include "core/preprocess.h"
+#include "model/name_map.h"
+#include "model/network.h"
+
+namespace shiftadd {
+
+enum class TensorStatus : uint8_t { kUsed, kRenamed, kReshaped, kMissing, kUnused };
+const char* name_of(TensorStatus status);  // "used", ...
+
+struct TensorReport {
+  TensorStatus status;
+  std::string name;    // in the network; of an unused tensor, in the source
+  std::string source;  // in the source; empty when missing
+  Shape shape;         // expected by the network; of an unused tensor, its own
+  Shape source_shape;
+  std::string note;  // why unused or wrong; may be empty
+};
+
+struct Conversion {
+  NamedTensors weights;               // in the order of parameters_of(spec), dtypes as found
+  std::vector<TensorReport> report;   // the network's tensors, then the unused ones
+  std::string prefix;                 // stripped from every name: "module."
+  std::vector<std::string> problems;  // why the weights cannot be used; empty: they can
+
+  std::size_t count(TensorStatus status) const;
+};
+
+struct ConvertOptions {
+  std::optional<std::string> prefix;  // under which the network lies; none: choose_prefix
+  std::vector<std::string> ignore;    // patterns of tensors to leave out, by either name
+};
+
+/// Renames by `map`, strips the prefix under which most parameters are found, reshapes where only
+/// dimensions of 1 differ. Does not throw for missing or misshapen tensors: they are in `problems`,
+/// with both shapes. So is a tensor that is left over and neither ignored, nor part of another copy
+/// of the network, nor outside of options.prefix, nor on the list of harmless_leftover, nor of a
+/// type that is not read; and a pattern of options.ignore that no tensor has.
+Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map,
+                           const ConvertOptions& options = {});
+
+/// What published models of this image size were evaluated with: shorter side to image_size * 256 /
+/// 224, bicubic, ImageNet's mean and deviation; no resize for images of up to 64 pixels.
+Preprocess default_preprocess(const ModelSpec& spec);
+
+/// One line for each tensor and the counts.
+std::string report_text(const Conversion& conversion);
+nlohmann::ordered_json report_json(const Conversion& conversion);
+
+}  // namespace shiftadd

@@ -1,0 +1,358 @@
+// Counts the operations of a network layer by layer, and writes the counts as JSON or as a table.
+#include "model/op_count.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/tensor.h"
+
+namespace shiftadd {
+namespace {
+
+constexpr double kFloatBytes = 4, kCodeBytes = 1.0 / 8, kRowExponentBytes = 2;
+
+double shift_weight_bytes(ShiftFormat format) { return format == ShiftFormat::k4Bit ? 0.5 : 0.625; }
+
+// Energies of one step of a product, picojoule.
+struct StepEnergy {
+  double step, add;
+};
+
+// Collects the layers of one network.
+class Counter {
+ public:
+  Counter(const Network& network, const std::vector<double>& shares,
+          const PublishedMiscounts& miscounts)
+      : network_(network), options_(network.options), shares_(shares), miscounts_(miscounts) {}
+
+  ModelCost run();
+
+ private:
+  // One layer more; a name that exists is added to.
+  void add(const std::string& name, const OpCounts& counts) {
+    if (cost_.layers.empty() || cost_.layers.back().name != name)
+      cost_.layers.push_back({name, {}});
+    cost_.layers.back().counts += counts;
+    cost_.total += counts;
+  }
+  void other(const std::string& name, int64_t values, double bytes) {
+    OpCounts counts;
+    counts.other = values;
+    counts.bytes = bytes;
+    add(name, counts);
+  }
+
+  EnergyEstimate energy_of(const LoopNest& nest) {
+    if (nest.kind == StepKind::kAdd && miscounts_.every_add_as_the_first) {
+      if (!first_add_) first_add_ = nest;
+      return cached(*first_add_);
+    }
+    return cached(nest);
+  }
+  // Networks repeat their layers, and the search is long.
+  EnergyEstimate cached(const LoopNest& nest) {
+    const auto [found, missing] = energies_.try_emplace(nest);
+    if (missing) found->second = eyeriss_energy(nest);
+    return found->second;
+  }
+
+  // A product with its energy; bytes as given.
+  void product(const std::string& name, const LoopNest& nest, const StepEnergy& unit,
+               double bytes) {
+    OpCounts counts;
+    const int64_t steps = nest.batch * nest.in * nest.out * nest.out_height * nest.out_width *
+                          nest.kernel * nest.kernel;
+    counts.additions = steps;
+    if (nest.kind == StepKind::kMultiply) counts.multiplications = steps;
+    if (nest.kind == StepKind::kShift) counts.shifts = steps;
+    counts.unit_millijoules = 1e-9 * static_cast<double>(steps) * (unit.step + unit.add);
+    counts.eyeriss = energy_of(nest);
+    counts.bytes = bytes;
+    add(name, counts);
+  }
+
+  void linear(const std::string& name, int64_t rows, int64_t in, int64_t out, bool shift);
+  void linear(const LinearSpec& spec, int64_t rows);
+  template <class Body>
+  void layer(const std::string& name, LayerKind kind, int64_t tokens, int64_t width, Body body);
+  void gate(const std::string& name, int64_t values);
+  void softmax_attention(const AttentionSpec& attention, int64_t tokens, bool codes);
+  void linear_attention(const AttentionSpec& attention, int64_t tokens, bool codes);
+  void local_convolution(const FilterSpec& filter, int64_t head_dim, int64_t grid);
+  void mlp(const MlpSpec& mlp, const std::string& name, int64_t rows, bool shift);
+  void norm(const NormSpec& norm, int64_t tokens);
+  void block(const BlockSpec& block);
+
+  const Network& network_;
+  const ShiftAddSpec& options_;
+  const std::vector<double>& shares_;
+  const PublishedMiscounts& miscounts_;
+  std::size_t router_ = 0;
+  std::optional<LoopNest> first_add_;
+  std::map<LoopNest, EnergyEstimate> energies_;
+  ModelCost cost_;
+};
+
+constexpr StepEnergy kFloatStep = {kFloat32Energy.multiply, kFloat32Energy.add};
+
+double as_double(int64_t x) { return static_cast<double>(x); }
+
+void Counter::linear(const std::string& name, int64_t rows, int64_t in, int64_t out, bool shift) {
+  if (rows == 0) return;
+  const LoopNest nest = {
+      .kind = shift ? StepKind::kShift : StepKind::kMultiply, .batch = rows, .in = in, .out = out};
+  const bool int8 = shift && options_.int8_activations;
+  const double weight = shift ? shift_weight_bytes(options_.format) : kFloatBytes;
+  const StepEnergy unit = int8    ? StepEnergy{kInt8Energy.shift, kInt32Energy.add}
+                          : shift ? StepEnergy{kInt32Energy.shift, kInt32Energy.add}
+                                  : kFloatStep;
+  product(name, nest, unit,
+          weight * as_double(in * out) + kFloatBytes * as_double(out) +
+              (int8 ? 1 : kFloatBytes) * as_double(rows * in) +
+              kFloatBytes * as_double(rows * out));
+  // Quantising the input, and the one scale of each output.
+  if (int8) other(name, rows * (in + out), 0);
+}
+
+// body(name, rows, shift), once, or for both experts behind their router.
+template <class Body>
+void Counter::layer(const std::string& name, LayerKind kind, int64_t tokens, int64_t width,
+                    Body body) {
+  if (kind != LayerKind::kMixture) return body(name, tokens, kind == LayerKind::kShift);
+  const bool fixed = options_.gate == GateKind::kFixedSplit;
+  const double share = shares_[router_++];
+  const auto shifted =
+      fixed ? tokens / 2 : static_cast<int64_t>(std::nearbyint(share * as_double(tokens)));
+  if (!fixed) {
+    linear(name + ".router", tokens, width, 2, false);
+    other(name + ".router", 2 * tokens, 0);  // softmax
+  }
+  body(name + ".experts.0", tokens - shifted, false);
+  body(name + ".experts.1", shifted, true);
+  if (options_.gate == GateKind::kProbability) gate(name + ".gate", tokens * width);
+}
+
+void Counter::linear(const LinearSpec& spec, int64_t tokens) {
+  layer(spec.name, spec.kind, tokens, spec.in,
+        [&](const std::string& name, int64_t rows, bool shift) {
+          linear(name, rows, spec.in, spec.out, shift);
+        });
+}
+
+// Each value times its token's probability.
+void Counter::gate(const std::string& name, int64_t values) {
+  OpCounts counts;
+  counts.multiplications = values;
+  counts.bytes = 2 * kFloatBytes * as_double(values);
+  counts.unit_millijoules = 1e-9 * kFloat32Energy.multiply * as_double(values);
+  counts.eyeriss = energy_of({.batch = values});
+  if (miscounts_.elementwise_latency_missing) counts.eyeriss.milliseconds = 0;
+  add(name, counts);
+}
+
+void Counter::softmax_attention(const AttentionSpec& attention, int64_t n, bool codes) {
+  const std::string& name = attention.name;
+  const int64_t h = attention.heads, d = attention.head_dim, values = n * h * d;
+  const double scores = as_double(h * n * n), bytes = kFloatBytes * as_double(values);
+  const double inputs = (codes ? kCodeBytes : kFloatBytes) * 2 * as_double(values);
+  const LoopNest first = {
+      .kind = codes ? StepKind::kAdd : StepKind::kMultiply, .batch = h * n, .in = d, .out = n};
+  const LoopNest second = {.batch = h * n, .in = n, .out = d};
+  // Agreeing bits are counted in small integers.
+  const StepEnergy unit = codes ? StepEnergy{0, kInt8Energy.add} : kFloatStep;
+  if (codes || !miscounts_.softmax_products_free)
+    product(name + ".q_k", first, unit, inputs + kFloatBytes * scores);
+  other(name + ".softmax", 2 * h * n * n + values, 2 * kFloatBytes * scores);
+  if (!miscounts_.softmax_products_free)
+    product(name + ".attention_v", second, kFloatStep, kFloatBytes * scores + 2 * bytes);
+}
+
+void Counter::linear_attention(const AttentionSpec& attention, int64_t n, bool codes) {
+  const std::string& name = attention.name;
+  const int64_t h = attention.heads, d = attention.head_dim, values = n * h * d;
+  const bool int8 = codes && options_.values == ValueFormat::kInt8;
+  const StepKind kind = codes ? StepKind::kAdd : StepKind::kMultiply;
+  const StepEnergy unit = !codes ? kFloatStep
+                          : int8 ? StepEnergy{0, kInt32Energy.add}
+                                 : StepEnergy{0, kFloat32Energy.add};
+  const double code = (codes ? kCodeBytes : kFloatBytes) * as_double(values);
+  const double value = (int8 ? 1 : kFloatBytes) * as_double(values);
+  const double state = kFloatBytes * as_double(h * d * d);
+  product(name + ".k_v", {.kind = kind, .batch = h * d, .in = n, .out = d}, unit,
+          code + value + state);
+  product(name + ".q_kv", {.kind = kind, .batch = h * n, .in = d, .out = d}, unit,
+          code + value + state + kFloatBytes * as_double(values));
+  // v / 2, the sum's scale, its square, its normalisation; the quantisation of v.
+  other(name + ".normalise", (int8 ? 5 : 4) * values, 0);
+}
+
+void Counter::local_convolution(const FilterSpec& filter, int64_t d, int64_t grid) {
+  const int64_t h = filter.heads, patches = grid * grid;
+  const bool tokens = filter.kind == LocalKind::kTokenConv;
+  // A filter of 9 x 1 taps is charged as the 3 x 3 it equals in size; the 5 x 5 sees each channel
+  // as an image of its own.
+  const LoopNest nest = tokens ? LoopNest{.batch = h,
+                                          .in_height = patches,
+                                          .in_width = d,
+                                          .out_height = patches,
+                                          .out_width = d,
+                                          .kernel = 3}
+                               : LoopNest{.batch = h * d,
+                                          .in_height = grid,
+                                          .in_width = grid,
+                                          .out_height = grid,
+                                          .out_width = grid,
+                                          .kernel = kPatchTaps};
+  const double value = options_.values == ValueFormat::kInt8 ? 1 : kFloatBytes;
+  product(filter.name, nest, kFloatStep,
+          (value + kFloatBytes) * as_double(patches * h * d) +
+              kFloatBytes * as_double(element_count(filter.shape())));
+}
+
+void Counter::mlp(const MlpSpec& mlp, const std::string& name, int64_t rows, bool shift) {
+  const int64_t hidden = mlp.fc1.out;
+  linear(concat(name, ".", mlp.fc1.name), rows, mlp.fc1.in, hidden, shift);
+  if (rows) other(name + ".gelu", rows * hidden, 0);
+  linear(concat(name, ".", mlp.fc2.name), rows, hidden, mlp.fc2.out, shift);
+}
+
+void Counter::norm(const NormSpec& norm, int64_t tokens) {
+  const int64_t values = tokens * norm.width;
+  other(norm.name, 2 * values, 2 * kFloatBytes * as_double(values));
+}
+
+void Counter::block(const BlockSpec& block) {
+  const AttentionSpec& attention = block.attention;
+  const int64_t tokens = block.tokens;
+  norm(block.norm1, tokens);
+  linear(attention.qkv, tokens);
+  const bool codes =
+      attention.kind == AttentionKind::kSoftmaxAdd || attention.kind == AttentionKind::kLinearAdd;
+  if (attention.local) {
+    linear_attention(attention, tokens, codes);
+    local_convolution(*attention.local, attention.head_dim, block.grid);
+  } else {
+    softmax_attention(attention, tokens, codes);
+  }
+  linear(attention.proj, tokens);
+  norm(block.norm2, tokens);
+  layer(block.mlp.name, block.mlp.kind, tokens, block.width,
+        [&](const std::string& at, int64_t rows, bool shift) { mlp(block.mlp, at, rows, shift); });
+}
+
+ModelCost Counter::run() {
+  for (const LevelSpec& level : network_.levels) {
+    linear(level.patches.name, level.patch_count(), level.patches.inputs(), level.patches.width,
+           false);
+    for (const BlockSpec& each : level.blocks) block(each);
+  }
+  norm(network_.norm, network_.levels.back().tokens());
+  linear(network_.head.name, 1, network_.head.in, network_.head.out, false);
+
+  cost_.weight_bytes = deployed_bytes(network_);
+  return std::move(cost_);
+}
+
+void append(std::string& text, const char* format, ...) __attribute__((format(printf, 2, 3)));
+void append(std::string& text, const char* format, ...) {
+  char line[256];
+  va_list list;
+  va_start(list, format);
+  std::vsnprintf(line, sizeof line, format, list);
+  va_end(list);
+  text += line;
+}
+
+nlohmann::ordered_json to_json(const OpCounts& counts) {
+  return {{"multiplications", counts.multiplications},
+          {"additions", counts.additions},
+          {"shifts", counts.shifts},
+          {"other", counts.other},
+          {"bytes", counts.bytes},
+          {"unit_energy_mj", counts.unit_millijoules},
+          {"eyeriss_energy_mj", counts.eyeriss.millijoules},
+          {"eyeriss_latency_ms", counts.eyeriss.milliseconds}};
+}
+
+void append_row(std::string& text, const std::string& name, const OpCounts& counts) {
+  const auto millions = [](int64_t n) { return 1e-6 * as_double(n); };
+  append(text, "%-30s %10.3f %10.3f %10.3f %9.3f %9.1f %11.5f %11.5f\n", name.c_str(),
+         millions(counts.multiplications), millions(counts.additions), millions(counts.shifts),
+         millions(counts.other), counts.bytes / 1024, counts.unit_millijoules,
+         counts.eyeriss.millijoules);
+}
+
+}  // namespace
+
+OpCounts& OpCounts::operator+=(const OpCounts& more) {
+  multiplications += more.multiplications;
+  additions += more.additions;
+  shifts += more.shifts;
+  other += more.other;
+  bytes += more.bytes;
+  unit_millijoules += more.unit_millijoules;
+  eyeriss.millijoules += more.eyeriss.millijoules;
+  eyeriss.milliseconds += more.eyeriss.milliseconds;
+  return *this;
+}
+
+double deployed_bytes(const Network& network) {
+  double bytes = 0;
+  const ShiftFormat format = network.options.format;
+  for (const Parameter& parameter : parameters_of(network)) {
+    const double numbers = as_double(element_count(parameter.shape));
+    if (!parameter.is_shift()) {
+      bytes += kFloatBytes * numbers;
+    } else if (parameter.role != Role::kShiftSign) {  // packed together with its power
+      bytes += shift_weight_bytes(format) * numbers;
+      if (format == ShiftFormat::k4Bit) bytes += kRowExponentBytes * as_double(parameter.shape[0]);
+    }
+  }
+  return bytes;
+}
+
+ModelCost count_operations(const Network& network, const std::vector<double>& shift_shares,
+                           const PublishedMiscounts& miscounts) {
+  const std::vector<Router> routers = routers_of(network);
+  if (shift_shares.size() != routers.size())
+    throw user_error("[count] ", shift_shares.size(), " shares for ", routers.size(),
+                     " routers: give one for each");
+  for (std::size_t i = 0; i < routers.size(); ++i)
+    if (!(shift_shares[i] >= 0 && shift_shares[i] <= 1))
+      throw user_error("[count] the share of ", routers[i].name, " is ", shift_shares[i],
+                       ": expected a number from 0 to 1");
+  return Counter(network, shift_shares, miscounts).run();
+}
+ModelCost count_operations(const ModelSpec& spec, const std::vector<double>& shift_shares,
+                           const PublishedMiscounts& miscounts) {
+  return count_operations(network_of(spec), shift_shares, miscounts);
+}
+
+nlohmann::ordered_json to_json(const ModelCost& cost) {
+  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
+  for (const LayerCost& layer : cost.layers) {
+    nlohmann::ordered_json row = {{"name", layer.name}};
+    row.update(to_json(layer.counts));
+    layers.push_back(std::move(row));
+  }
+  return {{"layers", std::move(layers)},
+          {"total", to_json(cost.total)},
+          {"weight_bytes", cost.weight_bytes}};
+}
+
+std::string to_text(const ModelCost& cost) {
+  std::string text;
+  append(text, "%-30s %10s %10s %10s %9s %9s %11s %11s\n", "layer", "mult M", "add M", "shift M",
+         "other M", "KiB", "units mJ", "Eyeriss mJ");
+  for (const LayerCost& layer : cost.layers) append_row(text, layer.name, layer.counts);
+  append_row(text, "total", cost.total);
+  append(text, "weights as deployed: %.1f KiB\n", cost.weight_bytes / 1024);
+  return text;
+}
+
+}  // namespace shiftadd

@@ -1,0 +1,53 @@
+// Resolves the plain vision transformer (ViT, DeiT): timm's names, one level, a class token.
+#include "model/network.h"
+
+namespace shiftadd {
+namespace {
+
+BlockSpec block_of(const ModelSpec& spec, int64_t index) {
+  const BlockKinds kinds = spec.block(index);
+  const std::string name = concat("blocks.", index), attention = name + ".attn";
+  const int64_t width = spec.width;
+  BlockSpec block;
+  block.name = name;
+  block.grid = spec.grid();
+  block.tokens = spec.tokens();
+  block.width = width;
+  block.norm1 = {name + ".norm1", width, spec.norm_eps};
+  block.norm2 = {name + ".norm2", width, spec.norm_eps};
+  block.attention = {.name = attention,
+                     .kind = kinds.attention,
+                     .heads = spec.heads,
+                     .head_dim = spec.head_dim(),
+                     .qkv = {attention + ".qkv", width, 3 * width, kinds.qkv},
+                     .proj = {attention + ".proj", width, width, kinds.proj},
+                     .local = std::nullopt};
+  if (kinds.is_linear())
+    block.attention.local = {attention + ".token_conv", spec.shift_add.local, spec.heads};
+  block.mlp = {.name = name + ".mlp",
+               .kind = kinds.mlp,
+               .fc1 = {"fc1", width, spec.mlp_hidden, kinds.mlp},
+               .fc2 = {"fc2", spec.mlp_hidden, width, kinds.mlp}};
+  return block;
+}
+
+}  // namespace
+
+Network network_of(const ModelSpec& spec) {
+  LevelSpec level;
+  level.grid = spec.grid();
+  level.class_token = "cls_token";
+  level.positions = "pos_embed";
+  level.patches = {"patch_embed.proj", spec.in_channels, spec.patch_size, spec.width};
+  for (int64_t i = 0; i < spec.depth; ++i) level.blocks.push_back(block_of(spec, i));
+  Network network;
+  network.name = spec.name;
+  network.options = spec.shift_add;
+  network.options.blocks.clear();
+  network.levels.push_back(std::move(level));
+  network.norm = {"norm", spec.width, spec.norm_eps};
+  network.head = {"head", spec.width, spec.classes, LayerKind::kMultiply};
+  return network;
+}
+
+}  // namespace shiftadd

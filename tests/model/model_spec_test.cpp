@@ -1,0 +1,126 @@
+// Named networks against their published sizes; JSON form and its errors; preprocessing's JSON.
+#include <nlohmann/json.hpp>
+
+#include "core/io/json_text.h"
+#include "core/preprocess.h"
+#include "model/network.h"
+#include "tests/support/support.h"
+
+using namespace shiftadd;
+using nlohmann::json;
+
+TEST_CASE("DeiT's parameter and MAC counts are the published ones") {
+  struct Row {
+    const char* name;
+    int64_t parameters;
+    double linear, attention;
+  };
+  for (const Row& row : {Row{"deit_tiny_patch16_224", 5717416, 1.0749, .1788},
+                         Row{"deit_small_patch16_224", 22050664, 4.2412, .3577},
+                         Row{"deit_base_patch16_224", 86567656, 16.8485, .7153}}) {
+    const ModelSpec spec = named_spec(row.name);
+    CHECK(count_parameters(spec) == row.parameters);
+    CHECK(parameters_of(spec).size() == 152);
+    const MacCount macs = count_macs(spec);
+    CHECK(macs.linear / 1e9 == doctest::Approx(row.linear).epsilon(1e-4));
+    CHECK(macs.attention / 1e9 == doctest::Approx(row.attention).epsilon(1e-3));
+  }
+}
+
+TEST_CASE("a spec survives its JSON form; defaults come from base") {
+  for (const std::string& name : spec_names())
+    CHECK(spec_from_json(to_json(named_spec(name))) == named_spec(name));
+  const ModelSpec spec =
+      spec_from_json(parse_json(R"({"base": "vit_cifar", "mlp_hidden": 256, "norm_eps": 1e-5})"));
+  CHECK(spec.width == 128);
+  CHECK(spec.mlp_hidden == 256);
+  CHECK(spec.norm_eps == 1e-5);
+}
+
+TEST_CASE("impossible or misspelt specs are refused with a reason") {
+  const auto refused = [](const char* text, const char* reason) {
+    INFO(text);
+    try {
+      spec_from_json(parse_json(text));
+      FAIL_CHECK("accepted");
+    } catch (const Error& error) {
+      CHECK(error.exit_code() == 2);
+      CHECK_MESSAGE(std::string(error.what()).find(reason) != std::string::npos, error.what());
+    }
+  };
+  refused(R"({"widht": 3})", "did you mean 'width'");
+  refused(R"({"width": "x"})", "width: expected a whole number");
+  refused(R"({"width": 100, "heads": 3})", "not divisible by heads");
+  refused(R"({"image_size": 225})", "not divisible by patch_size");
+  refused(R"({"depth": 0})", "depth is 0");
+  refused(R"({"width": 999999, "heads": 1, "depth": 999999})", "parameters");
+  refused(R"({"norm_eps": 0})", "norm_eps");
+  refused(R"({"family": "resnet"})", "resnet");
+  refused(R"({"base": "deit_tinny_patch16_224"})", "did you mean 'deit_tiny_patch16_224'");
+  refused(R"([1])", "expected a JSON object");
+}
+
+TEST_CASE("a spec without base gives every size that has no right default") {
+  const nlohmann::json whole = to_json(named_spec("vit_cifar"));
+  CHECK(spec_from_json(whole) == named_spec("vit_cifar"));
+  for (const char* key :
+       {"image_size", "patch_size", "width", "depth", "heads", "mlp_hidden", "classes"}) {
+    nlohmann::json spec = whole;
+    spec["width"] = 192, spec["heads"] = 3;  // so that the old defaults would pass
+    spec["image_size"] = 224, spec["patch_size"] = 16;
+    spec.erase(key);
+    CHECK_THROWS_WITH_AS(spec_from_json(spec),
+                         doctest::Contains(concat(key, " is missing").c_str()), Error);
+    spec["base"] = "vit_cifar_192";
+    CHECK_NOTHROW(spec_from_json(spec));
+  }
+  nlohmann::json spec = whole;
+  for (const char* key : {"in_channels", "norm_eps", "name", "family"}) spec.erase(key);
+  CHECK(spec_from_json(spec).norm_eps == 1e-6);
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "net.json", R"({"width": 192, "depth": 12})");
+  CHECK_THROWS_WITH_AS(load_spec(folder / "net.json"),
+                       doctest::Contains("net.json: [model] image_size, patch_size, heads, "
+                                         "mlp_hidden, classes are missing"),
+                       Error);
+}
+
+TEST_CASE("two specs are compared by the keys that differ") {
+  const ModelSpec plain = named_spec("vit_cifar");  // 6 blocks
+  ModelSpec other = plain;
+  other.name = "another";
+  CHECK(spec_difference(plain, other).empty());
+  other.shift_add.blocks.assign(6, {});  // written out, and plain all the same
+  CHECK(spec_difference(plain, other).empty());
+  other.depth = 12, other.heads = 2, other.norm_eps = 1e-5, other.shift_add = {};
+  CHECK(spec_difference(plain, other) ==
+        "depth 6 instead of 12, heads 4 instead of 2, norm_eps 1e-06 instead of 1e-05");
+
+  ModelSpec shifted = plain;
+  shifted.shift_add.blocks.assign(6, {.mlp = LayerKind::kShift});
+  shifted.shift_add.blocks[4].mlp = LayerKind::kMultiply;
+  shifted.shift_add.blocks[2].attention = AttentionKind::kLinearAdd;
+  CHECK(spec_difference(shifted, plain) ==
+        "blocks.2.attention linear_add instead of softmax, "
+        "blocks.0-3,5.mlp shift instead of multiply");
+  ModelSpec options = shifted;
+  options.shift_add.codes = Codes::kUnitHead;
+  options.shift_add.blocks[3].mlp = LayerKind::kMixture;
+  CHECK(spec_difference(options, shifted) ==
+        "shift_add.codes unit_head instead of sign, blocks.3.mlp mixture instead of shift");
+}
+
+TEST_CASE("preprocessing survives its JSON form and names bad keys") {
+  Preprocess p;
+  p.resize = 0;
+  p.crop = 32;
+  p.interpolation = Interpolation::kBilinear;
+  p.mean = {0.5f, 0.1f, 0.485f};
+  CHECK(preprocess_from_json(to_json(p)) == p);
+  CHECK(json_text(to_json(p).at("mean")) == "[0.5,0.1,0.485]");
+  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"crop": 0})")), Error);
+  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"std": [1, 1, 0]})")), Error);
+  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"mean": [1, 1]})")), Error);
+  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"interpolation": "cubic"})")), Error);
+  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"mena": 1})")), Error);
+}
