@@ -4,6 +4,8 @@
 #include <map>
 #include <numeric>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 #include "core/class_names.h"
 #include "core/error.h"
@@ -57,6 +59,53 @@ std::optional<std::vector<int64_t>> numbered(const std::vector<std::string>& set
   return indices;
 }
 
+// Whether a stands behind b where runs of digits count as numbers: "class10" behind "class2".
+bool is_behind(std::string_view a, std::string_view b) {
+  const auto take_number = [](std::string_view& text) {
+    const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
+    std::string_view digits = text.substr(0, end);
+    text.remove_prefix(end);
+    digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
+    return digits;
+  };
+  const auto is_digit = [](std::string_view text) { return text[0] >= '0' && text[0] <= '9'; };
+  while (!a.empty() && !b.empty()) {
+    if (is_digit(a) && is_digit(b)) {
+      const std::string_view x = take_number(a), y = take_number(b);
+      if (x.size() != y.size()) return x.size() > y.size();
+      if (x != y) return x > y;
+    } else {
+      if (a[0] != b[0]) return static_cast<uint8_t>(a[0]) > static_cast<uint8_t>(b[0]);
+      a.remove_prefix(1), b.remove_prefix(1);
+    }
+  }
+  return a.size() > b.size();
+}
+
+// For a model without names: the order of text has to be the order that people mean.
+void require_plain_order(const std::vector<std::string>& names, const std::string& set) {
+  for (std::size_t i = 0; i + 1 < names.size(); ++i)
+    if (is_behind(names[i], names[i + 1]))
+      throw user_error(
+          set, ": the class '", names[i], "' stands before '", names[i + 1],
+          "' as text and behind it as a number, and the model's classes have no names "
+          "to find them by: name them (shiftadd-convert --classes FILE), or rename the "
+          "folders with leading zeros");
+}
+
+// Names the first character of the text that no font shows and no language needs; "" without one.
+std::string invisible_in(const std::string& name) {
+  for (const char c : name)
+    if ((c >= 0 && c < ' ') || c == 0x7f) return concat("a control character (", int{c}, ")");
+  constexpr std::pair<const char*, const char*> kInvisible[] = {
+      {"\xef\xbb\xbf", "a byte-order mark (U+FEFF)"},
+      {"\xe2\x80\x8b", "a zero-width space (U+200B)"},
+      {"\xe2\x81\xa0", "a word joiner (U+2060)"}};
+  for (const auto& [bytes, what] : kInvisible)
+    if (name.find(bytes) != std::string::npos) return what;
+  return "";
+}
+
 }  // namespace
 
 std::string near_misses(const std::vector<std::string>& a, const std::vector<std::string>& b) {
@@ -86,6 +135,9 @@ void require_sound_names(const std::vector<std::string>& names, const std::strin
     if (!is_utf8(name))
       throw user_error(source, ": the class name ", shown(name),
                        " is not UTF-8: rename it, e.g. with convmv -f latin1 -t utf8");
+    if (const std::string invisible = invisible_in(name); !invisible.empty())
+      throw user_error(source, ": the class name ", shown(name), " holds ", invisible,
+                       ", which nobody sees: rename it");
     const auto [first, fresh] = seen.emplace(composed(name), &name);
     if (!fresh && *first->second != name)
       throw user_error(source, ": two classes are one name", near_misses({*first->second}, {name}));
@@ -104,6 +156,7 @@ std::vector<int64_t> match_classes(const std::vector<std::string>& model_names,
     if (count != model_classes)
       throw user_error(set, ": ", count, " class folders, but the model has ", model_classes,
                        " classes (unnamed): expected one folder per class");
+    require_plain_order(set_names, set);
     return indices;
   }
   if (model_names == set_names || model_ids == set_names) return indices;

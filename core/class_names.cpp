@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/io/files.h"
+#include "core/io/not_weights.h"
 #include "core/unicode.h"
 
 namespace shiftadd {
@@ -27,10 +29,12 @@ std::optional<std::size_t> column_of(const std::vector<std::string>& header,
   return static_cast<std::size_t>(found - header.begin());
 }
 
-// The file's text without a byte-order mark.
-std::string unmarked_text(const std::string& path) {
+// Files that were joined have one at the start of each part.
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
+std::string class_text(const std::string& path) {
   std::string text = read_text(path);
-  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  require_no_placeholder(text, path);
   // UTF-16 shows by its mark or, without one, by the empty half of each ASCII character.
   if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") ||
       text.find('\0') != std::string::npos)
@@ -53,9 +57,11 @@ void require_text(const std::string& line, const std::string& where) {
 }  // namespace
 
 ClassNames read_class_names(const std::string& path) {
-  std::vector<std::string> lines = split(unmarked_text(path), '\n');
-  for (std::string& line : lines)
+  std::vector<std::string> lines = split(class_text(path), '\n');
+  for (std::string& line : lines) {
     if (line.ends_with('\r')) line.pop_back();
+    while (line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
+  }
   for (std::size_t i = 0; i < lines.size(); ++i)
     require_text(lines[i], concat(path, ": line ", i + 1));
   while (!lines.empty() && lines.back().empty()) lines.pop_back();

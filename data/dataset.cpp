@@ -91,6 +91,13 @@ std::vector<std::string> take_odd(std::vector<TreeEntry>& entries, OddFiles odd)
   return hidden;
 }
 
+/// For the end of an error, too: what stands in place of classes and was only listed.
+std::string hidden_among(const std::vector<std::string>& problems) {
+  if (problems.empty()) return "";
+  return concat("; ", problems[0],
+                problems.size() > 1 ? concat(" (and ", problems.size() - 1, " more)") : "");
+}
+
 }  // namespace
 
 ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
@@ -142,7 +149,7 @@ ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
     throw user_error(
         path,
         loose ? concat(": ", loose, " images but no class folders") : ": empty: no class folders",
-        ": expected CLASS/image.jpg below it", unread_among(ignored));
+        ": expected CLASS/image.jpg below it", unread_among(ignored), hidden_among(*set.hidden_));
   std::vector<std::string> empty;
   for (auto& [name, count] : images_of) {
     if (count == 0) empty.push_back(name);
@@ -154,7 +161,7 @@ ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
         path,
         empty.size() == 1 ? ": class folder without images: " : ": class folders without images: ",
         list_of(empty), ": expected ", kReadExtensions, " files; remove the folder or fill it",
-        unread_among(ignored));
+        unread_among(ignored), hidden_among(*set.hidden_));
   std::vector<std::string> readable;
   std::copy_if(set.classes_.begin(), set.classes_.end(), std::back_inserter(readable), is_utf8);
   require_sound_names(readable, path);

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/io/not_weights.h"
 
 namespace shiftadd::data {
 namespace {
@@ -78,8 +79,9 @@ class Reader {
 
   std::vector<TarMember> run() {
     if (size_ == 0) throw user_error(name_, ": empty file: expected a tar archive");
-    const std::string start = bytes_at(0, std::min<int64_t>(size_, 8));
+    const std::string start = bytes_at(0, std::min<int64_t>(size_, kBlock));
     reject_other_formats(start, name_);
+    require_no_placeholder(start, name_);
     while (read_header()) {
     }
     require_no_second_archive();

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -116,6 +117,20 @@ bool is_writable(const std::string& folder) {
          access(folder.c_str(), W_OK) == 0;
 }
 
+/// Whether the cache may be written there: nothing is there yet, or an older cache. A file of
+/// another kind, or a link, is somebody else's, whatever its name.
+bool is_free(const std::string& place) {
+  constexpr std::string_view kAnyVersion = "shiftadd tar index ";
+  std::error_code error;
+  const fs::file_type type = fs::symlink_status(place, error).type();
+  if (type == fs::file_type::not_found) return true;
+  if (type != fs::file_type::regular) return false;
+  std::ifstream file(place, std::ios::binary);
+  std::string start(kAnyVersion.size(), ' ');
+  return file.read(start.data(), static_cast<std::streamsize>(start.size())) &&
+         start == kAnyVersion;
+}
+
 /// Where the cache may lie, best first.
 std::vector<std::string> places_for(const std::string& path) {
   std::vector<std::string> places;
@@ -154,6 +169,7 @@ std::vector<TarMember> index_tar_cached(const InputFile& archive, const std::str
   const std::string packed = pack(stamp, members);
   for (const std::string& place : places) {
     try {
+      if (!is_free(place)) continue;
       std::error_code error;
       fs::create_directories(fs::path(place).parent_path(), error);
       write_file(place, packed);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string_view>
 #include <unordered_map>
@@ -39,6 +40,11 @@ class Walker {
     const std::pair identity(status.st_dev, status.st_ino);
     if (!open_.insert(identity).second)
       return folder + ": a link back to a folder that contains it: remove it";
+    constexpr int kMostWays = 100;  // linked folders that link on would double at each level
+    if (++ways_[identity] > kMostWays) {
+      open_.erase(identity);
+      return concat(folder, ": more than ", kMostWays, " ways of links lead here: remove some");
+    }
     std::error_code error;
     for (auto it = fs::directory_iterator(folder, error); !error && it != fs::directory_iterator();
          it.increment(error)) {
@@ -56,11 +62,11 @@ class Walker {
       const std::string reason = std::strerror(errno);
       std::error_code no_link;
       const std::string target = fs::read_symlink(path, no_link).string();
-      entries_.push_back({name, 0, 0, TreeEntry::Kind::kLink,
-                          no_link ? concat(path, ": cannot be read: ", reason)
-                                  : concat(path, ": not a file: a link to '", target,
-                                           "', which leads nowhere (", reason,
-                                           "): remove it, or mend it")});
+      entries_.push_back(
+          {name, 0, 0, TreeEntry::Kind::kLink,
+           no_link ? concat(path, ": cannot be read: ", reason)
+                   : concat(path, ": not a file: a link to '", target, "', which leads nowhere (",
+                            reason, "): remove it, or mend it")});
     } else if (S_ISDIR(status.st_mode)) {
       const std::size_t at = entries_.size();
       entries_.push_back({name, 0, 0, TreeEntry::Kind::kFolder, ""});
@@ -77,7 +83,8 @@ class Walker {
   std::string path_of(const std::string& name) const { return (fs::path(root_) / name).string(); }
 
   const std::string& root_;
-  std::set<std::pair<dev_t, ino_t>> open_;  // the folders between the root and here
+  std::set<std::pair<dev_t, ino_t>> open_;       // the folders between the root and here
+  std::map<std::pair<dev_t, ino_t>, int> ways_;  // how often each folder was walked
   std::vector<TreeEntry> entries_;
 };
 

@@ -11,8 +11,8 @@
 
 namespace shiftadd::infer {
 
-/// What a router reports of a token.
-inline constexpr uint8_t kMultExpert = 0, kShiftExpert = 1, kNotRouted = 255;
+/// What a router reports, in place of an expert, of a token whose output nothing reads.
+inline constexpr uint8_t kNotRouted = 255;
 
 /// A layer, or a router and the two experts it chooses from.
 template <class Layer>

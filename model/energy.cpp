@@ -17,10 +17,15 @@ constexpr int64_t kMostOutputsAtOnce = 16, kElements = 192, kInputRegisters = 12
 constexpr double kHertz = 250e6;
 constexpr double kShiftBits = 10, kBits = 32;
 
+// In ascending order.
 std::vector<int64_t> divisors(int64_t n) {
-  std::vector<int64_t> list;
-  for (int64_t d = 1; d <= n; ++d)
-    if (n % d == 0) list.push_back(d);
+  std::vector<int64_t> list, above;
+  for (int64_t d = 1; d * d <= n; ++d) {
+    if (n % d != 0) continue;
+    list.push_back(d);
+    if (d != n / d) above.push_back(n / d);
+  }
+  list.insert(list.end(), above.rbegin(), above.rend());
   return list;
 }
 

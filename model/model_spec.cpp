@@ -6,6 +6,7 @@
 
 #include "core/io/files.h"
 #include "core/io/json_text.h"
+#include "core/io/not_weights.h"
 #include "core/names.h"
 #include "core/tensor.h"
 
@@ -89,10 +90,12 @@ ModelSpec named_spec(const std::string& name) {
 }
 
 void validate(const ModelSpec& spec) {
+  constexpr int64_t kMostSize = 1'000'000, kMostBlocks = 16'384;
   for (const auto& [key, member] : kIntegerKeys) {
-    const int64_t value = spec.*member;
-    if (value < 1 || value > 1'000'000)
-      throw user_error("[model] ", key, " is ", value, ": expected 1 to 1000000");
+    const int64_t value = spec.*member,
+                  most = member == &ModelSpec::depth ? kMostBlocks : kMostSize;
+    if (value < 1 || value > most)
+      throw user_error("[model] ", key, " is ", value, ": expected 1 to ", most);
   }
   if (spec.width % spec.heads)
     throw user_error("[model] width ", spec.width, " is not divisible by heads ", spec.heads);
@@ -172,6 +175,7 @@ ModelSpec load_spec(const std::string& name_or_path) {
   if (name_or_path.find('/') == std::string::npos && !name_or_path.ends_with(".json"))
     return named_spec(name_or_path);
   const std::string content = read_text(name_or_path);
+  require_no_placeholder(content, name_or_path);
   try {
     return spec_from_json(parse_json(content));
   } catch (const nlohmann::json::exception& problem) {

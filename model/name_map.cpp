@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
+#include "core/io/not_weights.h"
 #include "core/names.h"
 
 namespace shiftadd {
@@ -82,6 +83,7 @@ NameMap NameMap::from_json(const nlohmann::json& json, const std::string& file) 
 
 NameMap NameMap::load(const std::string& path) {
   const std::string text = read_text(path);
+  require_no_placeholder(text, path);
   try {
     return from_json(parse_json(text), path);
   } catch (const nlohmann::json::exception& problem) {

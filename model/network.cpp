@@ -6,7 +6,7 @@
 namespace shiftadd {
 namespace {
 
-constexpr int64_t kExperts = 2, kShiftExpert = 1;
+constexpr int64_t kExperts = 2;
 
 class ParameterList {
  public:
@@ -104,12 +104,6 @@ class ParameterList {
 };
 
 }  // namespace
-
-int64_t Network::depth() const {
-  int64_t blocks = 0;
-  for (const LevelSpec& level : levels) blocks += static_cast<int64_t>(level.blocks.size());
-  return blocks;
-}
 
 std::vector<Parameter> parameters_of(const Network& network) {
   return ParameterList(network).run();

@@ -114,13 +114,10 @@ struct LevelSpec {
 
 /// The answer is the head's, of the class token's row after the last norm.
 struct Network {
-  std::string name;
   ShiftAddSpec options;  // those of all blocks; `blocks` is not used here
   std::vector<LevelSpec> levels;
   NormSpec norm;
   LinearSpec head;
-
-  int64_t depth() const;  // blocks of all levels
 };
 
 /// The plain vision transformer of a spec that validate accepts.

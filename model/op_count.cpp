@@ -18,6 +18,8 @@ constexpr double kFloatBytes = 4, kCodeBytes = 1.0 / 8, kRowExponentBytes = 2;
 
 double shift_weight_bytes(ShiftFormat format) { return format == ShiftFormat::k4Bit ? 0.5 : 0.625; }
 
+double as_double(int64_t x) { return static_cast<double>(x); }
+
 // Energies of one step of a product, picojoule.
 struct StepEnergy {
   double step, add;
@@ -61,9 +63,21 @@ class Counter {
     return found->second;
   }
 
+  // 64 bits hold the sum of all steps, or the network is refused.
+  void require_countable(double steps) {
+    constexpr double kMost = 9e18;
+    steps_ += steps;
+    if (steps_ > kMost)
+      throw user_error("[count] one image takes more than ", kMost,
+                       " operations: lower the network's image_size, width or depth");
+  }
+
   // A product with its energy; bytes as given.
   void product(const std::string& name, const LoopNest& nest, const StepEnergy& unit,
                double bytes) {
+    require_countable(as_double(nest.batch) * as_double(nest.in) * as_double(nest.out) *
+                      as_double(nest.out_height) * as_double(nest.out_width) *
+                      as_double(nest.kernel * nest.kernel));
     OpCounts counts;
     const int64_t steps = nest.batch * nest.in * nest.out * nest.out_height * nest.out_width *
                           nest.kernel * nest.kernel;
@@ -96,11 +110,10 @@ class Counter {
   std::optional<LoopNest> first_add_;
   std::map<LoopNest, EnergyEstimate> energies_;
   ModelCost cost_;
+  double steps_ = 0;  // of all products so far
 };
 
 constexpr StepEnergy kFloatStep = {kFloat32Energy.multiply, kFloat32Energy.add};
-
-double as_double(int64_t x) { return static_cast<double>(x); }
 
 void Counter::linear(const std::string& name, int64_t rows, int64_t in, int64_t out, bool shift) {
   if (rows == 0) return;

@@ -57,7 +57,7 @@ struct PublishedMiscounts {
 /// measured in evaluation; empty where there is no router, unused where the split is fixed. Every
 /// token of every block is counted, although an engine may skip the last block's. A patch embedding
 /// is counted as the product it is (kernel = stride). Throws Error (user) when the number of shares
-/// or one of them is wrong.
+/// or one of them is wrong, and for a network of more than 9e18 operations.
 ModelCost count_operations(const Network& network, const std::vector<double>& shift_shares = {},
                            const PublishedMiscounts& miscounts = {});
 ModelCost count_operations(const ModelSpec& spec, const std::vector<double>& shift_shares = {},

@@ -83,12 +83,23 @@ class Reader {
 }  // namespace
 
 template <class Kind>
+std::vector<std::string> names_of() {
+  return {kNames<Kind>.begin(), kNames<Kind>.end()};
+}
+template std::vector<std::string> names_of<AttentionKind>();
+template std::vector<std::string> names_of<LayerKind>();
+template std::vector<std::string> names_of<Codes>();
+template std::vector<std::string> names_of<LocalKind>();
+template std::vector<std::string> names_of<ValueFormat>();
+template std::vector<std::string> names_of<ShiftForm>();
+template std::vector<std::string> names_of<ShiftFormat>();
+template std::vector<std::string> names_of<GateKind>();
+
+template <class Kind>
 Kind kind_of(const std::string& name, const std::string& key) {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < kNames<Kind>.size(); ++i) {
-    if (name == kNames<Kind>[i]) return static_cast<Kind>(i);
-    names.emplace_back(kNames<Kind>[i]);
-  }
+  const std::vector<std::string> names = names_of<Kind>();
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (name == names[i]) return static_cast<Kind>(i);
   std::string known;
   for (const std::string& each : names) known += (known.empty() ? "" : ", ") + each;
   throw user_error(key, ": '", name, "' is not known: expected one of ", known,

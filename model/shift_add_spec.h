@@ -35,8 +35,10 @@ enum class ShiftForm : uint8_t { kQ, kPs };
 /// expert's probability. kFixedSplit has no router: every second token of an image is shifted,
 /// fixed_split_expert says which; what a router is compared with.
 enum class GateKind : uint8_t { kStraightThrough, kProbability, kFixedSplit };
-/// Of token `n` of an image: 0 multiplies, 1 shifts.
-constexpr int64_t fixed_split_expert(int64_t n) { return n % 2; }
+/// The experts of every mixture, in the order of their parameters.
+inline constexpr uint8_t kMultExpert = 0, kShiftExpert = 1;
+/// The expert of token `n` of an image where the split is fixed.
+constexpr uint8_t fixed_split_expert(int64_t n) { return n % 2 ? kShiftExpert : kMultExpert; }
 
 struct BlockKinds {
   AttentionKind attention = AttentionKind::kSoftmax;
@@ -91,6 +93,10 @@ const char* name_of(LocalKind kind);
 const char* name_of(ShiftForm form);
 const char* name_of(ShiftFormat format);
 const char* name_of(GateKind gate);
+
+/// All of them, in the order of the enumerators.
+template <class Kind>
+std::vector<std::string> names_of();
 
 /// The kind of a name; throws Error (user) "KEY: 'NAME' is not known. Did you mean ...".
 template <class Kind>

@@ -41,7 +41,6 @@ Network network_of(const ModelSpec& spec) {
   level.patches = {"patch_embed.proj", spec.in_channels, spec.patch_size, spec.width};
   for (int64_t i = 0; i < spec.depth; ++i) level.blocks.push_back(block_of(spec, i));
   Network network;
-  network.name = spec.name;
   network.options = spec.shift_add;
   network.options.blocks.clear();
   network.levels.push_back(std::move(level));

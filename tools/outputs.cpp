@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <iostream>
@@ -76,7 +77,10 @@ void Outputs::input(const std::string& option, const std::string& path) {
   if (!identity) return;
   std::error_code ignored;
   inputs_.push_back({option, path, identity, fs::is_directory(path, ignored)});
-  if (!path.ends_with(".tar")) return;
+  std::string end = path.substr(path.size() - std::min<std::size_t>(path.size(), 4));
+  std::transform(end.begin(), end.end(), end.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (end != ".tar") return;
   const std::string index = path + ".index";  // made beside it
   inputs_.push_back({"the index of " + option, index, identity_of(index), false});
 }

@@ -6,6 +6,7 @@
 #include "core/class_names.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
+#include "core/io/not_weights.h"
 #include "model/convert.h"
 #include "model/model_file.h"
 #include "tools/archs.h"
@@ -64,6 +65,7 @@ bool is_inline_json(const std::string& text) { return text.starts_with('{'); }
 nlohmann::json read_json(const std::string& text_or_path, const std::string& what) {
   const bool is_inline = is_inline_json(text_or_path);
   const std::string text = is_inline ? text_or_path : read_text(text_or_path);
+  require_no_placeholder(text, is_inline ? what : text_or_path);
   try {
     return parse_json(text);
   } catch (const nlohmann::json::exception& problem) {

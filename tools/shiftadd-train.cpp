@@ -32,8 +32,13 @@ std::atomic<bool> stop_requested{false};
 /// The first signal asks the run to end after the step at work; the second one kills, as by
 /// default.
 void handle_signals() {
-  tools::watch_stop_signals([](int) { stop_requested = true; },
-                            static_cast<int>(SA_RESETHAND | SA_RESTART));
+  tools::name_stopped("shiftadd-train");
+  tools::watch_stop_signals(
+      [](int) {
+        stop_requested = true;
+        tools::say_stopping();
+      },
+      static_cast<int>(SA_RESETHAND | SA_RESTART));
 }
 
 struct Arguments {

@@ -14,9 +14,15 @@ namespace {
 
 constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGHUP};
 
-// Of the program that end_at_once ends: its name, and what its message begins with.
+// Of the program that a signal stops: its name, and what its messages begin with.
 const char* stopped_program = "";
 const char* stopped_start = "";
+
+// Writes the program's name and what it does, as a handler may.
+void say(const char* what) {
+  for (const char* text : {stopped_start, stopped_program, what})
+    (void)!write(STDERR_FILENO, text, strlen(text));
+}
 
 }  // namespace
 
@@ -40,10 +46,11 @@ void name_stopped(const char* program) {
   stopped_start = message_start();
 }
 
+void say_stopping() { say(": stopping after the step at work; a second signal stops at once\n"); }
+
 [[noreturn]] void end_at_once(int number) {
-  const auto say = [](const char* text) { (void)!write(STDERR_FILENO, text, strlen(text)); };
   remove_temporaries();
-  say(stopped_start), say(stopped_program), say(": interrupted\n");
+  say(": interrupted\n");
   _exit(status_after(number));
 }
 

@@ -13,8 +13,11 @@ int status_after(int signal);
 /// What a terminal shows of Ctrl-C, and a bar under way, go: the message is a line of its own.
 const char* message_start();
 
-/// Tells end_at_once the name of the program that it ends.
+/// Tells the handlers' messages the name of the program.
 void name_stopped(const char* program);
+
+/// In a handler, after name_stopped: says that the step at work is finished first.
+void say_stopping();
 
 /// A handler, after name_stopped: a line on stderr, no files begun, the status of the signal.
 [[noreturn]] void end_at_once(int number);

@@ -23,13 +23,22 @@ void integer(ConfigVisitor& v, const char* key, Integer& value, const Range& ran
   value = static_cast<Integer>(wide);
 }
 
-/// `words` in the order of the enumeration.
 template <class Enum>
-void choice(ConfigVisitor& v, const char* key, Enum& value, const std::vector<std::string>& words,
-            const char* about) {
-  std::string word = words[static_cast<std::size_t>(value)];
-  v.choice(key, word, words, about);
-  value = static_cast<Enum>(std::find(words.begin(), words.end(), word) - words.begin());
+using Words = std::vector<std::pair<Enum, const char*>>;
+
+/// One of the enumerators, each by its word.
+template <class Enum>
+void choice(ConfigVisitor& v, const char* key, Enum& value,
+            const std::type_identity_t<Words<Enum>>& words, const char* about) {
+  std::vector<std::string> all;
+  std::string word;
+  for (const auto& [each, name] : words) {
+    all.emplace_back(name);
+    if (each == value) word = name;
+  }
+  v.choice(key, word, all, about);
+  for (const auto& [each, name] : words)
+    if (word == name) value = each;
 }
 
 void channels(ConfigVisitor& v, const char* key, std::array<float, 3>& value, const Range& range,
@@ -82,13 +91,12 @@ void list_model(ConfigVisitor& v, TrainConfig& c) {
   v.end();
 }
 
-/// A choice among the names of model/shift_add_spec.h, from the enumerator `first` on.
+/// A choice among all names of model/shift_add_spec.h but those of `excluded`.
 template <class Kind>
-void named_choice(ConfigVisitor& v, const char* key, Kind& value, Kind first, Kind last,
-                  const char* about) {
-  std::vector<std::string> words;
-  for (int i = static_cast<int>(first); i <= static_cast<int>(last); ++i)
-    words.emplace_back(name_of(static_cast<Kind>(i)));
+void named_choice(ConfigVisitor& v, const char* key, Kind& value, const char* about,
+                  const std::vector<Kind>& excluded = {}) {
+  std::vector<std::string> words = names_of<Kind>();
+  for (const Kind kind : excluded) std::erase(words, name_of(kind));
   std::string word = name_of(value);
   v.choice(key, word, words, about);
   value = kind_of<Kind>(word, key);
@@ -101,21 +109,18 @@ void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
       "Lines \"BLOCKS: LAYER=KIND, ...\": BLOCKS all, 3 or 2-5; attention softmax, softmax_add, "
       "linear or linear_add; qkv, proj, mlp multiply, shift or mixture. []: nothing changes.");
   ShiftAddSpec& o = s.options;
-  named_choice(v, "codes", o.codes, Codes::kSign, Codes::kUnitBatch, "Of q and k.");
-  named_choice(v, "value", o.values, ValueFormat::kFloat, ValueFormat::kInt8,
-               "v beside codes: one scale per image and head.");
-  named_choice(v, "local", o.local, LocalKind::kTokenConv, LocalKind::kDepthwise2d,
-               "Convolution of v beside linear attention.");
-  named_choice(v, "form", o.form, ShiftForm::kQ, ShiftForm::kPs,
+  named_choice(v, "codes", o.codes, "Of q and k.", {Codes::kNone});
+  named_choice(v, "value", o.values, "v beside codes: one scale per image and head.");
+  named_choice(v, "local", o.local, "Convolution of v beside linear attention.");
+  named_choice(v, "form", o.form,
                "Latent parameters of Shift layers: a weight, or a shift and a sign.");
-  named_choice(v, "format", o.format, ShiftFormat::k4Bit, ShiftFormat::k5Bit,
-               "Of Shift weights; 4bit is deployable.");
+  named_choice(v, "format", o.format, "Of Shift weights; 4bit is deployable.");
   std::string activations = o.int8_activations ? "int8" : "float";
   v.choice("activations", activations, {"float", "int8"},
            "Inputs of Shift layers: one scale per token.");
   o.int8_activations = activations == "int8";
   named_choice(
-      v, "gate", o.gate, GateKind::kStraightThrough, GateKind::kFixedSplit,
+      v, "gate", o.gate,
       "What a mixture's output is multiplied by; fixed_split: no router, every second token is "
       "shifted.");
   v.boolean("rescale", s.rescale,
@@ -134,7 +139,8 @@ void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
 
 void list_router(ConfigVisitor& v, RouterConfig& r) {
   v.begin("router", "How the routers of mixtures learn.");
-  choice(v, "balance", r.balance, {"none", "uniform", "latency"},
+  using enum RouterConfig::Balance;
+  choice(v, "balance", r.balance, {{kNone, "none"}, {kUniform, "uniform"}, {kLatency, "latency"}},
          "Loss that spreads tokens: equally, or inversely to the experts' latencies.");
   v.number("weight", r.weight, Range::between(0, 1000), "Of that loss, summed over routers.");
   v.tuple("latency", r.latency, Range::between(1e-12, 1e12),
@@ -175,7 +181,9 @@ void list_synthetic(ConfigVisitor& v, DataConfig& d) {
 
 void list_augment(ConfigVisitor& v, data::AugmentOptions& a) {
   v.begin("augment", "Random changes of each training image.");
-  choice(v, "crop", a.crop, {"none", "random_resized", "padded"},
+  using enum data::AugmentOptions::Crop;
+  choice(v, "crop", a.crop,
+         {{kNone, "none"}, {kRandomResized, "random_resized"}, {kPadded, "padded"}},
          "none: as in evaluation; random_resized: a random box, resized; padded: pad all sides, "
          "crop back.");
   v.number("scale_min", a.scale_min, Range::above_up_to(0, 1),
@@ -210,7 +218,8 @@ void list_data(ConfigVisitor& v, DataConfig& d) {
   v.integer("resize", d.preprocess.resize, Range::between(-1, 16384),
             "Shorter side after resizing, before the centre crop of image_size. 0: no resize; -1: "
             "image_size * 8 / 7.");
-  choice(v, "interpolation", d.preprocess.interpolation, {"bilinear", "bicubic"},
+  choice(v, "interpolation", d.preprocess.interpolation,
+         {{Interpolation::kBilinear, "bilinear"}, {Interpolation::kBicubic, "bicubic"}},
          "Filter of every resize.");
   channels(v, "mean", d.preprocess.mean, Range::between(-10, 10),
            "Of each channel, on the scale 0 to 1.");
@@ -249,7 +258,8 @@ void list_data(ConfigVisitor& v, DataConfig& d) {
       "max_pixels", d.limits.max_pixels, count(1),
       "Of one image, width times height: a larger one is broken. Decoding takes at most 512 MiB "
       "in any case.");
-  choice(v, "broken", d.broken, {"fail", "skip", "quarantine"},
+  using enum data::BrokenPolicy;
+  choice(v, "broken", d.broken, {{kFail, "fail"}, {kSkip, "skip"}, {kQuarantine, "quarantine"}},
          "A broken image: stop; leave it out and count it; also write its name to quarantine.txt "
          "in the output folder.");
   v.end();
@@ -262,7 +272,8 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
   v.integer("accumulate", t.accumulate, Range::between(1, 65536),
             "Batches whose gradients make one step.");
   v.integer("max_steps", t.max_steps, count(0), "Stop after this many steps. 0: no limit.");
-  choice(v, "precision", t.precision, {"float32", "bf16"},
+  choice(v, "precision", t.precision,
+         {{Precision::kFloat32, "float32"}, {Precision::kBf16, "bf16"}},
          "Of the factors of matrix products in training; bf16 is faster where the CPU has it, and "
          "float32 elsewhere.");
   v.number("clip_norm", t.clip_norm, Range::at_least(0),
@@ -276,7 +287,9 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
 
   OptimizerConfig& o = t.optimizer;
   v.begin("optimizer", "How gradients become steps.");
-  choice(v, "kind", o.kind, {"adamw", "sgd"}, "AdamW, or SGD with momentum.");
+  choice(v, "kind", o.kind,
+         {{OptimizerConfig::Kind::kAdamW, "adamw"}, {OptimizerConfig::Kind::kSgd, "sgd"}},
+         "AdamW, or SGD with momentum.");
   v.number("lr", o.lr, Range::above(0), "Largest learning rate, after warm-up.");
   v.number("weight_decay", o.weight_decay, Range::between(0, 100),
            "Not on norms, biases, positions, class token.");
@@ -293,7 +306,9 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
 
   ScheduleConfig& s = t.schedule;
   v.begin("schedule", "The learning rate over time.");
-  choice(v, "kind", s.kind, {"cosine", "step", "constant"}, "After warm-up.");
+  using enum ScheduleConfig::Kind;
+  choice(v, "kind", s.kind, {{kCosine, "cosine"}, {kStep, "step"}, {kConstant, "constant"}},
+         "After warm-up.");
   v.number("warmup_epochs", s.warmup_epochs, Range::between(0, kMaxCount),
            "Linear rise from warmup_lr.");
   v.number("warmup_lr", s.warmup_lr, Range::between(0, 1000), "Where warm-up starts.");
@@ -307,7 +322,8 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
   v.begin("teacher", "Distillation from a trained model.");
   v.text("checkpoint", k.checkpoint,
          "Its model file, relative to the working directory. \"\": no distillation.");
-  choice(v, "kind", k.kind, {"soft", "hard", "none"},
+  using enum TeacherConfig::Kind;
+  choice(v, "kind", k.kind, {{kSoft, "soft"}, {kHard, "hard"}, {kNone, "none"}},
          "Learn its distribution, or its first choice; or no teacher at all.");
   v.number("alpha", k.alpha, probability(), "Share of distillation in the loss.");
   v.number("tau", k.tau, Range::above_up_to(0, 1000), "soft: temperature.");
@@ -338,8 +354,10 @@ void list_options(ConfigVisitor& v, TrainConfig& c) {
          "sizes of model and data.preprocess, where they are not given. \"\": from scratch.");
   v.boolean("adapt", c.init.adapt,
             "Allow another number of classes (head) or image size (positions interpolated).");
+  using enum InitConfig::Head;
   choice(
-      v, "head", c.init.head, {"auto", "keep", "new", "by_name"},
+      v, "head", c.init.head,
+      {{kAuto, "auto"}, {kKeep, "keep"}, {kNew, "new"}, {kByName, "by_name"}},
       "Of the classes: keep its rows in their order; new ones; or those of equal names, the rest "
       "new. auto: by name where any are equal, else new.");
   v.end();

@@ -10,7 +10,6 @@ namespace {
 
 // A share this close to 0 or 1 is a collapse.
 constexpr double kCollapsed = 0.01;
-constexpr int64_t kShiftExpert = 1;
 
 }  // namespace
 

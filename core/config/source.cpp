@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/io/input_file.h"
+#include "core/io/not_weights.h"
 
 namespace shiftadd {
 namespace {
@@ -17,7 +18,9 @@ constexpr std::size_t kMaxExtends = 16;
 
 std::string read_config_text(const fs::path& path) {
   const std::vector<uint8_t> bytes = read_whole(path.string(), kMaxFileBytes);
-  return {bytes.begin(), bytes.end()};
+  std::string text(bytes.begin(), bytes.end());
+  require_no_placeholder(text, path.string());
+  return text;
 }
 
 /// One name for one file, whichever way it was reached.

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/io/crc32.h"
 #include "core/io/files.h"
+#include "core/io/not_weights.h"
 #include "core/io/notices.h"
 
 namespace shiftadd {
@@ -66,6 +67,7 @@ std::string with_checksum(std::string_view object) {
 
 std::string read_checked_json(const std::string& path) {
   std::string text = read_text(path);
+  require_no_placeholder(text, path);
   const std::span bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
   if (!has_right_checksum(kJsonChecksum, bytes, path)) notice_no_checksum(path);
   return text;

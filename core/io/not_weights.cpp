@@ -74,7 +74,9 @@ std::string value_of(std::string_view text, std::string_view key) {
   return std::string(rest.substr(0, rest.find_first_of("\r\n")));
 }
 
-std::string what_text(std::string_view text) {
+// Returns what a text file says that another file should be here; "" where it says nothing of the
+// kind.
+std::string what_placeholder(std::string_view text) {
   if (text.starts_with("version https://git-lfs.github.com/") ||
       text.starts_with("version https://hawser.github.com/")) {
     const std::string size = value_of(text, "\nsize ");
@@ -94,6 +96,11 @@ std::string what_text(std::string_view text) {
              "server asks for a login";
   if (lower.starts_with("<"))
     return concat("is XML, as servers send with an error: ", beginning(text));
+  return "";
+}
+
+std::string what_text(std::string_view text) {
+  if (const std::string other = what_placeholder(text); !other.empty()) return other;
   if (text.find("\"weight_map\"") != std::string_view::npos)
     return "is the index of a checkpoint in several files: join them into one first";
   if (text.starts_with("{") || text.starts_with("["))
@@ -101,10 +108,20 @@ std::string what_text(std::string_view text) {
   return concat("is text, not weights: ", beginning(text));
 }
 
+constexpr std::size_t kLooked = 4096;  // bytes
+
 }  // namespace
 
+void require_no_placeholder(std::string_view text, const std::string& path) {
+  text = text.substr(0, kLooked);
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  if (const std::string other = what_placeholder(text); !other.empty())
+    throw user_error(path, ": ", other);
+}
+
 std::string what_instead_of_weights(const uint8_t* bytes, std::size_t size) {
-  constexpr std::size_t kLooked = 4096, kLeastText = 4;
+  constexpr std::size_t kLeastText = 4;
   if (size == 0) return "is empty: a download or a copy did not finish";
   std::string_view head(reinterpret_cast<const char*>(bytes), std::min(size, kLooked));
   for (const Magic& magic : kMagics)

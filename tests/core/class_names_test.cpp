@@ -38,6 +38,51 @@ TEST_CASE("class names: a byte-order mark is no part of the first name") {
   if (!marked.empty()) CHECK(read_class_names(marked).names == Names{"a", "b", "c"});
 }
 
+TEST_CASE(
+    "class names: marks at the start of any line, as joined files have, are no part of a name") {
+  const std::string mark = "\xef\xbb\xbf";
+  CHECK(names_in(mark + mark + "a\nb\n") == Names{"a", "b"});
+  CHECK(names_in("a\n" + mark + "b\r\n" + mark + "c") == Names{"a", "b", "c"});
+  CHECK(names_in("0\tcat\n" + mark + "1\tdog\n") == Names{"cat", "dog"});
+}
+
+TEST_CASE("class names: characters that nobody sees are named") {
+  for (const std::string& name : {std::string("ca\xef\xbb\xbft"), std::string("cat\xe2\x80\x8b"),
+                                  std::string("\xe2\x81\xa0"
+                                              "cat"),
+                                  std::string("\x1b[31mcat"),
+                                  std::string("c\x7f"
+                                              "at")}) {
+    check_error([&] { names_in("dog\n" + name + "\n"); }, "which nobody sees");
+    check_error([&] { require_sound_names({"dog", name}, "set"); }, "which nobody sees");
+  }
+  // Joiners are letters' business in Persian and in emoji.
+  require_sound_names({"\xd9\x85\xdb\x8c\xe2\x80\x8c", "\xe2\x80\x8d"}, "set");
+}
+
+TEST_CASE("class names: a pointer or a web page in the list's place is named") {
+  check_error(
+      [] { names_in("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n"); },
+      "is a Git LFS pointer, not the file itself (of 12345 bytes)");
+  check_error([] { names_in("<!DOCTYPE html>\n<html>\n"); }, "is a web page (HTML)");
+  check_error([] { names_in("/annex/objects/MD5-s3--acbd18db4cc2f85cedef654fccc4a4d8\n"); },
+              "is a git-annex pointer");
+}
+
+TEST_CASE("classes: an unnamed model's folders in another order as text than by their numbers") {
+  const auto match = [](const Names& set) {
+    return match_classes({}, {}, static_cast<int64_t>(set.size()), set, "set");
+  };
+  for (const Names& set :
+       {Names{"class0", "class1", "class10", "class2"}, Names{"0_x", "10_x", "2_x"},
+        Names{" 10", " 9"}, Names{"a-1-b10", "a-1-b9"}})
+    check_error([&] { match(set); }, "name them (shiftadd-convert --classes FILE)");
+  for (const Names& set :
+       {Names{"class00", "class02", "class10"}, Names{"n01440764", "n01443537", "n02007558"},
+        Names{"cat", "dog", "dog2", "wolf"}, Names{"A", "B", "a"}, Names{"1a", "1b", "2a"}})
+    CHECK(match(set).back() == static_cast<int64_t>(set.size()) - 1);
+}
+
 TEST_CASE("class names: other encodings are named") {
   const auto error = [](const std::string& text) { return error_of([&] { names_in(text); }); };
   for (const std::string& text : {std::string("\xff\xfe"

@@ -85,6 +85,39 @@ TEST_CASE("check: what may hide a class is listed, and it goes on") {
   CHECK(listed("set/self: not a file: a link to 'self', which leads nowhere") == 1);
 }
 
+TEST_CASE("check: a set that holds nothing but such entries says what they are") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "links");
+  fs::create_symlink("/mnt/away/cat", folder / "links/cat");
+  fs::create_symlink("/mnt/away/dog", folder / "links/dog");
+  check_contains(error_of([&] { ImageFolder::open(folder / "links", OddFiles::kList); }),
+                 "a link to '/mnt/away/");
+  write_text(folder / "x.tar", tar_member("photos", "", '2', "elsewhere") + tar_end());
+  check_contains(error_of([&] { ImageFolder::open(folder / "x.tar", OddFiles::kList); }),
+                 "pack the archive with tar --dereference");
+  write_text(folder / "y.tar",
+             tar_member("a/", "", '5') + tar_member("a/1", "", '2', "../b") + tar_end());
+  check_contains(error_of([&] { ImageFolder::open(folder / "y.tar", OddFiles::kList); }),
+                 "class folder without images: 'a'");
+}
+
+TEST_CASE(
+    "check: folders of links that lead on to two others each are listed, not walked for ever") {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 24; ++i) {
+    const std::string here = folder / concat("nodes/", i);
+    fs::create_directories(here);
+    for (const char* link : {"l", "r"})
+      if (i < 23) fs::create_directory_symlink(concat("../", i + 1), here + "/" + link);
+  }
+  write_small_set(folder / "set", {"a", "b"}, 1);
+  fs::create_directory_symlink(folder / "nodes/0", folder / "set/a/linked");
+  check_contains(error_of([&] { ImageFolder::open(folder / "set"); }), "ways of links lead here");
+  const ImageFolder set = ImageFolder::open(folder / "set", OddFiles::kList);
+  CHECK(set.size() == 2);
+  CHECK(set.hidden().size() > 10);
+}
+
 TEST_CASE("check: an orientation of any integer type, in either byte order, is listed") {
   const TemporaryFolder folder;
   const auto little = [](uint8_t type, uint8_t value) {

@@ -229,17 +229,44 @@ TEST_CASE("tar: the index is cached, and made anew when the archive changes") {
   CHECK(read().size() == 2);
 
   std::string damaged = read_text(path + ".index");  // any damage to the cache makes it anew
-  for (std::size_t at = 0; at < damaged.size(); at += 5) {
+  const std::size_t magic = std::string("shiftadd tar index ").size();  // the file is ours by it
+  for (std::size_t at = magic; at < damaged.size(); at += 5) {
     std::string bytes = damaged;
     bytes[at] = static_cast<char>(bytes[at] ^ 4);
     write_text(path + ".index", bytes);
     REQUIRE(read().size() == 2);
   }
-  for (std::size_t length : {0, 10, 60, 100}) {
+  for (std::size_t length : {20, 60, 100}) {
     write_text(path + ".index", damaged.substr(0, length));
     REQUIRE(read().size() == 2);
   }
   CHECK(read_text(path + ".index") == damaged);
+}
+
+TEST_CASE("tar: what lies where the index would is never overwritten unless it is an index") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x.tar", index = path + ".index";
+  write_text(path, tar_member("a", "one") + tar_end());
+  const auto read = [&path] { return index_tar_cached(InputFile(path), path).size(); };
+  for (const std::string& other : {std::string(), std::string("a list of mine\n"),
+                                   std::string("shiftadd\n"), std::string(5000, '\0')}) {
+    write_text(index, other);
+    CHECK(read() == 1);
+    CHECK(read_text(index) == other);
+  }
+  fs::remove(index);
+  write_text(folder / "precious", "shiftadd tar index 1\n");
+  fs::create_symlink(folder / "precious", index);
+  CHECK(read() == 1);
+  CHECK(read_text(folder / "precious") == "shiftadd tar index 1\n");
+  CHECK(fs::is_symlink(index));
+  fs::remove(index);
+  fs::create_symlink("nowhere", index);
+  CHECK(read() == 1);
+  CHECK_FALSE(fs::exists(folder / "nowhere"));
+  fs::remove(index);
+  write_text(index, "shiftadd tar index 1\nof an older version");
+  CHECK(read() == 1);
 }
 
 }  // namespace

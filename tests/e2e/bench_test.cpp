@@ -196,6 +196,13 @@ TEST_CASE("the latency of experts") {
   REQUIRE_MESSAGE(text.status == 0, text.err);
   CHECK(test::contains(text.out, "alpha: Mult 0."));
   CHECK(test::contains(text.out, "blocks.1.mlp"));
+  CHECK(test::contains(text.out, "Mult is float32"));
+
+  // In the format that the network will be packed in, or is.
+  const ProcessResult int8 = bench({"latency", folder / "spec.json", "--seconds", "0", "--multiply",
+                                    "int8", "--out", folder / "int8.json"});
+  REQUIRE_MESSAGE(int8.status == 0, int8.err);
+  CHECK(parse_json(read_text(folder / "int8.json"))["mult"] == "int8");
 
   const ProcessResult plain = bench({"latency", "vit_micro", "--out", folder / "plain.json"});
   CHECK(plain.status == 2);

@@ -88,6 +88,27 @@ TEST_CASE("infer, --eval, --json, bench compare and --pack name model and image"
   }
 }
 
+TEST_CASE("--pack without images writes no model whose answers are not finite") {
+  const InferFolder folder;
+  const std::string model = folder / "bad.safetensors", packed = folder / "packed.safetensors";
+  const auto pack = [&](const char* format) {
+    return test::run({test::program("shiftadd-convert"), model, "--pack", format, "--out", packed});
+  };
+  for (const Spoilt& how : kHuge) {
+    CAPTURE(how.weight);
+    spoil(folder.model_path(), model, how);
+    check_named(pack("float32"), 2, {model + " packed (products in float32)", "mean colour"});
+    CHECK_FALSE(std::filesystem::exists(packed));
+  }
+  // A float32 that is finite, next to sums that bf16 rounds to infinity.
+  spoil(folder.model_path(), model, {"blocks.0.mlp.fc1.bias", 3.4e38f});
+  const ProcessResult bf16 = pack("bf16");
+  if (bf16.status != 0) check_named(bf16, 2, {model + " packed (products in bf16)"});
+  CHECK(std::filesystem::exists(packed) == (bf16.status == 0));
+  spoil(folder.model_path(), model, {"head.bias", 1.5f});
+  CHECK(pack("int8").status == 0);
+}
+
 TEST_CASE("training does not start from, or learn from, weights that are not finite") {
   const TrainFolder folder;
   REQUIRE(folder.train("good", {"--set", "train.epochs=1"}).status == 0);

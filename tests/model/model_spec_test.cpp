@@ -53,7 +53,8 @@ TEST_CASE("impossible or misspelt specs are refused with a reason") {
   refused(R"({"width": 100, "heads": 3})", "not divisible by heads");
   refused(R"({"image_size": 225})", "not divisible by patch_size");
   refused(R"({"depth": 0})", "depth is 0");
-  refused(R"({"width": 999999, "heads": 1, "depth": 999999})", "parameters");
+  refused(R"({"width": 999999, "heads": 1, "depth": 16384})", "parameters");
+  refused(R"({"depth": 16385})", "depth is 16385: expected 1 to 16384");
   refused(R"({"norm_eps": 0})", "norm_eps");
   refused(R"({"family": "resnet"})", "resnet");
   refused(R"({"base": "deit_tinny_patch16_224"})", "did you mean 'deit_tiny_patch16_224'");

@@ -121,6 +121,21 @@ TEST_CASE("shares are checked") {
   CHECK_THROWS_AS(count_operations(spec, {0.5, std::nan("")}), Error);
 }
 
+TEST_CASE("op count: sizes that no counter holds are refused at once; huge ones are counted") {
+  ModelSpec spec = named_spec("vit_micro");
+  spec.image_size = 16384;
+  spec.patch_size = 1;
+  CHECK_THROWS_WITH_AS(count_operations(spec), doctest::Contains("lower the network's image_size"),
+                       Error);
+  spec.patch_size = 16;
+  const OpCounts huge = count_operations(spec).total;
+  CHECK(huge.multiplications > int64_t{1} << 40);
+  CHECK(huge.multiplications == count_macs(spec).total());
+  spec = named_spec("vit_micro");
+  spec.depth = 16384;
+  CHECK(count_operations(spec).total.multiplications == count_macs(spec).total());
+}
+
 TEST_CASE("a ShiftAdd spec survives its JSON form and its parameters have names") {
   ModelSpec spec = converted({.attention = AttentionKind::kLinearAdd,
                               .qkv = LayerKind::kMixture,

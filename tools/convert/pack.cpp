@@ -5,9 +5,11 @@
 #include <iomanip>
 #include <iostream>
 #include <optional>
+#include <vector>
 
 #include "core/error.h"
 #include "infer/compare.h"
+#include "infer/predictions.h"
 #include "model/model_file.h"
 #include "tools/run_progress.h"
 
@@ -32,6 +34,18 @@ PackSpec pack_spec_of(const PackOptions& options, const ModelSpec& spec) {
   return pack_in(converted ? options.multiply : options.pack);
 }
 
+// What overflows on a plain gray image does so on most: it is not written.
+void require_finite_answer(infer::Session& session, const std::string& input) {
+  const ModelSpec& spec = session.spec();
+  const Tensor image = Tensor::zeros({1, spec.in_channels, spec.image_size, spec.image_size});
+  std::vector<float> logits(static_cast<std::size_t>(spec.classes));
+  session.run(image.data<float>(), 1, logits.data());
+  infer::require_finite(
+      logits.data(), spec.classes,
+      concat(input, " packed (products in ", name_of(session.pack().multiply), ")"),
+      "an image of the mean colour");
+}
+
 void print_comparison(std::ostream& out, const infer::Comparison& result) {
   const int64_t images = result.packed.images();
   out << std::fixed << std::setprecision(2) << images << " images: top-1 " << result.trained.top1()
@@ -49,6 +63,7 @@ int pack(const PackOptions& options, Outputs& outputs) {
   const ModelFile trained = load_model(options.input);
   ModelFile packed = pack_model(trained, pack_spec_of(options, trained.spec));
   infer::Session after(packed);  // what cannot be run is not written
+  if (options.calibrate.empty()) require_finite_answer(after, options.input);
   if (!options.calibrate.empty()) {
     infer::Session before(trained);
     std::optional<RunProgress> progress;

@@ -1,4 +1,4 @@
-// Element-wise kernels, the sum, and the optimizers' steps.
+// Sums, products and scales of elements, and the loop over elements that other kernels use, too.
 #pragma once
 
 #include "core/cpu/gemm.h"
@@ -15,21 +15,6 @@ constexpr int64_t kGrain = 16384;
 template <class Body>
 SHIFTADD_INLINE void map(int64_t n, Body body) {
   parallel_chunks(n, kGrain, [&](int64_t begin, int64_t end) { for_vectors(begin, end, body); });
-}
-
-void gelu_kernel(const UnaryArgs<float>& args) {
-  map(
-      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        store(args.y + i, gelu(load(args.x + i, lanes)), lanes);
-      });
-}
-
-void gelu_backward_kernel(const UnaryBackwardArgs<float>& args) {
-  map(
-      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        store(args.dx + i, load(args.dy + i, lanes) * gelu_derivative(load(args.x + i, lanes)),
-              lanes);
-      });
 }
 
 void add_kernel(const BinaryArgs<float>& args) {
@@ -102,47 +87,6 @@ void sum_kernel(const SumArgs<float>& args) {
   double total = 0;
   for (int64_t i = 0; i < chunks; ++i) total += partial[i];
   *args.out = total;
-}
-
-void adamw_kernel(const AdamWArgs<float>& args) {
-  const Vec beta1 = set1(static_cast<float>(args.beta1)),
-            beta2 = set1(static_cast<float>(args.beta2));
-  const Vec rest1 = set1(static_cast<float>(1 - args.beta1));
-  const Vec rest2 = set1(static_cast<float>(1 - args.beta2));
-  const Vec gradient_scale = set1(static_cast<float>(args.gradient_scale));
-  const Vec decay = set1(static_cast<float>(1 - args.lr * args.weight_decay));
-  const double step = static_cast<double>(args.step);
-  const Vec rate = set1(static_cast<float>(args.lr / (1 - __builtin_pow(args.beta1, step))));
-  const Vec unbias =
-      set1(static_cast<float>(1 / __builtin_sqrt(1 - __builtin_pow(args.beta2, step))));
-  const Vec eps = set1(static_cast<float>(args.eps));
-  map(
-      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        const Vec g = load(args.gradient + i, lanes) * gradient_scale;
-        const Vec m = fma(beta1, load(args.m + i, lanes), rest1 * g);
-        const Vec v = fma(beta2, load(args.v + i, lanes), rest2 * g * g);
-        const Vec update = m / fma(sqrt(v), unbias, eps);
-        store(args.m + i, m, lanes);
-        store(args.v + i, v, lanes);
-        store(args.parameter + i, fnma(rate, update, load(args.parameter + i, lanes) * decay),
-              lanes);
-      });
-}
-
-void sgd_kernel(const SgdArgs<float>& args) {
-  const Vec lr = set1(static_cast<float>(args.lr)),
-            momentum = set1(static_cast<float>(args.momentum));
-  const Vec decay = set1(static_cast<float>(args.weight_decay));
-  const Vec gradient_scale = set1(static_cast<float>(args.gradient_scale));
-  map(
-      args.n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        const Vec p = load(args.parameter + i, lanes);
-        const Vec g = fma(decay, p, load(args.gradient + i, lanes) * gradient_scale);
-        const Vec buffer = fma(momentum, load(args.buffer + i, lanes), g);
-        store(args.buffer + i, buffer, lanes);
-        store(args.parameter + i, fnma(lr, args.nesterov ? fma(momentum, buffer, g) : buffer, p),
-              lanes);
-      });
 }
 
 }  // namespace

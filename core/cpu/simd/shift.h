@@ -3,7 +3,7 @@
 
 #include "core/cpu/simd/elementwise.h"
 #include "core/cpu/simd/ints.h"
-#include "core/cpu/simd/rows.h"
+#include "core/cpu/simd/row_ops.h"
 #include "core/cpu/simd/signs.h"
 #include "core/kernels_shift.h"
 

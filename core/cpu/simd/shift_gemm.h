@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/cpu/simd/ints.h"
-#include "core/cpu/simd/rows.h"
+#include "core/cpu/simd/row_ops.h"
 #include "core/kernels_shift.h"
 
 namespace shiftadd {

@@ -1,11 +1,16 @@
 // Every vectorised kernel but the matrix product and attention, entered into a table.
 #pragma once
 
+#include "core/cpu/simd/adamw.h"
+#include "core/cpu/simd/column_sum.h"
 #include "core/cpu/simd/elementwise.h"
+#include "core/cpu/simd/gelu.h"
 #include "core/cpu/simd/int8_expand.h"
-#include "core/cpu/simd/rows.h"
+#include "core/cpu/simd/layer_norm.h"
+#include "core/cpu/simd/sgd.h"
 #include "core/cpu/simd/shift.h"
 #include "core/cpu/simd/shift_gemm.h"
+#include "core/cpu/simd/softmax.h"
 
 namespace shiftadd {
 namespace {

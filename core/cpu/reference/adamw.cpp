@@ -1,4 +1,4 @@
-// One step of AdamW and of SGD with momentum, by definition.
+// A step of AdamW, by definition.
 #include <cmath>
 
 #include "core/cpu/reference/reference.h"
@@ -21,20 +21,7 @@ void adamw(const AdamWArgs<T>& args) {
   }
 }
 
-template <class T>
-void sgd(const SgdArgs<T>& args) {
-  for (int64_t i = 0; i < args.n; ++i) {
-    const double g = args.gradient[i] * args.gradient_scale + args.weight_decay * args.parameter[i];
-    const double buffer = args.momentum * args.buffer[i] + g;
-    args.buffer[i] = static_cast<T>(buffer);
-    args.parameter[i] = static_cast<T>(
-        args.parameter[i] - args.lr * (args.nesterov ? g + args.momentum * buffer : buffer));
-  }
-}
-
 template void adamw(const AdamWArgs<float>&);
 template void adamw(const AdamWArgs<double>&);
-template void sgd(const SgdArgs<float>&);
-template void sgd(const SgdArgs<double>&);
 
 }  // namespace shiftadd::reference

@@ -1,4 +1,4 @@
-// Kernels over the last axis: column sums, layer normalisation, softmax.
+// Layer normalisation over the last axis, forward and backward.
 #pragma once
 
 #include "core/cpu/gemm.h"
@@ -7,21 +7,6 @@
 
 namespace shiftadd {
 namespace {
-
-void column_sum_kernel(const ColumnSumArgs<float>& args) {
-  const int64_t n = args.columns, grain = row_grain(n), chunks = (args.rows + grain - 1) / grain;
-  float* partial = scratch(Scratch::kRows, chunks * n);
-  parallel_chunks(args.rows, grain, [&](int64_t begin, int64_t end) {
-    float* out = partial + begin / grain * n;
-    for_vectors(
-        0, n, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-          Vec sum = zero();
-          for (int64_t row = begin; row < end; ++row) sum = sum + load(args.x + row * n + j, lanes);
-          store(out + j, sum, lanes);
-        });
-  });
-  add_partials(partial, chunks, n, args.out);
-}
 
 void layer_norm_kernel(const LayerNormArgs<float>& args) {
   const int64_t n = args.columns;
@@ -92,35 +77,6 @@ void layer_norm_backward_kernel(const LayerNormBackwardArgs<float>& args) {
   if (!args.dgamma) return;
   add_partials(partial, chunks, n, args.dgamma);
   add_partials(partial + chunks * n, chunks, n, args.dbeta);
-}
-
-void softmax_kernel(const SoftmaxArgs<float>& args) {
-  const int64_t n = args.columns;
-  parallel_chunks(args.rows, row_grain(n), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      float largest;
-      const float sum = exp_row(args.x + row * n, n, 1, args.y + row * n, &largest);
-      scale_row(args.y + row * n, n, 1 / sum);
-    }
-  });
-}
-
-void softmax_backward_kernel(const SoftmaxBackwardArgs<float>& args) {
-  const int64_t n = args.columns;
-  parallel_chunks(args.rows, row_grain(n), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float *y = args.y + row * n, *dy = args.dy + row * n;
-      float* dx = args.dx + row * n;
-      const float dot = sum_terms(
-          n, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-            return load(y + j, lanes) * load(dy + j, lanes);
-          });
-      for_vectors(
-          0, n, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-            store(dx + j, load(y + j, lanes) * (load(dy + j, lanes) - set1(dot)), lanes);
-          });
-    }
-  });
 }
 
 }  // namespace
