@@ -87,6 +87,8 @@ TEST_CASE("Ctrl-C, SIGTERM and SIGHUP finish the step, save; the run goes on at 
     const ProcessResult stopped = folder.train_until(out, {}, " step ", 7, signal);
     INFO(stopped.err);
     CHECK(stopped.status == 130);
+    CHECK(test::contains(stopped.err,
+                         "shiftadd-train: stopping after the step at work; a second signal"));
     CHECK(stopped.err.find("--resume auto") != std::string::npos);
     CHECK_FALSE(std::filesystem::exists(folder / out + "/model.safetensors"));
     check_resumed(out, {"--resume", "auto", "--threads", "1"});
