@@ -146,7 +146,7 @@ TEST_CASE("max_pixels moves the limit in every program") {
   CHECK(status_of("1999") == 2);  // less than 40 x 50
 }
 
-// The measurement behind docs/data.md: test_e2e --no-skip --test-case="measure: *"
+// The measurement behind docs/images.md: test_e2e --no-skip --test-case="measure: *"
 TEST_CASE("measure: images beyond the limits and the largest within" * doctest::skip()) {
   const InferFolder folder;
   std::cout << "file                     MiB   cpu s  peak MiB  what became of it\n";
