@@ -74,6 +74,10 @@ std::string value_of(std::string_view text, std::string_view key) {
   return std::string(rest.substr(0, rest.find_first_of("\r\n")));
 }
 
+std::string what_xml(std::string_view text) {
+  return concat("is XML, as servers send with an error: ", beginning(text));
+}
+
 // Returns what a text file says that another file should be here; "" where it says nothing of the
 // kind.
 std::string what_placeholder(std::string_view text) {
@@ -94,13 +98,13 @@ std::string what_placeholder(std::string_view text) {
     if (lower.starts_with(tag))
       return "is a web page (HTML), not the file itself: the link leads to a page about it, or the "
              "server asks for a login";
-  if (lower.starts_with("<"))
-    return concat("is XML, as servers send with an error: ", beginning(text));
+  if (lower.starts_with("<?xml")) return what_xml(text);
   return "";
 }
 
 std::string what_text(std::string_view text) {
   if (const std::string other = what_placeholder(text); !other.empty()) return other;
+  if (text.starts_with("<")) return what_xml(text);
   if (text.find("\"weight_map\"") != std::string_view::npos)
     return "is the index of a checkpoint in several files: join them into one first";
   if (text.starts_with("{") || text.starts_with("["))

@@ -65,6 +65,8 @@ TEST_CASE("class names: a pointer or a web page in the list's place is named") {
       [] { names_in("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n"); },
       "is a Git LFS pointer, not the file itself (of 12345 bytes)");
   check_error([] { names_in("<!DOCTYPE html>\n<html>\n"); }, "is a web page (HTML)");
+  check_error([] { names_in("<?xml version=\"1.0\"?>\n<Error>\n"); }, "is XML");
+  CHECK(names_in("<unknown>\n<2 wheels\n") == Names{"<unknown>", "<2 wheels"});
   check_error([] { names_in("/annex/objects/MD5-s3--acbd18db4cc2f85cedef654fccc4a4d8\n"); },
               "is a git-annex pointer");
 }
