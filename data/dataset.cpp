@@ -73,6 +73,12 @@ std::string unread_among(const std::vector<std::string>& names) {
                 "\"$t\"; done");
 }
 
+/// "FIRST (and 2 more)"; not empty.
+std::string first_of(const std::vector<std::string>& problems) {
+  const std::size_t more = problems.size() - 1;
+  return more == 0 ? problems[0] : concat(problems[0], " (and ", more, " more)");
+}
+
 /// Takes out what cannot be read and is no image by its name, but may stand for a whole class: it
 /// is never left out without a word. Returns its errors, or throws them unless they are to be
 /// listed.
@@ -86,16 +92,13 @@ std::vector<std::string> take_odd(std::vector<TreeEntry>& entries, OddFiles odd)
     if (!image) hidden.push_back(entry.problem);
     return !image;
   });
-  if (refused.size() == 1) throw user_error(refused[0]);
-  if (refused.size() > 1) throw user_error(refused[0], " (and ", refused.size() - 1, " more)");
+  if (!refused.empty()) throw user_error(first_of(refused));
   return hidden;
 }
 
 /// For the end of an error, too: what stands in place of classes and was only listed.
 std::string hidden_among(const std::vector<std::string>& problems) {
-  if (problems.empty()) return "";
-  return concat("; ", problems[0],
-                problems.size() > 1 ? concat(" (and ", problems.size() - 1, " more)") : "");
+  return problems.empty() ? "" : "; " + first_of(problems);
 }
 
 }  // namespace

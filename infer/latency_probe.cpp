@@ -11,6 +11,7 @@
 
 #include "core/cpu/cpu_name.h"
 #include "core/cpu/isa.h"
+#include "core/median.h"
 #include "core/memory_limit.h"
 #include "core/parallel.h"
 #include "core/random.h"
@@ -73,12 +74,6 @@ class Workplace {
   Tensor x_, y_, hidden_, input_, codes_, input_scales_, scales_;
   std::vector<int32_t> order_;
 };
-
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
 
 struct PairTiming {
   double mult_ms = 0, shift_ms = 0;

@@ -114,13 +114,17 @@ std::string what_text(std::string_view text) {
 
 constexpr std::size_t kLooked = 4096;  // bytes
 
+// Returns the text without a byte-order mark and space at its start.
+std::string_view trimmed(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  return text;
+}
+
 }  // namespace
 
 void require_no_placeholder(std::string_view text, const std::string& path) {
-  text = text.substr(0, kLooked);
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  if (const std::string other = what_placeholder(text); !other.empty())
+  if (const std::string other = what_placeholder(trimmed(text.substr(0, kLooked))); !other.empty())
     throw user_error(path, ": ", other);
 }
 
@@ -132,8 +136,7 @@ std::string what_instead_of_weights(const uint8_t* bytes, std::size_t size) {
     if (head.size() > magic.at && head.substr(magic.at).starts_with(magic.bytes)) return magic.what;
   if (head.find_first_not_of('\0') == std::string_view::npos)
     return "holds only zeros: a download or a copy did not finish";
-  if (head.starts_with("\xef\xbb\xbf")) head.remove_prefix(3);
-  while (!head.empty() && is_space(head.front())) head.remove_prefix(1);
+  head = trimmed(head);
   // Pages in an 8-bit encoding count as text, the length of a header that is too long does not.
   const bool text = head.size() >= kLeastText && static_cast<unsigned char>(head.front()) < 0x80 &&
                     is_printable(head);

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/median.h"
+
 namespace shiftadd::tools {
 
 struct Timing {
@@ -13,8 +15,6 @@ struct Timing {
   double cpu_ms = 0;  // median processor time of all threads, where time_calls took the samples
   int64_t runs = 0;
 };
-
-double median_of(std::vector<double> values);
 
 /// Of any number of samples >= 1; the 90th percentile is the smallest value that 90 % do not
 /// exceed, the 99th likewise.
