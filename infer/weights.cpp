@@ -82,9 +82,9 @@ class Shelf {
     Mixture<decltype(take_layer(name, false))> result;
     result.routed = kind == LayerKind::kMixture;
     if (result.routed) {
-      if (options_.gate != GateKind::kFixedSplit) result.router = linear(name + ".router");
+      if (options_.gate != GateKind::kFixedSplit) result.router = linear(name_of_router(name));
       for (const int i : {kMultExpert, kShiftExpert})
-        result.experts[i] = take_layer(concat(name, ".experts.", i), i == kShiftExpert);
+        result.experts[i] = take_layer(name_of_expert(name, i), i == kShiftExpert);
     } else {
       result.experts[0] = take_layer(name, kind == LayerKind::kShift);
     }
@@ -151,8 +151,7 @@ VitWeights::VitWeights(ModelFile model) {
   for (int64_t i = 0; i < spec.width; ++i) class_row.data<float>()[i] += positions.data<float>()[i];
   patch_embed = shelf.linear(level.patches.name);
   for (int64_t index = 0; index < spec.depth; ++index)
-    blocks.push_back(take_block(level.blocks[static_cast<std::size_t>(index)],
-                                splits_query(spec, index), shelf));
+    blocks.push_back(take_block(block_at(network, index), splits_query(spec, index), shelf));
   norm = shelf.norm(network.norm);
   head = shelf.linear(network.head.name);
 }

@@ -15,15 +15,16 @@ struct Row {
 };
 
 // Both products of a block's attention: q k^T with v, or k^T v with q.
-int64_t attention_macs(const ModelSpec& spec, const BlockKinds& kinds) {
-  return 2 * spec.tokens() * (kinds.is_linear() ? spec.head_dim() : spec.tokens()) * spec.width;
+int64_t attention_macs(const BlockSpec& block) {
+  const AttentionSpec& attention = block.attention;
+  return 2 * block.tokens * (attention.local ? attention.head_dim : block.tokens) * block.width;
 }
 
 }  // namespace
 
 std::string summary(const Vit& model) {
-  const ModelSpec& spec = model.spec();
-  const std::vector<Parameter> parameters = parameters_of(spec);
+  const Network network = network_of(model.spec());
+  const std::vector<Parameter> parameters = parameters_of(network);
   std::vector<Row> rows;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Parameter& parameter = parameters[i];
@@ -35,10 +36,10 @@ std::string summary(const Vit& model) {
       rows.back().parameters += count;
     const bool last = i + 1 == parameters.size() || parameters[i + 1].id.layer != Layer::kQkv;
     if (parameter.id.layer == Layer::kQkv && last) {
-      const BlockKinds kinds = spec.block(parameter.id.block);
-      rows.push_back({concat("blocks.", parameter.id.block, ".attn"),
-                      kinds.is_linear() ? "q (k^T v)" : "softmax(q k^T) v", 0,
-                      attention_macs(spec, kinds)});
+      const BlockSpec& block = block_at(network, parameter.id.block);
+      rows.push_back({block.attention.name,
+                      block.attention.local ? "q (k^T v)" : "softmax(q k^T) v", 0,
+                      attention_macs(block)});
     }
   }
   Row total{"total", "", 0, 0};

@@ -67,7 +67,7 @@ Vit::Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed)
   l.patch_embed =
       add_module("patch_embed", std::make_unique<PatchEmbedding>(level.patches, random));
   for (int64_t i = 0; i < spec.depth; ++i) {
-    const BlockSpec& block = level.blocks[static_cast<std::size_t>(i)];
+    const BlockSpec& block = block_at(network, i);
     l.blocks.push_back(
         add_module(block.name, std::make_unique<Block>(block, i, network.options, random)));
   }

@@ -67,9 +67,9 @@ class ParameterList {
     if (kind != LayerKind::kMixture)
       return body(name, kind == LayerKind::kShift, LayerId::kNoExpert);
     if (network_.options.gate != GateKind::kFixedSplit)
-      affine(name + ".router", {kExperts, in}, Role::kRouter, id, tokens);
+      affine(name_of_router(name), {kExperts, in}, Role::kRouter, id, tokens);
     for (int64_t expert = 0; expert < kExperts; ++expert)
-      body(concat(name, ".experts.", expert), expert == kShiftExpert, expert);
+      body(name_of_expert(name, expert), expert == kShiftExpert, expert);
   }
   void linear_layer(const LinearSpec& spec, LayerId id, int64_t tokens) {
     layer(spec.name, spec.kind, spec.in, id, tokens,
@@ -104,6 +104,20 @@ class ParameterList {
 };
 
 }  // namespace
+
+const BlockSpec& block_at(const Network& network, int64_t index) {
+  for (const LevelSpec& level : network.levels) {
+    const auto count = static_cast<int64_t>(level.blocks.size());
+    if (index < count) return level.blocks[static_cast<std::size_t>(index)];
+    index -= count;
+  }
+  throw failure("[model] the network has no such block");
+}
+
+std::string name_of_router(const std::string& mixture) { return mixture + ".router"; }
+std::string name_of_expert(const std::string& mixture, int64_t expert) {
+  return concat(mixture, ".experts.", expert);
+}
 
 std::vector<Parameter> parameters_of(const Network& network) {
   return ParameterList(network).run();

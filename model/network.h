@@ -33,7 +33,7 @@ struct LayerId {
   static constexpr int64_t kOutside = -1, kNoExpert = -1;
 
   Layer layer{};
-  int64_t block = kOutside;    // in the order of blocks_of
+  int64_t block = kOutside;    // counted through all levels: block_at
   int64_t expert = kNoExpert;  // of a mixture: 0 multiplies, 1 shifts
 
   bool is_attention() const {
@@ -42,8 +42,8 @@ struct LayerId {
   auto operator<=>(const LayerId&) const = default;
 };
 
-/// y = W x + b, W (out, in). A mixture has two of them, "NAME.experts.0" and "NAME.experts.1",
-/// behind "NAME.router".
+/// y = W x + b, W (out, in). A mixture has two of them, each a name_of_expert, behind a
+/// name_of_router.
 struct LinearSpec {
   std::string name;
   int64_t in = 0, out = 0;
@@ -84,8 +84,8 @@ struct AttentionSpec {
   std::optional<FilterSpec> local;
 };
 
-/// One router may stand before both layers: a mixture has the MLPs "NAME.experts.0" and
-/// "NAME.experts.1". Its layers are named within the MLP.
+/// One router may stand before both layers: a mixture has two MLPs, each a name_of_expert. Its
+/// layers are named within the MLP.
 struct MlpSpec {
   std::string name;
   LayerKind kind = LayerKind::kMultiply;
@@ -119,6 +119,13 @@ struct Network {
   NormSpec norm;
   LinearSpec head;
 };
+
+/// Block `index` of all levels.
+const BlockSpec& block_at(const Network& network, int64_t index);
+
+/// What a mixture's parts are called; expert 0 multiplies, 1 shifts.
+std::string name_of_router(const std::string& mixture);
+std::string name_of_expert(const std::string& mixture, int64_t expert);
 
 /// The plain vision transformer of a spec that validate accepts.
 Network network_of(const ModelSpec& spec);

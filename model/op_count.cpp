@@ -142,11 +142,11 @@ void Counter::layer(const std::string& name, LayerKind kind, int64_t tokens, int
   const auto shifted =
       fixed ? tokens / 2 : static_cast<int64_t>(std::nearbyint(share * as_double(tokens)));
   if (!fixed) {
-    linear(name + ".router", tokens, width, 2, false);
-    other(name + ".router", 2 * tokens, 0);  // softmax
+    linear(name_of_router(name), tokens, width, 2, false);
+    other(name_of_router(name), 2 * tokens, 0);  // softmax
   }
-  body(name + ".experts.0", tokens - shifted, false);
-  body(name + ".experts.1", shifted, true);
+  body(name_of_expert(name, kMultExpert), tokens - shifted, false);
+  body(name_of_expert(name, kShiftExpert), shifted, true);
   if (options_.gate == GateKind::kProbability) gate(name + ".gate", tokens * width);
 }
 
