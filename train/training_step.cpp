@@ -30,6 +30,7 @@ TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
       seed_(seed),
       smooth_codes_(smooth_codes) {
   const std::size_t routers = router_names(model.spec()).size();
+  routed_ = routers > 0;
   if (router.balance == RouterConfig::Balance::kUniform) alphas_.assign(routers, {0.5, 0.5});
   if (router.balance != RouterConfig::Balance::kLatency) return;
   if (router.latency_file.empty()) {
@@ -62,13 +63,12 @@ double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, doubl
   }
   const double noise = router_.noise * std::max(0.0, 1 - progress / router_.noise_until);
   std::vector<autograd::Routing> routings;
-  const bool routed = !router_names(model_.spec()).empty();
   const layers::Context context{.training = true,
                                 .seed = seed_,
                                 .stream = stream,
                                 .router_noise = noise,
                                 .code_slope = smooth_codes_ ? code_slope(progress) : 0,
-                                .routings = routed ? &routings : nullptr,
+                                .routings = routed_ ? &routings : nullptr,
                                 .traces = nullptr,
                                 .tokens = features ? &tokens : nullptr};
   const Variable logits = model_.forward(Variable(batch.images), context);

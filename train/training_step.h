@@ -49,6 +49,7 @@ class TrainingStep {
   const LoopConfig& config_;
   const RouterConfig& router_;
   std::vector<std::vector<double>> alphas_;  // of each router's balance loss; empty: none
+  bool routed_ = false;                      // whether the network has a router
   std::vector<RouterRecord> routers_;
   Tensor class_weights_;
   uint64_t seed_;
