@@ -8,11 +8,13 @@ namespace shiftadd {
 
 /// out = softmax(q k^T scale) v for each image and head, the N x M scores never kept beyond one
 /// head. Strides in elements: element (b, n, h, j) of q is q[b*q_batch + n*q_row + h*q_head + j];
-/// likewise k, v, out. So a fused qkv tensor (B, N, 3, H, d) is read in place. scale > 0.
+/// likewise k, v, out. So a fused qkv tensor (B, N, 3, H, d) is read in place. scale > 0. A row of
+/// q or k is code_dim numbers, one of v or out head_dim.
 struct AttentionShape {
-  int64_t batch, heads, queries, keys, head_dim;
+  int64_t batch, heads, queries, keys, code_dim, head_dim;
   int64_t q_batch, q_row, q_head;
-  int64_t k_batch, k_row, k_head;  // also v's
+  int64_t k_batch, k_row, k_head;
+  int64_t v_batch, v_row, v_head;
   int64_t o_batch, o_row, o_head;
 };
 template <class T>
@@ -74,11 +76,11 @@ struct CodesBackwardArgs {  // dx may equal dy
 
 /// Linear-angular attention (You et al. 2023, Castling-ViT; arXiv 2211.10526), for each image and
 /// head, v in its format, token n < queries:
-///   a = v_n / 2 + (1/pi) q_n (k^T v)       q, k as codes; sign codes divided by sqrt(head_dim)
+///   a = v_n / 2 + (1/pi) q_n (k^T v)       q, k as codes; sign codes divided by sqrt(code_dim)
 ///   out_n = a / sqrt(sum a^2 + 1e-12) + local filter of v at n
 /// q has `keys` rows too (unit codes take their mean over all of them) and query n is token n.
 /// With sign codes and int8 v both products are sums of integers: exact while
-/// 127 keys head_dim < 2^24.
+/// 127 keys code_dim < 2^24.
 template <class T>
 struct LinearAngularArgs {
   AttentionShape shape;
@@ -105,7 +107,7 @@ struct LinearAngularBackwardArgs {
   T* dlocal_weight;  // accumulated, or null
 };
 
-/// Quadratic attention on codes: out = softmax(sign(q) sign(k)^T / sqrt(head_dim)) v.
+/// Quadratic attention on codes: out = softmax(sign(q) sign(k)^T / sqrt(code_dim)) v.
 template <class T>
 struct SoftmaxAddArgs {
   AttentionShape shape;

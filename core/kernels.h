@@ -239,7 +239,7 @@ struct KernelTable {
   void (*dot_attention)(const LinearAngularArgs<T>&);
   void (*softmax_add)(const SoftmaxAddArgs<T>&);
   void (*softmax_add_backward)(const SoftmaxAddBackwardArgs<T>&);
-  /// The values of softmax_add, bit for bit: q k^T is head_dim - 2 popcount(signs of q xor signs of
+  /// The values of softmax_add, bit for bit: q k^T is code_dim - 2 popcount(signs of q xor signs of
   /// k).
   void (*popcount_attention)(const SoftmaxAddArgs<T>&);
   void (*int8_attention)(const Int8AttentionArgs<T>&);

@@ -104,6 +104,7 @@ class Pass {
                                   .heads = spec_.heads,
                                   .queries = answers,
                                   .keys = tokens_,
+                                  .code_dim = head_dim,
                                   .head_dim = head_dim,
                                   .q_batch = split ? width_ : tokens_ * row,
                                   .q_row = split ? width_ : row,
@@ -111,6 +112,9 @@ class Pass {
                                   .k_batch = tokens_ * row,
                                   .k_row = row,
                                   .k_head = head_dim,
+                                  .v_batch = tokens_ * row,
+                                  .v_row = row,
+                                  .v_head = head_dim,
                                   .o_batch = answers * width_,
                                   .o_row = width_,
                                   .o_head = head_dim};

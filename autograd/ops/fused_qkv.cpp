@@ -23,11 +23,10 @@ AttentionShape check_fused_qkv(const char* op, const Variable& qkv, int64_t head
   if (queries < 1 || queries > tokens)
     throw user_error("[", op, "] ", queries, " queries of ", tokens, " tokens");
   const int64_t d = channels / heads;
-  return {batch,        heads, queries,
-          tokens,       d,     tokens * 3 * channels,
-          3 * channels, d,     tokens * 3 * channels,
-          3 * channels, d,     queries * channels,
-          channels,     d};
+  const int64_t row = 3 * channels, image = tokens * row;
+  return {batch,    heads, queries, tokens, d,     d,   image, row,
+          d,        image, row,     d,      image, row, d,     queries * channels,
+          channels, d};
 }
 
 Tensor fused_gradient(const Tensor& qkv, const AttentionShape& shape) {

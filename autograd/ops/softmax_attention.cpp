@@ -46,9 +46,9 @@ Variable softmax_attention(const Variable& q, const Variable& k, const Variable&
   check_heads("softmax_attention", heads, channels, q.shape());
   const int64_t d = channels / heads;
   const double scale = 1 / std::sqrt(static_cast<double>(d));
-  const AttentionShape s{batch,    heads, queries,         keys,     d, queries * channels,
-                         channels, d,     keys * channels, channels, d, queries * channels,
-                         channels, d};
+  const int64_t q_image = queries * channels, k_image = keys * channels;
+  const AttentionShape s{batch,   heads,    queries, keys,    d,        d, q_image, channels, d,
+                         k_image, channels, d,       k_image, channels, d, q_image, channels, d};
   const Tensor out(q.shape(), q.dtype());
   Tensor log_sum_exp;
   if (will_record({q, k, v})) log_sum_exp = Tensor({batch, heads, queries}, q.dtype());

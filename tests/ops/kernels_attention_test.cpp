@@ -11,16 +11,16 @@ AttentionShape shape_of(int64_t batch, int64_t heads, int64_t queries, int64_t k
   s.heads = heads;
   s.queries = queries;
   s.keys = keys;
-  s.head_dim = d;
+  s.code_dim = s.head_dim = d;
   const int64_t width = heads * d, q_parts = queries == keys ? 3 : 1,
                 k_parts = queries == keys ? 3 : 2;
   s.q_row = q_parts * width;
-  s.k_row = k_parts * width;
+  s.k_row = s.v_row = k_parts * width;
   s.o_row = width;
   s.q_batch = queries * s.q_row;
-  s.k_batch = keys * s.k_row;
+  s.k_batch = s.v_batch = keys * s.k_row;
   s.o_batch = queries * width;
-  s.q_head = s.k_head = s.o_head = d;
+  s.q_head = s.k_head = s.v_head = s.o_head = d;
   return s;
 }
 

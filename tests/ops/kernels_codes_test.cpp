@@ -20,11 +20,9 @@ struct Case {
   bool unit() const { return codes == Codes::kUnitHead || codes == Codes::kUnitBatch; }
   // A fused qkv tensor (B, N, 3, H, d).
   AttentionShape shape() const {
-    return {batch,       heads, queries,
-            tokens,      d,     tokens * 3 * width(),
-            3 * width(), d,     tokens * 3 * width(),
-            3 * width(), d,     queries * width(),
-            width(),     d};
+    const int64_t row = 3 * width(), image = tokens * row;
+    return {batch, heads, queries,           tokens,  d, d, image, row, d, image, row, d, image,
+            row,   d,     queries * width(), width(), d};
   }
 };
 

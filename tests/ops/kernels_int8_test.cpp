@@ -193,12 +193,12 @@ TEST_CASE("kernels: int8_attention") {
     for (int64_t keys : {1, 3, 33, 197})
       for (int64_t d : {1, 17, 32, 64, 80})
         for (int64_t queries : {int64_t{1}, keys}) {
-          const int64_t batch = 2, heads = 2, width = heads * d;
-          const Numbers qkv = normals(batch * keys * 3 * width, 1);
-          const AttentionShape s = {
-              batch,     heads, queries,          keys,      d, keys * 3 * width,
-              3 * width, d,     keys * 3 * width, 3 * width, d, queries * width,
-              width,     d};
+          const int64_t batch = 2, heads = 2, width = heads * d, row = 3 * width;
+          const int64_t image = keys * row;
+          const Numbers qkv = normals(batch * image, 1);
+          const AttentionShape s = {batch, heads, queries, keys, d,     d,   image, row,
+                                    d,     image, row,     d,    image, row, d,     queries * width,
+                                    width, d};
           const double scale = 1 / std::sqrt(static_cast<double>(d));
           const float *q = qkv.data(), *k = q + width, *v = k + width;
           Numbers exact(batch * queries * width);
@@ -222,7 +222,8 @@ TEST_CASE("kernels: int8_attention") {
 TEST_CASE("int8 attention: every unit gives the same sums") {
   const int64_t keys = 197, d = 64, width = 3 * d;
   const Numbers qkv = normals(keys * 3 * width, 1);
-  const AttentionShape s = {1, 3, keys, keys, d, 0, 3 * width, d, 0, 3 * width, d, 0, width, d};
+  const AttentionShape s = {1, 3,         keys, keys, d,         d, 0, 3 * width, d,
+                            0, 3 * width, d,    0,    3 * width, d, 0, width,     d};
   const float *q = qkv.data(), *k = q + width, *v = k + width;
   Numbers first;
   for (const Unit& unit : units()) {

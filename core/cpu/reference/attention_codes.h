@@ -23,11 +23,15 @@ struct Rows {
 };
 template <class T>
 Rows<T> q_rows(const AttentionShape& s, T* q, int64_t b, int64_t h, int64_t count) {
-  return {q + b * s.q_batch + h * s.q_head, s.q_row, count, s.head_dim};
+  return {q + b * s.q_batch + h * s.q_head, s.q_row, count, s.code_dim};
 }
 template <class T>
 Rows<T> k_rows(const AttentionShape& s, T* k, int64_t b, int64_t h) {
-  return {k + b * s.k_batch + h * s.k_head, s.k_row, s.keys, s.head_dim};
+  return {k + b * s.k_batch + h * s.k_head, s.k_row, s.keys, s.code_dim};
+}
+template <class T>
+Rows<T> v_rows(const AttentionShape& s, T* v, int64_t b, int64_t h) {
+  return {v + b * s.v_batch + h * s.v_head, s.v_row, s.keys, s.head_dim};
 }
 template <class T>
 Rows<T> o_rows(const AttentionShape& s, T* o, int64_t b, int64_t h) {
@@ -134,8 +138,8 @@ void for_taps(const LocalShape& s, int64_t n, Body body) {
 }
 
 /// What multiplies q (k^T v) on unscaled sign codes and on others.
-inline double product_factor(Codes codes, int64_t d) {
-  return codes == Codes::kSign ? 1 / (std::numbers::pi * static_cast<double>(d))
+inline double product_factor(Codes codes, int64_t code_dim) {
+  return codes == Codes::kSign ? 1 / (std::numbers::pi * static_cast<double>(code_dim))
                                : 1 / std::numbers::pi;
 }
 

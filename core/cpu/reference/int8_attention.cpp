@@ -25,13 +25,13 @@ double take_row(const Rows<const T>& x, int64_t n, bool codes, std::vector<int32
 template <class T>
 void int8_attention(const Int8AttentionArgs<T>& args) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim;
-  std::vector<int32_t> q(d), k(d);
+  const int64_t c = s.code_dim, d = s.head_dim;
+  std::vector<int32_t> q(c), k(c);
   std::vector<double> p(s.keys);
   for (int64_t b = 0; b < s.batch; ++b)
     for (int64_t h = 0; h < s.heads; ++h) {
       double v_scale;
-      const Matrix v = take_values(ValueFormat::kInt8, k_rows(s, args.v, b, h), &v_scale);
+      const Matrix v = take_values(ValueFormat::kInt8, v_rows(s, args.v, b, h), &v_scale);
       const Rows<T> out = o_rows(s, args.out, b, h);
       for (int64_t n = 0; n < s.queries; ++n) {
         const double q_scale =
@@ -39,7 +39,7 @@ void int8_attention(const Int8AttentionArgs<T>& args) {
         for (int64_t m = 0; m < s.keys; ++m) {
           const double k_scale = take_row(k_rows(s, args.k, b, h), m, args.codes, k);
           int64_t sum = 0;
-          for (int64_t j = 0; j < d; ++j) sum += int64_t{q[j]} * k[j];
+          for (int64_t j = 0; j < c; ++j) sum += int64_t{q[j]} * k[j];
           p[m] = static_cast<double>(sum) * q_scale * k_scale;
         }
         const double top = *std::max_element(p.begin(), p.end());

@@ -45,16 +45,17 @@ void multiply_by(double factor, Matrix& x) {
 template <class T>
 void backward_head(const LinearAngularBackwardArgs<T>& args, int64_t b, int64_t h) {
   const AttentionShape& s = args.shape;
-  const int64_t n = s.keys, d = s.head_dim, taps = args.local.kernel_h * args.local.kernel_w;
-  const double factor = product_factor(args.codes, d);
+  const int64_t n = s.keys, c = s.code_dim, d = s.head_dim;
+  const int64_t taps = args.local.kernel_h * args.local.kernel_w;
+  const double factor = product_factor(args.codes, c);
   const Rows<const T> q = q_rows(s, args.q, b, h, n), k = k_rows(s, args.k, b, h);
   const Matrix qc = encode(args.codes, q, 1, threshold(args, 0, b, h));
   const Matrix kc = encode(args.codes, k, 1, threshold(args, 1, b, h));
   double scale;
-  Matrix v = take_values(args.value, k_rows(s, args.v, b, h), &scale);
+  Matrix v = take_values(args.value, v_rows(s, args.v, b, h), &scale);
   multiply_by(scale, v);
-  const Matrix kv = product(kc, true, v, false, d, n, d);
-  const Matrix m = product(qc, false, kv, false, n, d, d);
+  const Matrix kv = product(kc, true, v, false, c, n, d);
+  const Matrix m = product(qc, false, kv, false, n, c, d);
   const Rows<const T> dout = o_rows(s, args.dout, b, h);
   Matrix da(n * d), dv(n * d);  // rows beyond the queries stay zero
   Matrix dweight(taps);
@@ -84,15 +85,15 @@ void backward_head(const LinearAngularBackwardArgs<T>& args, int64_t b, int64_t 
   for (int64_t tap = 0; args.dlocal_weight && tap < taps; ++tap)
     args.dlocal_weight[h * taps + tap] += static_cast<T>(dweight[tap]);
   multiply_by(factor, da);
-  const Matrix dkv = product(qc, true, da, false, d, n, d);
-  const Matrix through_k = product(kc, false, dkv, false, n, d, d);
-  const Rows<T> dv_rows = k_rows(s, args.dv, b, h);
+  const Matrix dkv = product(qc, true, da, false, c, n, d);
+  const Matrix through_k = product(kc, false, dkv, false, n, c, d);
+  const Rows<T> dv_rows = v_rows(s, args.dv, b, h);
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < d; ++j)
       dv_rows.at(i, j) = static_cast<T>(dv[i * d + j] + through_k[i * d + j]);
-  encode_backward(args.codes, q, 1, product(da, false, kv, true, n, d, d),
+  encode_backward(args.codes, q, 1, product(da, false, kv, true, n, d, c),
                   q_rows(s, args.dq, b, h, n));
-  encode_backward(args.codes, k, 1, product(v, false, dkv, true, n, d, d),
+  encode_backward(args.codes, k, 1, product(v, false, dkv, true, n, d, c),
                   k_rows(s, args.dk, b, h));
 }
 
@@ -101,7 +102,7 @@ void backward_head(const LinearAngularBackwardArgs<T>& args, int64_t b, int64_t 
 template <class T>
 void linear_angular(const LinearAngularArgs<T>& args) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim;
+  const int64_t c = s.code_dim, d = s.head_dim;
   if (is_unit(args.codes)) find_thresholds(args);
   for (int64_t b = 0; b < s.batch; ++b)
     for (int64_t h = 0; h < s.heads; ++h) {
@@ -109,10 +110,10 @@ void linear_angular(const LinearAngularArgs<T>& args) {
           encode(args.codes, q_rows(s, args.q, b, h, s.queries), 1, threshold(args, 0, b, h));
       const Matrix k = encode(args.codes, k_rows(s, args.k, b, h), 1, threshold(args, 1, b, h));
       double scale;
-      const Matrix v = take_values(args.value, k_rows(s, args.v, b, h), &scale);
+      const Matrix v = take_values(args.value, v_rows(s, args.v, b, h), &scale);
       Matrix m =
-          product(q, false, product(k, true, v, false, d, s.keys, d), false, s.queries, d, d);
-      multiply_by(product_factor(args.codes, d), m);
+          product(q, false, product(k, true, v, false, c, s.keys, d), false, s.queries, c, d);
+      multiply_by(product_factor(args.codes, c), m);
       finish(args, h, m, v, scale, o_rows(s, args.out, b, h));
     }
 }
@@ -127,15 +128,15 @@ void linear_angular_backward(const LinearAngularBackwardArgs<T>& args) {
 template <class T>
 void add_attention(const LinearAngularArgs<T>& args) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim;
+  const int64_t c = s.code_dim, d = s.head_dim;
   for (int64_t b = 0; b < s.batch; ++b)
     for (int64_t h = 0; h < s.heads; ++h) {
       const Rows<const T> q = q_rows(s, args.q, b, h, s.queries), k = k_rows(s, args.k, b, h);
       double scale;
-      const Matrix v = take_values(args.value, k_rows(s, args.v, b, h), &scale);
-      Matrix kv(d * d), m(s.queries * d);
+      const Matrix v = take_values(args.value, v_rows(s, args.v, b, h), &scale);
+      Matrix kv(c * d), m(s.queries * d);
       for (int64_t n = 0; n < s.keys; ++n)
-        for (int64_t i = 0; i < d; ++i)
+        for (int64_t i = 0; i < c; ++i)
           for (int64_t j = 0; j < d; ++j) {
             if (k.at(n, i) < 0)
               kv[i * d + j] -= v[n * d + j];
@@ -143,14 +144,14 @@ void add_attention(const LinearAngularArgs<T>& args) {
               kv[i * d + j] += v[n * d + j];
           }
       for (int64_t n = 0; n < s.queries; ++n)
-        for (int64_t i = 0; i < d; ++i)
+        for (int64_t i = 0; i < c; ++i)
           for (int64_t j = 0; j < d; ++j) {
             if (q.at(n, i) < 0)
               m[n * d + j] -= kv[i * d + j];
             else
               m[n * d + j] += kv[i * d + j];
           }
-      multiply_by(product_factor(Codes::kSign, d), m);
+      multiply_by(product_factor(Codes::kSign, c), m);
       finish(args, h, m, v, scale, o_rows(s, args.out, b, h));
     }
 }

@@ -105,22 +105,23 @@ template <class Sums>
 void add_attention_head(const LinearAngularArgs<float>& args, int64_t task) {
   using Element = typename Sums::Element;
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim, n = s.keys, ld = line_padded(d), words = sign_words(d);
+  const int64_t c = s.code_dim, d = s.head_dim, n = s.keys, words = sign_words(c);
+  const int64_t ldc = line_padded(c), ld = line_padded(d);
   const HeadAt at(s, task);
-  const float factor = product_factor(Codes::kSign, d);
-  float* values = scratch(Scratch::kAttention, 2 * n * ld + d * ld + 2 * kWidth * ld + kWidth * ld +
-                                                   n * words + words * kWidth + d);
+  const float factor = product_factor(Codes::kSign, c);
+  float* values = scratch(Scratch::kAttention, 2 * n * ld + d * ldc + 2 * kWidth * ld +
+                                                   kWidth * ld + n * words + words * kWidth + c);
   float* m = values + n * ld;       // (kWidth, d)
   float* turned = m + kWidth * ld;  // (d, kWidth), as floats
   // Scratch holds floats; these parts of it hold sums or bits.
   Element* units = reinterpret_cast<Element*>(turned + kWidth * ld);
   Element* kv = units + n * ld;  // (k^T v)^T: v's channel major
-  Element* tile = kv + d * ld;   // (d, kWidth)
+  Element* tile = kv + d * ldc;  // (d, kWidth)
   uint32_t* k_signs = reinterpret_cast<uint32_t*>(tile + kWidth * ld);
   uint32_t* q_words = k_signs + n * words;
   uint32_t* q_signs = q_words + words * kWidth;
 
-  const float scale = take_values(args.value, args.v + at.k, s.k_row, n, d, values, ld);
+  const float scale = take_values(args.value, args.v + at.v, s.v_row, n, d, values, ld);
   const Element* v;
   if constexpr (std::is_same_v<Element, float>) {
     v = values;
@@ -131,15 +132,15 @@ void add_attention_head(const LinearAngularArgs<float>& args, int64_t task) {
               as_floats(to_words(load(values + i * ld + j))));
     v = units;
   }
-  for (int64_t i = 0; i < n; ++i) pack_signs(args.k + at.k + i * s.k_row, d, k_signs + i * words);
-  for (int64_t j = 0; j < d; j += kWidth)  // lanes: channels of k
+  for (int64_t i = 0; i < n; ++i) pack_signs(args.k + at.k + i * s.k_row, c, k_signs + i * words);
+  for (int64_t j = 0; j < c; j += kWidth)  // lanes: channels of k
     add_product<Sums>(n, k_signs + j / kSignsOfWord, words, static_cast<int>(j % kSignsOfWord), v,
-                      ld, 1, d, kv + j, ld);
+                      ld, 1, d, kv + j, ldc);
   for (int64_t i = 0; i < s.queries; i += kWidth) {  // lanes: tokens
     const int64_t rows = s.queries - i < kWidth ? s.queries - i : kWidth;
-    pack_signs_across(args.q + at.q + i * s.q_row, s.q_row, rows, d, q_words, q_signs);
-    add_product<Sums>(d, q_signs, 1, 0, kv, 1, ld, d, tile, kWidth);
-    for (int64_t c = 0; c < d; ++c) store(turned + c * kWidth, Sums::floats(tile + c * kWidth));
+    pack_signs_across(args.q + at.q + i * s.q_row, s.q_row, rows, c, q_words, q_signs);
+    add_product<Sums>(c, q_signs, 1, 0, kv, 1, ldc, d, tile, kWidth);
+    for (int64_t j = 0; j < d; ++j) store(turned + j * kWidth, Sums::floats(tile + j * kWidth));
     turn(turned, d, m, ld);
     for (int64_t r = 0; r < rows; ++r)
       finish_row(args, at.head, i + r, values, ld, scale, factor, m + r * ld,

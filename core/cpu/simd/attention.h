@@ -66,27 +66,26 @@ SHIFTADD_INLINE void attend(const AttentionShape& s, double scale, int64_t begin
 
 inline void attention_kernel(const AttentionArgs<float>& args) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim, ldp = padded(s.keys);
+  const int64_t c = s.code_dim, d = s.head_dim, ldp = padded(s.keys);
   // Fewer heads than keep the threads busy: cut the queries too, although each cut packs the keys
   // and values again. Results do not depend on the cuts.
   const int64_t heads = s.batch * s.heads;
   int64_t cuts = 1;
   while (heads * cuts < 2 * num_threads() && s.queries >= 64 * cuts) cuts *= 2;
-  const int64_t keys_size = panels_of(s.keys) * kTileColumns * d,
+  const int64_t keys_size = panels_of(s.keys) * kTileColumns * c,
                 values_size = panels_of(d) * kTileColumns * s.keys;
   parallel_for(heads * cuts, [&](int64_t task) {
     const int64_t b = task / cuts / s.heads, h = task / cuts % s.heads, cut = task % cuts;
     float* keys = scratch(Scratch::kAttention, keys_size + values_size + kTileRows * ldp);
     float* values = keys + keys_size;
-    const int64_t first = b * s.k_batch + h * s.k_head;
-    pack_all(args.k + first, s.k_row, true, d, s.keys, keys);
-    pack_all(args.v + first, s.k_row, false, s.keys, d, values);
+    pack_all(args.k + b * s.k_batch + h * s.k_head, s.k_row, true, c, s.keys, keys);
+    pack_all(args.v + b * s.v_batch + h * s.v_head, s.v_row, false, s.keys, d, values);
     const float* q = args.q + b * s.q_batch + h * s.q_head;
     attend(s, args.scale, s.queries * cut / cuts, s.queries * (cut + 1) / cuts, values,
            values + values_size, args.out + b * s.o_batch + h * s.o_head,
            args.log_sum_exp ? args.log_sum_exp + (b * s.heads + h) * s.queries : nullptr,
            [&](int64_t i, int rows, float* p) {
-             multiply_rows(q + i * s.q_row, s.q_row, rows, d, keys, s.keys, p, ldp);
+             multiply_rows(q + i * s.q_row, s.q_row, rows, c, keys, s.keys, p, ldp);
            });
   });
 }
@@ -103,42 +102,49 @@ SHIFTADD_INLINE void multiply_transposed(const float* x, int64_t ldx, int64_t k,
 
 // One head: row i of q begins at q + i * q_row, and so on.
 struct AttentionBackwardHead {
-  int64_t queries, keys, d;
+  int64_t queries, keys, code_dim, head_dim;
   double scale;
   const float* q;
   int64_t q_row;
-  const float *k, *v;
+  const float* k;
   int64_t k_row;
+  const float* v;
+  int64_t v_row;
   const float *out, *dout;
   int64_t o_row;
   const float* log_sum_exp;
   float* dq;
   int64_t dq_row;
-  float *dk, *dv;
+  float* dk;
   int64_t dk_row;
+  float* dv;
+  int64_t dv_row;
 };
 
 // Floats of scratch that a head takes.
-SHIFTADD_INLINE int64_t attention_backward_scratch(int64_t n, int64_t m, int64_t d) {
-  return 2 * panels_of(m) * kTileColumns * d + panels_of(d) * kTileColumns * (m > n ? m : n) +
-         2 * n * padded(m) + n * kTileRows;
+SHIFTADD_INLINE int64_t attention_backward_scratch(const AttentionShape& s) {
+  const int64_t n = s.queries, m = s.keys;
+  const int64_t widest = s.code_dim > s.head_dim ? s.code_dim : s.head_dim;
+  return panels_of(m) * kTileColumns * (s.code_dim + s.head_dim) +
+         panels_of(widest) * kTileColumns * (m > n ? m : n) + 2 * n * padded(m) + n * kTileRows;
 }
 
 void attention_backward_head(const AttentionBackwardHead& head, float* keys) {
-  const int64_t n = head.queries, m = head.keys, d = head.d, ldp = padded(m);
-  const int64_t across = panels_of(m) * kTileColumns * d;              // packed k^T or v^T
-  const int64_t down = panels_of(d) * kTileColumns * (m > n ? m : n);  // packed k, q or dout
-  float* values = keys + across;
-  float* tall = values + across;
+  const int64_t n = head.queries, m = head.keys, ldp = padded(m);
+  const int64_t c = head.code_dim, d = head.head_dim, widest = c > d ? c : d;
+  const int64_t across = panels_of(m) * kTileColumns;  // a channel of packed k^T or v^T
+  const int64_t down = panels_of(widest) * kTileColumns * (m > n ? m : n);  // packed k, q or dout
+  float* values = keys + across * c;
+  float* tall = values + across * d;
   float* p = tall + down;
   float* ds = p + n * ldp;
   float* panel = ds + n * ldp;
-  pack_all(head.k, head.k_row, true, d, m, keys);
-  pack_all(head.v, head.k_row, true, d, m, values);
-  pack_all(head.k, head.k_row, false, m, d, tall);
+  pack_all(head.k, head.k_row, true, c, m, keys);
+  pack_all(head.v, head.v_row, true, d, m, values);
+  pack_all(head.k, head.k_row, false, m, c, tall);
   const Vec scale = set1(static_cast<float>(head.scale));
   for_row_tiles(0, n, [&](int64_t i, int rows) {
-    multiply_rows(head.q + i * head.q_row, head.q_row, rows, d, keys, m, p + i * ldp, ldp);
+    multiply_rows(head.q + i * head.q_row, head.q_row, rows, c, keys, m, p + i * ldp, ldp);
     multiply_rows(head.dout + i * head.o_row, head.o_row, rows, d, values, m, ds + i * ldp, ldp);
     for (int64_t row = i; row < i + rows; ++row) {
       const float *out = head.out + row * head.o_row, *dout = head.dout + row * head.o_row;
@@ -156,12 +162,12 @@ void attention_backward_head(const AttentionBackwardHead& head, float* keys) {
             store(ds_row + j, e * (load(ds_row + j, lanes) - mean) * scale, lanes);
           });
     }
-    multiply_rows(ds + i * ldp, ldp, rows, m, tall, d, head.dq + i * head.dq_row, head.dq_row);
+    multiply_rows(ds + i * ldp, ldp, rows, m, tall, c, head.dq + i * head.dq_row, head.dq_row);
   });
   pack_all(head.dout, head.o_row, false, n, d, tall);
-  multiply_transposed(p, ldp, n, m, tall, d, panel, head.dv, head.dk_row);
-  pack_all(head.q, head.q_row, false, n, d, tall);
-  multiply_transposed(ds, ldp, n, m, tall, d, panel, head.dk, head.dk_row);
+  multiply_transposed(p, ldp, n, m, tall, d, panel, head.dv, head.dv_row);
+  pack_all(head.q, head.q_row, false, n, c, tall);
+  multiply_transposed(ds, ldp, n, m, tall, c, panel, head.dk, head.dk_row);
 }
 
 inline void attention_backward_kernel(const AttentionBackwardArgs<float>& args) {
@@ -169,12 +175,14 @@ inline void attention_backward_kernel(const AttentionBackwardArgs<float>& args) 
   parallel_for(s.batch * s.heads, [&](int64_t task) {
     const int64_t b = task / s.heads, h = task % s.heads;
     const int64_t q = b * s.q_batch + h * s.q_head, k = b * s.k_batch + h * s.k_head;
-    const int64_t o = b * s.o_batch + h * s.o_head;
+    const int64_t v = b * s.v_batch + h * s.v_head, o = b * s.o_batch + h * s.o_head;
     attention_backward_head(
-        {s.queries, s.keys, s.head_dim, args.scale, args.q + q, s.q_row, args.k + k, args.v + k,
-         s.k_row, args.out + o, args.dout + o, s.o_row, args.log_sum_exp + task * s.queries,
-         args.dq + q, s.q_row, args.dk + k, args.dv + k, s.k_row},
-        scratch(Scratch::kAttention, attention_backward_scratch(s.queries, s.keys, s.head_dim)));
+        {s.queries,   s.keys,       s.code_dim,    s.head_dim, args.scale,
+         args.q + q,  s.q_row,      args.k + k,    s.k_row,    args.v + v,
+         s.v_row,     args.out + o, args.dout + o, s.o_row,    args.log_sum_exp + task * s.queries,
+         args.dq + q, s.q_row,      args.dk + k,   s.k_row,    args.dv + v,
+         s.v_row},
+        scratch(Scratch::kAttention, attention_backward_scratch(s)));
   });
 }
 

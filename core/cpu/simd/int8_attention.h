@@ -104,33 +104,34 @@ SHIFTADD_INLINE void pack_values(const float* values, int64_t n, int64_t ld, int
 
 // One head's operands; all sizes in bytes.
 struct AddHeadRoom {
-  explicit AddHeadRoom(int64_t n, int64_t d)
+  AddHeadRoom(int64_t n, int64_t c, int64_t d)
       : groups_n(dot_groups(n)),
-        groups_d(dot_groups(d)),
+        groups_c(dot_groups(c)),
         wide(round_up(d, kDotBlock)),
         line_n((groups_n + 1) * kDotGroup),
-        line_d((groups_d + 1) * kDotGroup),
+        line_c((groups_c + 1) * kDotGroup),
         values(n * line_padded(d) * 4),
         v_panels(dot_bytes(d, n)),
-        k_rows(groups_d * kDotGroup * line_n),
-        kv(groups_d * kDotGroup * wide * 4),
-        digits(kMostDigits * dot_bytes(d, d)),
-        q_rows(kDotBlock * line_d),
+        k_rows(groups_c * kDotGroup * line_n),
+        kv(groups_c * kDotGroup * wide * 4),
+        digits(kMostDigits * dot_bytes(d, c)),
+        q_rows(kDotBlock * line_c),
         m(kDotBlock * wide * 4) {}
   int64_t total() const { return values + v_panels + k_rows + kv + digits + q_rows + m; }
-  int64_t groups_n, groups_d, wide, line_n, line_d;
+  int64_t groups_n, groups_c, wide, line_n, line_c;
   int64_t values, v_panels, k_rows, kv, digits, q_rows, m;
 };
 
 template <class Unit>
 void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim, n = s.keys, ld = line_padded(d);
+  const int64_t code_dim = s.code_dim, d = s.head_dim, n = s.keys, ld = line_padded(d);
   const HeadAt at(s, task);
-  const AddHeadRoom room(n, d);
+  const AddHeadRoom room(n, code_dim, d);
   const int64_t panel_n = room.groups_n * kDotPanel * kDotGroup;
-  const int64_t panel_d = room.groups_d * kDotPanel * kDotGroup;
-  const int64_t wide = room.wide, digit_bytes = dot_bytes(d, d);
+  const int64_t panel_c = room.groups_c * kDotPanel * kDotGroup;
+  const int64_t wide = room.wide, tall = round_up(code_dim, kDotBlock);
+  const int64_t digit_bytes = dot_bytes(d, code_dim);
   float* values = scratch(Scratch::kAttention, room.total() / 4);
   uint8_t* v_panels = reinterpret_cast<uint8_t*>(values) + room.values;
   int8_t* k_rows = reinterpret_cast<int8_t*>(v_panels + room.v_panels);
@@ -142,19 +143,19 @@ void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task)
   int32_t offsets[kDotBlock];
   [[maybe_unused]] const Unit unit;
 
-  const float scale = take_values(args.value, args.v + at.k, s.k_row, n, d, values, ld);
+  const float scale = take_values(args.value, args.v + at.v, s.v_row, n, d, values, ld);
   pack_values(values, n, ld, panel_n, v_panels);
 
   // k, a row for each channel; kv[channel] = sum over tokens of its signs and v.
   int32_t totals[64] = {};  // of the signs of a channel
-  for (int64_t c = 0; c < room.groups_d * kDotGroup; c += kDotBlock) {
+  for (int64_t c = 0; c < room.groups_c * kDotGroup; c += kDotBlock) {
     if (c % 64 == 0) {
       __builtin_memset(totals, 0, sizeof totals);
       for (int64_t t = 0; t < n; t += 64) {
         uint64_t words[64];
         const int tokens = static_cast<int>(lesser(n - t, 64));
         for (int i = 0; i < 64; ++i)
-          words[i] = i < tokens ? signs_of(args.k + at.k + (t + i) * s.k_row, d, c / 64) : 0;
+          words[i] = i < tokens ? signs_of(args.k + at.k + (t + i) * s.k_row, code_dim, c / 64) : 0;
         transpose_bits(words);
         for (int i = 0; i < 64; ++i) {
           totals[i] += tokens - 2 * __builtin_popcountll(words[i]);
@@ -162,7 +163,7 @@ void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task)
         }
       }
     }
-    if (c >= wide) {  // channels that do not exist: of no weight, but of some value
+    if (c >= tall) {  // channels that do not exist: of no weight, but of some value
       __builtin_memset(kv + c * wide, 0, static_cast<size_t>(kDotBlock * wide * 4));
       continue;
     }
@@ -181,11 +182,11 @@ void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task)
 
   // Digits, least first: the byte of x + 128, then what is above it.
   const int count = digits_for(127 * n);
-  for (int64_t c = 0; c < room.groups_d * kDotGroup; c += 4)
+  for (int64_t c = 0; c < room.groups_c * kDotGroup; c += 4)
     for (int64_t j = 0; j < wide; j += kDotPanel)
       for (int digit = 0; digit < count; ++digit)
         store_bytes(
-            kDotOffset, digits + digit * digit_bytes + j / kDotPanel * panel_d + c * kDotPanel,
+            kDotOffset, digits + digit * digit_bytes + j / kDotPanel * panel_c + c * kDotPanel,
             [&](int i, int lane) __attribute__((always_inline)) {
               Ints x = load_ints(kv + (c + i) * wide + j + lane);
               for (int below = 0; below < digit; ++below) x = (x + 128) >> 8;
@@ -193,23 +194,23 @@ void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task)
             });
 
   // Queries, a block of tokens at a time.
-  const float factor = product_factor(Codes::kSign, d);
+  const float factor = product_factor(Codes::kSign, code_dim);
   for (int64_t first = 0; first < s.queries; first += kDotBlock) {
     const int tokens = static_cast<int>(lesser(s.queries - first, kDotBlock));
     for (int r = 0; r < kDotBlock; ++r) {
       int64_t below_zero = 0;
-      for (int64_t w = 0; w < room.groups_d; ++w) {
+      for (int64_t w = 0; w < room.groups_c; ++w) {
         const float* q = args.q + at.q + (first + (r < tokens ? r : 0)) * s.q_row;
-        const uint64_t negative = signs_of(q, d, w);
+        const uint64_t negative = signs_of(q, code_dim, w);
         below_zero += __builtin_popcountll(negative);
-        store_signs(negative, first_bits(d - w * 64), q_rows + r * room.line_d + w * 64);
+        store_signs(negative, first_bits(code_dim - w * 64), q_rows + r * room.line_c + w * 64);
       }
-      offsets[r] = Unit::kOffset ? kDotOffset * static_cast<int32_t>(d - 2 * below_zero) : 0;
+      offsets[r] = Unit::kOffset ? kDotOffset * static_cast<int32_t>(code_dim - 2 * below_zero) : 0;
     }
     for (int64_t j = 0; j < ld; j += kDotBlock)
       for (int digit = count - 1; digit >= 0; --digit) {
-        Unit::multiply(room.groups_d, tokens, {q_rows, room.line_d},
-                       digits + digit * digit_bytes + j / kDotPanel * panel_d, sum);
+        Unit::multiply(room.groups_c, tokens, {q_rows, room.line_c},
+                       digits + digit * digit_bytes + j / kDotPanel * panel_c, sum);
         for (int r = 0; r < tokens; ++r)
           for (int lane = 0; lane < kDotBlock; lane += kWidth) {
             Ints x = load_ints(sum + r * kDotBlock + lane) - offsets[r];

@@ -63,20 +63,21 @@ SHIFTADD_INLINE int32_t exp_digits(const float* p, int64_t n, int8_t* high, int8
 template <class Unit>
 void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim, n = s.keys, ld = line_padded(d), ldp = round_up(n, kDotBlock);
+  const int64_t c = s.code_dim, d = s.head_dim, n = s.keys, ld = line_padded(d);
+  const int64_t ldp = round_up(n, kDotBlock);
   const HeadAt at(s, task);
-  const int64_t groups_n = dot_groups(n), groups_d = dot_groups(d);
+  const int64_t groups_n = dot_groups(n), groups_c = dot_groups(c);
   const int64_t panel_n = groups_n * kDotPanel * kDotGroup,
-                panel_d = groups_d * kDotPanel * kDotGroup;
-  const int64_t line_n = (groups_n + 1) * kDotGroup, line_d = (groups_d + 1) * kDotGroup;
-  const int64_t values_size = n * ld, keys_size = dot_bytes(n, d) / 4, v_size = dot_bytes(d, n) / 4;
+                panel_c = groups_c * kDotPanel * kDotGroup;
+  const int64_t line_n = (groups_n + 1) * kDotGroup, line_c = (groups_c + 1) * kDotGroup;
+  const int64_t values_size = n * ld, keys_size = dot_bytes(n, c) / 4, v_size = dot_bytes(d, n) / 4;
   float* values = scratch(Scratch::kAttention, values_size + keys_size + v_size +
-                                                   kDotBlock * (line_d / 4 + line_n / 2 + ldp) +
-                                                   ldp + line_d / 4);
+                                                   kDotBlock * (line_c / 4 + line_n / 2 + ldp) +
+                                                   ldp + line_c / 4);
   uint8_t* keys = reinterpret_cast<uint8_t*>(values + values_size);
   uint8_t* v_panels = reinterpret_cast<uint8_t*>(values + values_size + keys_size);
   int8_t* q_rows = reinterpret_cast<int8_t*>(values + values_size + keys_size + v_size);
-  int8_t *high = q_rows + kDotBlock * line_d, *low = high + kDotBlock * line_n;
+  int8_t *high = q_rows + kDotBlock * line_c, *low = high + kDotBlock * line_n;
   float* p = reinterpret_cast<float*>(low + kDotBlock * line_n);
   float* key_scales = p + kDotBlock * ldp;
   int8_t* row = reinterpret_cast<int8_t*>(key_scales + ldp);
@@ -84,12 +85,12 @@ void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
   alignas(64) int32_t sum[kDotBlock * kDotBlock];
   [[maybe_unused]] const Unit unit;
 
-  const float v_scale = take_values(ValueFormat::kInt8, args.v + at.k, s.k_row, n, d, values, ld);
+  const float v_scale = take_values(ValueFormat::kInt8, args.v + at.v, s.v_row, n, d, values, ld);
   pack_values(values, n, ld, panel_n, v_panels);
   for (int64_t m = 0; m < n; ++m) {
-    key_scales[m] = encode(args.k + at.k + m * s.k_row, d, row, groups_d * kDotGroup);
-    uint8_t* to = keys + m / kDotPanel * panel_d + m % kDotPanel * 4;
-    for (int64_t j = 0; j < groups_d * kDotGroup; j += 4) {
+    key_scales[m] = encode(args.k + at.k + m * s.k_row, c, row, groups_c * kDotGroup);
+    uint8_t* to = keys + m / kDotPanel * panel_c + m % kDotPanel * 4;
+    for (int64_t j = 0; j < groups_c * kDotGroup; j += 4) {
       uint32_t four;
       __builtin_memcpy(&four, row + j, sizeof four);
       four ^= 0x80808080;  // + 128
@@ -104,13 +105,13 @@ void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
     int32_t offsets[kDotBlock], totals[kDotBlock];
     for (int r = 0; r < kDotBlock; ++r) {
       const float* q = args.q + at.q + (first + (r < count ? r : 0)) * s.q_row;
-      const float scale = encode(q, d, q_rows + r * line_d, groups_d * kDotGroup);
+      const float scale = encode(q, c, q_rows + r * line_c, groups_c * kDotGroup);
       factors[r] = scale * static_cast<float>(args.scale);
       offsets[r] =
-          Unit::kOffset ? kDotOffset * sum_bytes(q_rows + r * line_d, groups_d * kDotGroup) : 0;
+          Unit::kOffset ? kDotOffset * sum_bytes(q_rows + r * line_c, groups_c * kDotGroup) : 0;
     }
     for (int64_t m = 0; m < ldp; m += kDotBlock) {
-      Unit::multiply(groups_d, count, {q_rows, line_d}, keys + m / kDotPanel * panel_d, sum);
+      Unit::multiply(groups_c, count, {q_rows, line_c}, keys + m / kDotPanel * panel_c, sum);
       for (int r = 0; r < count; ++r)
         for (int lane = 0; lane < kDotBlock; lane += kWidth) {
           const Vec exact = to_floats(load_ints(sum + r * kDotBlock + lane) - offsets[r]);
@@ -128,10 +129,10 @@ void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
         const Vec factor = set1(v_scale / static_cast<float>(totals[r]));
         const int32_t offset = Unit::kOffset ? kDotOffset * totals[r] : 0;
         for_vectors(
-            0, lesser(d - j, kDotBlock), [&](int64_t c, auto lanes) __attribute__((always_inline)) {
-              const Ints exact = (load_ints(sum + r * kDotBlock + c) << 7) +
-                                 load_ints(below + r * kDotBlock + c) - offset;
-              store(args.out + at.o + (first + r) * s.o_row + j + c, to_floats(exact) * factor,
+            0, lesser(d - j, kDotBlock), [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+              const Ints exact = (load_ints(sum + r * kDotBlock + i) << 7) +
+                                 load_ints(below + r * kDotBlock + i) - offset;
+              store(args.out + at.o + (first + r) * s.o_row + j + i, to_floats(exact) * factor,
                     lanes);
             });
       }

@@ -13,9 +13,10 @@ namespace {
 constexpr int64_t line_padded(int64_t d) { return (d + 15) / 16 * 16; }
 
 // What multiplies q (k^T v) for unscaled codes.
-SHIFTADD_INLINE float product_factor(Codes codes, int64_t d) {
+SHIFTADD_INLINE float product_factor(Codes codes, int64_t code_dim) {
   constexpr double pi = 3.14159265358979323846;
-  return static_cast<float>(codes == Codes::kSign ? 1 / (pi * static_cast<double>(d)) : 1 / pi);
+  return static_cast<float>(codes == Codes::kSign ? 1 / (pi * static_cast<double>(code_dim))
+                                                  : 1 / pi);
 }
 
 // Where one (image, head) lies.
@@ -25,8 +26,9 @@ struct HeadAt {
         head(task % s.heads),
         q(image * s.q_batch + head * s.q_head),
         k(image * s.k_batch + head * s.k_head),
+        v(image * s.v_batch + head * s.v_head),
         o(image * s.o_batch + head * s.o_head) {}
-  int64_t image, head, q, k, o;
+  int64_t image, head, q, k, v, o;
 };
 
 // b (k, n), row-major with leading dimension ldb, in panels: b itself where it is one, else in
@@ -78,8 +80,8 @@ void find_thresholds(const LinearAngularArgs<float>& args) {
   const int64_t heads = s.batch * s.heads;
   parallel_for(heads, [&](int64_t task) {
     const HeadAt at(s, task);
-    args.thresholds[task] = unit_mean(args.q + at.q, s.q_row, s.keys, s.head_dim);
-    args.thresholds[heads + task] = unit_mean(args.k + at.k, s.k_row, s.keys, s.head_dim);
+    args.thresholds[task] = unit_mean(args.q + at.q, s.q_row, s.keys, s.code_dim);
+    args.thresholds[heads + task] = unit_mean(args.k + at.k, s.k_row, s.keys, s.code_dim);
   });
   if (args.codes != Codes::kUnitBatch) return;
   share_threshold(heads, args.thresholds);
@@ -88,32 +90,33 @@ void find_thresholds(const LinearAngularArgs<float>& args) {
 
 inline void linear_angular_kernel(const LinearAngularArgs<float>& args) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim, n = s.keys, ld = line_padded(d);
+  const int64_t c = s.code_dim, d = s.head_dim, n = s.keys;
+  const int64_t ldc = line_padded(c), ld = line_padded(d);
   const int64_t packed_columns = panels_of(d) * kTileColumns;
   const int64_t heads = s.batch * s.heads;
   const bool unit = is_unit(args.codes);
   if (unit) find_thresholds(args);
-  const float factor = product_factor(args.codes, d);
+  const float factor = product_factor(args.codes, c);
   parallel_for(heads, [&](int64_t task) {
     const HeadAt at(s, task);
-    float* codes = scratch(Scratch::kAttention, 2 * n * ld + (n + d) * packed_columns + d * ld +
-                                                    n * kTileRows + 2 * kTileRows * ld);
-    float* values = codes + n * ld;
+    float* codes = scratch(Scratch::kAttention, n * (ldc + ld) + (n + c) * packed_columns + c * ld +
+                                                    n * kTileRows + kTileRows * (ldc + ld));
+    float* values = codes + n * ldc;
     float* packed = values + n * ld;
     float* sums = packed + n * packed_columns;  // k^T v
-    float* packed_sums = sums + d * ld;
-    float* panel = packed_sums + d * packed_columns;
+    float* packed_sums = sums + c * ld;
+    float* panel = packed_sums + c * packed_columns;
     float* q = panel + n * kTileRows;
-    float* m = q + kTileRows * ld;
-    const float scale = take_values(args.value, args.v + at.k, s.k_row, n, d, values, ld);
-    encode_rows(args.codes, args.k + at.k, s.k_row, n, d, unit ? args.thresholds[heads + task] : 0,
-                codes, ld);
-    multiply_transposed(codes, ld, n, d, as_panels(values, ld, n, d, packed), d, panel, sums, ld);
-    const float* kv = as_panels(sums, ld, d, d, packed_sums);
+    float* m = q + kTileRows * ldc;
+    const float scale = take_values(args.value, args.v + at.v, s.v_row, n, d, values, ld);
+    encode_rows(args.codes, args.k + at.k, s.k_row, n, c, unit ? args.thresholds[heads + task] : 0,
+                codes, ldc);
+    multiply_transposed(codes, ldc, n, c, as_panels(values, ld, n, d, packed), d, panel, sums, ld);
+    const float* kv = as_panels(sums, ld, c, d, packed_sums);
     for_row_tiles(0, s.queries, [&](int64_t i, int rows) {
-      encode_rows(args.codes, args.q + at.q + i * s.q_row, s.q_row, rows, d,
-                  unit ? args.thresholds[task] : 0, q, ld);
-      multiply_rows(q, ld, rows, d, kv, d, m, ld);
+      encode_rows(args.codes, args.q + at.q + i * s.q_row, s.q_row, rows, c,
+                  unit ? args.thresholds[task] : 0, q, ldc);
+      multiply_rows(q, ldc, rows, c, kv, d, m, ld);
       for (int64_t r = 0; r < rows; ++r)
         finish_row(args, at.head, i + r, values, ld, scale, factor, m + r * ld,
                    args.out + at.o + (i + r) * s.o_row);

@@ -45,68 +45,70 @@ SHIFTADD_INLINE void value_row_backward(const LinearAngularBackwardArgs<float>& 
 
 void linear_angular_backward_kernel(const LinearAngularBackwardArgs<float>& args) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim, n = s.keys, asked = s.queries, ld = line_padded(d);
-  const int64_t packed_columns = panels_of(d) * kTileColumns;
+  const int64_t c = s.code_dim, d = s.head_dim, n = s.keys, asked = s.queries;
+  const int64_t ldc = line_padded(c), ld = line_padded(d), widest = c > d ? c : d;
+  const int64_t packed_columns = panels_of(widest) * kTileColumns;
   const int64_t heads = s.batch * s.heads, taps = args.local.kernel_h * args.local.kernel_w;
   const bool unit = is_unit(args.codes);
-  const float factor = product_factor(args.codes, d);
+  const float factor = product_factor(args.codes, c);
   float* partial = args.dlocal_weight ? scratch(Scratch::kRows, heads * taps) : nullptr;
   parallel_for(heads, [&](int64_t task) {
     const HeadAt at(s, task);
     const float *q = args.q + at.q, *k = args.k + at.k, *g = args.dout + at.o;
-    float* q_codes = scratch(Scratch::kAttention, 4 * n * ld + (n + d) * packed_columns + d * ld +
-                                                      n * kTileRows + kTileRows * ld);
-    float* k_codes = q_codes + n * ld;
-    float* values = k_codes + n * ld;
+    float* q_codes =
+        scratch(Scratch::kAttention, 2 * n * (ldc + ld) + (n + widest) * packed_columns + c * ld +
+                                         n * kTileRows + kTileRows * line_padded(widest));
+    float* k_codes = q_codes + n * ldc;
+    float* values = k_codes + n * ldc;
     float* da = values + n * ld;
-    float* tall = da + n * ld;                  // v or da in panels
-    float* square = tall + n * packed_columns;  // (d, d) in panels
-    float* sums = square + d * packed_columns;  // k^T v, then its gradient
-    float* panel = sums + d * ld;
+    float* tall = da + n * ld;                      // v or da in panels
+    float* small = tall + n * packed_columns;       // (c, d) or (d, c) in panels
+    float* sums = small + widest * packed_columns;  // k^T v, then its gradient
+    float* panel = sums + c * ld;
     float* tile = panel + n * kTileRows;
 
-    const float scale = take_values(args.value, args.v + at.k, s.k_row, n, d, values, ld);
+    const float scale = take_values(args.value, args.v + at.v, s.v_row, n, d, values, ld);
     if (args.value != ValueFormat::kFloat) scale_rows(values, ld, n, d, scale);
-    encode_rows(args.codes, k, s.k_row, n, d, unit ? args.thresholds[heads + task] : 0, k_codes,
-                ld);
-    encode_rows(args.codes, q, s.q_row, asked, d, unit ? args.thresholds[task] : 0, q_codes, ld);
-    multiply_transposed(k_codes, ld, n, d, as_panels(values, ld, n, d, tall), d, panel, sums, ld);
-    const float* kv = as_panels(sums, ld, d, d, square);
+    encode_rows(args.codes, k, s.k_row, n, c, unit ? args.thresholds[heads + task] : 0, k_codes,
+                ldc);
+    encode_rows(args.codes, q, s.q_row, asked, c, unit ? args.thresholds[task] : 0, q_codes, ldc);
+    multiply_transposed(k_codes, ldc, n, c, as_panels(values, ld, n, d, tall), d, panel, sums, ld);
+    const float* kv = as_panels(sums, ld, c, d, small);
     for_row_tiles(0, asked, [&](int64_t i, int rows) {
-      multiply_rows(q_codes + i * ld, ld, rows, d, kv, d, da + i * ld, ld);
+      multiply_rows(q_codes + i * ldc, ldc, rows, c, kv, d, da + i * ld, ld);
       for (int64_t row = i; row < i + rows; ++row)
         angular_row_backward(values + row * ld, g + row * s.o_row, d, factor, da + row * ld);
     });
 
-    pack_all(sums, ld, true, d, d, square);
+    pack_all(sums, ld, true, d, c, small);
     for_row_tiles(0, asked, [&](int64_t i, int rows) {
-      multiply_rows(da + i * ld, ld, rows, d, square, d, tile, ld);
+      multiply_rows(da + i * ld, ld, rows, d, small, c, tile, ldc);
       for (int64_t r = 0; r < rows; ++r)
-        encode_row_backward(args.codes, q + (i + r) * s.q_row, d, factor, tile + r * ld,
+        encode_row_backward(args.codes, q + (i + r) * s.q_row, c, factor, tile + r * ldc,
                             args.dq + at.q + (i + r) * s.q_row);
     });
     for (int64_t row = asked; row < n; ++row)
       for_vectors(
-          0, d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+          0, c, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
             store(args.dq + at.q + row * s.q_row + j, zero(), lanes);
           });
 
-    multiply_transposed(q_codes, ld, asked, d, as_panels(da, ld, asked, d, tall), d, panel, sums,
+    multiply_transposed(q_codes, ldc, asked, c, as_panels(da, ld, asked, d, tall), d, panel, sums,
                         ld);
-    pack_all(sums, ld, true, d, d, square);
+    pack_all(sums, ld, true, d, c, small);
     for_row_tiles(0, n, [&](int64_t i, int rows) {
-      multiply_rows(values + i * ld, ld, rows, d, square, d, tile, ld);
+      multiply_rows(values + i * ld, ld, rows, d, small, c, tile, ldc);
       for (int64_t r = 0; r < rows; ++r)
-        encode_row_backward(args.codes, k + (i + r) * s.k_row, d, factor, tile + r * ld,
+        encode_row_backward(args.codes, k + (i + r) * s.k_row, c, factor, tile + r * ldc,
                             args.dk + at.k + (i + r) * s.k_row);
     });
-    const float* dkv = as_panels(sums, ld, d, d, square);
+    const float* dkv = as_panels(sums, ld, c, d, small);
     for_row_tiles(0, n, [&](int64_t i, int rows) {
-      multiply_rows(k_codes + i * ld, ld, rows, d, dkv, d, tile, ld);
+      multiply_rows(k_codes + i * ldc, ldc, rows, c, dkv, d, tile, ld);
       for (int64_t row = i; row < i + rows; ++row)
         value_row_backward(args, at.head, row, tile + (row - i) * ld,
                            row < asked ? da + row * ld : nullptr, g, factor,
-                           args.dv + at.k + row * s.k_row);
+                           args.dv + at.v + row * s.v_row);
     });
     if (partial)
       filter_weight_backward(args.local, asked, d, g, s.o_row, values, ld, partial + task * taps);

@@ -10,7 +10,7 @@ namespace shiftadd {
 namespace {
 
 SHIFTADD_INLINE double logit_scale(const AttentionShape& s) {
-  return 1 / __builtin_sqrt(static_cast<double>(s.head_dim));
+  return 1 / __builtin_sqrt(static_cast<double>(s.code_dim));
 }
 
 // Values of one head as floats, quantised or not: (keys, d) with leading dimension ld.
@@ -26,50 +26,71 @@ SHIFTADD_INLINE float* log_sum_exp_of(const SoftmaxAddArgs<float>& args, int64_t
 
 void softmax_add_kernel(const SoftmaxAddArgs<float>& args) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim, ld = line_padded(d), ldp = padded(s.keys);
-  const int64_t keys_size = panels_of(s.keys) * kTileColumns * d,
+  const int64_t c = s.code_dim, d = s.head_dim, ldp = padded(s.keys);
+  const int64_t ldc = line_padded(c), ld = line_padded(d), widest = ldc > ld ? ldc : ld;
+  const int64_t keys_size = panels_of(s.keys) * kTileColumns * c,
                 values_size = panels_of(d) * kTileColumns * s.keys;
   parallel_for(s.batch * s.heads, [&](int64_t task) {
     const HeadAt at(s, task);
     float* rows_of = scratch(Scratch::kAttention,
-                             s.keys * ld + keys_size + values_size + kTileRows * (ld + ldp));
-    float* keys = rows_of + s.keys * ld;  // rows_of: codes of k, then values
+                             s.keys * widest + keys_size + values_size + kTileRows * (ldc + ldp));
+    float* keys = rows_of + s.keys * widest;  // rows_of: codes of k, then values
     float* values = keys + keys_size;
     float* codes = values + values_size;
-    encode_rows(Codes::kSign, args.k + at.k, s.k_row, s.keys, d, 0, rows_of, ld);
-    pack_all(rows_of, ld, true, d, s.keys, keys);
-    decode_values(args.value, args.v + at.k, s.k_row, s.keys, d, rows_of, ld);
+    encode_rows(Codes::kSign, args.k + at.k, s.k_row, s.keys, c, 0, rows_of, ldc);
+    pack_all(rows_of, ldc, true, c, s.keys, keys);
+    decode_values(args.value, args.v + at.v, s.v_row, s.keys, d, rows_of, ld);
     pack_all(rows_of, ld, false, s.keys, d, values);
-    attend(s, logit_scale(s), 0, s.queries, values, codes + kTileRows * ld, args.out + at.o,
+    attend(s, logit_scale(s), 0, s.queries, values, codes + kTileRows * ldc, args.out + at.o,
            log_sum_exp_of(args, task), [&](int64_t i, int rows, float* p) {
-             encode_rows(Codes::kSign, args.q + at.q + i * s.q_row, s.q_row, rows, d, 0, codes, ld);
-             multiply_rows(codes, ld, rows, d, keys, s.keys, p, ldp);
+             encode_rows(Codes::kSign, args.q + at.q + i * s.q_row, s.q_row, rows, c, 0, codes,
+                         ldc);
+             multiply_rows(codes, ldc, rows, c, keys, s.keys, p, ldp);
            });
   });
 }
 
 void softmax_add_backward_kernel(const SoftmaxAddBackwardArgs<float>& args) {
   const AttentionShape& s = args.shape;
-  const int64_t n = s.queries, m = s.keys, d = s.head_dim, ld = line_padded(d);
+  const int64_t n = s.queries, m = s.keys, c = s.code_dim, d = s.head_dim;
+  const int64_t ldc = line_padded(c), ld = line_padded(d);
   parallel_for(s.batch * s.heads, [&](int64_t task) {
     const HeadAt at(s, task);
     const float *q = args.q + at.q, *k = args.k + at.k;
     float *dq = args.dq + at.q, *dk = args.dk + at.k;
     float* q_codes =
-        scratch(Scratch::kAttention, (n + 2 * m) * ld + attention_backward_scratch(n, m, d));
-    float* k_codes = q_codes + n * ld;
-    float* values = k_codes + m * ld;
-    encode_rows(Codes::kSign, q, s.q_row, n, d, 0, q_codes, ld);
-    encode_rows(Codes::kSign, k, s.k_row, m, d, 0, k_codes, ld);
-    decode_values(args.value, args.v + at.k, s.k_row, m, d, values, ld);
-    attention_backward_head({n, m, d, logit_scale(s), q_codes, ld, k_codes, values, ld,
-                             args.out + at.o, args.dout + at.o, s.o_row,
-                             args.log_sum_exp + task * n, dq, s.q_row, dk, args.dv + at.k, s.k_row},
+        scratch(Scratch::kAttention, (n + m) * ldc + m * ld + attention_backward_scratch(s));
+    float* k_codes = q_codes + n * ldc;
+    float* values = k_codes + m * ldc;
+    encode_rows(Codes::kSign, q, s.q_row, n, c, 0, q_codes, ldc);
+    encode_rows(Codes::kSign, k, s.k_row, m, c, 0, k_codes, ldc);
+    decode_values(args.value, args.v + at.v, s.v_row, m, d, values, ld);
+    attention_backward_head({n,
+                             m,
+                             c,
+                             d,
+                             logit_scale(s),
+                             q_codes,
+                             ldc,
+                             k_codes,
+                             ldc,
+                             values,
+                             ld,
+                             args.out + at.o,
+                             args.dout + at.o,
+                             s.o_row,
+                             args.log_sum_exp + task * n,
+                             dq,
+                             s.q_row,
+                             dk,
+                             s.k_row,
+                             args.dv + at.v,
+                             s.v_row},
                             values + m * ld);
     for (int64_t i = 0; i < n; ++i)
-      encode_row_backward(Codes::kSign, q + i * s.q_row, d, 1, dq + i * s.q_row, dq + i * s.q_row);
+      encode_row_backward(Codes::kSign, q + i * s.q_row, c, 1, dq + i * s.q_row, dq + i * s.q_row);
     for (int64_t i = 0; i < m; ++i)
-      encode_row_backward(Codes::kSign, k + i * s.k_row, d, 1, dk + i * s.k_row, dk + i * s.k_row);
+      encode_row_backward(Codes::kSign, k + i * s.k_row, c, 1, dk + i * s.k_row, dk + i * s.k_row);
   });
 }
 
@@ -105,7 +126,8 @@ SHIFTADD_INLINE VecI count_differences(const uint32_t* x, int64_t step, const ui
 
 void popcount_attention_kernel(const SoftmaxAddArgs<float>& args) {
   const AttentionShape& s = args.shape;
-  const int64_t d = s.head_dim, ld = line_padded(d), ldp = padded(s.keys), words = sign_words(d);
+  const int64_t c = s.code_dim, d = s.head_dim, ld = line_padded(d), ldp = padded(s.keys);
+  const int64_t words = sign_words(c);
   const int64_t values_size = panels_of(d) * kTileColumns * s.keys;
   parallel_for(s.batch * s.heads, [&](int64_t task) {
     const HeadAt at(s, task);
@@ -117,19 +139,19 @@ void popcount_attention_kernel(const SoftmaxAddArgs<float>& args) {
     uint32_t* keys = reinterpret_cast<uint32_t*>(p + kTileRows * ldp);
     uint32_t* row = keys + words * ldp;
     for (int64_t m = 0; m < s.keys; ++m) {
-      pack_signs(args.k + at.k + m * s.k_row, d, row);
+      pack_signs(args.k + at.k + m * s.k_row, c, row);
       for (int64_t w = 0; w < words; ++w) keys[w * ldp + m] = row[w];
     }
-    decode_values(args.value, args.v + at.k, s.k_row, s.keys, d, rows_of, ld);
+    decode_values(args.value, args.v + at.v, s.v_row, s.keys, d, rows_of, ld);
     pack_all(rows_of, ld, false, s.keys, d, values);
     attend(s, logit_scale(s), 0, s.queries, values, p, args.out + at.o, log_sum_exp_of(args, task),
            [&](int64_t i, int rows, float* scores) {
              for (int r = 0; r < rows; ++r) {
-               pack_signs(args.q + at.q + (i + r) * s.q_row, d, row);
+               pack_signs(args.q + at.q + (i + r) * s.q_row, c, row);
                for (int64_t m = 0; m < s.keys; m += kWidth) {
                  const VecI different = count_differences(keys + m, ldp, row, words);
                  store(scores + r * ldp + m,
-                       to_floats(subtract_words(set1_word(static_cast<uint32_t>(d)),
+                       to_floats(subtract_words(set1_word(static_cast<uint32_t>(c)),
                                                 add_words(different, different))));
                }
              }
