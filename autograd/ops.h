@@ -57,7 +57,9 @@ Variable softmax(const Variable& x);  // last axis
 /// block needs that is read at its class token alone.
 inline constexpr int64_t kAllQueries = -1;
 Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries = kAllQueries);
-/// Separate tensors: q (B, N, C), k and v (B, M, C) (spatial-reduction attention).
+/// Separate tensors (spatial-reduction attention): q (B, N, C), kv (B, M, 2 C) or k and v (B, M,
+/// C).
+Variable softmax_attention(const Variable& q, const Variable& kv, int64_t heads);
 Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads);
 
 // --- attention of ShiftAddViT, with codes for q and k: core/attention_args.h says the formulas
@@ -84,16 +86,23 @@ struct LinearAngularOptions {
 /// subtracts, which gives the same bits.
 Variable linear_angular_attention(const Variable& qkv, const Variable& local_weight,
                                   const LinearAngularOptions& options);
+/// q (B, N, C), kv (B, N, 2 C) -> (B, N, C).
+Variable linear_angular_attention(const Variable& q, const Variable& kv,
+                                  const Variable& local_weight,
+                                  const LinearAngularOptions& options);
 /// qkv (B, N, 3 C) -> (B, queries, C): softmax(sign(q) sign(k)^T / sqrt(d)) v. The gradient passes
 /// a sign where |x| <= 1. Without recording, the logits are counted from packed signs.
 Variable softmax_add_attention(const Variable& qkv, int64_t heads,
                                ValueFormat value = ValueFormat::kFloat,
                                int64_t queries = kAllQueries);
+/// q (B, N, C), kv (B, M, 2 C) -> (B, N, C).
+Variable softmax_add_attention(const Variable& q, const Variable& kv, int64_t heads,
+                               ValueFormat value = ValueFormat::kFloat);
 
-/// Signs of q and k, v as it is: qkv (B, N, 3 C) -> (B, N, 3 C) with +-1 (sign(0) = +1) in the
-/// first 2 C channels, for the attentions on sign codes, whose own estimator passes all of a +-1.
-/// The gradient is that of atan(slope x): slope / (1 + (slope x)^2), a window without an edge.
-Variable smooth_signs(const Variable& qkv, double slope);
+/// Signs of q and k, v as it is: x (B, N, C) -> (B, N, C) with +-1 (sign(0) = +1) in the first
+/// `coded` channels, for the attentions on sign codes, whose own estimator passes all of a +-1. The
+/// gradient is that of atan(slope x): slope / (1 + (slope x)^2), a window without an edge.
+Variable smooth_signs(const Variable& x, int64_t coded, double slope);
 
 // --- convolution
 /// x (B, I, H, W), weight (O, I, kh, kw), bias (O) or undefined -> (B, O, OH, OW).
@@ -102,8 +111,10 @@ Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias,
 /// weight (C, 1, kh, kw).
 Variable depthwise_conv2d(const Variable& x, const Variable& weight, const Variable& bias,
                           int64_t stride, int64_t padding);
-/// Non-overlapping patches: conv2d with kernel = stride = patch, as tokens (B, N, O) in raster
-/// order.
+/// The same as tokens (B, OH OW, O) in raster order.
+Variable conv2d_tokens(const Variable& x, const Variable& weight, const Variable& bias,
+                       int64_t stride, int64_t padding);
+/// Non-overlapping patches: conv2d_tokens with kernel = stride = patch.
 Variable patch_embed(const Variable& image, const Variable& weight, const Variable& bias);
 
 // --- elementwise, shape

@@ -15,6 +15,7 @@
 #include "core/memory_limit.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "infer/mlp.h"
 #include "infer/weights.h"
 
 namespace shiftadd::infer {
@@ -41,7 +42,7 @@ class Workplace {
         y_({tokens, router.outputs}),
         hidden_({tokens, router.hidden}),
         input_({tokens, router.inputs}, DType::kI8),
-        codes_({tokens, widest_}, DType::kI8),
+        integers_({tokens, widest_}, DType::kI8),
         input_scales_({tokens}),
         scales_({tokens}),
         order_(static_cast<std::size_t>(tokens)) {
@@ -51,27 +52,29 @@ class Workplace {
                                       input_.data<int8_t>()});
   }
 
-  // An expert that quantises its input overwrites it: with the same integers each time.
-  void run(const Linear& expert) { apply(expert, x_.data<float>(), tokens_, y(), room(0)); }
-  void run(const Mlp& expert, bool by_index) {
+  // As the engine's step Experts. What rounds its input does so in place: to the same numbers each
+  // time.
+  void run(const Linear& expert) { apply(expert, x_.data<float>(), tokens_, y(), scratch(0)); }
+  void run(const MlpLayers& expert, bool by_index) {
     if (!by_index)
-      return run_mlp(expert, x_.data<float>(), tokens_, y(), nullptr, hidden(0), room(0), nullptr);
-    const QuantizedRoom input = {input_.data<int8_t>(), input_scales_.data<float>()};
+      return run_mlp(expert, x_.data<float>(), tokens_, y(), nullptr, hidden(0), scratch(0));
+    const QuantizedRows input = {input_.data<int8_t>(), input_scales_.data<float>()};
     parallel_chunks(tokens_, kExpertRows, [&](int64_t begin, int64_t end) {
       run_expert(expert, input, order_.data() + begin, end - begin, y() + begin * y_.dim(1),
-                 hidden(begin), room(begin));
+                 hidden(begin), scratch(begin).quantized);
     });
   }
 
  private:
   float* y() const { return y_.data<float>(); }
   float* hidden(int64_t row) const { return hidden_.data<float>() + row * hidden_.dim(1); }
-  QuantizedRoom room(int64_t row) const {
-    return {codes_.data<int8_t>() + row * widest_, scales_.data<float>() + row};
+  LinearScratch scratch(int64_t row) const {
+    return {{integers_.data<int8_t>() + row * widest_, scales_.data<float>() + row},
+            x_.data<float>()};
   }
 
   int64_t tokens_, widest_;
-  Tensor x_, y_, hidden_, input_, codes_, input_scales_, scales_;
+  Tensor x_, y_, hidden_, input_, integers_, input_scales_, scales_;
   std::vector<int32_t> order_;
 };
 
@@ -102,16 +105,29 @@ PairTiming time_pair(const std::function<void()>& mult, const std::function<void
   return {median_of(mult_ms), median_of(shift_ms), static_cast<int64_t>(mult_ms.size())};
 }
 
-PairTiming time_experts(const Block& block, Layer layer, Workplace& place, double seconds) {
-  if (layer == Layer::kMlp) {
-    const auto& experts = block.mlp.experts;
-    const bool by_index = experts[0].in_integers() && experts[1].in_integers();
-    return time_pair([&] { place.run(experts[kMultExpert], by_index); },
-                     [&] { place.run(experts[kShiftExpert], by_index); }, seconds);
-  }
-  const auto& experts = layer == Layer::kQkv ? block.qkv.experts : block.proj.experts;
-  return time_pair([&] { place.run(experts[kMultExpert]); },
-                   [&] { place.run(experts[kShiftExpert]); }, seconds);
+// The step of the plan that runs the experts of router `index`.
+const Experts& experts_of(const Plan& plan, int64_t index) {
+  for (const Step& step : plan.steps)
+    if (const auto* experts = std::get_if<Experts>(&step.operation);
+        experts && experts->index == index)
+      return *experts;
+  throw failure("[latency] the plan has no router ", index);
+}
+
+PairTiming time_experts(const Experts& experts, const Weights& weights, Workplace& place,
+                        double seconds) {
+  const auto matrix = [&](MatrixId id) -> const Linear& {
+    return weights.matrices[static_cast<std::size_t>(id)];
+  };
+  if (!experts.is_mlp())
+    return time_pair([&] { place.run(matrix(experts.fc1[kMultExpert])); },
+                     [&] { place.run(matrix(experts.fc1[kShiftExpert])); }, seconds);
+  const auto mlp = [&](int expert) {
+    return MlpLayers{matrix(experts.fc1[expert]), matrix(experts.fc2[expert])};
+  };
+  const bool by_index = mlp(kMultExpert).in_integers() && mlp(kShiftExpert).in_integers();
+  return time_pair([&] { place.run(mlp(kMultExpert), by_index); },
+                   [&] { place.run(mlp(kShiftExpert), by_index); }, seconds);
 }
 
 std::string shift_words(const ShiftAddSpec& options) {
@@ -161,17 +177,18 @@ LatencyReport measure_latency(const ModelFile& given, const LatencyOptions& opti
                      "' has no router: the latency of experts is measured on one whose "
                      "shift_add.blocks hold a mixture");
   require_tokens_memory(report.routers, report.tokens);
-  const VitWeights weights(packed(given, options.pack));
-  const std::vector<Router> routers = routers_of(spec);
+  ModelFile model = packed(given, options.pack);
+  const Network network = network_of(model.spec);
+  const Plan plan = plan_of(network, pack, false);
+  const Weights weights(network, pack, plan, std::move(model.weights));
   std::map<std::tuple<int64_t, int64_t, int64_t>, PairTiming> known;
-  for (std::size_t i = 0; i < routers.size(); ++i) {
+  for (std::size_t i = 0; i < report.routers.size(); ++i) {
     RouterLatency& latency = report.routers[i];
     const auto sizes = std::tuple(latency.inputs, latency.hidden, latency.outputs);
     if (!known.contains(sizes)) {
       Workplace place(report.tokens, latency);
-      const LayerId id = routers[i].id;
-      known[sizes] = time_experts(weights.blocks[static_cast<std::size_t>(id.block)], id.layer,
-                                  place, options.seconds);
+      known[sizes] = time_experts(experts_of(plan, static_cast<int64_t>(i)), weights, place,
+                                  options.seconds);
     }
     const PairTiming& timing = known.at(sizes);
     latency.mult_ms = timing.mult_ms;

@@ -22,10 +22,16 @@ struct Linear {
   int64_t outputs() const { return in_integers() ? integers.outputs : weight.n(); }
 };
 
-/// Room for int8 inputs and their scales; unused by layers without.
-struct QuantizedRoom {
-  int8_t* codes = nullptr;  // (rows, inputs)
-  float* scales = nullptr;  // (rows)
+/// Tokens as int8 numbers, each with its scale.
+struct QuantizedRows {
+  int8_t* values = nullptr;  // (rows, inputs)
+  float* scales = nullptr;   // (rows)
+};
+
+/// Memory for what a layer makes of its input; unused by layers whose input stays as it is.
+struct LinearScratch {
+  QuantizedRows quantized;   // of a product of integers; the scales of any
+  float* rounded = nullptr;  // (rows, inputs), may be the input: of a product of floats
 };
 
 /// What follows a product besides its bias: an activation or a residual, not both.
@@ -34,15 +40,14 @@ struct Epilogue {
   const float* residual = nullptr;  // (rows, outputs), may be the output; or null
 };
 
-/// y (rows, outputs) = act(x W^T + bias) + residual. x (rows, inputs), contiguous, is overwritten
-/// where it is quantised. The bits are those of the training graph's evaluation, and of any number
-/// of rows and threads.
-void apply(const Linear& linear, float* x, int64_t rows, float* y, const QuantizedRoom& room,
-           const Epilogue& epilogue = {});
+/// y (rows, outputs) = act(x W^T + bias) + residual; x (rows, inputs), contiguous. The bits are
+/// those of the training graph's evaluation, and of any number of rows and threads.
+void apply(const Linear& linear, const float* x, int64_t rows, float* y,
+           const LinearScratch& scratch, const Epilogue& epilogue = {});
 
 /// The same of a layer that multiplies integers, on tokens quantised before: token i is row
 /// order[i] of `tokens`, or row i where order is null.
-void apply_quantized(const Linear& linear, const QuantizedRoom& tokens, const int32_t* order,
+void apply_quantized(const Linear& linear, const QuantizedRows& tokens, const int32_t* order,
                      int64_t rows, float* y, const Epilogue& epilogue = {});
 
 }  // namespace shiftadd::infer

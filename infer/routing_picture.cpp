@@ -48,9 +48,9 @@ struct Placing {
   std::vector<PictureLayout::Cell> cells;
 };
 
-data::Image scaled(const data::Image& image, int64_t side) {
-  if (image.width == side && image.height == side) return image;
-  return data::resize(image, side, side, Interpolation::kBicubic);
+data::Image scaled(const data::Image& image, int64_t width, int64_t height) {
+  if (image.width == width && image.height == height) return image;
+  return data::resize(image, width, height, Interpolation::kBicubic);
 }
 
 // Colour is left to the tints, which show best on light ground.
@@ -99,8 +99,8 @@ class Painter {
  public:
   explicit Painter(const RoutedImage& routed)
       : routed_(routed),
-        layout_(routed.photograph.width, routed.routers),
-        photograph_(scaled(routed.photograph, layout_.tile)),
+        layout_(routed.photograph.width, routed.photograph.height, routed.routers),
+        photograph_(scaled(routed.photograph, layout_.tile, layout_.tile_height)),
         base_(light_gray(photograph_)),
         picture_(make_canvas(layout_.width, layout_.height, kPaper)) {}
 
@@ -128,24 +128,25 @@ class Painter {
     text(x + kSwatch * layout_.text, y, words);
   }
 
-  // choices: of the class token, then of the patches.
+  // choices: of the class token, if there is one, then of the patches.
   void tile(const Router& router, const Area& area, const uint8_t* choices) {
     paste(picture_, base_, area.x, area.y);
-    const int64_t grid = router.grid;
-    const auto edge = [&](int64_t cell) { return cell * area.width / grid; };
-    const int64_t line = area.width / grid >= 4;  // of bare photograph, between patches
+    const Grid& grid = router.grid;
+    const auto left = [&](int64_t column) { return column * area.width / grid.width; };
+    const auto top = [&](int64_t row) { return row * area.height / grid.height; };
+    const int64_t line = area.width / grid.width >= 4;  // of bare photograph, between patches
     Shares shares;
-    shares.add(choices[0]);
+    for (int64_t token = 0; token < router.prefix; ++token) shares.add(choices[token]);
     bool patches = false;
-    for (int64_t row = 0; row < grid; ++row)
-      for (int64_t column = 0; column < grid; ++column) {
-        const uint8_t choice = choices[1 + row * grid + column];
+    for (int64_t row = 0; row < grid.height; ++row)
+      for (int64_t column = 0; column < grid.width; ++column) {
+        const uint8_t choice = choices[router.prefix + row * grid.width + column];
         shares.add(choice);
         if (choice == kNotRouted) continue;
         patches = true;
-        const int64_t x = edge(column), y = edge(row);
+        const int64_t x = left(column), y = top(row);
         blend(picture_,
-              {area.x + x, area.y + y, edge(column + 1) - x - line, edge(row + 1) - y - line},
+              {area.x + x, area.y + y, left(column + 1) - x - line, top(row + 1) - y - line},
               color_of(choice), kOpacity);
       }
     total_.shift += shares.shift;
@@ -155,7 +156,7 @@ class Painter {
     int64_t y = area.y + area.height + 2 * layout_.text;
     text(area.x, y, concat("block ", router.id.block, " ", router.layer));
     text(area.x, y += line_height(), patches ? shares.text() : "class token only");
-    swatch(area.x, y += line_height(), choices[0], "class token");
+    if (router.prefix) swatch(area.x, y += line_height(), choices[0], "class token");
   }
 
   void head() {
@@ -183,32 +184,35 @@ class Painter {
 
 }  // namespace
 
-PictureLayout::PictureLayout(int64_t image_size, const std::vector<Router>& routers)
-    : tile(std::min(kMostTile, image_size * divide_up(kLeastTile, image_size))),
+PictureLayout::PictureLayout(int64_t image_width, int64_t image_height,
+                             const std::vector<Router>& routers)
+    : tile(std::min(kMostTile, image_width * divide_up(kLeastTile, image_width))),
+      tile_height(std::max<int64_t>(1, tile * image_height / image_width)),
       text(tile / 96),
       gap(6 * text),
       label(kLabelLines * (kTextHeight + 1) * text + 2 * text),
-      head(tile + 2 * gap) {
+      head(tile_height + 2 * gap) {
   Placing placing(routers);
   cells = std::move(placing.cells);
   const int64_t legend = kSwatch * text + text_width(meaning_of(kMultExpert), text);
   width = 2 * gap + std::max(placing.columns * (tile + gap) - gap, tile + gap + legend);
-  height = head + placing.rows * (tile + label + gap);
+  height = head + placing.rows * (tile_height + label + gap);
 }
 
 Area PictureLayout::tile_at(int64_t router) const {
   const Cell& cell = cells[static_cast<std::size_t>(router)];
-  return {gap + cell.column * (tile + gap), head + cell.row * (tile + label + gap), tile, tile};
+  return {gap + cell.column * (tile + gap), head + cell.row * (tile_height + label + gap), tile,
+          tile_height};
 }
 
 data::Image draw_routing(const RoutedImage& image) {
   const int64_t expected = routed_tokens(image.routers);
   if (image.routers.empty() || static_cast<int64_t>(image.choices.size()) != expected ||
-      image.photograph.width < 1 || image.photograph.width != image.photograph.height)
+      image.photograph.width < 1 || image.photograph.height < 1)
     throw user_error("[routing picture] ", image.routers.size(), " routers, ", image.choices.size(),
                      " choices, a photograph of ", image.photograph.width, " x ",
                      image.photograph.height, ": expected at least one router, ", expected,
-                     " choices and a square photograph");
+                     " choices and a photograph");
   return Painter(image).draw();
 }
 

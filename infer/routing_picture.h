@@ -17,7 +17,7 @@ inline constexpr Color kMultColor = {230, 159, 0}, kShiftColor = {0, 114, 178};
 
 /// What a network answered for one image, and what its tokens did.
 struct RoutedImage {
-  data::Image photograph;        // as the network saw it: square
+  data::Image photograph;        // as the network saw it
   std::vector<Router> routers;   // at least one
   std::vector<uint8_t> choices;  // of each router's tokens, as Session::run gives them
   std::string answer;            // name of the most probable class
@@ -30,9 +30,10 @@ struct PictureLayout {
   struct Cell {
     int64_t column, row;
   };
-  PictureLayout(int64_t image_size, const std::vector<Router>& routers);
+  PictureLayout(int64_t image_width, int64_t image_height, const std::vector<Router>& routers);
 
-  int64_t tile;              // side of a tile in pixels: kLeastTile to kMostTile
+  int64_t tile;              // width of a tile in pixels: kLeastTile to kMostTile
+  int64_t tile_height;       // with the photograph's proportions
   int64_t text;              // pixels of a point of the font
   int64_t gap, label, head;  // pixels between tiles, of a label's height, of the head
   int64_t width, height;     // of the picture

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "infer/layer_work.h"
+#include "infer/cpu_engine.h"
 #include "model/model_file.h"
 
 namespace shiftadd::infer {
@@ -43,11 +43,11 @@ class Session {
   /// choose: for measurements with random weights.
   void force_shift_share(double share);
 
-  /// Sums the time of each layer from now on into `times`, which is set to 0 first (null: stop);
-  /// for runs with one thread.
-  void set_layer_times(LayerTimes* times);
-  /// See infer::layer_work; shift_shares: of each of routers().
-  std::vector<LayerWork> layer_work(const std::vector<double>& shift_shares) const;
+  /// The steps of run() without choices.
+  const Plan& plan() const;
+  /// Adds the processor time of each of plan()'s steps, in seconds, to `seconds` from now on, which
+  /// is set to 0 first (null: stop); for runs with one thread, without choices.
+  void time_steps(std::vector<double>* seconds);
 
   /// Terms that run() sums for one image in its linear layers and attention, each a multiplication,
   /// an addition or a shift with an addition. Fewer than count_macs(spec()), because in the last

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "layers/linear.h"
-#include "layers/vit.h"
+#include "layers/model.h"
 
 namespace shiftadd::layers {
 namespace {

@@ -9,63 +9,94 @@ namespace {
 
 // Each head has one filter, which starts as zeros: so a converted network begins without it.
 struct LocalConvolution : Module {
-  explicit LocalConvolution(const Shape& shape) {
-    weight = add_parameter("weight", Tensor::zeros(shape));
+  explicit LocalConvolution(const FilterSpec& spec) {
+    weight = add_parameter(spec.name + ".weight", Tensor::zeros(spec.shape()));
   }
   Variable weight;
 };
 
+constexpr uint64_t kProjStream = 1, kKvStream = 2;  // of the noise of their routers
+
 }  // namespace
 
 Attention::Attention(const BlockSpec& block, const ShiftAddSpec& options, Random& random)
-    : spec_(block.attention), options_(options), grid_(block.grid) {
-  const auto add = [&](const char* name, const LinearSpec& spec) {
-    return add_module(name,
-                      make_token_layer(spec.kind, spec.in, options.gate, random, [&](bool shift) {
-                        return make_projection(shift, spec.in, spec.out, options, random);
-                      }));
+    : spec_(block.attention), options_(options), grid_(block.grid), class_token_(block.prefix > 0) {
+  const auto add = [&](const LinearSpec& spec) {
+    return add_module(make_linear_layer(spec, options, random));
   };
-  qkv_ = add("qkv", spec_.qkv);
-  proj_ = add("proj", spec_.proj);
-  if (spec_.local)
-    local_ =
-        add_module("token_conv", std::make_unique<LocalConvolution>(spec_.local->shape()))->weight;
+  if (const auto* apart = std::get_if<SeparateKv>(&spec_.projection)) {
+    first_ = add(apart->q);
+    if (apart->reduction)
+      reduction_ = add_module(std::make_unique<Convolution>(*apart->reduction, random));
+    if (apart->reduction_norm)
+      reduction_norm_ = add_module(std::make_unique<LayerNorm>(*apart->reduction_norm));
+    kv_ = add(apart->kv);
+  } else {
+    first_ = add(std::get<FusedQkv>(spec_.projection).qkv);
+  }
+  proj_ = add(spec_.proj);
+  if (spec_.local) local_ = add_module(std::make_unique<LocalConvolution>(*spec_.local))->weight;
 }
 
-Variable Attention::attend(const Variable& projected, int64_t queries, double code_slope) const {
-  const bool smooth = code_slope > 0 && has_sign_codes(spec_.kind, options_.codes);
-  const Variable qkv = smooth ? autograd::smooth_signs(projected, code_slope) : projected;
+Attention::Projected Attention::project(const Variable& x, const Pass& pass) const {
+  const Variable first = first_->forward(x, {}, pass);
+  if (!kv_) return {first, {}};
+  Variable source = x;
+  if (reduction_) source = reduction_->of_tokens(x, grid_);
+  if (reduction_norm_) source = reduction_norm_->forward(source);
+  Pass after = pass;
+  after.noise_stream = stream_of(pass.noise_stream, kKvStream);
+  return {first, kv_->forward(source, {}, after)};
+}
+
+Variable Attention::attend_linearly(const Projected& in, int64_t queries) const {
+  const bool codes = spec_.adds();
+  const autograd::LinearAngularOptions options = {
+      .heads = spec_.heads,
+      .codes = codes ? options_.codes : Codes::kNone,
+      .value = codes ? options_.values : ValueFormat::kFloat,
+      .class_token = class_token_,
+      .grid_h = grid_.height,
+      .grid_w = grid_.width,
+      .queries = queries};
+  return kv_ ? autograd::linear_angular_attention(in.first, in.kv, local_, options)
+             : autograd::linear_angular_attention(in.first, local_, options);
+}
+
+Variable Attention::attend(const Projected& projected, int64_t queries, double code_slope) const {
+  const int64_t width = spec_.heads * spec_.head_dim;
+  Projected in = projected;
+  if (code_slope > 0 && has_sign_codes(spec_.kind, options_.codes)) {
+    in.first = autograd::smooth_signs(in.first, kv_ ? width : 2 * width, code_slope);
+    if (kv_) in.kv = autograd::smooth_signs(in.kv, width, code_slope);
+  }
   switch (spec_.kind) {
     case AttentionKind::kSoftmax:
-      return autograd::softmax_attention(qkv, spec_.heads, queries);
+      return kv_ ? autograd::softmax_attention(in.first, in.kv, spec_.heads)
+                 : autograd::softmax_attention(in.first, spec_.heads, queries);
     case AttentionKind::kSoftmaxAdd:
-      return autograd::softmax_add_attention(qkv, spec_.heads, options_.values, queries);
+      return kv_ ? autograd::softmax_add_attention(in.first, in.kv, spec_.heads, options_.values)
+                 : autograd::softmax_add_attention(in.first, spec_.heads, options_.values, queries);
     case AttentionKind::kLinear:
-    case AttentionKind::kLinearAdd: {
-      const bool codes = spec_.kind == AttentionKind::kLinearAdd;
-      return autograd::linear_angular_attention(
-          qkv, local_,
-          {.heads = spec_.heads,
-           .codes = codes ? options_.codes : Codes::kNone,
-           .value = codes ? options_.values : ValueFormat::kFloat,
-           .class_token = true,
-           .grid_h = grid_,
-           .grid_w = grid_,
-           .queries = queries});
-    }
+    case AttentionKind::kLinearAdd:
+      return attend_linearly(in, queries);
   }
   throw failure("[attention] unknown kind");
 }
 
 Variable Attention::apply(const Variable& x, int64_t queries, const Variable& residual,
                           const Pass& pass) const {
-  const Variable qkv = qkv_->forward(x, {}, pass);
-  const Variable attended = attend(qkv, queries, pass.code_slope);
+  const Projected in = project(x, pass);
+  const Variable attended = attend(in, queries, pass.code_slope);
   if (pass.traces)
-    pass.traces->push_back(
-        {x.value(), qkv.value(), attended.value(), proj_->forward(attended, {}, pass).value()});
+    pass.traces->push_back({.input = x.value(),
+                            .q = in.first.value(),
+                            .k = (kv_ ? in.kv : in.first).value(),
+                            .k_column = kv_ ? 0 : spec_.heads * spec_.head_dim,
+                            .attended = attended.value(),
+                            .output = proj_->forward(attended, {}, pass).value()});
   Pass after = pass;
-  after.noise_stream = stream_of(pass.noise_stream, 1);
+  after.noise_stream = stream_of(pass.noise_stream, kProjStream);
   return proj_->forward(attended, residual, after);
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "core/random.h"
+#include "layers/convolution.h"
+#include "layers/linear.h"
 #include "layers/residual.h"
 #include "layers/token_layer.h"
 #include "model/network.h"
@@ -21,12 +23,21 @@ class Attention : public Module {
                    const Pass& pass) const;
 
  private:
-  Variable attend(const Variable& projected, int64_t queries, double code_slope) const;
+  // What the tokens are projected to: q, k and v in one, or q, and k and v in another.
+  struct Projected {
+    Variable first, kv;
+  };
+  Projected project(const Variable& x, const Pass& pass) const;
+  Variable attend(const Projected& projected, int64_t queries, double code_slope) const;
+  Variable attend_linearly(const Projected& projected, int64_t queries) const;
 
   AttentionSpec spec_;
   ShiftAddSpec options_;
-  int64_t grid_;
-  TokenLayer *qkv_, *proj_;
+  Grid grid_;
+  bool class_token_;
+  TokenLayer *first_, *kv_ = nullptr, *proj_;  // first_: qkv, or q where there is kv_
+  Convolution* reduction_ = nullptr;           // of what kv_ reads, or null
+  LayerNorm* reduction_norm_ = nullptr;
   Variable local_;  // linear attention's filter of v, or undefined
 };
 

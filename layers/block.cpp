@@ -2,21 +2,16 @@
 #include "layers/block.h"
 
 #include "autograd/ops.h"
-#include "layers/mixture.h"
 #include "layers/mlp.h"
 
 namespace shiftadd::layers {
 
 Block::Block(const BlockSpec& spec, int64_t index, const ShiftAddSpec& options, Random& random)
     : index_(index),
-      norm1_(add_module("norm1", std::make_unique<LayerNorm>(spec.norm1.width, spec.norm1.eps))),
-      attn_(add_module("attn", std::make_unique<Attention>(spec, options, random))),
-      norm2_(add_module("norm2", std::make_unique<LayerNorm>(spec.norm2.width, spec.norm2.eps))),
-      mlp_(add_module(
-          "mlp",
-          make_token_layer(spec.mlp.kind, spec.mlp.fc1.in, options.gate, random, [&](bool shift) {
-            return std::make_unique<Mlp>(spec.mlp.fc1.in, spec.mlp.fc1.out, shift, options, random);
-          }))) {}
+      norm1_(add_module(std::make_unique<LayerNorm>(spec.norm1))),
+      attn_(add_module(std::make_unique<Attention>(spec, options, random))),
+      norm2_(add_module(std::make_unique<LayerNorm>(spec.norm2))),
+      mlp_(add_module(make_mlp(spec.mlp, spec.grid, options, random))) {}
 
 uint64_t Block::stream(const Context& context, uint64_t which) const {
   return stream_of(context.stream, index_, which);

@@ -14,9 +14,9 @@ Tensor normal_weights(Shape shape, Random& random) {
   return result;
 }
 
-Linear::Linear(int64_t in, int64_t out, Random& random)
-    : weight_(add_parameter("weight", normal_weights({out, in}, random))),
-      bias_(add_parameter("bias", Tensor::zeros({out}))) {}
+Linear::Linear(const std::string& name, int64_t in, int64_t out, Random& random)
+    : weight_(add_parameter(name + ".weight", normal_weights({out, in}, random))),
+      bias_(add_parameter(name + ".bias", Tensor::zeros({out}))) {}
 
 Variable Linear::apply(const Variable& x, Activation input, const Variable& residual) const {
   return input == Activation::kGelu ? autograd::gelu_linear(x, weight_, bias_, residual)
@@ -35,17 +35,18 @@ std::pair<Tensor, Tensor> shift_and_sign_of(const Tensor& weight) {
   return {shift, sign};
 }
 
-ShiftLinear::ShiftLinear(int64_t in, int64_t out, const ShiftAddSpec& options, Random& random)
+ShiftLinear::ShiftLinear(const std::string& name, int64_t in, int64_t out,
+                         const ShiftAddSpec& options, Random& random)
     : options_(options) {
   const Tensor weight = normal_weights({out, in}, random);
   if (options.form == ShiftForm::kPs) {
     const auto [shift, sign] = shift_and_sign_of(weight);
-    shift_ = add_parameter("shift", shift);
-    sign_ = add_parameter("sign", sign);
+    shift_ = add_parameter(name + ".shift", shift);
+    sign_ = add_parameter(name + ".sign", sign);
   } else {
-    weight_ = add_parameter("weight", weight);
+    weight_ = add_parameter(name + ".weight", weight);
   }
-  bias_ = add_parameter("bias", Tensor::zeros({out}));
+  bias_ = add_parameter(name + ".bias", Tensor::zeros({out}));
 }
 
 Variable ShiftLinear::apply(const Variable& x, Activation input, const Variable& residual) const {
@@ -56,16 +57,17 @@ Variable ShiftLinear::apply(const Variable& x, Activation input, const Variable&
              : autograd::shift_linear(x, weight_, bias_, options, residual);
 }
 
-std::unique_ptr<Projection> make_projection(bool shift, int64_t in, int64_t out,
-                                            const ShiftAddSpec& options, Random& random) {
-  if (shift) return std::make_unique<ShiftLinear>(in, out, options, random);
-  return std::make_unique<Linear>(in, out, random);
+std::unique_ptr<Projection> make_projection(const std::string& name, bool shift, int64_t in,
+                                            int64_t out, const ShiftAddSpec& options,
+                                            Random& random) {
+  if (shift) return std::make_unique<ShiftLinear>(name, in, out, options, random);
+  return std::make_unique<Linear>(name, in, out, random);
 }
 
-LayerNorm::LayerNorm(int64_t width, double eps)
-    : eps_(eps),
-      weight_(add_parameter("weight", Tensor::full({width}, 1))),
-      bias_(add_parameter("bias", Tensor::zeros({width}))) {}
+LayerNorm::LayerNorm(const NormSpec& spec)
+    : eps_(spec.eps),
+      weight_(add_parameter(spec.name + ".weight", Tensor::full({spec.width}, 1))),
+      bias_(add_parameter(spec.name + ".bias", Tensor::zeros({spec.width}))) {}
 
 Variable LayerNorm::forward(const Variable& x) const {
   return autograd::layer_norm(x, weight_, bias_, eps_);

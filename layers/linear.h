@@ -6,7 +6,7 @@
 #include "core/kernels.h"
 #include "core/random.h"
 #include "layers/token_layer.h"
-#include "model/shift_add_spec.h"
+#include "model/network.h"
 
 namespace shiftadd::layers {
 
@@ -26,8 +26,8 @@ class Projection : public TokenLayer {
 
 class Linear : public Projection {
  public:
-  /// weight (out, in) as normal_weights, bias (out) zero.
-  Linear(int64_t in, int64_t out, Random& random);
+  /// NAME.weight (out, in) as normal_weights, NAME.bias (out) zero.
+  Linear(const std::string& name, int64_t in, int64_t out, Random& random);
   Variable apply(const Variable& x, Activation input, const Variable& residual) const override;
   Variable operator()(const Variable& x) const { return apply(x, Activation::kNone, {}); }
   const Variable& weight() const { return weight_; }
@@ -37,11 +37,13 @@ class Linear : public Projection {
   Variable weight_, bias_;
 };
 
-/// W = s 2^p from latent parameters: weight (out, in), or shift and sign (out, in); bias (out).
+/// W = s 2^p from latent parameters: NAME.weight (out, in), or NAME.shift and NAME.sign (out, in);
+/// NAME.bias (out).
 class ShiftLinear : public Projection {
  public:
   /// Latent values that give the Shift weights nearest to those of Linear.
-  ShiftLinear(int64_t in, int64_t out, const ShiftAddSpec& options, Random& random);
+  ShiftLinear(const std::string& name, int64_t in, int64_t out, const ShiftAddSpec& options,
+              Random& random);
   Variable apply(const Variable& x, Activation input, const Variable& residual) const override;
 
  private:
@@ -49,8 +51,9 @@ class ShiftLinear : public Projection {
   Variable weight_, shift_, sign_, bias_;  // weight_, or shift_ and sign_
 };
 
-std::unique_ptr<Projection> make_projection(bool shift, int64_t in, int64_t out,
-                                            const ShiftAddSpec& options, Random& random);
+std::unique_ptr<Projection> make_projection(const std::string& name, bool shift, int64_t in,
+                                            int64_t out, const ShiftAddSpec& options,
+                                            Random& random);
 
 /// The latent form ps of `weight`: shift log2 |w|, sign +-1, both clamped to what 5bit can hold; a
 /// 0 has sign 0.
@@ -58,7 +61,8 @@ std::pair<Tensor, Tensor> shift_and_sign_of(const Tensor& weight);
 
 class LayerNorm : public Module {
  public:
-  LayerNorm(int64_t width, double eps);
+  /// NAME.weight (width) ones, NAME.bias (width) zeros.
+  explicit LayerNorm(const NormSpec& spec);
   Variable forward(const Variable& x) const;
 
  private:

@@ -26,13 +26,14 @@ autograd::Routing fixed_split(const Variable& x) {
 
 }  // namespace
 
-Mixture::Mixture(int64_t width, GateKind gate, Random& random,
-                 const std::function<std::unique_ptr<TokenLayer>(bool shift)>& make)
+Mixture::Mixture(const std::string& name, int64_t width, GateKind gate, Random& random,
+                 const MakeLayer& make)
     : gate_(gate_of(gate)),
       router_(gate == GateKind::kFixedSplit
                   ? nullptr
-                  : add_module("router", std::make_unique<Linear>(width, 2, random))) {
-  for (int i = 0; i < 2; ++i) experts_[i] = add_module(concat("experts.", i), make(i == 1));
+                  : add_module(std::make_unique<Linear>(name_of_router(name), width, 2, random))) {
+  for (const int i : {kMultExpert, kShiftExpert})
+    experts_[i] = add_module(make(name_of_expert(name, i), i == kShiftExpert));
 }
 
 autograd::Routing Mixture::route(const Variable& x, const Pass& pass) const {
@@ -54,11 +55,19 @@ Variable Mixture::forward(const Variable& x, const Variable& residual, const Pas
   return y;
 }
 
-std::unique_ptr<TokenLayer> make_token_layer(
-    LayerKind kind, int64_t width, GateKind gate, Random& random,
-    const std::function<std::unique_ptr<TokenLayer>(bool shift)>& make) {
-  if (kind == LayerKind::kMixture) return std::make_unique<Mixture>(width, gate, random, make);
-  return make(kind == LayerKind::kShift);
+std::unique_ptr<TokenLayer> make_token_layer(const std::string& name, LayerKind kind, int64_t width,
+                                             GateKind gate, Random& random, const MakeLayer& make) {
+  if (kind == LayerKind::kMixture)
+    return std::make_unique<Mixture>(name, width, gate, random, make);
+  return make(name, kind == LayerKind::kShift);
+}
+
+std::unique_ptr<TokenLayer> make_linear_layer(const LinearSpec& spec, const ShiftAddSpec& options,
+                                              Random& random) {
+  return make_token_layer(spec.name, spec.kind, spec.in, options.gate, random,
+                          [&](const std::string& name, bool shift) {
+                            return make_projection(name, shift, spec.in, spec.out, options, random);
+                          });
 }
 
 }  // namespace shiftadd::layers

@@ -3,17 +3,22 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <string>
 
 #include "layers/linear.h"
 
 namespace shiftadd::layers {
 
+/// Makes the layer of a name that multiplies or shifts.
+using MakeLayer = std::function<std::unique_ptr<TokenLayer>(const std::string& name, bool shift)>;
+
 class Mixture : public TokenLayer {
  public:
-  /// Parameters "router.*" (2, width) unless the split is fixed, "experts.0.*" (multiply),
-  /// "experts.1.*" (shift); make(shift) makes an expert.
-  Mixture(int64_t width, GateKind gate, Random& random,
-          const std::function<std::unique_ptr<TokenLayer>(bool shift)>& make);
+  /// Parameters of name_of_router(name), (2, width), unless the split is fixed, and of the experts,
+  /// each a name_of_expert(name, i).
+  Mixture(const std::string& name, int64_t width, GateKind gate, Random& random,
+          const MakeLayer& make);
   /// x and residual (..., C). Each token goes through one expert; the routing is left in
   /// pass.routings.
   Variable forward(const Variable& x, const Variable& residual, const Pass& pass) const override;
@@ -26,9 +31,11 @@ class Mixture : public TokenLayer {
   TokenLayer* experts_[2];
 };
 
-/// The layer of this kind: make(shift) makes one that multiplies or shifts, on tokens of `width`.
-std::unique_ptr<TokenLayer> make_token_layer(
-    LayerKind kind, int64_t width, GateKind gate, Random& random,
-    const std::function<std::unique_ptr<TokenLayer>(bool shift)>& make);
+/// The layer of this kind, on tokens of `width`.
+std::unique_ptr<TokenLayer> make_token_layer(const std::string& name, LayerKind kind, int64_t width,
+                                             GateKind gate, Random& random, const MakeLayer& make);
+/// The linear layer of a description; `options`: those of all blocks.
+std::unique_ptr<TokenLayer> make_linear_layer(const LinearSpec& spec, const ShiftAddSpec& options,
+                                              Random& random);
 
 }  // namespace shiftadd::layers

@@ -9,10 +9,8 @@ namespace shiftadd::layers {
 
 std::vector<std::pair<std::string, Variable>> Module::named_parameters() const {
   auto result = parameters_;
-  for (const auto& [name, child] : children_) {
-    for (auto& [below, parameter] : child->named_parameters())
-      result.emplace_back(name + "." + below, std::move(parameter));
-  }
+  for (const auto& child : children_)
+    for (auto& parameter : child->named_parameters()) result.push_back(std::move(parameter));
   return result;
 }
 

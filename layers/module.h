@@ -15,10 +15,11 @@ using autograd::Variable;
 
 /// What one attention saw and gave, for those who replace it.
 struct AttentionTrace {
-  Tensor input;     // (B, N, C), normalised
-  Tensor qkv;       // (B, N, 3 C)
-  Tensor attended;  // (B, N, C), before proj
-  Tensor output;    // (B, N, C), after proj
+  Tensor input;      // (B, N, C), normalised
+  Tensor q, k;       // (B, N, ..) and (B, M, ..): q is in the first C columns, k in those from
+  int64_t k_column;  // this one on
+  Tensor attended;   // (B, N, C), before proj
+  Tensor output;     // (B, N, C), after proj
 };
 
 /// What a forward pass needs besides its input. Random draws come from (seed, stream): the trainer
@@ -28,7 +29,7 @@ struct Context {
   uint64_t seed = 0, stream = 0;
   double router_noise = 0;  // standard deviation of the noise on routers' logits, in training
   double code_slope = 0;    // autograd::smooth_signs for sign codes, in training; 0: their window
-  /// Receives what each router decided, in the order of router_names(spec), or null.
+  /// Receives what each router decided, in the order of routers_of(network), or null.
   std::vector<autograd::Routing>* routings = nullptr;
   /// Receives a trace of each block's attention, in evaluation, or null.
   std::vector<AttentionTrace>* traces = nullptr;
@@ -43,8 +44,8 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  /// All parameters of the subtree in declaration order, with dotted names
-  /// ("blocks.0.attn.qkv.weight").
+  /// All parameters of the subtree in declaration order, own ones before the children's, with the
+  /// whole names they were added under ("blocks.0.attn.qkv.weight").
   std::vector<std::pair<std::string, Variable>> named_parameters() const;
   /// Values (shared, not copied) by name.
   NamedTensors state_dict() const;
@@ -55,15 +56,15 @@ class Module {
  protected:
   Variable add_parameter(std::string name, Tensor value);  // requires_grad
   template <class M>
-  M* add_module(std::string name, std::unique_ptr<M> child) {
+  M* add_module(std::unique_ptr<M> child) {
     M* raw = child.get();
-    children_.emplace_back(std::move(name), std::move(child));
+    children_.push_back(std::move(child));
     return raw;
   }
 
  private:
   std::vector<std::pair<std::string, Variable>> parameters_;
-  std::vector<std::pair<std::string, std::unique_ptr<Module>>> children_;
+  std::vector<std::unique_ptr<Module>> children_;
 };
 
 }  // namespace shiftadd::layers

@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "core/tensor.h"
-#include "layers/vit.h"
+#include "layers/model.h"
 
 namespace shiftadd::layers {
 namespace {
@@ -17,13 +17,13 @@ struct Row {
 // Both products of a block's attention: q k^T with v, or k^T v with q.
 int64_t attention_macs(const BlockSpec& block) {
   const AttentionSpec& attention = block.attention;
-  return 2 * block.tokens * (attention.local ? attention.head_dim : block.tokens) * block.width;
+  const int64_t keys = attention.local ? attention.head_dim : block.key_tokens();
+  return 2 * block.tokens() * keys * block.width;
 }
 
 }  // namespace
 
-std::string summary(const Vit& model) {
-  const Network network = network_of(model.spec());
+std::string summary(const Network& network) {
   const std::vector<Parameter> parameters = parameters_of(network);
   std::vector<Row> rows;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
@@ -34,8 +34,11 @@ std::string summary(const Vit& model) {
       rows.push_back({parameter.layer, concat(parameter.shape), count, parameter.uses * count});
     else  // a bias joins its weight's row
       rows.back().parameters += count;
-    const bool last = i + 1 == parameters.size() || parameters[i + 1].id.layer != Layer::kQkv;
-    if (parameter.id.layer == Layer::kQkv && last) {
+    // What projects q, k and v stands before what projects the answer.
+    const bool before_proj = i + 1 < parameters.size() &&
+                             parameters[i + 1].id.layer == Layer::kProj &&
+                             parameter.id.layer != Layer::kProj;
+    if (before_proj) {
       const BlockSpec& block = block_at(network, parameter.id.block);
       rows.push_back({block.attention.name,
                       block.attention.local ? "q (k^T v)" : "softmax(q k^T) v", 0,

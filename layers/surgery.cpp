@@ -15,20 +15,18 @@ namespace {
 
 constexpr uint64_t kRouterStream = 0x726f75746572;  // "router"
 
-bool uses_codes(AttentionKind kind) {
-  return kind == AttentionKind::kSoftmaxAdd || kind == AttentionKind::kLinearAdd;
-}
-
-Error cannot_become(const ModelSpec& from, const ModelSpec& to, const std::string& why) {
-  return user_error("[surgery] '", from.name, "' cannot become '", to.name, "' (",
-                    spec_difference(to, from), "): ", why);
+// "'deit' cannot become 'vit' (depth 6 instead of 12)".
+std::string cannot_become(const ModelSpec& from, const ModelSpec& to) {
+  return concat("[surgery] '", from.name, "' cannot become '", to.name, "' (",
+                spec_difference(to, from), ")");
 }
 
 // Only the conversion may differ.
 void require_same_sizes(const ModelSpec& from, const ModelSpec& to) {
   ModelSpec plain = to;
   plain.shift_add = from.shift_add;
-  if (!spec_difference(plain, from).empty()) throw cannot_become(from, to, "their sizes differ");
+  if (!spec_difference(plain, from).empty())
+    throw user_error(cannot_become(from, to), ": their sizes differ");
 }
 
 // Where a network holds what a parameter of another starts from.
@@ -44,8 +42,10 @@ Place place_of(const Parameter& parameter) {
 
 class Carrier {
  public:
-  Carrier(const ModelSpec& from, const ModelSpec& to, const NamedTensors& weights, uint64_t seed)
-      : from_(from), to_(to), random_(seed, kRouterStream) {
+  // refusal: how the error begins where something has nothing to start from.
+  Carrier(const Network& from, const Network& to, const NamedTensors& weights, uint64_t seed,
+          std::string refusal)
+      : to_(to), refusal_(std::move(refusal)), random_(seed, kRouterStream) {
     std::map<std::string, Tensor> by_name(weights.begin(), weights.end());
     for (const Parameter& parameter : parameters_of(from)) {
       const auto found = by_name.find(parameter.name);
@@ -75,7 +75,7 @@ class Carrier {
         return power ? p : s;
       }
     }
-    throw cannot_become(from_, to_, parameter.name + " has nothing to start from");
+    throw user_error(refusal_, ": ", parameter.name, " has nothing to start from");
   }
   // A layer that multiplies and the latent weight of form q are the same numbers.
   static std::vector<Role> sources_of(Role role) {
@@ -96,7 +96,8 @@ class Carrier {
     return nullptr;
   }
 
-  const ModelSpec &from_, &to_;
+  const Network& to_;
+  std::string refusal_;
   std::map<Place, Tensor> old_;
   Random random_;
 };
@@ -140,6 +141,77 @@ double mean_norm(const Tensor& x, int64_t begin, int64_t end) {
   }
   return total / static_cast<double>(rows);
 }
+
+// Scales the weights of one block's attention by what was measured of each head.
+class Rescaler {
+ public:
+  Rescaler(const Network& network, NamedTensors& weights)
+      : network_(network), parameters_(parameters_of(network)), weights_(weights) {}
+
+  // Returns the least and the largest mean norm of a head.
+  std::pair<double, double> run(int64_t block, const AttentionTrace& trace, bool coded,
+                                bool normed) {
+    constexpr double kTargetRms = 0.7;
+    const BlockSpec& spec = block_at(network_, block);
+    const int64_t head = spec.attention.head_dim;
+    std::vector<Tensor> q, k, columns;
+    int64_t k_row = 0;  // where k begins among the outputs of its layer
+    for (const LinearPlace& place : linear_layers(spec)) {
+      if (!scalable(place.spec.kind)) continue;
+      const auto take = [&](std::initializer_list<Role> roles) {
+        return own(block, place.layer, roles);
+      };
+      const auto rows = {Role::kMatrix, Role::kShiftWeight, Role::kBias};
+      if (coded && place.layer == Layer::kQkv) {
+        q = k = take(rows);
+        k_row = spec.attention.heads * head;
+      }
+      if (coded && place.layer == Layer::kQ) q = take(rows);
+      if (coded && place.layer == Layer::kKv) k = take(rows);
+      if (normed && place.layer == Layer::kProj)
+        columns = take({Role::kMatrix, Role::kShiftWeight});
+    }
+    double least = INFINITY, most = 0;
+    for (int64_t begin = 0; begin < spec.attention.heads * head; begin += head) {
+      const auto fill_window = [&](const std::vector<Tensor>& tensors, int64_t first,
+                                   const Tensor& values, int64_t column) {
+        const double rms = root_mean_square(values, column, column + head);
+        for (const Tensor& tensor : tensors)
+          scale_rows(tensor, first, first + head,
+                     static_cast<float>(kTargetRms / std::max(rms, 1e-12)));
+      };
+      fill_window(q, begin, trace.q, begin);
+      fill_window(k, k_row + begin, trace.k, trace.k_column + begin);
+      const double norm = mean_norm(trace.attended, begin, begin + head);
+      for (const Tensor& tensor : columns)
+        scale_columns(tensor, begin, begin + head, static_cast<float>(norm));
+      least = std::min(least, norm), most = std::max(most, norm);
+    }
+    return {least, most};
+  }
+
+ private:
+  // Latent shifts and signs cannot be scaled.
+  bool scalable(LayerKind kind) const {
+    return kind == LayerKind::kMultiply || network_.options.form == ShiftForm::kQ;
+  }
+  // A layer's weights or biases, both experts' where it is a mixture; own copies, because a file's
+  // weights cannot be written.
+  std::vector<Tensor> own(int64_t block, Layer layer, std::initializer_list<Role> roles) {
+    std::vector<Tensor> found;
+    for (const Parameter& parameter : parameters_) {
+      const bool wanted = parameter.id.block == block && parameter.id.layer == layer &&
+                          std::find(roles.begin(), roles.end(), parameter.role) != roles.end();
+      for (auto& [name, tensor] : weights_)
+        if (wanted && name == parameter.name) found.push_back(tensor = tensor.clone());
+    }
+    return found;
+  }
+
+  const Network& network_;
+  const std::vector<Parameter> parameters_;
+  NamedTensors& weights_;
+};
 
 // Lists what differs: "attention softmax -> linear_add, mlp multiply -> mixture".
 std::string changes_between(const BlockKinds& from, const BlockKinds& to) {
@@ -205,64 +277,36 @@ ModelSpec apply_recipe(const ModelSpec& from, const ShiftAddSpec& options,
 NamedTensors carry_weights(const ModelSpec& from, const ModelSpec& to, const NamedTensors& weights,
                            uint64_t seed) {
   require_same_sizes(from, to);
-  return Carrier(from, to, weights, seed).run();
+  return Carrier(network_of(from), network_of(to), weights, seed, cannot_become(from, to)).run();
+}
+NamedTensors carry_weights(const Network& from, const Network& to, const NamedTensors& weights,
+                           uint64_t seed) {
+  return Carrier(from, to, weights, seed, "[surgery] the networks differ").run();
 }
 
 std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpec& to,
                                            const Tensor& images, NamedTensors& weights) {
   require_same_sizes(from, to);
-  constexpr double kTargetRms = 0.7;
-  const std::vector<Parameter> parameters = parameters_of(from);
-  // A layer's weights or biases, both experts' where it is a mixture; own copies, because a file's
-  // weights cannot be written.
-  const auto own = [&](int64_t block, Layer layer, std::initializer_list<Role> roles) {
-    std::vector<Tensor> found;
-    for (const Parameter& parameter : parameters) {
-      const bool wanted = parameter.id.block == block && parameter.id.layer == layer &&
-                          std::find(roles.begin(), roles.end(), parameter.role) != roles.end();
-      for (auto& [name, tensor] : weights)
-        if (wanted && name == parameter.name) found.push_back(tensor = tensor.clone());
-    }
-    return found;
-  };
-  // Latent shifts and signs cannot be scaled.
-  const auto scalable = [&from](LayerKind kind) {
-    return kind == LayerKind::kMultiply || from.shift_add.form == ShiftForm::kQ;
-  };
-  Vit model(from, {}, 0);
+  return rescale_attention(network_of(from), network_of(to), images, weights);
+}
+
+std::vector<std::string> rescale_attention(const Network& from, const Network& to,
+                                           const Tensor& images, NamedTensors& weights) {
+  Model model(from, {}, 0);
   model.load_state_dict(weights);
   std::vector<AttentionTrace> traces;
   Context context;
   context.traces = &traces;
   const autograd::NoGradGuard no_grad;
   model.forward(Variable(images), context);
+  Rescaler rescaler(from, weights);
   std::vector<std::string> lines;
-  const int64_t head = from.head_dim(), width = from.width;
-  for (int64_t i = 0; i < from.depth; ++i) {
-    const BlockKinds was = from.block(i), becomes = to.block(i);
-    const bool coded = uses_codes(becomes.attention) && !uses_codes(was.attention);
-    const bool normed = becomes.is_linear() && !was.is_linear();
+  for (int64_t i = 0; i < from.depth(); ++i) {
+    const AttentionSpec &was = block_at(from, i).attention, &becomes = block_at(to, i).attention;
+    const bool coded = becomes.adds() && !was.adds(),
+               normed = becomes.is_linear() && !was.is_linear();
     if (!coded && !normed) continue;
-    const AttentionTrace& trace = traces[static_cast<std::size_t>(i)];
-    std::vector<Tensor> rows, columns;
-    if (coded && scalable(was.qkv))
-      rows = own(i, Layer::kQkv, {Role::kMatrix, Role::kShiftWeight, Role::kBias});
-    if (normed && scalable(was.proj))
-      columns = own(i, Layer::kProj, {Role::kMatrix, Role::kShiftWeight});
-    double least = INFINITY, most = 0;
-    for (int64_t h = 0; h < from.heads; ++h) {
-      for (const int64_t part : {int64_t{0}, width}) {  // q, k
-        const int64_t begin = part + h * head;
-        const double rms = root_mean_square(trace.qkv, begin, begin + head);
-        for (const Tensor& tensor : rows)
-          scale_rows(tensor, begin, begin + head,
-                     static_cast<float>(kTargetRms / std::max(rms, 1e-12)));
-      }
-      const double norm = mean_norm(trace.attended, h * head, (h + 1) * head);
-      for (const Tensor& tensor : columns)
-        scale_columns(tensor, h * head, (h + 1) * head, static_cast<float>(norm));
-      least = std::min(least, norm), most = std::max(most, norm);
-    }
+    const auto [least, most] = rescaler.run(i, traces[static_cast<std::size_t>(i)], coded, normed);
     char line[120];
     std::snprintf(line, sizeof line,
                   "block %lld: outputs of the replaced heads have norms %.3f to %.3f",

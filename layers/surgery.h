@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "layers/vit.h"
+#include "layers/model.h"
 
 namespace shiftadd::layers {
 
@@ -31,6 +31,8 @@ ModelSpec apply_recipe(const ModelSpec& from, const ShiftAddSpec& options,
 /// again.
 NamedTensors carry_weights(const ModelSpec& from, const ModelSpec& to, const NamedTensors& weights,
                            uint64_t seed);
+NamedTensors carry_weights(const Network& from, const Network& to, const NamedTensors& weights,
+                           uint64_t seed);
 
 /// Scales `weights` of `from`, a network whose attention `to` replaces, so that the new attention
 /// starts close: where codes take the place of floats, each head's q and k to an RMS of 0.7 (codes
@@ -39,6 +41,8 @@ NamedTensors carry_weights(const ModelSpec& from, const ModelSpec& to, const Nam
 /// Latent shifts and signs (form ps) are left as they are. Measured on `images` (B, C, S, S).
 /// Returns a line for each block.
 std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpec& to,
+                                           const Tensor& images, NamedTensors& weights);
+std::vector<std::string> rescale_attention(const Network& from, const Network& to,
                                            const Tensor& images, NamedTensors& weights);
 
 /// One line for each block that changes, one for options that change under layers converted

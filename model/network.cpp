@@ -13,27 +13,24 @@ class ParameterList {
   explicit ParameterList(const Network& network) : network_(network) {}
 
   std::vector<Parameter> run() {
-    int64_t index = 0;
+    int64_t index = 0, number = 0;
     for (const LevelSpec& level : network_.levels) {
-      const int64_t width = level.patches.width, tokens = level.tokens();
       depth_ = index;
-      add(level.class_token, level.class_token, {1, 1, width}, Role::kClassToken,
-          {Layer::kClassToken});
-      add(level.positions, level.positions, {1, tokens, width}, Role::kPositions,
-          {Layer::kPositions});
-      affine(level.patches.name,
-             {width, level.patches.channels, level.patches.size, level.patches.size}, Role::kMatrix,
-             {Layer::kPatches}, level.patch_count());
+      embedding(level, number);
       for (const BlockSpec& each : level.blocks) block(each, index++);
+      if (level.norm) norm(*level.norm, outside(Layer::kLevelNorm, number));
+      ++number;
     }
     depth_ = index + 1;
-    norm(network_.norm, {Layer::kNorm});
+    if (network_.norm) norm(*network_.norm, {Layer::kNorm});
     affine(network_.head.name, {network_.head.out, network_.head.in}, Role::kHead, {Layer::kHead},
            1);
     return std::move(list_);
   }
 
  private:
+  static LayerId outside(Layer layer, int64_t level) { return {.layer = layer, .level = level}; }
+
   void add(const std::string& name, const std::string& layer, Shape shape, Role role, LayerId id,
            int64_t uses = 0) {
     list_.push_back({name, std::move(shape), role, id, layer, depth_, uses});
@@ -47,6 +44,9 @@ class ParameterList {
   }
   void norm(const NormSpec& spec, LayerId id) {
     affine(spec.name, {spec.width}, Role::kNorm, id, 0);
+  }
+  void convolution(const ConvSpec& spec, LayerId id, int64_t places) {
+    affine(spec.name, {spec.out, spec.in, spec.kernel, spec.kernel}, Role::kMatrix, id, places);
   }
   void linear(const std::string& name, const LinearSpec& spec, bool shift, LayerId id,
               int64_t tokens) {
@@ -71,31 +71,63 @@ class ParameterList {
     for (int64_t expert = 0; expert < kExperts; ++expert)
       body(name_of_expert(name, expert), expert == kShiftExpert, expert);
   }
-  void linear_layer(const LinearSpec& spec, LayerId id, int64_t tokens) {
-    layer(spec.name, spec.kind, spec.in, id, tokens,
+
+  void embedding(const LevelSpec& level, int64_t number) {
+    const int64_t width = level.width();
+    if (level.prefix())
+      add(level.class_token, level.class_token, {1, 1, width}, Role::kClassToken,
+          outside(Layer::kClassToken, number));
+    if (!level.positions.empty())
+      add(level.positions, level.positions, {1, level.tokens(), width}, Role::kPositions,
+          outside(Layer::kPositions, number));
+    convolution(level.patches, outside(Layer::kPatches, number), level.grid.count());
+    if (level.patch_norm) norm(*level.patch_norm, outside(Layer::kPatchNorm, number));
+  }
+
+  void linear_layer(const LinearPlace& place, int64_t index) {
+    const LinearSpec& spec = place.spec;
+    layer(spec.name, spec.kind, spec.in, {place.layer, index}, place.tokens(),
           [&](const std::string& name, bool shift, int64_t expert) {
-            linear(name, spec, shift, {id.layer, id.block, expert}, tokens);
+            linear(name, spec, shift, {place.layer, index, expert}, place.tokens());
           });
   }
-  void block(const BlockSpec& block, int64_t index) {
-    depth_ = index + 1;
-    const auto id = [index](Layer layer) { return LayerId{layer, index}; };
-    const AttentionSpec& attention = block.attention;
-    norm(block.norm1, id(Layer::kNorm1));
-    linear_layer(attention.qkv, id(Layer::kQkv), block.tokens);
-    linear_layer(attention.proj, id(Layer::kProj), block.tokens);
-    if (attention.local)  // each head's filter goes over all its channels
-      add(attention.local->name + ".weight", attention.local->name, attention.local->shape(),
-          Role::kFilter, id(Layer::kLocal), block.grid * block.grid * attention.head_dim);
-    norm(block.norm2, id(Layer::kNorm2));
+  void routed_mlp(const BlockSpec& block, int64_t index) {
     const MlpSpec& mlp = block.mlp;
-    layer(mlp.name, mlp.kind, mlp.fc1.in, id(Layer::kMlp), block.tokens,
+    layer(mlp.name, LayerKind::kMixture, mlp.fc1.in, {Layer::kMlp, index}, block.tokens(),
           [&](const std::string& name, bool shift, int64_t expert) {
             linear(concat(name, ".", mlp.fc1.name), mlp.fc1, shift, {Layer::kFc1, index, expert},
-                   block.tokens);
+                   block.tokens());
             linear(concat(name, ".", mlp.fc2.name), mlp.fc2, shift, {Layer::kFc2, index, expert},
-                   block.tokens);
+                   block.tokens());
           });
+  }
+  void reduction(const SeparateKv& projection, int64_t index, int64_t tokens) {
+    convolution(*projection.reduction, {Layer::kReduction, index}, tokens);
+    if (projection.reduction_norm) norm(*projection.reduction_norm, {Layer::kReductionNorm, index});
+  }
+  void depthwise(const BlockSpec& block, int64_t index) {
+    DepthwiseSpec spec = *block.mlp.depthwise;
+    affine(concat(block.mlp.name, ".", spec.name), {spec.width, 1, spec.kernel, spec.kernel},
+           Role::kDepthwise, {Layer::kDepthwise, index}, block.grid.count());
+  }
+
+  void block(const BlockSpec& block, int64_t index) {
+    depth_ = index + 1;
+    const AttentionSpec& attention = block.attention;
+    const auto* apart = std::get_if<SeparateKv>(&attention.projection);
+    norm(block.norm1, {Layer::kNorm1, index});
+    for (const LinearPlace& place : linear_layers(block)) {
+      if (place.layer == Layer::kKv && apart->reduction) reduction(*apart, index, place.tokens());
+      if (place.layer == Layer::kFc1) norm(block.norm2, {Layer::kNorm2, index});
+      if (place.layer == Layer::kFc2 && block.mlp.depthwise) depthwise(block, index);
+      linear_layer(place, index);
+      if (place.layer == Layer::kProj && attention.local)  // each filter goes over all channels
+        add(attention.local->name + ".weight", attention.local->name, attention.local->shape(),
+            Role::kFilter, {Layer::kLocal, index}, block.grid.count() * attention.head_dim);
+    }
+    if (!block.mlp.routed) return;
+    norm(block.norm2, {Layer::kNorm2, index});
+    routed_mlp(block, index);
   }
 
   const Network& network_;
@@ -103,7 +135,51 @@ class ParameterList {
   std::vector<Parameter> list_;
 };
 
+void require(bool holds, const BlockSpec& block, const char* what) {
+  if (!holds) throw failure("[model] ", block.name, ": ", what);
+}
+
 }  // namespace
+
+Grid BlockSpec::key_grid() const {
+  const auto* apart = std::get_if<SeparateKv>(&attention.projection);
+  return apart && apart->reduction ? apart->reduction->grid_of(grid) : grid;
+}
+int64_t BlockSpec::key_tokens() const {
+  const Grid keys = key_grid();
+  return keys == grid ? tokens() : keys.count();
+}
+
+int64_t Network::depth() const {
+  int64_t depth = 0;
+  for (const LevelSpec& level : levels) depth += static_cast<int64_t>(level.blocks.size());
+  return depth;
+}
+
+void validate(const Network& network) {
+  const bool reads_class = network.readout == Readout::kClassToken;
+  if (network.levels.empty() || network.depth() == 0 ||
+      (reads_class && !network.levels.back().prefix()))
+    throw failure("[model] a network needs levels, blocks and the token that it reads");
+  for (const LevelSpec& level : network.levels) {
+    const bool positions = !level.positions.empty();
+    if ((level.prefix() && !positions) || (level.patch_norm && positions))
+      throw failure("[model] ", level.patches.name,
+                    ": a class token takes positions, and these patches without a norm");
+  }
+  for (int64_t i = 0; i < network.depth(); ++i) {
+    const BlockSpec& block = block_at(network, i);
+    const AttentionSpec& attention = block.attention;
+    const auto* apart = std::get_if<SeparateKv>(&attention.projection);
+    require(attention.is_linear() == attention.local.has_value(), block,
+            "linear attention has a filter, and no other");
+    require(!(apart && block.prefix), block, "q apart from k and v takes tokens that are patches");
+    require(!(apart && apart->reduction && attention.is_linear()), block,
+            "a reduction takes softmax attention");
+    require(!(block.mlp.depthwise && (block.mlp.routed || block.prefix)), block,
+            "a depthwise filter takes an MLP without a router, and tokens that are all patches");
+  }
+}
 
 const BlockSpec& block_at(const Network& network, int64_t index) {
   for (const LevelSpec& level : network.levels) {
@@ -114,9 +190,36 @@ const BlockSpec& block_at(const Network& network, int64_t index) {
   throw failure("[model] the network has no such block");
 }
 
+bool answers_class_token(const Network& network, int64_t index, bool with_choices) {
+  if (network.readout != Readout::kClassToken || index + 1 != network.depth()) return false;
+  const MlpSpec& mlp = block_at(network, index).mlp;
+  const bool routes =
+      mlp.routed || mlp.fc1.kind == LayerKind::kMixture || mlp.fc2.kind == LayerKind::kMixture;
+  return !(with_choices && routes);
+}
+
 std::string name_of_router(const std::string& mixture) { return mixture + ".router"; }
 std::string name_of_expert(const std::string& mixture, int64_t expert) {
   return concat(mixture, ".experts.", expert);
+}
+
+std::vector<LinearPlace> linear_layers(const BlockSpec& block) {
+  std::vector<LinearPlace> places;
+  const auto add = [&](Layer layer, LinearSpec spec, const char* label) {
+    places.push_back({layer, std::move(spec), block.grid, block.prefix, label});
+  };
+  if (const auto* apart = std::get_if<SeparateKv>(&block.attention.projection)) {
+    add(Layer::kQ, apart->q, "q");
+    add(Layer::kKv, apart->kv, "kv");
+    places.back().grid = block.key_grid();
+  } else {
+    add(Layer::kQkv, std::get<FusedQkv>(block.attention.projection).qkv, "qkv");
+  }
+  add(Layer::kProj, block.attention.proj, "proj");
+  if (block.mlp.routed) return places;
+  add(Layer::kFc1, block.mlp.named(block.mlp.fc1), "fc1");
+  add(Layer::kFc2, block.mlp.named(block.mlp.fc2), "fc2");
+  return places;
 }
 
 std::vector<Parameter> parameters_of(const Network& network) {
@@ -128,22 +231,32 @@ std::vector<Parameter> parameters_of(const ModelSpec& spec) {
 
 std::vector<Router> routers_of(const Network& network) {
   std::vector<Router> routers;
-  int64_t index = 0;
-  for (const LevelSpec& level : network.levels) {
-    for (const BlockSpec& block : level.blocks) {
-      const auto add = [&](const std::string& name, LayerKind kind, Layer layer, const char* what,
-                           int64_t in, int64_t hidden, int64_t out) {
-        if (kind == LayerKind::kMixture)
-          routers.push_back(
-              {name, {layer, index}, what, block.grid, block.tokens, in, hidden, out});
-      };
-      const LinearSpec &qkv = block.attention.qkv, &proj = block.attention.proj;
-      add(qkv.name, qkv.kind, Layer::kQkv, "qkv", qkv.in, 0, qkv.out);
-      add(proj.name, proj.kind, Layer::kProj, "proj", proj.in, 0, proj.out);
-      const MlpSpec& mlp = block.mlp;
-      add(mlp.name, mlp.kind, Layer::kMlp, "mlp", mlp.fc1.in, mlp.fc1.out, mlp.fc2.out);
-      ++index;
+  for (int64_t index = 0; index < network.depth(); ++index) {
+    const BlockSpec& block = block_at(network, index);
+    for (const LinearPlace& place : linear_layers(block)) {
+      const LinearSpec& spec = place.spec;
+      if (spec.kind == LayerKind::kMixture)
+        routers.push_back({spec.name,
+                           {place.layer, index},
+                           place.label,
+                           place.grid,
+                           place.prefix,
+                           place.tokens(),
+                           spec.in,
+                           0,
+                           spec.out});
     }
+    const MlpSpec& mlp = block.mlp;
+    if (mlp.routed)
+      routers.push_back({mlp.name,
+                         {Layer::kMlp, index},
+                         "mlp",
+                         block.grid,
+                         block.prefix,
+                         block.tokens(),
+                         mlp.fc1.in,
+                         mlp.fc1.out,
+                         mlp.fc2.out});
   }
   return routers;
 }
@@ -165,11 +278,19 @@ MacCount count_macs(const Network& network) {
   MacCount macs;
   const auto product = [](const LinearSpec& layer) { return layer.in * layer.out; };
   for (const LevelSpec& level : network.levels) {
-    macs.linear += level.patch_count() * level.patches.inputs() * level.patches.width;
+    macs.linear += level.grid.count() * level.patches.inputs() * level.width();
     for (const BlockSpec& block : level.blocks) {
-      macs.linear += block.tokens * (product(block.attention.qkv) + product(block.attention.proj) +
-                                     product(block.mlp.fc1) + product(block.mlp.fc2));
-      macs.attention += 2 * block.tokens * block.tokens * block.width;
+      for (const LinearPlace& place : linear_layers(block))
+        macs.linear += place.tokens() * product(place.spec);
+      const MlpSpec& mlp = block.mlp;
+      if (mlp.routed) macs.linear += block.tokens() * (product(mlp.fc1) + product(mlp.fc2));
+      if (mlp.depthwise)
+        macs.linear += block.grid.count() * mlp.depthwise->width * mlp.depthwise->kernel *
+                       mlp.depthwise->kernel;
+      const auto* apart = std::get_if<SeparateKv>(&block.attention.projection);
+      if (apart && apart->reduction)
+        macs.linear += block.key_tokens() * apart->reduction->inputs() * apart->reduction->out;
+      macs.attention += 2 * block.tokens() * block.key_tokens() * block.width;
     }
   }
   macs.linear += product(network.head);
@@ -177,10 +298,11 @@ MacCount count_macs(const Network& network) {
 }
 MacCount count_macs(const ModelSpec& spec) { return count_macs(network_of(spec)); }
 
-int64_t count_parameters(const ModelSpec& spec) {
+int64_t count_parameters(const Network& network) {
   int64_t total = 0;
-  for (const Parameter& parameter : parameters_of(spec)) total += element_count(parameter.shape);
+  for (const Parameter& parameter : parameters_of(network)) total += element_count(parameter.shape);
   return total;
 }
+int64_t count_parameters(const ModelSpec& spec) { return count_parameters(network_of(spec)); }
 
 }  // namespace shiftadd

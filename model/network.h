@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/error.h"
@@ -17,14 +18,22 @@ enum class Layer : uint8_t {
   kClassToken,
   kPositions,
   kPatches,
+  kPatchNorm,
   kNorm1,
-  kQkv,
-  kLocal,  // linear attention's filter of v
+  kQkv,  // or, apart:
+  kQ,
+  kReduction,  // fewer tokens for k and v
+  kReductionNorm,
+  kKv,
+  kAttention,  // has no parameters
+  kLocal,      // linear attention's filter of v
   kProj,
   kNorm2,
   kMlp,  // of a router before a whole MLP
   kFc1,
+  kDepthwise,
   kFc2,
+  kLevelNorm,
   kNorm,
   kHead
 };
@@ -35,11 +44,21 @@ struct LayerId {
   Layer layer{};
   int64_t block = kOutside;    // counted through all levels: block_at
   int64_t expert = kNoExpert;  // of a mixture: 0 multiplies, 1 shifts
+  int64_t level = 0;           // of a layer outside the blocks: of the embedding it belongs to
 
+  /// What attention transfer trains.
   bool is_attention() const {
-    return layer == Layer::kQkv || layer == Layer::kLocal || layer == Layer::kProj;
+    return layer == Layer::kQkv || layer == Layer::kQ || layer == Layer::kKv ||
+           layer == Layer::kLocal || layer == Layer::kProj;
   }
   auto operator<=>(const LayerId&) const = default;
+};
+
+/// Rows of pixels, patches or tokens.
+struct Grid {
+  int64_t height = 0, width = 0;
+  int64_t count() const { return height * width; }
+  bool operator==(const Grid&) const = default;
 };
 
 /// y = W x + b, W (out, in). A mixture has two of them, each a name_of_expert, behind a
@@ -56,12 +75,24 @@ struct NormSpec {
   double eps = 0;
 };
 
-/// A convolution whose kernel is its stride: each patch of size x size pixels becomes one token.
-struct PatchSpec {
+/// A square convolution of an image, or of tokens on a grid, that makes tokens: weight (out, in,
+/// kernel, kernel), bias (out). Patches are those whose kernel is their stride.
+struct ConvSpec {
   std::string name;
-  int64_t channels = 0, size = 0, width = 0;
+  int64_t in = 0, out = 0, kernel = 0, stride = 0, padding = 0;
 
-  int64_t inputs() const { return channels * size * size; }
+  int64_t inputs() const { return in * kernel * kernel; }
+  Grid grid_of(const Grid& input) const {
+    const auto places = [this](int64_t size) { return (size + 2 * padding - kernel) / stride + 1; };
+    return {places(input.height), places(input.width)};
+  }
+};
+
+/// One odd square filter a channel, over tokens on their grid, whose size stays: weight (width, 1,
+/// kernel, kernel), bias (width).
+struct DepthwiseSpec {
+  std::string name;
+  int64_t width = 0, kernel = 3;
 };
 
 /// One filter a head, over tokens or over patches.
@@ -76,56 +107,126 @@ struct FilterSpec {
   }
 };
 
+/// One layer makes q, k and v, in this order, of every token.
+struct FusedQkv {
+  LinearSpec qkv;
+};
+/// One layer makes q of every token, another k and v, in this order, of every token or, where there
+/// is a reduction, of the tokens that this convolution and its norm make of them. Only softmax
+/// attention may have keys and values of fewer tokens.
+struct SeparateKv {
+  LinearSpec q, kv;
+  std::optional<ConvSpec> reduction;
+  std::optional<NormSpec> reduction_norm;
+};
+
 struct AttentionSpec {
   std::string name;
   AttentionKind kind = AttentionKind::kSoftmax;
   int64_t heads = 0, head_dim = 0;
-  LinearSpec qkv, proj;
-  std::optional<FilterSpec> local;
+  std::variant<FusedQkv, SeparateKv> projection;
+  LinearSpec proj;
+  std::optional<FilterSpec> local;  // of linear attention, and only of it
+
+  bool is_linear() const {
+    return kind == AttentionKind::kLinear || kind == AttentionKind::kLinearAdd;
+  }
+  /// Whether q and k are codes.
+  bool adds() const {
+    return kind == AttentionKind::kSoftmaxAdd || kind == AttentionKind::kLinearAdd;
+  }
 };
 
-/// One router may stand before both layers: a mixture has two MLPs, each a name_of_expert. Its
-/// layers are named within the MLP.
+/// fc2(gelu(depthwise(fc1(x)))). One router may stand before both layers: then there are two MLPs
+/// without a depthwise filter, each a name_of_expert, and both layers are of kind kMixture. Else
+/// each layer is of its own kind. fc1, depthwise and fc2 are named within the MLP.
 struct MlpSpec {
   std::string name;
-  LayerKind kind = LayerKind::kMultiply;
+  bool routed = false;
   LinearSpec fc1, fc2;
+  std::optional<DepthwiseSpec> depthwise;
+
+  /// Under its whole name, for an MLP without a router.
+  LinearSpec named(const LinearSpec& layer) const {
+    return {name + "." + layer.name, layer.in, layer.out, layer.kind};
+  }
 };
 
 struct BlockSpec {
   std::string name;
-  int64_t grid = 0;  // its patches are grid x grid, and stand behind the class token
-  int64_t tokens = 0, width = 0;
+  Grid grid;           // of its patches
+  int64_t prefix = 0;  // tokens before them: the class token
+  int64_t width = 0;
   NormSpec norm1, norm2;
   AttentionSpec attention;
   MlpSpec mlp;
+
+  int64_t tokens() const { return prefix + grid.count(); }
+  /// What keys and values are made of: all tokens, or those behind a reduction.
+  Grid key_grid() const;
+  int64_t key_tokens() const;
 };
 
-/// An embedding, and the blocks that work on its tokens.
+/// An embedding of the image, or of the tokens of the level before, and the blocks that work on
+/// what it makes.
 struct LevelSpec {
-  int64_t grid = 0;
-  std::string class_token, positions;
-  PatchSpec patches;
+  std::string class_token, positions;  // parameters (1, 1, width), (1, tokens, width); "": none
+  ConvSpec patches;
+  std::optional<NormSpec> patch_norm;
+  Grid grid;  // of its patches
   std::vector<BlockSpec> blocks;
+  std::optional<NormSpec> norm;  // behind its blocks
 
-  int64_t patch_count() const { return grid * grid; }
-  int64_t tokens() const { return patch_count() + 1; }
+  int64_t width() const { return patches.out; }
+  int64_t prefix() const { return class_token.empty() ? 0 : 1; }
+  int64_t tokens() const { return prefix() + grid.count(); }
 };
 
-/// The answer is the head's, of the class token's row after the last norm.
+/// What the head reads of the last level's tokens: the class token, or the mean of all.
+enum class Readout : uint8_t { kClassToken, kMean };
+
+/// The answer is the head's, of what is read of the tokens and the last norm made of it; a mean is
+/// taken behind the norm.
 struct Network {
   ShiftAddSpec options;  // those of all blocks; `blocks` is not used here
+  int64_t channels = 0;
+  Grid image;
   std::vector<LevelSpec> levels;
-  NormSpec norm;
+  Readout readout = Readout::kClassToken;
+  std::optional<NormSpec> norm;
   LinearSpec head;
+
+  int64_t depth() const;  // blocks of all levels
+  int64_t image_values() const { return channels * image.count(); }
 };
+
+/// Throws Error (failure) for a network that cannot be: what a family's file must not make.
+void validate(const Network& network);
 
 /// Block `index` of all levels.
 const BlockSpec& block_at(const Network& network, int64_t index);
 
+/// Whether block `index` carries the class token's row alone beyond its keys and values: the last
+/// one, where the class token is read, for nothing reads its other rows. But routers in its MLP
+/// learn from all tokens, and where `with_choices` their choices are those of all tokens.
+bool answers_class_token(const Network& network, int64_t index, bool with_choices);
+
 /// What a mixture's parts are called; expert 0 multiplies, 1 shifts.
 std::string name_of_router(const std::string& mixture);
 std::string name_of_expert(const std::string& mixture, int64_t expert);
+
+/// The linear layers of a block in the order of the forward pass, the MLP's under their whole
+/// names, with what they are and how many tokens of an image they read. A routed MLP's are left out.
+struct LinearPlace {
+  Layer layer;
+  LinearSpec spec;
+  Grid grid;           // of the patches among its tokens
+  int64_t prefix = 0;  // tokens before them
+  const char* label;   // within its block: "qkv", "fc1"
+
+  int64_t tokens() const { return prefix + grid.count(); }
+};
+std::vector<LinearPlace> linear_layers(const BlockSpec& block);
 
 /// The plain vision transformer of a spec that validate accepts.
 Network network_of(const ModelSpec& spec);
@@ -138,7 +239,8 @@ enum class Role : uint8_t {
   kShiftSign,    // of form ps: their signs
   kRouter,       // weights or bias
   kHead,         // weights or bias
-  kFilter,
+  kFilter,  // of linear attention
+  kDepthwise,
   kBias,
   kNorm,  // the factors; what a norm adds is a bias
   kClassToken,
@@ -171,8 +273,9 @@ struct Router {
   std::string name;  // "blocks.0.attn.qkv", "blocks.0.mlp", ...
   LayerId id;
   std::string layer;                    // within its block: "qkv", "mlp"
-  int64_t grid = 0;                     // its patches are grid x grid, behind the class token
-  int64_t tokens = 0;                   // of one image
+  Grid grid;                            // of the patches among its tokens
+  int64_t prefix = 0;                   // tokens before them
+  int64_t tokens = 0;                   // of one image, both together
   int64_t in = 0, hidden = 0, out = 0;  // widths of an expert; hidden 0: one linear layer
 };
 /// In the order in which an image meets them.
@@ -190,6 +293,7 @@ struct MacCount {
 };
 MacCount count_macs(const Network& network);
 MacCount count_macs(const ModelSpec& spec);
+int64_t count_parameters(const Network& network);
 int64_t count_parameters(const ModelSpec& spec);
 
 }  // namespace shiftadd

@@ -1,12 +1,9 @@
-// Counts the operations of a network layer by layer, and writes the counts as JSON or as a table.
+// Counts the operations of a network layer by layer.
 #include "model/op_count.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/tensor.h"
@@ -95,10 +92,12 @@ class Counter {
   template <class Body>
   void layer(const std::string& name, LayerKind kind, int64_t tokens, int64_t width, Body body);
   void gate(const std::string& name, int64_t values);
-  void softmax_attention(const AttentionSpec& attention, int64_t tokens, bool codes);
-  void linear_attention(const AttentionSpec& attention, int64_t tokens, bool codes);
-  void local_convolution(const FilterSpec& filter, int64_t head_dim, int64_t grid);
-  void mlp(const MlpSpec& mlp, const std::string& name, int64_t rows, bool shift);
+  void convolution(const ConvSpec& conv, int64_t places);
+  void depthwise(const DepthwiseSpec& spec, const std::string& name, const Grid& grid);
+  void softmax_attention(const AttentionSpec& attention, int64_t tokens, int64_t keys);
+  void linear_attention(const AttentionSpec& attention, int64_t tokens);
+  void local_convolution(const FilterSpec& filter, int64_t head_dim, const Grid& grid);
+  void routed_mlp(const MlpSpec& mlp, int64_t tokens);
   void norm(const NormSpec& norm, int64_t tokens);
   void block(const BlockSpec& block);
 
@@ -168,25 +167,28 @@ void Counter::gate(const std::string& name, int64_t values) {
   add(name, counts);
 }
 
-void Counter::softmax_attention(const AttentionSpec& attention, int64_t n, bool codes) {
+void Counter::softmax_attention(const AttentionSpec& attention, int64_t n, int64_t m) {
   const std::string& name = attention.name;
+  const bool codes = attention.adds();
   const int64_t h = attention.heads, d = attention.head_dim, values = n * h * d;
-  const double scores = as_double(h * n * n), bytes = kFloatBytes * as_double(values);
-  const double inputs = (codes ? kCodeBytes : kFloatBytes) * 2 * as_double(values);
+  const double scores = as_double(h * n * m);
+  const double inputs = (codes ? kCodeBytes : kFloatBytes) * as_double((n + m) * h * d);
   const LoopNest first = {
-      .kind = codes ? StepKind::kAdd : StepKind::kMultiply, .batch = h * n, .in = d, .out = n};
-  const LoopNest second = {.batch = h * n, .in = n, .out = d};
+      .kind = codes ? StepKind::kAdd : StepKind::kMultiply, .batch = h * n, .in = d, .out = m};
+  const LoopNest second = {.batch = h * n, .in = m, .out = d};
   // Agreeing bits are counted in small integers.
   const StepEnergy unit = codes ? StepEnergy{0, kInt8Energy.add} : kFloatStep;
   if (codes || !miscounts_.softmax_products_free)
     product(name + ".q_k", first, unit, inputs + kFloatBytes * scores);
-  other(name + ".softmax", 2 * h * n * n + values, 2 * kFloatBytes * scores);
+  other(name + ".softmax", 2 * h * n * m + values, 2 * kFloatBytes * scores);
   if (!miscounts_.softmax_products_free)
-    product(name + ".attention_v", second, kFloatStep, kFloatBytes * scores + 2 * bytes);
+    product(name + ".attention_v", second, kFloatStep,
+            kFloatBytes * (scores + as_double((n + m) * h * d)));
 }
 
-void Counter::linear_attention(const AttentionSpec& attention, int64_t n, bool codes) {
+void Counter::linear_attention(const AttentionSpec& attention, int64_t n) {
   const std::string& name = attention.name;
+  const bool codes = attention.adds();
   const int64_t h = attention.heads, d = attention.head_dim, values = n * h * d;
   const bool int8 = codes && options_.values == ValueFormat::kInt8;
   const StepKind kind = codes ? StepKind::kAdd : StepKind::kMultiply;
@@ -204,8 +206,8 @@ void Counter::linear_attention(const AttentionSpec& attention, int64_t n, bool c
   other(name + ".normalise", (int8 ? 5 : 4) * values, 0);
 }
 
-void Counter::local_convolution(const FilterSpec& filter, int64_t d, int64_t grid) {
-  const int64_t h = filter.heads, patches = grid * grid;
+void Counter::local_convolution(const FilterSpec& filter, int64_t d, const Grid& grid) {
+  const int64_t h = filter.heads, patches = grid.count();
   const bool tokens = filter.kind == LocalKind::kTokenConv;
   // A filter of 9 x 1 taps is charged as the 3 x 3 it equals in size; the 5 x 5 sees each channel
   // as an image of its own.
@@ -216,10 +218,10 @@ void Counter::local_convolution(const FilterSpec& filter, int64_t d, int64_t gri
                                           .out_width = d,
                                           .kernel = 3}
                                : LoopNest{.batch = h * d,
-                                          .in_height = grid,
-                                          .in_width = grid,
-                                          .out_height = grid,
-                                          .out_width = grid,
+                                          .in_height = grid.height,
+                                          .in_width = grid.width,
+                                          .out_height = grid.height,
+                                          .out_width = grid.width,
                                           .kernel = kPatchTaps};
   const double value = options_.values == ValueFormat::kInt8 ? 1 : kFloatBytes;
   product(filter.name, nest, kFloatStep,
@@ -227,11 +229,31 @@ void Counter::local_convolution(const FilterSpec& filter, int64_t d, int64_t gri
               kFloatBytes * as_double(element_count(filter.shape())));
 }
 
-void Counter::mlp(const MlpSpec& mlp, const std::string& name, int64_t rows, bool shift) {
+void Counter::routed_mlp(const MlpSpec& mlp, int64_t tokens) {
   const int64_t hidden = mlp.fc1.out;
-  linear(concat(name, ".", mlp.fc1.name), rows, mlp.fc1.in, hidden, shift);
-  if (rows) other(name + ".gelu", rows * hidden, 0);
-  linear(concat(name, ".", mlp.fc2.name), rows, hidden, mlp.fc2.out, shift);
+  layer(mlp.name, LayerKind::kMixture, tokens, mlp.fc1.in,
+        [&](const std::string& name, int64_t rows, bool shift) {
+          linear(concat(name, ".", mlp.fc1.name), rows, mlp.fc1.in, hidden, shift);
+          if (rows) other(name + ".gelu", rows * hidden, 0);
+          linear(concat(name, ".", mlp.fc2.name), rows, hidden, mlp.fc2.out, shift);
+        });
+}
+
+void Counter::convolution(const ConvSpec& conv, int64_t places) {
+  linear(conv.name, places, conv.inputs(), conv.out, false);
+}
+
+void Counter::depthwise(const DepthwiseSpec& spec, const std::string& name, const Grid& grid) {
+  const int64_t values = grid.count() * spec.width;
+  product(name,
+          {.batch = spec.width,
+           .in_height = grid.height,
+           .in_width = grid.width,
+           .out_height = grid.height,
+           .out_width = grid.width,
+           .kernel = spec.kernel},
+          kFloatStep,
+          kFloatBytes * as_double(2 * values + spec.width * (spec.kernel * spec.kernel + 1)));
 }
 
 void Counter::norm(const NormSpec& norm, int64_t tokens) {
@@ -241,63 +263,45 @@ void Counter::norm(const NormSpec& norm, int64_t tokens) {
 
 void Counter::block(const BlockSpec& block) {
   const AttentionSpec& attention = block.attention;
-  const int64_t tokens = block.tokens;
+  const MlpSpec& mlp = block.mlp;
+  const auto* apart = std::get_if<SeparateKv>(&attention.projection);
+  const int64_t tokens = block.tokens();
   norm(block.norm1, tokens);
-  linear(attention.qkv, tokens);
-  const bool codes =
-      attention.kind == AttentionKind::kSoftmaxAdd || attention.kind == AttentionKind::kLinearAdd;
-  if (attention.local) {
-    linear_attention(attention, tokens, codes);
-    local_convolution(*attention.local, attention.head_dim, block.grid);
-  } else {
-    softmax_attention(attention, tokens, codes);
+  for (const LinearPlace& place : linear_layers(block)) {
+    if (place.layer == Layer::kKv && apart->reduction) {
+      convolution(*apart->reduction, place.tokens());
+      if (apart->reduction_norm) norm(*apart->reduction_norm, place.tokens());
+    }
+    if (place.layer == Layer::kProj && attention.local) {
+      linear_attention(attention, tokens);
+      local_convolution(*attention.local, attention.head_dim, block.grid);
+    } else if (place.layer == Layer::kProj) {
+      softmax_attention(attention, tokens, block.key_tokens());
+    }
+    if (place.layer == Layer::kFc1) norm(block.norm2, tokens);
+    if (place.layer == Layer::kFc2) {
+      if (mlp.depthwise) depthwise(*mlp.depthwise, mlp.name + "." + mlp.depthwise->name, block.grid);
+      other(mlp.name + ".gelu", tokens * mlp.fc1.out, 0);
+    }
+    linear(place.spec, place.tokens());
   }
-  linear(attention.proj, tokens);
+  if (!mlp.routed) return;
   norm(block.norm2, tokens);
-  layer(block.mlp.name, block.mlp.kind, tokens, block.width,
-        [&](const std::string& at, int64_t rows, bool shift) { mlp(block.mlp, at, rows, shift); });
+  routed_mlp(mlp, tokens);
 }
 
 ModelCost Counter::run() {
   for (const LevelSpec& level : network_.levels) {
-    linear(level.patches.name, level.patch_count(), level.patches.inputs(), level.patches.width,
-           false);
+    convolution(level.patches, level.grid.count());
+    if (level.patch_norm) norm(*level.patch_norm, level.grid.count());
     for (const BlockSpec& each : level.blocks) block(each);
+    if (level.norm) norm(*level.norm, level.tokens());
   }
-  norm(network_.norm, network_.levels.back().tokens());
+  if (network_.norm) norm(*network_.norm, network_.levels.back().tokens());
   linear(network_.head.name, 1, network_.head.in, network_.head.out, false);
 
   cost_.weight_bytes = deployed_bytes(network_);
   return std::move(cost_);
-}
-
-void append(std::string& text, const char* format, ...) __attribute__((format(printf, 2, 3)));
-void append(std::string& text, const char* format, ...) {
-  char line[256];
-  va_list list;
-  va_start(list, format);
-  std::vsnprintf(line, sizeof line, format, list);
-  va_end(list);
-  text += line;
-}
-
-nlohmann::ordered_json to_json(const OpCounts& counts) {
-  return {{"multiplications", counts.multiplications},
-          {"additions", counts.additions},
-          {"shifts", counts.shifts},
-          {"other", counts.other},
-          {"bytes", counts.bytes},
-          {"unit_energy_mj", counts.unit_millijoules},
-          {"eyeriss_energy_mj", counts.eyeriss.millijoules},
-          {"eyeriss_latency_ms", counts.eyeriss.milliseconds}};
-}
-
-void append_row(std::string& text, const std::string& name, const OpCounts& counts) {
-  const auto millions = [](int64_t n) { return 1e-6 * as_double(n); };
-  append(text, "%-30s %10.3f %10.3f %10.3f %9.3f %9.1f %11.5f %11.5f\n", name.c_str(),
-         millions(counts.multiplications), millions(counts.additions), millions(counts.shifts),
-         millions(counts.other), counts.bytes / 1024, counts.unit_millijoules,
-         counts.eyeriss.millijoules);
 }
 
 }  // namespace
@@ -344,28 +348,6 @@ ModelCost count_operations(const Network& network, const std::vector<double>& sh
 ModelCost count_operations(const ModelSpec& spec, const std::vector<double>& shift_shares,
                            const PublishedMiscounts& miscounts) {
   return count_operations(network_of(spec), shift_shares, miscounts);
-}
-
-nlohmann::ordered_json to_json(const ModelCost& cost) {
-  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
-  for (const LayerCost& layer : cost.layers) {
-    nlohmann::ordered_json row = {{"name", layer.name}};
-    row.update(to_json(layer.counts));
-    layers.push_back(std::move(row));
-  }
-  return {{"layers", std::move(layers)},
-          {"total", to_json(cost.total)},
-          {"weight_bytes", cost.weight_bytes}};
-}
-
-std::string to_text(const ModelCost& cost) {
-  std::string text;
-  append(text, "%-30s %10s %10s %10s %9s %9s %11s %11s\n", "layer", "mult M", "add M", "shift M",
-         "other M", "KiB", "units mJ", "Eyeriss mJ");
-  for (const LayerCost& layer : cost.layers) append_row(text, layer.name, layer.counts);
-  append_row(text, "total", cost.total);
-  append(text, "weights as deployed: %.1f KiB\n", cost.weight_bytes / 1024);
-  return text;
 }
 
 }  // namespace shiftadd

@@ -10,8 +10,8 @@ BlockSpec block_of(const ModelSpec& spec, int64_t index) {
   const int64_t width = spec.width;
   BlockSpec block;
   block.name = name;
-  block.grid = spec.grid();
-  block.tokens = spec.tokens();
+  block.grid = {spec.grid(), spec.grid()};
+  block.prefix = 1;
   block.width = width;
   block.norm1 = {name + ".norm1", width, spec.norm_eps};
   block.norm2 = {name + ".norm2", width, spec.norm_eps};
@@ -19,15 +19,16 @@ BlockSpec block_of(const ModelSpec& spec, int64_t index) {
                      .kind = kinds.attention,
                      .heads = spec.heads,
                      .head_dim = spec.head_dim(),
-                     .qkv = {attention + ".qkv", width, 3 * width, kinds.qkv},
+                     .projection = FusedQkv{{attention + ".qkv", width, 3 * width, kinds.qkv}},
                      .proj = {attention + ".proj", width, width, kinds.proj},
                      .local = std::nullopt};
   if (kinds.is_linear())
     block.attention.local = {attention + ".token_conv", spec.shift_add.local, spec.heads};
   block.mlp = {.name = name + ".mlp",
-               .kind = kinds.mlp,
+               .routed = kinds.mlp == LayerKind::kMixture,
                .fc1 = {"fc1", width, spec.mlp_hidden, kinds.mlp},
-               .fc2 = {"fc2", spec.mlp_hidden, width, kinds.mlp}};
+               .fc2 = {"fc2", spec.mlp_hidden, width, kinds.mlp},
+               .depthwise = std::nullopt};
   return block;
 }
 
@@ -35,16 +36,22 @@ BlockSpec block_of(const ModelSpec& spec, int64_t index) {
 
 Network network_of(const ModelSpec& spec) {
   LevelSpec level;
-  level.grid = spec.grid();
   level.class_token = "cls_token";
   level.positions = "pos_embed";
-  level.patches = {"patch_embed.proj", spec.in_channels, spec.patch_size, spec.width};
+  level.patches = {.name = "patch_embed.proj",
+                   .in = spec.in_channels,
+                   .out = spec.width,
+                   .kernel = spec.patch_size,
+                   .stride = spec.patch_size};
+  level.grid = {spec.grid(), spec.grid()};
   for (int64_t i = 0; i < spec.depth; ++i) level.blocks.push_back(block_of(spec, i));
   Network network;
+  network.channels = spec.in_channels;
+  network.image = {spec.image_size, spec.image_size};
   network.options = spec.shift_add;
   network.options.blocks.clear();
   network.levels.push_back(std::move(level));
-  network.norm = {"norm", spec.width, spec.norm_eps};
+  network.norm = NormSpec{"norm", spec.width, spec.norm_eps};
   network.head = {"head", spec.width, spec.classes, LayerKind::kMultiply};
   return network;
 }

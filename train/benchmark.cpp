@@ -29,7 +29,7 @@ TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int st
     data.images.data<float>()[i] = 2 * random.uniform(static_cast<uint64_t>(i)) - 1;
   for (int64_t row = 0; row < batch; ++row)
     data.targets.data<float>()[row * spec.classes + row % spec.classes] = 1;
-  const layers::Vit model(spec, {}, 0);
+  const layers::Model model(spec, {}, 0);
   const LoopConfig& loop = config.train;
   const RouterConfig router;
   Optimizer optimizer(loop.optimizer, model.named_parameters(), parameters_of(spec));

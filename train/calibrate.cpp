@@ -16,7 +16,7 @@ using autograd::Variable;
 // Sets the routers of one block from the block's input in all batches.
 class BlockCalibrator {
  public:
-  BlockCalibrator(const layers::Vit& model, int64_t block, std::vector<Router> routers)
+  BlockCalibrator(const layers::Model& model, int64_t block, std::vector<Router> routers)
       : model_(model), block_(block), routers_(std::move(routers)) {}
 
   // Sets the routers and replaces `batches`, the block's inputs, by its outputs.
@@ -78,7 +78,7 @@ class BlockCalibrator {
   }
 
   void add_to_bias(const Router& router, double moved) const {
-    const std::vector<Parameter> parameters = parameters_of(model_.spec());
+    const std::vector<Parameter> parameters = parameters_of(model_.network());
     const auto bias =
         std::find_if(parameters.begin(), parameters.end(), [&](const Parameter& each) {
           return each.role == Role::kRouter && each.id == router.id && each.shape.size() == 1;
@@ -91,7 +91,7 @@ class BlockCalibrator {
     throw failure("[calibrate] the router of ", router.name, " has no bias");
   }
 
-  const layers::Vit& model_;
+  const layers::Model& model_;
   int64_t block_;
   std::vector<Router> routers_;
 };
@@ -119,21 +119,21 @@ double bias_for_share(std::vector<float> differences, double target) {
   return -(at(k - 1) + at(k)) / 2;
 }
 
-std::vector<CalibratedShare> calibrate_shares(layers::Vit& model, const NextImages& next_images,
+std::vector<CalibratedShare> calibrate_shares(layers::Model& model, const NextImages& next_images,
                                               int64_t batches, double target) {
   if (!(target > 0 && target < 1))
     throw user_error("[calibrate] the target share is ", target, ": expected 0 < share < 1");
   if (batches < 1)
     throw user_error("[calibrate] ", batches, " batches of images: expected at least one");
   std::vector<CalibratedShare> result;
-  const std::vector<Router> routers = routers_of(model.spec());
+  const std::vector<Router> routers = routers_of(model.network());
   if (routers.empty()) return result;
 
   const autograd::NoGradGuard no_grad;
   std::vector<Tensor> activations;
   for (int64_t i = 0; i < batches; ++i)
     activations.push_back(model.embed(Variable(next_images()), {}).value());
-  for (int64_t i = 0; i < model.spec().depth && result.size() < routers.size(); ++i) {
+  for (int64_t i = 0; i < model.network().depth() && result.size() < routers.size(); ++i) {
     std::vector<Router> own;
     std::copy_if(routers.begin(), routers.end(), std::back_inserter(own),
                  [i](const Router& router) { return router.id.block == i; });

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "train/image_source.h"
 
 namespace shiftadd::train {
@@ -23,7 +23,7 @@ struct CalibratedShare {
 /// for each of its routers and once more. Holds (batches * B, N, C) float32 activations twice.
 /// Deterministic. Throws Error (user) unless 0 < target < 1 and batches >= 1, and where a router's
 /// logits are not finite.
-std::vector<CalibratedShare> calibrate_shares(layers::Vit& model, const NextImages& next_images,
+std::vector<CalibratedShare> calibrate_shares(layers::Model& model, const NextImages& next_images,
                                               int64_t batches, double target);
 
 /// The number d to add to differences (Shift logit - Mult logit), so that as near as possible to

@@ -12,7 +12,7 @@
 #include "data/augment.h"
 #include "data/loader.h"
 #include "data/synthetic.h"
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "model/model_spec.h"
 #include "train/transfer.h"
 
@@ -146,7 +146,7 @@ struct TrainConfig {
   RouterConfig router;
   ModelSpec model;         // classes == 0: as many as the data has (the trainer fills it in)
   std::string model_base;  // model.base as it was given; `model` holds what it brought
-  layers::VitOptions regularisation;  // model.drop_path, model.dropout, model.checkpoint_blocks
+  layers::ModelOptions regularisation;  // model.drop_path, model.dropout, model.checkpoint_blocks
   DataConfig data;
   LoopConfig train;
   CheckpointConfig checkpoint;

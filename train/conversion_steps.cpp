@@ -16,7 +16,7 @@ constexpr int64_t kCalibrationImages = 1024;
 
 }  // namespace
 
-bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& model,
+bool run_transfer(const TrainConfig& config, const RunData& data, layers::Model& model,
                   Reporter& reporter, const std::atomic<bool>& stop) {
   reporter.begin("transfer of attention");
   const auto dense = make_start(config, model.spec(), data.train.classes());
@@ -41,7 +41,7 @@ bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& m
   return true;
 }
 
-void run_calibration(const TrainConfig& config, const RunData& data, layers::Vit& model,
+void run_calibration(const TrainConfig& config, const RunData& data, layers::Model& model,
                      Reporter& reporter) {
   reporter.begin("calibration of the routers");
   const data::ImageFolder images = spread_subset(data.train, kCalibrationImages);

@@ -4,7 +4,7 @@
 
 #include <atomic>
 
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "train/config.h"
 #include "train/reporter.h"
 #include "train/run_data.h"
@@ -13,11 +13,11 @@ namespace shiftadd::train {
 
 /// config.surgery.transfer: transfer_attention on the training images from the network the run
 /// starts from. False when it was stopped: `model` is then good for nothing.
-bool run_transfer(const TrainConfig& config, const RunData& data, layers::Vit& model,
+bool run_transfer(const TrainConfig& config, const RunData& data, layers::Model& model,
                   Reporter& reporter, const std::atomic<bool>& stop);
 
 /// config.router.calibrate: calibrate_shares on training images, prepared as for evaluation.
-void run_calibration(const TrainConfig& config, const RunData& data, layers::Vit& model,
+void run_calibration(const TrainConfig& config, const RunData& data, layers::Model& model,
                      Reporter& reporter);
 
 }  // namespace shiftadd::train

@@ -49,13 +49,13 @@ std::string describe_batch(const data::Batch& batch) {
 }
 
 // Its layers and what they cost; a converted one in multiplications, additions and shifts.
-std::string describe_network(const layers::Vit& model) {
+std::string describe_network(const layers::Model& model) {
   const ModelSpec& spec = model.spec();
   const std::string parameters = concat("parameters: ", count_parameters(spec));
   if (!spec.converted()) {
     const MacCount macs = count_macs(spec);
-    return concat(layers::summary(model), parameters, "; MACs per image: ", macs.total(), " (",
-                  macs.attention, " of them in attention)\n");
+    return concat(layers::summary(model.network()), parameters, "; MACs per image: ", macs.total(),
+                  " (", macs.attention, " of them in attention)\n");
   }
   const std::vector<double> shares(router_names(spec).size(), kUsualShiftShare);
   std::string text = to_text(count_operations(spec, shares)) + parameters + "\n";

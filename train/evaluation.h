@@ -9,7 +9,7 @@
 
 #include "core/evaluation.h"
 #include "data/loader.h"
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "train/reporter.h"
 
 namespace shiftadd::train {
@@ -27,7 +27,7 @@ struct Validation {
 /// What is evaluated: `loader` reads all of `set` (training = false); `name` is the network's in
 /// errors; `report`, if any, hears how many of how many batches are done.
 struct EvaluationTask {
-  const layers::Vit& model;
+  const layers::Model& model;
   const data::ImageFolder& set;
   data::Loader& loader;
   std::string name;

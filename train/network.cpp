@@ -98,7 +98,7 @@ NamedTensors converted(const TrainConfig& config, Start start, const ModelSpec& 
   return layers::carry_weights(start.spec, spec, start.weights, config.seed);
 }
 
-void freeze(layers::Vit& model, const std::vector<std::string>& patterns) {
+void freeze(layers::Model& model, const std::vector<std::string>& patterns) {
   for (auto& [name, parameter] : model.named_parameters())
     for (const std::string& pattern : patterns)
       if (matches_pattern(pattern, name)) parameter.set_requires_grad(false);
@@ -146,10 +146,10 @@ ModelSpec planned_spec(const TrainConfig& config, int64_t classes, const ModelSp
   return spec;
 }
 
-std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const ModelSpec& spec,
-                                          const std::vector<std::string>& classes, bool resumed,
-                                          const std::function<Tensor()>& sample, const Say& say) {
-  auto model = std::make_unique<layers::Vit>(spec, config.regularisation, config.seed);
+std::unique_ptr<layers::Model> make_network(const TrainConfig& config, const ModelSpec& spec,
+                                            const std::vector<std::string>& classes, bool resumed,
+                                            const std::function<Tensor()>& sample, const Say& say) {
+  auto model = std::make_unique<layers::Model>(spec, config.regularisation, config.seed);
   if (!resumed && !config.init.checkpoint.empty()) {
     Start start = read_start(config, spec, classes, say);
     model->load_state_dict(start.spec == spec
@@ -163,16 +163,16 @@ std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const Model
   return model;
 }
 
-std::unique_ptr<layers::Vit> make_start(const TrainConfig& config, const ModelSpec& spec,
-                                        const std::vector<std::string>& classes) {
+std::unique_ptr<layers::Model> make_start(const TrainConfig& config, const ModelSpec& spec,
+                                          const std::vector<std::string>& classes) {
   const Start start = read_start(config, spec, classes, [](const std::string&) {});
-  auto model = std::make_unique<layers::Vit>(start.spec, layers::VitOptions{}, config.seed);
+  auto model = std::make_unique<layers::Model>(start.spec, layers::ModelOptions{}, config.seed);
   model->load_state_dict(start.weights);
   return model;
 }
 
-std::unique_ptr<layers::Vit> make_teacher(const TrainConfig& config, const ModelSpec& spec,
-                                          const std::vector<std::string>& classes) {
+std::unique_ptr<layers::Model> make_teacher(const TrainConfig& config, const ModelSpec& spec,
+                                            const std::vector<std::string>& classes) {
   const std::string& path = config.train.teacher.checkpoint;
   if (path.empty() || config.train.teacher.kind == TeacherConfig::Kind::kNone) return nullptr;
   const ModelFile file = load_model(path);
@@ -197,7 +197,7 @@ std::unique_ptr<layers::Vit> make_teacher(const TrainConfig& config, const Model
                      file.spec.width, " on patches of ", file.spec.patch_size, ", the student ",
                      spec.depth, " of ", spec.width, " on ", spec.patch_size,
                      ": train.teacher.features compares them block by block");
-  auto teacher = std::make_unique<layers::Vit>(file.spec, layers::VitOptions{}, 0);
+  auto teacher = std::make_unique<layers::Model>(file.spec, layers::ModelOptions{}, 0);
   teacher->load_state_dict(file.weights);
   for (auto& [name, parameter] : teacher->named_parameters()) parameter.set_requires_grad(false);
   return teacher;

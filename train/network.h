@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "train/config.h"
 
 namespace shiftadd::train {
@@ -31,17 +31,17 @@ void require_freezable(const TrainConfig& config, const ModelSpec& spec);
 /// checkpoint's weights follow. `sample` gives training images (B, C, S, S) to measure on.
 /// Throws Error (user): another architecture in the file, a pattern that matches nothing, nothing
 /// left to train.
-std::unique_ptr<layers::Vit> make_network(const TrainConfig& config, const ModelSpec& spec,
-                                          const std::vector<std::string>& classes, bool resumed,
-                                          const std::function<Tensor()>& sample, const Say& say);
+std::unique_ptr<layers::Model> make_network(const TrainConfig& config, const ModelSpec& spec,
+                                            const std::vector<std::string>& classes, bool resumed,
+                                            const std::function<Tensor()>& sample, const Say& say);
 
 /// The network a run of `spec` starts from, before surgery. config.init.checkpoint is not empty.
-std::unique_ptr<layers::Vit> make_start(const TrainConfig& config, const ModelSpec& spec,
-                                        const std::vector<std::string>& classes);
+std::unique_ptr<layers::Model> make_start(const TrainConfig& config, const ModelSpec& spec,
+                                          const std::vector<std::string>& classes);
 
 /// The teacher, frozen; null where the configuration names none. Throws Error (user) when it takes
 /// other images (size, normalisation) or knows other classes than the student.
-std::unique_ptr<layers::Vit> make_teacher(const TrainConfig& config, const ModelSpec& spec,
-                                          const std::vector<std::string>& classes);
+std::unique_ptr<layers::Model> make_teacher(const TrainConfig& config, const ModelSpec& spec,
+                                            const std::vector<std::string>& classes);
 
 }  // namespace shiftadd::train

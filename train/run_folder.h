@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "train/checkpoint.h"
 #include "train/config.h"
 #include "train/ema.h"
@@ -20,7 +20,7 @@ namespace shiftadd::train {
 /// What a checkpoint holds beside the TrainingState. All of it outlives the folder.
 struct RunParts {
   const RunData& data;
-  layers::Vit& model;
+  layers::Model& model;
   Optimizer& optimizer;
   Ema* ema;  // null: none
 };

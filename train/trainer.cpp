@@ -111,7 +111,7 @@ class Run {
   RunData data_;
   Say say_;
   ModelSpec spec_;
-  std::unique_ptr<layers::Vit> model_, teacher_;
+  std::unique_ptr<layers::Model> model_, teacher_;
   Optimizer optimizer_;
   std::unique_ptr<Ema> ema_;
   RunFolder folder_;

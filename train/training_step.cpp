@@ -16,7 +16,7 @@ namespace shiftadd::train {
 
 using autograd::Variable;
 
-TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
+TrainingStep::TrainingStep(const layers::Model& model, const layers::Model* teacher,
                            Optimizer& optimizer, Ema* ema, const LoopConfig& config,
                            const RouterConfig& router, Tensor class_weights, uint64_t seed,
                            bool smooth_codes)
@@ -29,7 +29,7 @@ TrainingStep::TrainingStep(const layers::Vit& model, const layers::Vit* teacher,
       class_weights_(std::move(class_weights)),
       seed_(seed),
       smooth_codes_(smooth_codes) {
-  const std::size_t routers = router_names(model.spec()).size();
+  const std::size_t routers = routers_of(model.network()).size();
   routed_ = routers > 0;
   if (router.balance == RouterConfig::Balance::kUniform) alphas_.assign(routers, {0.5, 0.5});
   if (router.balance != RouterConfig::Balance::kLatency) return;
@@ -74,7 +74,7 @@ double TrainingStep::accumulate(const data::Batch& batch, uint64_t stream, doubl
   const Variable logits = model_.forward(Variable(batch.images), context);
   Variable loss = classification_loss(logits, batch.targets, class_weights_);
   if (teacher_) loss = distillation_loss(loss, logits, taught, config_.teacher);
-  const double weight = config_.teacher.features / static_cast<double>(model_.spec().depth);
+  const double weight = config_.teacher.features / static_cast<double>(model_.network().depth());
   for (std::size_t i = 0; i < tokens.size(); ++i)
     loss = autograd::add(
         loss, autograd::scale(relative_error(tokens[i], teacher_tokens[i].value()), weight));

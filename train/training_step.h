@@ -4,7 +4,7 @@
 #include <string>
 
 #include "data/loader.h"
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "train/ema.h"
 #include "train/losses.h"
 #include "train/optimizer.h"
@@ -26,8 +26,8 @@ class TrainingStep {
   /// `teacher` and `ema` may be null; class_weights may be undefined. With smooth_codes, sign codes
   /// learn through autograd::smooth_signs. All referenced objects must
   /// outlive this.
-  TrainingStep(const layers::Vit& model, const layers::Vit* teacher, Optimizer& optimizer, Ema* ema,
-               const LoopConfig& config, const RouterConfig& router, Tensor class_weights,
+  TrainingStep(const layers::Model& model, const layers::Model* teacher, Optimizer& optimizer,
+               Ema* ema, const LoopConfig& config, const RouterConfig& router, Tensor class_weights,
                uint64_t seed, bool smooth_codes = false);
 
   /// Adds a batch's gradients, divided by config.accumulate: after that many equal batches they are
@@ -42,8 +42,8 @@ class TrainingStep {
   double update(double lr);
 
  private:
-  const layers::Vit& model_;
-  const layers::Vit* teacher_;
+  const layers::Model& model_;
+  const layers::Model* teacher_;
   Optimizer& optimizer_;
   Ema* ema_;
   const LoopConfig& config_;

@@ -23,9 +23,9 @@ constexpr double kRouterNoise = 0.5;              // a stage's first
 constexpr uint64_t kStream = 0x7472616e73666572;  // "transfer"
 
 // The parameters of the given blocks' attention, routers apart, by name.
-std::set<std::string> attention_of(const ModelSpec& spec, const std::vector<int64_t>& blocks) {
+std::set<std::string> attention_of(const Network& network, const std::vector<int64_t>& blocks) {
   std::set<std::string> names;
-  for (const Parameter& parameter : parameters_of(spec))
+  for (const Parameter& parameter : parameters_of(network))
     if (parameter.id.is_attention() && parameter.role != Role::kRouter &&
         std::binary_search(blocks.begin(), blocks.end(), parameter.id.block))
       names.insert(parameter.name);
@@ -35,8 +35,8 @@ std::set<std::string> attention_of(const ModelSpec& spec, const std::vector<int6
 // Inside its scope only the attention of the given blocks requires a gradient, without routers.
 class Selection {
  public:
-  Selection(const layers::Vit& model, const std::vector<int64_t>& blocks) {
-    const std::set<std::string> attention = attention_of(model.spec(), blocks);
+  Selection(const layers::Model& model, const std::vector<int64_t>& blocks) {
+    const std::set<std::string> attention = attention_of(model.network(), blocks);
     for (auto& [name, parameter] : model.named_parameters()) {
       if (!parameter.requires_grad()) continue;
       if (attention.contains(name)) {
@@ -72,7 +72,7 @@ Tensor corrected(const Tensor& t, const Tensor& x, const Tensor& own) {
 
 class Transfer {
  public:
-  Transfer(const layers::Vit& student, const layers::Vit& dense, std::vector<int64_t> blocks)
+  Transfer(const layers::Model& student, const layers::Model& dense, std::vector<int64_t> blocks)
       : student_(student), dense_(dense), blocks_(std::move(blocks)) {}
 
   // Returns each block's error on the batch, in the order of the blocks, on the dense network's
@@ -110,10 +110,10 @@ class Transfer {
     const autograd::NoGradGuard guard;
     return f().value();
   }
-  static Tensor embed(const layers::Vit& model, const Tensor& images) {
+  static Tensor embed(const layers::Model& model, const Tensor& images) {
     return unrecorded([&] { return model.embed(Variable(images), {}); });
   }
-  static Traced run(const layers::Vit& model, int64_t block, const Tensor& x) {
+  static Traced run(const layers::Model& model, int64_t block, const Tensor& x) {
     std::vector<AttentionTrace> traces;
     layers::Context context;
     context.traces = &traces;
@@ -121,7 +121,7 @@ class Transfer {
     return {traces[0], output};
   }
 
-  const layers::Vit &student_, &dense_;
+  const layers::Model &student_, &dense_;
   std::vector<int64_t> blocks_;
 };
 
@@ -139,14 +139,27 @@ std::vector<int64_t> transferred_blocks(const ModelSpec& student, const ModelSpe
   if (const std::string difference = spec_difference(same, dense); !difference.empty())
     throw user_error("[transfer] '", student.name, "' cannot learn the attention of '", dense.name,
                      "': their sizes differ: ", difference);
+  return transferred_blocks(network_of(student), network_of(dense));
+}
+
+std::vector<int64_t> transferred_blocks(const Network& student, const Network& dense) {
+  if (student.depth() != dense.depth())
+    throw user_error("[transfer] ", student.depth(), " blocks cannot learn the attention of ",
+                     dense.depth());
   std::vector<int64_t> blocks;
-  for (int64_t i = 0; i < student.depth; ++i)
-    if (student.block(i).attention != dense.block(i).attention) blocks.push_back(i);
+  for (int64_t i = 0; i < student.depth(); ++i) {
+    const BlockSpec &own = block_at(student, i), &theirs = block_at(dense, i);
+    if (own.tokens() != theirs.tokens() || own.width != theirs.width)
+      throw user_error("[transfer] ", own.name, " has ", own.tokens(), " tokens of ", own.width,
+                       " numbers, and cannot learn the attention of ", theirs.tokens(), " of ",
+                       theirs.width);
+    if (own.attention.kind != theirs.attention.kind) blocks.push_back(i);
+  }
   return blocks;
 }
 
 std::optional<std::vector<BlockTransfer>> transfer_attention(
-    layers::Vit& student, const layers::Vit& dense, const NextImages& next_images,
+    layers::Model& student, const layers::Model& dense, const NextImages& next_images,
     const TransferOptions& options, const std::atomic<bool>& stop,
     const std::function<void(const TransferProgress&)>& report) {
   if (options.steps < 1 || !(options.lr > 0 && std::isfinite(options.lr)) ||
@@ -154,14 +167,14 @@ std::optional<std::vector<BlockTransfer>> transfer_attention(
     throw user_error("[transfer] steps is ", options.steps, ", lr ", options.lr, ", warm_up ",
                      options.warm_up, ", own ", options.own,
                      ": expected steps >= 1, lr > 0, 0 <= warm_up < 1 and 0 <= own <= 1");
-  const std::vector<int64_t> blocks = transferred_blocks(student.spec(), dense.spec());
+  const std::vector<int64_t> blocks = transferred_blocks(student.network(), dense.network());
   std::vector<BlockTransfer> result;
   if (blocks.empty()) return result;
 
   const Selection selection(student, blocks);
   OptimizerConfig config;
   config.weight_decay = 0;
-  Optimizer optimizer(config, selection.chosen(), parameters_of(student.spec()));
+  Optimizer optimizer(config, selection.chosen(), parameters_of(student.network()));
   const ScheduleConfig schedule = {
       .warmup_epochs = options.warm_up * static_cast<double>(options.steps),
       .warmup_lr = 0,

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "train/image_source.h"
 
 namespace shiftadd::train {
@@ -46,6 +46,7 @@ struct BlockTransfer {
 /// The blocks whose attention is of another kind than in `dense`: those that are trained. Throws
 /// Error (user) where the two networks differ in more than their conversion.
 std::vector<int64_t> transferred_blocks(const ModelSpec& student, const ModelSpec& dense);
+std::vector<int64_t> transferred_blocks(const Network& student, const Network& dense);
 
 /// Trains the attention of transferred_blocks; nothing where there are none. The loss is the sum of
 /// the blocks' relative errors, over the tokens that are read: of a last block that answers for the
@@ -61,7 +62,7 @@ std::vector<int64_t> transferred_blocks(const ModelSpec& student, const ModelSpe
 /// transfer again from the weights that surgery gave. Throws Error (failure) when the error is no
 /// longer finite.
 std::optional<std::vector<BlockTransfer>> transfer_attention(
-    layers::Vit& student, const layers::Vit& dense, const NextImages& next_images,
+    layers::Model& student, const layers::Model& dense, const NextImages& next_images,
     const TransferOptions& options, const std::atomic<bool>& stop,
     const std::function<void(const TransferProgress&)>& report = {});
 

@@ -1,6 +1,6 @@
 // Codes of queries and keys with their straight-through estimators (Bengio et al. 2013).
 #include "autograd/ops.h"
-#include "autograd/ops/fused_qkv.h"
+#include "autograd/ops/attention_inputs.h"
 
 namespace shiftadd::autograd {
 

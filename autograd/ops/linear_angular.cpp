@@ -1,7 +1,9 @@
 // Linear-angular attention (You et al. 2023, Castling-ViT, arXiv 2211.10526) with the codes of
 // ShiftAddViT (You et al. 2023, arXiv 2306.06446).
+#include <utility>
+
 #include "autograd/ops.h"
-#include "autograd/ops/fused_qkv.h"
+#include "autograd/ops/attention_inputs.h"
 
 namespace shiftadd::autograd {
 namespace {
@@ -30,42 +32,58 @@ LocalShape check_local(const Variable& weight, int64_t tokens, const LinearAngul
   return s;
 }
 
+Variable attend(const AttentionInputs& in, const Variable& local_weight,
+                const LinearAngularOptions& options) {
+  const AttentionShape s = in.shape;
+  const LocalShape local = check_local(local_weight, s.keys, options);
+  check_same_dtype(kOp, in.variables.front(), {local_weight});
+  const Codes codes = options.codes;
+  const ValueFormat value = options.value;
+  const Tensor out = in.output();
+  Tensor thresholds;
+  if (codes == Codes::kUnitHead || codes == Codes::kUnitBatch)
+    thresholds = Tensor({2, s.batch, s.heads}, in.dtype());
+  const Tensor weight = local_weight.defined() ? local_weight.value() : Tensor();
+  std::vector<Variable> inputs = in.variables;
+  inputs.push_back(local_weight);
+  const bool adds = codes == Codes::kSign && !will_record(inputs);
+  dispatch(in.dtype(), [&]<class T>() {
+    const AttentionTensors& x = in.values;
+    const auto kernel = adds ? kernels<T>().add_attention : kernels<T>().linear_angular;
+    kernel({s, codes, value, local, x.at<T>(x.q), x.at<T>(x.k), x.at<T>(x.v), pointer<T>(weight),
+            pointer<T>(thresholds), out.data<T>()});
+  });
+  ParameterGradient dweight(local_weight);
+  return make_result(kOp, out, std::move(inputs),
+                     [=, x = in.values](const Tensor& dout) mutable -> std::vector<Tensor> {
+                       AttentionTensors dx = x;  // written whole
+                       for (Tensor& each : dx.tensors) each = Tensor(each.shape(), each.dtype());
+                       const Tensor dlocal = dweight.target();
+                       dispatch(dout.dtype(), [&]<class T>() {
+                         kernels<T>().linear_angular_backward(
+                             {s, codes, value, local, x.at<T>(x.q), x.at<T>(x.k), x.at<T>(x.v),
+                              pointer<T>(weight), pointer<T>(thresholds), dout.data<T>(),
+                              dx.at<T>(x.q), dx.at<T>(x.k), dx.at<T>(x.v), pointer<T>(dlocal)});
+                       });
+                       dx.tensors.push_back(dweight.result());
+                       return dx.tensors;
+                     });
+}
+
 }  // namespace
 
 Variable linear_angular_attention(const Variable& qkv, const Variable& local_weight,
                                   const LinearAngularOptions& options) {
-  const AttentionShape s = check_fused_qkv(kOp, qkv, options.heads, options.queries);
-  const LocalShape local = check_local(local_weight, s.keys, options);
-  check_same_dtype(kOp, qkv, {local_weight});
-  const int64_t channels = qkv.dim(2) / 3;
-  const Codes codes = options.codes;
-  const ValueFormat value = options.value;
-  const Tensor out({s.batch, s.queries, channels}, qkv.dtype());
-  Tensor thresholds;
-  if (codes == Codes::kUnitHead || codes == Codes::kUnitBatch)
-    thresholds = Tensor({2, s.batch, s.heads}, qkv.dtype());
-  const Tensor weight = local_weight.defined() ? local_weight.value() : Tensor();
-  const bool adds = codes == Codes::kSign && !will_record({qkv, local_weight});
-  dispatch(qkv.dtype(), [&]<class T>() {
-    const T* q = qkv.value().data<T>();
-    const auto kernel = adds ? kernels<T>().add_attention : kernels<T>().linear_angular;
-    kernel({s, codes, value, local, q, q + channels, q + 2 * channels, pointer<T>(weight),
-            pointer<T>(thresholds), out.data<T>()});
-  });
-  ParameterGradient dweight(local_weight);
-  return make_result(kOp, out, {qkv, local_weight},
-                     [=, kept = qkv.value()](const Tensor& dout) mutable -> std::vector<Tensor> {
-                       const Tensor dqkv(kept.shape(), kept.dtype()), dlocal = dweight.target();
-                       dispatch(dout.dtype(), [&]<class T>() {
-                         const T* q = kept.data<T>();
-                         T* dq = dqkv.data<T>();
-                         kernels<T>().linear_angular_backward(
-                             {s, codes, value, local, q, q + channels, q + 2 * channels,
-                              pointer<T>(weight), pointer<T>(thresholds), dout.data<T>(), dq,
-                              dq + channels, dq + 2 * channels, pointer<T>(dlocal)});
-                       });
-                       return {dqkv, dweight.result()};
-                     });
+  return attend(fused_inputs(kOp, qkv, options.heads, options.queries), local_weight, options);
+}
+Variable linear_angular_attention(const Variable& q, const Variable& kv,
+                                  const Variable& local_weight,
+                                  const LinearAngularOptions& options) {
+  const AttentionInputs inputs = paired_inputs(kOp, q, kv, options.heads);
+  if (inputs.shape.queries != inputs.shape.keys)
+    throw user_error("[", kOp, "] q is ", q.shape(), ", kv is ", kv.shape(),
+                     ": expected a key for each query");
+  return attend(inputs, local_weight, options);
 }
 
 }  // namespace shiftadd::autograd

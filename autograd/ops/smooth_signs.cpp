@@ -9,7 +9,6 @@
 namespace shiftadd::autograd {
 namespace {
 
-// Rows (B N) of 3 C channels.
 template <class F>
 void for_each_row(const Shape& shape, F&& f) {
   const int64_t channels = shape[2];
@@ -21,24 +20,23 @@ void for_each_row(const Shape& shape, F&& f) {
 
 }  // namespace
 
-Variable smooth_signs(const Variable& qkv, double slope) {
-  check_rank("smooth_signs", "qkv", qkv, 3);
-  if (qkv.dim(2) % 3 != 0 || !(slope > 0))
-    throw user_error("[smooth_signs] qkv is ", qkv.shape(), ", slope ", slope,
-                     ": expected (B, N, 3 C) and a slope > 0");
-  const Shape shape = qkv.shape();
-  const int64_t coded = shape[2] / 3 * 2;
-  const Tensor y(shape, qkv.dtype());
-  dispatch(qkv.dtype(), [&]<class T>() {
-    const T* x = qkv.value().data<T>();
+Variable smooth_signs(const Variable& input, int64_t coded, double slope) {
+  check_rank("smooth_signs", "input", input, 3);
+  if (coded < 0 || coded > input.dim(2) || !(slope > 0))
+    throw user_error("[smooth_signs] input is ", input.shape(), ", ", coded, " channels, slope ",
+                     slope, ": expected (B, N, C), at most C channels and a slope > 0");
+  const Shape shape = input.shape();
+  const Tensor y(shape, input.dtype());
+  dispatch(input.dtype(), [&]<class T>() {
+    const T* x = input.value().data<T>();
     T* out = y.data<T>();
     for_each_row(shape, [&](int64_t row) {
       for (int64_t i = row; i < row + coded; ++i) out[i] = x[i] >= 0 ? T{1} : T{-1};
       std::copy_n(x + row + coded, shape[2] - coded, out + row + coded);
     });
   });
-  return make_result("smooth_signs", y, {qkv},
-                     [=, kept = qkv.value()](const Tensor& dy) -> std::vector<Tensor> {
+  return make_result("smooth_signs", y, {input},
+                     [=, kept = input.value()](const Tensor& dy) -> std::vector<Tensor> {
                        const Tensor dx = reuse(dy);
                        dispatch(dy.dtype(), [&]<class T>() {
                          const T *x = kept.data<T>(), *d = dy.data<T>();

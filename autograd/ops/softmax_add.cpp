@@ -1,36 +1,46 @@
 // Softmax attention whose queries and keys are sign codes (You et al. 2023, ShiftAddViT,
 // arXiv 2306.06446): backward makes codes and scores again, as softmax_attention does.
 #include "autograd/ops.h"
-#include "autograd/ops/fused_qkv.h"
+#include "autograd/ops/attention_inputs.h"
 
 namespace shiftadd::autograd {
+namespace {
+
+constexpr const char* kOp = "softmax_add_attention";
+
+Variable attend(const AttentionInputs& in, ValueFormat value) {
+  const AttentionShape s = in.shape;
+  const Tensor out = in.output();
+  const bool recorded = will_record(in.variables);
+  Tensor log_sum_exp;
+  if (recorded) log_sum_exp = Tensor({s.batch, s.heads, s.queries}, in.dtype());
+  dispatch(in.dtype(), [&]<class T>() {
+    const AttentionTensors& x = in.values;
+    const auto kernel = recorded ? kernels<T>().softmax_add : kernels<T>().popcount_attention;
+    kernel({s, value, x.at<T>(x.q), x.at<T>(x.k), x.at<T>(x.v), out.data<T>(),
+            pointer<T>(log_sum_exp)});
+  });
+  return make_result(
+      kOp, out, in.variables, [=, x = in.values](const Tensor& dout) -> std::vector<Tensor> {
+        const AttentionTensors dx = x.gradients(s);
+        dispatch(dout.dtype(), [&]<class T>() {
+          kernels<T>().softmax_add_backward({s, value, x.at<T>(x.q), x.at<T>(x.k), x.at<T>(x.v),
+                                             out.data<T>(), log_sum_exp.data<T>(), dout.data<T>(),
+                                             dx.at<T>(x.q), dx.at<T>(x.k), dx.at<T>(x.v)});
+        });
+        return dx.tensors;
+      });
+}
+
+}  // namespace
 
 Variable softmax_add_attention(const Variable& qkv, int64_t heads, ValueFormat value,
                                int64_t queries) {
-  const AttentionShape s = check_fused_qkv("softmax_add_attention", qkv, heads, queries);
-  const int64_t channels = qkv.dim(2) / 3;
-  const Tensor out({s.batch, s.queries, channels}, qkv.dtype());
-  const bool recorded = will_record({qkv});
-  Tensor log_sum_exp;
-  if (recorded) log_sum_exp = Tensor({s.batch, heads, s.queries}, qkv.dtype());
-  dispatch(qkv.dtype(), [&]<class T>() {
-    const T* q = qkv.value().data<T>();
-    const auto kernel = recorded ? kernels<T>().softmax_add : kernels<T>().popcount_attention;
-    kernel({s, value, q, q + channels, q + 2 * channels, out.data<T>(), pointer<T>(log_sum_exp)});
-  });
-  return make_result(
-      "softmax_add_attention", out, {qkv},
-      [=, kept = qkv.value()](const Tensor& dout) -> std::vector<Tensor> {
-        const Tensor dqkv = fused_gradient(kept, s);
-        dispatch(dout.dtype(), [&]<class T>() {
-          const T* q = kept.data<T>();
-          T* dq = dqkv.data<T>();
-          kernels<T>().softmax_add_backward({s, value, q, q + channels, q + 2 * channels,
-                                             out.data<T>(), log_sum_exp.data<T>(), dout.data<T>(),
-                                             dq, dq + channels, dq + 2 * channels});
-        });
-        return {dqkv};
-      });
+  return attend(fused_inputs(kOp, qkv, heads, queries), value);
+}
+Variable softmax_add_attention(const Variable& q, const Variable& kv, int64_t heads,
+                               ValueFormat value) {
+  return attend(paired_inputs(kOp, q, kv, heads), value);
 }
 
 }  // namespace shiftadd::autograd

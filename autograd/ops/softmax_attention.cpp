@@ -4,71 +4,47 @@
 #include <cmath>
 
 #include "autograd/ops.h"
-#include "autograd/ops/fused_qkv.h"
+#include "autograd/ops/attention_inputs.h"
 
 namespace shiftadd::autograd {
-Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries) {
-  const AttentionShape s = check_fused_qkv("softmax_attention", qkv, heads, queries);
-  const int64_t channels = qkv.dim(2) / 3;
-  const double scale = 1 / std::sqrt(static_cast<double>(s.head_dim));
-  const Tensor out({s.batch, s.queries, channels}, qkv.dtype());
+namespace {
+
+constexpr const char* kOp = "softmax_attention";
+
+Variable attend(const AttentionInputs& in) {
+  const AttentionShape s = in.shape;
+  const double scale = 1 / std::sqrt(static_cast<double>(s.code_dim));
+  const Tensor out = in.output();
   Tensor log_sum_exp;
-  if (will_record({qkv})) log_sum_exp = Tensor({s.batch, heads, s.queries}, qkv.dtype());
-  dispatch(qkv.dtype(), [&]<class T>() {
-    const T* q = qkv.value().data<T>();
-    kernels<T>().attention(
-        {s, scale, q, q + channels, q + 2 * channels, out.data<T>(), pointer<T>(log_sum_exp)});
+  if (will_record(in.variables)) log_sum_exp = Tensor({s.batch, s.heads, s.queries}, in.dtype());
+  dispatch(in.dtype(), [&]<class T>() {
+    const AttentionTensors& x = in.values;
+    kernels<T>().attention({s, scale, x.at<T>(x.q), x.at<T>(x.k), x.at<T>(x.v), out.data<T>(),
+                            pointer<T>(log_sum_exp)});
   });
   return make_result(
-      "softmax_attention", out, {qkv},
-      [s, scale, out, log_sum_exp, kept = qkv.value()](const Tensor& dout) -> std::vector<Tensor> {
-        const int64_t channels = s.heads * s.head_dim;
-        const Tensor dqkv = fused_gradient(kept, s);
+      kOp, out, in.variables,
+      [s, scale, out, log_sum_exp, x = in.values](const Tensor& dout) -> std::vector<Tensor> {
+        const AttentionTensors dx = x.gradients(s);
         dispatch(dout.dtype(), [&]<class T>() {
-          const T* q = kept.data<T>();
-          T* dq = dqkv.data<T>();
-          kernels<T>().attention_backward({s, scale, q, q + channels, q + 2 * channels,
-                                           out.data<T>(), log_sum_exp.data<T>(), dout.data<T>(), dq,
-                                           dq + channels, dq + 2 * channels});
+          kernels<T>().attention_backward({s, scale, x.at<T>(x.q), x.at<T>(x.k), x.at<T>(x.v),
+                                           out.data<T>(), log_sum_exp.data<T>(), dout.data<T>(),
+                                           dx.at<T>(x.q), dx.at<T>(x.k), dx.at<T>(x.v)});
         });
-        return {dqkv};
+        return dx.tensors;
       });
 }
 
+}  // namespace
+
+Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries) {
+  return attend(fused_inputs(kOp, qkv, heads, queries));
+}
+Variable softmax_attention(const Variable& q, const Variable& kv, int64_t heads) {
+  return attend(paired_inputs(kOp, q, kv, heads));
+}
 Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads) {
-  check_rank("softmax_attention", "q", q, 3);
-  check_rank("softmax_attention", "k", k, 3);
-  check_same_dtype("softmax_attention", q, {k, v});
-  const int64_t batch = q.dim(0), queries = q.dim(1), keys = k.dim(1), channels = q.dim(2);
-  check_shape("softmax_attention", "k", k.shape(), {batch, keys, channels});
-  check_defined("softmax_attention", "v", v);
-  check_shape("softmax_attention", "v", v.shape(), {batch, keys, channels});
-  check_heads("softmax_attention", heads, channels, q.shape());
-  const int64_t d = channels / heads;
-  const double scale = 1 / std::sqrt(static_cast<double>(d));
-  const int64_t q_image = queries * channels, k_image = keys * channels;
-  const AttentionShape s{batch,   heads,    queries, keys,    d,        d, q_image, channels, d,
-                         k_image, channels, d,       k_image, channels, d, q_image, channels, d};
-  const Tensor out(q.shape(), q.dtype());
-  Tensor log_sum_exp;
-  if (will_record({q, k, v})) log_sum_exp = Tensor({batch, heads, queries}, q.dtype());
-  dispatch(q.dtype(), [&]<class T>() {
-    kernels<T>().attention({s, scale, q.value().data<T>(), k.value().data<T>(), v.value().data<T>(),
-                            out.data<T>(), pointer<T>(log_sum_exp)});
-  });
-  return make_result(
-      "softmax_attention", out, {q, k, v},
-      [s, scale, out, log_sum_exp, kept_q = q.value(), kept_k = k.value(),
-       kept_v = v.value()](const Tensor& dout) -> std::vector<Tensor> {
-        const Tensor dq(kept_q.shape(), kept_q.dtype());
-        const Tensor dk(kept_k.shape(), kept_k.dtype()), dv(kept_v.shape(), kept_v.dtype());
-        dispatch(dout.dtype(), [&]<class T>() {
-          kernels<T>().attention_backward(
-              {s, scale, kept_q.data<T>(), kept_k.data<T>(), kept_v.data<T>(), out.data<T>(),
-               log_sum_exp.data<T>(), dout.data<T>(), dq.data<T>(), dk.data<T>(), dv.data<T>()});
-        });
-        return {dq, dk, dv};
-      });
+  return attend(separate_inputs(kOp, q, k, v, heads));
 }
 
 }  // namespace shiftadd::autograd

@@ -7,7 +7,7 @@ namespace shiftadd::autograd {
 
 bool wants_gradient(const Variable& input) { return input.defined() && input.requires_grad(); }
 
-bool will_record(std::initializer_list<Variable> inputs) {
+bool will_record(const std::vector<Variable>& inputs) {
   if (!recording()) return false;
   for (const Variable& input : inputs) {
     if (wants_gradient(input)) return true;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <vector>
 
 #include "autograd/variable.h"
 #include "core/kernels.h"
@@ -28,7 +29,7 @@ T* pointer(const Tensor& tensor) {
 
 /// Whether an op of these inputs will be recorded: what only backward needs is not computed
 /// otherwise.
-bool will_record(std::initializer_list<Variable> inputs);
+bool will_record(const std::vector<Variable>& inputs);
 bool wants_gradient(const Variable& input);  // defined and requires a gradient
 
 /// `gradient` itself when the caller (the tape) holds its only handle, else a new tensor of its

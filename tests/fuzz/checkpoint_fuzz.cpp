@@ -11,7 +11,7 @@
 #include "core/io/checksum.h"
 #include "core/io/crc32.h"
 #include "core/io/files.h"
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "tests/train/tiny_checkpoint.h"
 #include "train/checkpoint.h"
 
@@ -77,7 +77,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, std::size_t size) {
   try {
     const TensorFile file = parse_safetensors(text.data(), text.size(), "fuzz.safetensors");
     const train::Checkpoint read = train::checkpoint_in(file, "fuzz.safetensors");
-    layers::Vit(read.model.spec, {}, 0).load_state_dict(read.model.weights);
+    layers::Model(read.model.spec, {}, 0).load_state_dict(read.model.weights);
     const std::string once = text_of(read, "-once");
     const TensorFile again = parse_safetensors(once.data(), once.size(), "again.safetensors");
     if (text_of(train::checkpoint_in(again, "again.safetensors"), "-twice") != once) std::abort();

@@ -17,7 +17,8 @@ Router router_of(int64_t block, Layer layer, const std::string& name, int64_t gr
   return {.name = concat("blocks.", block, ".", name),
           .id = {layer, block},
           .layer = name.substr(name.rfind('.') + 1),
-          .grid = grid,
+          .grid = {grid, grid},
+          .prefix = 1,
           .tokens = 1 + grid * grid};
 }
 
@@ -45,7 +46,7 @@ Color pixel(const data::Image& image, int64_t x, int64_t y) {
 
 // The middle of a patch of a router's tile.
 Color patch(const data::Image& picture, int64_t router, int64_t row, int64_t column) {
-  const Area tile = PictureLayout(32, kRouters).tile_at(router);
+  const Area tile = PictureLayout(32, 32, kRouters).tile_at(router);
   return pixel(picture, tile.x + (2 * column + 1) * tile.width / 8,
                tile.y + (2 * row + 1) * tile.height / 8);
 }
@@ -56,7 +57,7 @@ bool is_ink(const Color& c) { return c[0] < 64 && c[1] < 64 && c[2] < 64; }
 
 TEST_CASE("patches have the colour of their expert; others the photograph's gray") {
   const data::Image picture = draw_routing(routed());
-  const PictureLayout layout(32, kRouters);
+  const PictureLayout layout(32, 32, kRouters);
   CHECK(picture.width == layout.width);
   CHECK(picture.height == layout.height);
   CHECK(static_cast<int64_t>(picture.pixels.size()) == 3 * layout.width * layout.height);
@@ -77,7 +78,7 @@ TEST_CASE("patches have the colour of their expert; others the photograph's gray
 
 TEST_CASE("a label stands below every tile") {
   const data::Image picture = draw_routing(routed());
-  const PictureLayout layout(32, kRouters);
+  const PictureLayout layout(32, 32, kRouters);
   for (int64_t router = 0; router < 3; ++router) {
     const Area tile = layout.tile_at(router);
     for (int64_t line = 0; line < 3; ++line) {
@@ -102,7 +103,7 @@ TEST_CASE("tiles never overlap and lie inside; small images are enlarged, huge o
             routers.push_back(kind == 0   ? router_of(i, Layer::kMlp, "mlp")
                               : kind == 1 ? router_of(i, Layer::kQkv, "attn.qkv")
                                           : router_of(i, Layer::kProj, "attn.proj"));
-        const PictureLayout layout(size, routers);
+        const PictureLayout layout(size, size, routers);
         CHECK(layout.tile >= kLeastTile);
         CHECK(layout.tile <= kMostTile);
         for (std::size_t i = 0; i < routers.size(); ++i) {
@@ -126,7 +127,7 @@ TEST_CASE("tiles never overlap and lie inside; small images are enlarged, huge o
 
 TEST_CASE("the longest label fits its tile, and the legend its picture, however few the routers") {
   for (const int64_t size : {8, 32, 224, 384, 512}) {
-    const PictureLayout layout(size, kRouters), narrow(size, {kRouters[1]});
+    const PictureLayout layout(size, size, kRouters), narrow(size, size, {kRouters[1]});
     for (const char* text : {"block 23 proj", "class token only", "Shift 100.0 %"})
       CHECK(text_width(text, layout.text) <= layout.tile);
     CHECK(text_width("class token", layout.text) + 12 * layout.text <= layout.tile);
@@ -141,7 +142,7 @@ TEST_CASE("the longest label fits its tile, and the legend its picture, however 
 TEST_CASE("the legend has words beside the colours of the patches, and the answer above them") {
   RoutedImage image = routed();
   const data::Image picture = draw_routing(image);
-  const PictureLayout layout(32, kRouters);
+  const PictureLayout layout(32, 32, kRouters);
   // The same words drawn here, where draw_routing puts them.
   const auto has = [&](const std::string& words, int64_t indent, int64_t half_lines) {
     data::Image expected = make_canvas(text_width(words, layout.text), 10 * layout.text, {});
@@ -178,7 +179,7 @@ TEST_CASE("class names of any length and any bytes are drawn, and stay inside") 
     RoutedImage image = routed();
     image.answer = name;
     const data::Image picture = draw_routing(image);
-    CHECK(picture.width == PictureLayout(32, kRouters).width);
+    CHECK(picture.width == PictureLayout(32, 32, kRouters).width);
     for (int64_t y = 0; y < picture.height; ++y)  // the margin on the right
       CHECK_FALSE(is_ink(pixel(picture, picture.width - 2, y)));
   }
@@ -194,7 +195,7 @@ TEST_CASE("as many patches as pixels are drawn, too") {
       make_canvas(224, 224, {200, 200, 200}), {router_of(0, Layer::kMlp, "mlp", 224)}, {}, "", 1};
   image.choices.assign(1 + 224 * 224, kShiftExpert);
   const data::Image picture = draw_routing(image);
-  const Area tile = PictureLayout(224, image.routers).tile_at(0);
+  const Area tile = PictureLayout(224, 224, image.routers).tile_at(0);
   const Color c = pixel(picture, tile.x + 100, tile.y + 100);
   CHECK(c[2] > c[0] + 80);
 }
@@ -207,9 +208,25 @@ TEST_CASE("sizes that do not agree are refused") {
   image.routers.clear();
   image.choices.clear();
   CHECK_THROWS_AS(draw_routing(image), Error);
-  image = routed();
-  image.photograph = make_canvas(32, 31, {0, 0, 0});
-  CHECK_THROWS_AS(draw_routing(image), Error);
+}
+
+TEST_CASE("tiles have the proportions of the photograph, and patches those of its grid") {
+  Router router = router_of(0, Layer::kMlp, "mlp");
+  router.grid = {2, 4};
+  router.prefix = 0;  // no class token
+  router.tokens = 8;
+  RoutedImage image{make_canvas(64, 32, {90, 150, 40}), {router}, {}, "tabby", 0.5};
+  image.choices.assign(8, kMultExpert);
+  image.choices[7] = kShiftExpert;
+  const data::Image picture = draw_routing(image);
+  const Area tile = PictureLayout(64, 32, image.routers).tile_at(0);
+  CHECK(tile.width == 2 * tile.height);
+  const auto patch = [&](int64_t row, int64_t column) {
+    return pixel(picture, tile.x + (2 * column + 1) * tile.width / 8,
+                 tile.y + (2 * row + 1) * tile.height / 4);
+  };
+  CHECK(patch(1, 2)[0] > patch(1, 2)[2] + 80);  // gold
+  CHECK(patch(1, 3)[2] > patch(1, 3)[0] + 80);  // blue
 }
 
 TEST_CASE("canvas: what lies outside is left out, and a blend is between the colours") {
@@ -254,7 +271,7 @@ TEST_CASE("routers may see grids of different sizes: each its own tokens") {
   CHECK(counts.rows()[1].mult == 0);
   CHECK(counts.rows()[1].shift == 5);
   const data::Image picture = draw_routing(image);
-  const PictureLayout layout(32, routers);
+  const PictureLayout layout(32, 32, routers);
   for (int64_t router = 0; router < 2; ++router) {
     const Area tile = layout.tile_at(router);
     const Color c = pixel(picture, tile.x + 3 * tile.width / 8, tile.y + 3 * tile.height / 8);

@@ -127,7 +127,7 @@ TEST_CASE("the work performed is the model's less what nothing reads") {
   CHECK(session.macs_per_image() == count_macs(spec).total() - skipped);
 }
 
-TEST_CASE("layers have time while it is wanted, and work") {
+TEST_CASE("steps have time while it is wanted, and work") {
   const Threads pool(1);
   ModelSpec spec = named_spec("vit_micro");
   SUBCASE("dense") {}
@@ -138,29 +138,28 @@ TEST_CASE("layers have time while it is wanted, and work") {
   }
   Session session(test::random_model(spec, 1));
   const Tensor images = test::random_images(spec, 1, 2);
-  LayerTimes times;
-  session.set_layer_times(&times);
+  std::vector<double> seconds;
+  session.time_steps(&seconds);
   run(session, images);
-  const LayerTimes after = times;
-  session.set_layer_times(nullptr);
+  const std::vector<double> after = seconds;
+  session.time_steps(nullptr);
   run(session, images);
-  REQUIRE(after.size() == 3);  // two blocks, and what is outside of them
-  for (std::size_t i = 0; i < after.size(); ++i) CHECK(times[i].seconds == after[i].seconds);
+  CHECK(seconds == after);
 
-  int64_t terms = 0, layers = 0, timed = 0, free = 0;
-  for (const LayerWork& layer :
-       session.layer_work(std::vector<double>(session.routers().size(), 0.5))) {
-    CAPTURE(layer.block);
-    CAPTURE(name_of(layer.part));
-    CHECK(after[static_cast<std::size_t>(layer.block)].of(layer.part) > 0);
-    CHECK(layer.bytes > 0);
-    terms += layer.terms();
-    free += layer.multiplication_free;
-    ++layers;
+  const Plan& plan = session.plan();
+  REQUIRE(after.size() == plan.steps.size());
+  int64_t terms = 0, free = 0;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    CAPTURE(plan.steps[i].name);
+    CHECK(after[i] > 0);
+    const StepWork work =
+        work_of(plan, plan.steps[i], std::vector<double>(session.routers().size(), 0.5));
+    CHECK(work.bytes > 0);
+    terms += work.terms();
+    free += work.multiplication_free;
   }
-  for (const PartSeconds& each : after)
-    for (const double seconds : each.seconds) timed += seconds > 0;
-  CHECK(layers == timed);
   CHECK(terms == session.macs_per_image());
+  // Of the first block qkv, attention, proj and the MLP's experts; of the second attention, the
+  // experts of qkv, proj, fc1 and fc2.
   CHECK(free == (spec.converted() ? 9 : 0));
 }

@@ -9,7 +9,7 @@
 #include "core/memory.h"
 #include "infer/mixture.h"
 #include "infer/session.h"
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "tests/infer/shift_add_models.h"
 
 using namespace shiftadd;
@@ -33,9 +33,9 @@ Answer run(Session& session, const Tensor& images) {
   return answer;
 }
 
-// What layers::Vit answers, its routers' choices in Session's order.
+// What layers::Model answers, its routers' choices in Session's order.
 Answer train_answer(const ModelFile& model, const Tensor& images) {
-  layers::Vit vit(model.spec, {}, 1);
+  layers::Model vit(model.spec, {}, 1);
   vit.load_state_dict(model.weights);
   std::vector<autograd::Routing> routings;
   layers::Context context;

@@ -3,20 +3,20 @@
 
 #include "autograd/variable.h"
 #include "infer/session.h"
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "tests/infer/models.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
 
-TEST_CASE("session and layers::Vit agree") {
+TEST_CASE("session and layers::Model agree") {
   std::vector<ModelSpec> specs = test::odd_specs();
   specs.push_back(named_spec("vit_micro"));
   specs.push_back(named_spec("vit_cifar"));
   for (const ModelSpec& spec : specs) {
     CAPTURE(spec.name);
     const ModelFile model = test::random_model(spec, 7);
-    layers::Vit vit(spec, {}, 1);
+    layers::Model vit(spec, {}, 1);
     vit.load_state_dict(model.weights);
     infer::Session session(model);
     const Tensor images = test::random_images(spec, 3, 8);

@@ -1,7 +1,7 @@
 // adapt_weights: new heads, interpolated positions, errors.
 #include <cmath>
 
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "tests/support/support.h"
 
 namespace shiftadd::layers {
@@ -27,7 +27,7 @@ Tensor& named(Weights& weights, const std::string& name) {
 template <class Value>
 Weights weights_with(int64_t grid, Value value) {
   const ModelSpec spec = spec_of(grid);
-  Weights weights = Vit(spec, {}, 1).state_dict();
+  Weights weights = Model(spec, {}, 1).state_dict();
   float* p = named(weights, "pos_embed").data<float>();
   for (int64_t c = 0; c < spec.width; ++c) {
     p[c] = -5;
@@ -42,12 +42,12 @@ float position(Weights& weights, int64_t grid, int64_t y, int64_t x, int64_t c) 
 }
 
 TEST_CASE("adapt: the result loads into the other network") {
-  Weights weights = Vit(spec_of(4), {}, 1).state_dict();
+  Weights weights = Model(spec_of(4), {}, 1).state_dict();
   const auto changes = adapt_weights(spec_of(4), spec_of(7, 3), 1, weights);
   REQUIRE(changes.size() == 2);
   CHECK(changes[0].find("4 x 4 to 7 x 7") != std::string::npos);
   CHECK(changes[1].find("7 classes before, 3 now") != std::string::npos);
-  Vit model(spec_of(7, 3), {}, 2);
+  Model model(spec_of(7, 3), {}, 2);
   model.load_state_dict(weights);
   for (float x : named(weights, "head.bias").span<float>()) CHECK(x == 0);
   double squares = 0;
@@ -56,7 +56,7 @@ TEST_CASE("adapt: the result loads into the other network") {
 }
 
 TEST_CASE("adapt: a head of kept, moved and new rows") {
-  Weights weights = Vit(spec_of(4), {}, 1).state_dict();
+  Weights weights = Model(spec_of(4), {}, 1).state_dict();
   const Tensor before = named(weights, "head.weight");
   for (int i = 0; i < 7; ++i) named(weights, "head.bias").data<float>()[i] = 1.0F + i;
   select_head(spec_of(4), {6, -1, 0, 0, -1}, 1, weights);
@@ -74,7 +74,7 @@ TEST_CASE("adapt: a head of kept, moved and new rows") {
 }
 
 TEST_CASE("adapt: nothing to do") {
-  Weights weights = Vit(spec_of(4), {}, 1).state_dict();
+  Weights weights = Model(spec_of(4), {}, 1).state_dict();
   ModelSpec renamed = spec_of(4);
   renamed.name = "another name";
   CHECK(adapt_weights(spec_of(4), renamed, 1, weights).empty());
@@ -117,7 +117,7 @@ TEST_CASE("adapt: x and y are not mixed up") {
 }
 
 TEST_CASE("adapt: errors name the keys that differ") {
-  Weights weights = Vit(spec_of(4), {}, 1).state_dict();
+  Weights weights = Model(spec_of(4), {}, 1).state_dict();
   const auto message = [&](const ModelSpec& to) {
     try {
       adapt_weights(spec_of(4), to, 1, weights);

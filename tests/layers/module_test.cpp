@@ -12,8 +12,8 @@ class Pair : public Module {
   Pair() {
     Random random(1, 1);
     add_parameter("scale", Tensor::full({1}, 2));
-    add_module("first", std::make_unique<Linear>(3, 2, random));
-    add_module("second", std::make_unique<LayerNorm>(2, 1e-6));
+    add_module(std::make_unique<Linear>("first", 3, 2, random));
+    add_module(std::make_unique<LayerNorm>(NormSpec{"second", 2, 1e-6}));
   }
 };
 

@@ -1,7 +1,7 @@
 // summary(): rows for every layer, totals equal to the model's counts.
 #include <sstream>
 
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "tests/support/support.h"
 
 namespace shiftadd::layers {
@@ -10,7 +10,7 @@ namespace {
 TEST_CASE("summary: rows add up to the totals") {
   for (const char* name : {"vit_micro", "deit_tiny_patch16_224"}) {
     const ModelSpec spec = named_spec(name);
-    std::istringstream text(summary(Vit(spec, {}, 1)));
+    std::istringstream text(summary(network_of(spec)));
     std::string line, last;
     std::getline(text, line);
     CHECK(line.find("layer") == 0);

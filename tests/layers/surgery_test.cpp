@@ -161,7 +161,7 @@ TEST_CASE("surgery: rescaled attention has an RMS of 0.7 and the old heads' norm
   // The first block's input is the same in both networks.
   const autograd::NoGradGuard no_grad;
   const auto trace_of = [&](const ModelSpec& spec, const NamedTensors& weights) {
-    Vit model(spec, {}, 0);
+    Model model(spec, {}, 0);
     model.load_state_dict(weights);
     std::vector<AttentionTrace> traces;
     Context context;
@@ -176,7 +176,7 @@ TEST_CASE("surgery: rescaled attention has an RMS of 0.7 and the old heads' norm
   double squares = 0;
   for (int64_t row = 0; row < 3 * 17; ++row)
     for (int64_t j = 0; j < 16; ++j) {
-      const float x = after.qkv.data<float>()[row * 144 + 48 + j];  // k of head 0
+      const float x = after.q.data<float>()[row * 144 + 48 + j];  // k of head 0
       squares += x * x;
     }
   CHECK(std::sqrt(squares / (3 * 17 * 16)) == doctest::Approx(0.7).epsilon(1e-4));

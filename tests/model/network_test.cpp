@@ -137,13 +137,14 @@ TEST_CASE("network: costs are the same whatever layers are called") {
     rename(level.class_token), rename(level.positions), rename(level.patches.name);
     for (BlockSpec& block : level.blocks) {
       rename(block.name), rename(block.norm1.name), rename(block.norm2.name);
-      rename(block.attention.name), rename(block.attention.qkv.name);
+      rename(block.attention.name);
+      rename(std::get<FusedQkv>(block.attention.projection).qkv.name);
       rename(block.attention.proj.name), rename(block.mlp.name);
       rename(block.mlp.fc1.name), rename(block.mlp.fc2.name);
       if (block.attention.local) rename(block.attention.local->name);
     }
   }
-  rename(network.norm.name), rename(network.head.name);
+  rename(network.norm->name), rename(network.head.name);
   const OpCounts got = count_operations(network, shares).total;
   CHECK(got.multiplications == expected.multiplications);
   CHECK(got.additions == expected.additions);

@@ -12,7 +12,7 @@ TEST_CASE("smooth_signs: signs of q and k, v as it is, and a slope without an ed
   const Tensor dy = variable({3, 7, 15}, 4).value();
   for (const double slope : {1.0, 3.5}) {
     qkv.zero_grad();
-    const Variable y = smooth_signs(qkv, slope);
+    const Variable y = smooth_signs(qkv, 10, slope);
     y.backward(dy.clone());
     for (int64_t i = 0; i < qkv.value().numel(); ++i) {
       CAPTURE(i);
@@ -32,7 +32,7 @@ TEST_CASE(
   const Variable same(qkv.value().clone(), true);
   const auto gradient_reaches_all = [&](const auto& attention) {
     qkv.zero_grad();
-    const Variable smooth = attention(smooth_signs(qkv, 2));
+    const Variable smooth = attention(smooth_signs(qkv, 30, 2));
     check_close(smooth.value(), attention(same).value(), 0, "values");
     smooth.backward(variable({2, 17, 15}, 3).value());
     int64_t far = 0, reached = 0;
@@ -51,9 +51,10 @@ TEST_CASE(
 }
 
 TEST_CASE("smooth_signs: errors name the shape and the slope") {
-  CHECK_THROWS_WITH_AS(smooth_signs(variable({2, 3, 4}), 1), doctest::Contains("(2, 3, 4)"), Error);
-  CHECK_THROWS_WITH_AS(smooth_signs(variable({2, 3}), 1), doctest::Contains("(2, 3)"), Error);
-  CHECK_THROWS_WITH_AS(smooth_signs(variable({2, 3, 6}), 0), doctest::Contains("slope"), Error);
+  CHECK_THROWS_WITH_AS(smooth_signs(variable({2, 3, 4}), 5, 1), doctest::Contains("(2, 3, 4)"),
+                       Error);
+  CHECK_THROWS_WITH_AS(smooth_signs(variable({2, 3}), 2, 1), doctest::Contains("(2, 3)"), Error);
+  CHECK_THROWS_WITH_AS(smooth_signs(variable({2, 3, 6}), 4, 0), doctest::Contains("slope"), Error);
 }
 
 }  // namespace shiftadd::test

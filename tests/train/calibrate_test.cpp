@@ -32,8 +32,8 @@ NextImages source() {
   return [stream = uint64_t{0}]() mutable { return images_of(stream++, 7); };
 }
 
-layers::Vit routed(const std::vector<layers::SurgeryStep>& steps) {
-  return layers::Vit(layers::apply_recipe(tiny_spec(), {}, steps), {}, 4);
+layers::Model routed(const std::vector<layers::SurgeryStep>& steps) {
+  return layers::Model(layers::apply_recipe(tiny_spec(), {}, steps), {}, 4);
 }
 
 constexpr layers::SurgeryStep kAll{
@@ -70,7 +70,7 @@ TEST_CASE("calibrate: equal tokens stay together") {
 }
 
 TEST_CASE("calibrate: every router of a network is set, and nothing else moves") {
-  layers::Vit model = routed({kAll});
+  layers::Model model = routed({kAll});
   NamedTensors before;
   for (const auto& [name, tensor] : model.state_dict()) before.emplace_back(name, tensor.clone());
   const auto shares = calibrate_shares(model, source(), 3, 0.6);
@@ -115,19 +115,19 @@ TEST_CASE("calibrate: routers in some blocks, or none; threads do not matter") {
   std::vector<double> moved;
   for (const int threads : {1, 3}) {
     const test::Threads guard(threads);
-    layers::Vit model = routed(last);
+    layers::Model model = routed(last);
     const auto shares = calibrate_shares(model, source(), 2, 0.35);
     REQUIRE(shares.size() == 1);
     CHECK(shares[0].name == "blocks.1.attn.qkv");
     moved.push_back(shares[0].moved);
   }
   CHECK(moved[0] == moved[1]);
-  layers::Vit plain(tiny_spec(), {}, 1);
+  layers::Model plain(tiny_spec(), {}, 1);
   CHECK(calibrate_shares(plain, source(), 2, 0.6).empty());
 }
 
 TEST_CASE("calibrate: wrong targets and broken networks are refused") {
-  layers::Vit model = routed({kAll});
+  layers::Model model = routed({kAll});
   for (const double target : {0.0, 1.0, -0.5, static_cast<double>(NAN)})
     CHECK_THROWS_WITH_AS(calibrate_shares(model, source(), 1, target),
                          doctest::Contains("expected 0 < share < 1"), Error);

@@ -5,8 +5,8 @@
 
 #include "core/io/files.h"
 #include "core/io/json_text.h"
+#include "layers/model.h"
 #include "layers/surgery.h"
-#include "layers/vit.h"
 #include "model/latency_report.h"
 #include "tests/support/flips.h"
 #include "tests/train/tiny_checkpoint.h"

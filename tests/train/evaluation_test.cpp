@@ -22,7 +22,7 @@ struct Judged {
         {.size = 8, .train_per_class = 1, .val_per_class = 1, .seed = 0, .jpeg = false});
     ModelSpec spec = test::tiny_spec();
     spec.classes = static_cast<int64_t>(data::synthetic_classes().size());
-    model = std::make_unique<layers::Vit>(spec, layers::VitOptions{}, 1);
+    model = std::make_unique<layers::Model>(spec, layers::ModelOptions{}, 1);
   }
   void spoil(const std::string& name, float value) {
     for (auto& [own, parameter] : model->named_parameters())
@@ -39,7 +39,7 @@ struct Judged {
                     stop);
   }
   test::TemporaryFolder folder;
-  std::unique_ptr<layers::Vit> model;
+  std::unique_ptr<layers::Model> model;
   std::atomic<bool> stop{false};
 };
 

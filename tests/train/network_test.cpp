@@ -20,7 +20,7 @@ namespace {
 const std::vector<std::string> kClasses = {"a", "b", "c"};
 
 ModelFile tiny_file(const ModelSpec& spec, uint64_t seed) {
-  const layers::Vit model(spec, {}, seed);
+  const layers::Model model(spec, {}, seed);
   return {.spec = spec,
           .preprocess = {.resize = 0, .crop = spec.image_size},
           .classes = spec.classes == 3 ? kClasses : std::vector<std::string>{},
@@ -48,7 +48,7 @@ TEST_CASE("weights start from a model file; another architecture is refused and 
   TrainConfig config = tiny_config();
   config.init.checkpoint = path;
   const auto model = make_network(config, tiny_spec(), kClasses, false, no_images, silent);
-  const layers::Vit expected(tiny_spec(), {}, 42);
+  const layers::Model expected(tiny_spec(), {}, 42);
   for (std::size_t i = 0; i < expected.state_dict().size(); ++i)
     test::check_close(model->state_dict()[i].second, expected.state_dict()[i].second, 0,
                       model->state_dict()[i].first);
@@ -132,7 +132,7 @@ TEST_CASE("a teacher must see the student's images and know its classes") {
 TEST_CASE("a checkpoint is read back whole, and is a model file") {
   const test::TemporaryFolder folder;
   const std::string path = folder / "last.safetensors";
-  const layers::Vit model(tiny_spec(), {}, 3);
+  const layers::Model model(tiny_spec(), {}, 3);
   const Optimizer optimizer({}, model.named_parameters(), parameters_of(model.spec()));
   Checkpoint saved = test::checkpoint_of(tiny_file(tiny_spec(), 4), optimizer);
   saved.trained.emplace_back("train.head.bias", Tensor::full({3}, 7));

@@ -20,7 +20,7 @@ using Rows = std::vector<int64_t>;
 ModelFile file_of(const Names& classes, const Names& ids = {}, int64_t unnamed = 3) {
   ModelSpec spec = tiny_spec();
   spec.classes = classes.empty() ? unnamed : static_cast<int64_t>(classes.size());
-  const layers::Vit model(spec, {}, 42);
+  const layers::Model model(spec, {}, 42);
   return {.spec = spec,
           .preprocess = {.resize = 10,
                          .crop = 8,
@@ -36,14 +36,13 @@ ModelFile file_of(const Names& classes, const Names& ids = {}, int64_t unnamed =
 // A configuration that starts from `path` and says `more` besides.
 TrainConfig config_of(const std::string& path, const std::string& more = "",
                       const std::vector<std::string>& overrides = {}) {
-  return parse_train_config(concat(R"({"init": {"checkpoint": ")", path, R"("})",
-                                   more.empty() ? "" : ", ", more, "}"),
-                            "c.json",
-                            [&] {
-                              std::vector<std::string> all = {"data.train=images"};
-                              all.insert(all.end(), overrides.begin(), overrides.end());
-                              return all;
-                            }());
+  return parse_train_config(
+      concat(R"({"init": {"checkpoint": ")", path, R"("})", more.empty() ? "" : ", ", more, "}"),
+      "c.json", [&] {
+        std::vector<std::string> all = {"data.train=images"};
+        all.insert(all.end(), overrides.begin(), overrides.end());
+        return all;
+      }());
 }
 
 HeadPlan plan(InitConfig::Head how, const ModelFile& file, const Names& classes) {
@@ -72,8 +71,8 @@ TEST_CASE("sizes and preprocessing are the start's where the configuration does 
   CHECK(config.data.preprocess.std == file.preprocess.std);
   config = with_start(config_of(path, R"("data": {"preprocess": {"resize": 0, "std": [1, 1, 1],
       "interpolation": "bicubic", "exif_orientation": false}})"));
-  CHECK(config.data.preprocess == Preprocess{0, 8, Interpolation::kBicubic, file.preprocess.mean,
-                                             {1, 1, 1}, false});
+  CHECK(config.data.preprocess ==
+        Preprocess{0, 8, Interpolation::kBicubic, file.preprocess.mean, {1, 1, 1}, false});
   // Another image size: the crop keeps its share of the image; -1 is as without a start.
   config = with_start(config_of(path, R"("model": {"image_size": 16})"));
   CHECK(config.model.patch_size == 4);
@@ -167,22 +166,28 @@ TEST_CASE("the head keeps the rows of classes that are called the same") {
     Rows rows;
     const char* said;
   };
-  for (const Case& each : {
-           Case{Head::kAuto, &named, {"cat", "dog", "fox"}, {0, 1, 2}, "3 classes kept by name"},
-           Case{Head::kAuto, &named, {"fox", "cat", "dog"}, {2, 0, 1}, "in another order"},
-           Case{Head::kAuto, &named, {"dog", "fox"}, {1, 2}, "2 classes kept by name, of 3"},
-           Case{Head::kAuto, &named, {"ape", "bat", "cow"}, {-1, -1, -1},
-                "3 new classes: none is called as one of the 3 of start"},
-           Case{Head::kAuto, &named, {"Cat", "ape"}, {-1, -1}, "'Cat' and 'cat' differ only in"},
-           Case{Head::kAuto, &named, {"ape", "cat", "owl"}, {-1, 0, -1},
-                "1 classes kept by name, 2 new: ape, owl"},
-           Case{Head::kAuto, &ids, {"n3", "n1"}, {2, 0}, "2 classes kept by name"},
-           Case{Head::kAuto, &ids, {"a cat", "a dog"}, {-1, 1}, "1 new: a cat"},
-           Case{Head::kAuto, &unnamed, {"0", "1", "10", "11", "2"}, {0, 1, 10, 11, 2}, "5 classes"},
-           Case{Head::kAuto, &unnamed, {"a", "b"}, {-1, -1}, "the 12 of start have no names"},
-           Case{Head::kByName, &named, {"fox", "owl"}, {2, -1}, "1 new: owl"},
-           Case{Head::kNew, &named, {"cat", "dog", "fox"}, {-1, -1, -1}, "(init.head new)"},
-           Case{Head::kKeep, &named, {"x", "y", "z"}, {0, 1, 2}, "(init.head keep)"}}) {
+  for (const Case& each :
+       {Case{Head::kAuto, &named, {"cat", "dog", "fox"}, {0, 1, 2}, "3 classes kept by name"},
+        Case{Head::kAuto, &named, {"fox", "cat", "dog"}, {2, 0, 1}, "in another order"},
+        Case{Head::kAuto, &named, {"dog", "fox"}, {1, 2}, "2 classes kept by name, of 3"},
+        Case{Head::kAuto,
+             &named,
+             {"ape", "bat", "cow"},
+             {-1, -1, -1},
+             "3 new classes: none is called as one of the 3 of start"},
+        Case{Head::kAuto, &named, {"Cat", "ape"}, {-1, -1}, "'Cat' and 'cat' differ only in"},
+        Case{Head::kAuto,
+             &named,
+             {"ape", "cat", "owl"},
+             {-1, 0, -1},
+             "1 classes kept by name, 2 new: ape, owl"},
+        Case{Head::kAuto, &ids, {"n3", "n1"}, {2, 0}, "2 classes kept by name"},
+        Case{Head::kAuto, &ids, {"a cat", "a dog"}, {-1, 1}, "1 new: a cat"},
+        Case{Head::kAuto, &unnamed, {"0", "1", "10", "11", "2"}, {0, 1, 10, 11, 2}, "5 classes"},
+        Case{Head::kAuto, &unnamed, {"a", "b"}, {-1, -1}, "the 12 of start have no names"},
+        Case{Head::kByName, &named, {"fox", "owl"}, {2, -1}, "1 new: owl"},
+        Case{Head::kNew, &named, {"cat", "dog", "fox"}, {-1, -1, -1}, "(init.head new)"},
+        Case{Head::kKeep, &named, {"x", "y", "z"}, {0, 1, 2}, "(init.head keep)"}}) {
     const HeadPlan made = plan(each.how, *each.file, each.classes);
     INFO(made.said);
     CHECK(made.rows == each.rows);
@@ -193,8 +198,8 @@ TEST_CASE("the head keeps the rows of classes that are called the same") {
                        doctest::Contains("start has 3 classes, the data 2"), Error);
   CHECK_THROWS_WITH_AS(plan(Head::kByName, named, {"a", "b"}), doctest::Contains("cannot be found"),
                        Error);
-  CHECK_THROWS_WITH_AS(plan(Head::kByName, unnamed, {"a", "b"}),
-                       doctest::Contains("have no names"), Error);
+  CHECK_THROWS_WITH_AS(plan(Head::kByName, unnamed, {"a", "b"}), doctest::Contains("have no names"),
+                       Error);
 }
 
 TEST_CASE("a network starts with the rows that were planned, at any number of classes") {

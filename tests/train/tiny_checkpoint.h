@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "layers/vit.h"
+#include "layers/model.h"
 #include "train/checkpoint.h"
 
 namespace shiftadd::test {
@@ -22,7 +22,7 @@ inline train::Checkpoint checkpoint_of(ModelFile model, const train::Optimizer& 
 
 /// Of random weights, before the first step; `classes` are as many as the spec has.
 inline train::Checkpoint tiny_checkpoint(const ModelSpec& spec, std::vector<std::string> classes) {
-  const layers::Vit model(spec, {}, 3);
+  const layers::Model model(spec, {}, 3);
   const train::Optimizer optimizer({}, model.named_parameters(), parameters_of(model.spec()));
   return checkpoint_of({.spec = spec,
                         .preprocess = {},

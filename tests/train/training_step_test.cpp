@@ -39,10 +39,10 @@ data::Batch rows_of(const data::Batch& batch, int64_t begin, int64_t end) {
 }
 
 /// Trains a fresh network for some steps of `parts` batches each; returns its weights.
-NamedTensors train_some(int64_t parts, LoopConfig loop, const layers::VitOptions& options = {},
-                        const layers::Vit* teacher = nullptr, int steps = 3) {
+NamedTensors train_some(int64_t parts, LoopConfig loop, const layers::ModelOptions& options = {},
+                        const layers::Model* teacher = nullptr, int steps = 3) {
   loop.accumulate = parts;
-  const layers::Vit model(tiny_spec(), options, 1);
+  const layers::Model model(tiny_spec(), options, 1);
   Optimizer optimizer(loop.optimizer, model.named_parameters(), parameters_of(model.spec()));
   const RouterConfig router;
   TrainingStep step(model, teacher, optimizer, nullptr, loop, router, {}, 9);
@@ -82,7 +82,7 @@ TEST_CASE("accumulated small batches are the big batch, to rounding") {
 }
 
 TEST_CASE("one thread and two give the same bits, with dropout and drop path") {
-  const layers::VitOptions options{.drop_path = 0.2, .dropout = 0.1, .checkpoint_blocks = false};
+  const layers::ModelOptions options{.drop_path = 0.2, .dropout = 0.1, .checkpoint_blocks = false};
   set_num_threads(1);
   const NamedTensors one = train_some(1, {}, options);
   set_num_threads(2);
@@ -94,7 +94,7 @@ TEST_CASE("clipping shortens the step of plain SGD") {
   loop.optimizer.kind = OptimizerConfig::Kind::kSgd;
   loop.optimizer.weight_decay = 0;
   loop.clip_norm = 1e-3;
-  const layers::Vit before(tiny_spec(), {}, 1);
+  const layers::Model before(tiny_spec(), {}, 1);
   const NamedTensors start = before.state_dict(), after = train_some(1, loop, {}, nullptr, 1);
   double squares = 0;
   for (std::size_t i = 0; i < start.size(); ++i)
@@ -105,8 +105,8 @@ TEST_CASE("clipping shortens the step of plain SGD") {
 }
 
 TEST_CASE("a gradient that is not finite leaves the weights alone") {
-  const layers::Vit model(tiny_spec(), {}, 1);
-  const layers::Vit same(tiny_spec(), {}, 1);
+  const layers::Model model(tiny_spec(), {}, 1);
+  const layers::Model same(tiny_spec(), {}, 1);
   const LoopConfig loop;
   Optimizer optimizer(loop.optimizer, model.named_parameters(), parameters_of(model.spec()));
   const RouterConfig router;
@@ -121,7 +121,7 @@ TEST_CASE("a gradient that is not finite leaves the weights alone") {
 TEST_CASE("a teacher changes what is learnt and stays as it is") {
   LoopConfig loop;
   loop.teacher.alpha = 0.5;
-  const layers::Vit teacher(tiny_spec(), {}, 77), copy(tiny_spec(), {}, 77);
+  const layers::Model teacher(tiny_spec(), {}, 77), copy(tiny_spec(), {}, 77);
   const NamedTensors taught = train_some(1, loop, {}, &teacher);
   CHECK(differ(taught, train_some(1, loop)));
   loop.teacher.kind = TeacherConfig::Kind::kHard;
@@ -132,12 +132,12 @@ TEST_CASE("a teacher changes what is learnt and stays as it is") {
 TEST_CASE("a teacher's features pull the blocks' outputs towards its own") {
   LoopConfig loop;
   loop.teacher.alpha = 0;
-  const layers::Vit teacher(tiny_spec(), {}, 77);
+  const layers::Model teacher(tiny_spec(), {}, 77);
   CHECK_FALSE(differ(train_some(1, loop, {}, &teacher), train_some(1, loop)));
   loop.teacher.features = 10;
   const data::Batch batch = make_batch(3);
   const auto distance = [&](const NamedTensors& weights) {
-    layers::Vit student(tiny_spec(), {}, 1);
+    layers::Model student(tiny_spec(), {}, 1);
     student.load_state_dict(weights);
     std::vector<autograd::Variable> mine, wanted;
     layers::Context context;
@@ -181,7 +181,7 @@ TEST_CASE("training step: bf16 products learn like float32 ones") {
   LoopConfig loop;
   const auto loss_after = [&](Precision precision, int steps) {
     loop.precision = precision;
-    const layers::Vit model(tiny_spec(), {}, 1);
+    const layers::Model model(tiny_spec(), {}, 1);
     Optimizer optimizer(loop.optimizer, model.named_parameters(), parameters_of(model.spec()));
     const RouterConfig router;
     TrainingStep step(model, nullptr, optimizer, nullptr, loop, router, {}, 9);

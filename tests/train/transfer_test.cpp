@@ -46,7 +46,7 @@ NamedTensors lively_weights(const ModelSpec& spec) {
 }
 
 struct Networks {
-  layers::Vit dense, student;
+  layers::Model dense, student;
   explicit Networks(const std::vector<SurgeryStep>& recipe, const ShiftAddSpec& options = {})
       : dense(tiny_spec(), {}, 1),
         student(layers::apply_recipe(tiny_spec(), options, recipe), {}, 1) {
@@ -90,7 +90,7 @@ std::string refusal(const std::function<void()>& act) {
 // own.
 std::vector<double> errors_by_hand(const Networks& networks, bool own) {
   const autograd::NoGradGuard no_grad;
-  const layers::Vit& driver = own ? networks.student : networks.dense;
+  const layers::Model& driver = own ? networks.student : networks.dense;
   std::vector<layers::AttentionTrace> traces, driven;
   layers::Context context, driving;
   context.traces = &traces;

@@ -9,8 +9,8 @@
 #include "core/cpu/bf16.h"
 #include "core/cpu/int8.h"
 #include "core/cpu/isa.h"
+#include "core/thread_seconds.h"
 #include "infer/routing_counts.h"
-#include "infer/weights.h"
 #include "tools/bench/operands.h"
 #include "tools/bench/peak.h"
 
@@ -50,15 +50,15 @@ std::vector<double> shift_shares(infer::Session& session, const Tensor& image) {
 
 }  // namespace
 
-double Roofline::milliseconds(const infer::LayerWork& layer) const {
+double Roofline::milliseconds(const StepWork& step) const {
   std::size_t level = 0;
-  while (layer.bytes > levels[level].bytes) ++level;
+  while (step.bytes > levels[level].bytes) ++level;
   const auto ms = [](int64_t amount, double rate) {
     return amount ? 1e-6 * static_cast<double>(amount) / rate : 0;
   };
-  const double work = ms(2 * layer.float_terms, float32) + ms(2 * layer.bf16_terms, bf16) +
-                      ms(2 * layer.integer_terms, int8);
-  const double bytes = ms(layer.bytes, bandwidths[level]);
+  const double work = ms(2 * step.float_terms, float32) + ms(2 * step.bf16_terms, bf16) +
+                      ms(2 * step.integer_terms, int8);
+  const double bytes = ms(step.bytes, bandwidths[level]);
   return std::isnan(work) ? work : std::max(work, bytes);
 }
 
@@ -68,17 +68,17 @@ void LayerFigures::add(const LayerFigures& other) {
   gop += other.gop;
   bytes += other.bytes;
   multiplication_free = multiplication_free || other.multiplication_free;
-  layers += other.layers;
+  steps += other.steps;
 }
 
-LayerFigures LayersNetwork::figures(std::size_t layer, const Roofline& roofline) const {
-  const infer::LayerWork& its = work[layer];
-  return {.ms = timings[layer].median_ms,
+LayerFigures LayersNetwork::figures(std::size_t step, const Roofline& roofline) const {
+  const StepWork& its = work[step];
+  return {.ms = timings[step].median_ms,
           .roofline_ms = roofline.milliseconds(its),
           .gop = 2e-9 * static_cast<double>(its.terms()),
           .bytes = static_cast<double>(its.bytes),
           .multiplication_free = its.multiplication_free,
-          .layers = 1};
+          .steps = 1};
 }
 
 LayerFigures LayersNetwork::all_figures(const Roofline& roofline) const {
@@ -95,13 +95,15 @@ void time_layers(LayersTable& table, double seconds) {
   const Tensor image = random_floats({1, spec.in_channels, spec.image_size, spec.image_size}, 1);
   const Tensor logits({1, spec.classes});
   struct Samples {
-    std::vector<std::vector<double>> layers;  // milliseconds
+    std::vector<std::vector<double>> steps;  // milliseconds
     std::vector<double> pass;
   };
   std::vector<Samples> samples(networks.size());
   for (std::size_t n = 0; n < networks.size(); ++n) {
-    networks[n].work = networks[n].session.layer_work(shift_shares(networks[n].session, image));
-    samples[n].layers.resize(networks[n].work.size());
+    const Plan& plan = networks[n].session.plan();
+    const std::vector<double> shares = shift_shares(networks[n].session, image);
+    for (const Step& step : plan.steps) networks[n].work.push_back(work_of(plan, step, shares));
+    samples[n].steps.resize(plan.steps.size());
   }
   constexpr int kLeastTurns = 10;
   using Clock = std::chrono::steady_clock;
@@ -110,21 +112,17 @@ void time_layers(LayersTable& table, double seconds) {
     for (std::size_t n = 0; n < networks.size(); ++n) {
       infer::Session& session = networks[n].session;
       session.run(image.data<float>(), 1, logits.data<float>());
-      infer::LayerTimes times;
-      session.set_layer_times(&times);
-      const double start = infer::thread_seconds();
+      std::vector<double> seconds;
+      session.time_steps(&seconds);
+      const double start = thread_seconds();
       session.run(image.data<float>(), 1, logits.data<float>());
-      samples[n].pass.push_back(1e3 * (infer::thread_seconds() - start));
-      session.set_layer_times(nullptr);
-      for (std::size_t i = 0; i < networks[n].work.size(); ++i) {
-        const infer::LayerWork& layer = networks[n].work[i];
-        samples[n].layers[i].push_back(1e3 *
-                                       times[static_cast<std::size_t>(layer.block)].of(layer.part));
-      }
+      samples[n].pass.push_back(1e3 * (thread_seconds() - start));
+      session.time_steps(nullptr);
+      for (std::size_t i = 0; i < seconds.size(); ++i)
+        samples[n].steps[i].push_back(1e3 * seconds[i]);
     }
   for (std::size_t n = 0; n < networks.size(); ++n) {
-    for (auto& layer : samples[n].layers)
-      networks[n].timings.push_back(summarise(std::move(layer)));
+    for (auto& step : samples[n].steps) networks[n].timings.push_back(summarise(std::move(step)));
     networks[n].pass = summarise(std::move(samples[n].pass));
   }
 }

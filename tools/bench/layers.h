@@ -22,14 +22,14 @@ struct Roofline {
 
   /// Time no engine on these units could undercut: its work at the peak of its arithmetic, or its
   /// bytes from the smallest level that holds them, whichever takes longer.
-  double milliseconds(const infer::LayerWork& layer) const;
+  double milliseconds(const StepWork& step) const;
 };
 
-/// A layer, or several together.
+/// A step, or several together.
 struct LayerFigures {
   double ms = 0, roofline_ms = 0, gop = 0, bytes = 0;
   bool multiplication_free = false;  // any of them
-  int64_t layers = 0;
+  int64_t steps = 0;
 
   void add(const LayerFigures& other);
   double gops() const { return gop / (1e-3 * ms); }
@@ -43,12 +43,12 @@ struct LayersNetwork {
 
   std::string name;
   infer::Session session;
-  std::vector<infer::LayerWork> work;
-  std::vector<Timing> timings;  // of each layer
+  std::vector<StepWork> work;   // of each step of session.plan()
+  std::vector<Timing> timings;  // of each step
   Timing pass;                  // of all, and of what lies between them
 
-  /// Of `layer` of `work`.
-  LayerFigures figures(std::size_t layer, const Roofline& roofline) const;
+  /// Of a step.
+  LayerFigures figures(std::size_t step, const Roofline& roofline) const;
   /// Of the whole pass.
   LayerFigures all_figures(const Roofline& roofline) const;
 };

@@ -18,7 +18,7 @@ namespace {
 struct LayersRow {
   std::string name;
   bool part = false;                  // of the row above
-  std::vector<LayerFigures> figures;  // of each network; without layers where it has none such
+  std::vector<LayerFigures> figures;  // of each network; without steps where it has none such
 
   // Where the last network's layer multiplies less than network `dense`'s, and yet is slower.
   bool slower_than(std::size_t dense) const {
@@ -28,39 +28,82 @@ struct LayersRow {
   }
 };
 
-// Rows of each block, or of each kind of layer, summed over the blocks.
+// The layer that a step is counted with: its own name tells which of several it is.
+const char* group_of(Layer layer) {
+  switch (layer) {
+    case Layer::kClassToken:
+    case Layer::kPositions:
+    case Layer::kPatches:
+    case Layer::kPatchNorm:
+      return "patches";
+    case Layer::kNorm1:
+      return "norm1";
+    case Layer::kQkv:
+    case Layer::kQ:
+    case Layer::kReduction:
+    case Layer::kReductionNorm:
+    case Layer::kKv:
+      return "qkv";
+    case Layer::kAttention:
+    case Layer::kLocal:
+      return "attention";
+    case Layer::kProj:
+      return "proj";
+    case Layer::kNorm2:
+      return "norm2";
+    case Layer::kMlp:
+    case Layer::kFc1:
+    case Layer::kDepthwise:
+    case Layer::kFc2:
+      return "mlp";
+    case Layer::kLevelNorm:
+    case Layer::kNorm:
+      return "norm";
+    case Layer::kHead:
+      return "head";
+  }
+  return "";
+}
+
+std::string prefix_of(const LayerId& layer) {
+  return layer.block == LayerId::kOutside ? "" : concat("blocks.", layer.block, ".");
+}
+
+// Rows of each block, or of each kind of layer, summed over the blocks: of a layer all of its steps
+// together and, where some network has several, each of them.
 std::vector<LayersRow> rows_of(const LayersTable& table, bool every_block) {
-  using infer::LayerPart;
-  const std::vector<LayersNetwork>& networks = table.networks;
-  const int64_t outside = networks[0].session.spec().depth;
-  std::vector<LayersRow> rows;
-  const auto add = [&](std::string name, int64_t block, LayerPart first, LayerPart last,
-                       bool part = false) {
-    LayersRow row = {std::move(name), part, std::vector<LayerFigures>(networks.size())};
-    bool any = false;
-    for (std::size_t n = 0; n < networks.size(); ++n) {
-      const auto& work = networks[n].work;
-      for (std::size_t i = 0; i < work.size(); ++i)
-        if (work[i].part >= first && work[i].part <= last &&
-            (block == work[i].block || (!every_block && work[i].block != outside))) {
-          row.figures[n].add(networks[n].figures(i, table.roofline));
-          any = true;
-        }
-    }
-    if (any) rows.push_back(std::move(row));
+  struct Group {
+    LayersRow all;
+    std::vector<LayersRow> parts;
   };
-  const auto add_outside = [&](LayerPart part) { add(name_of(part), outside, part, part); };
-  add_outside(LayerPart::kPatches);
-  for (int64_t block = 0; block < (every_block ? outside : 1); ++block) {
-    const std::string prefix = every_block ? concat("blocks.", block, ".") : "";
-    for (auto part = LayerPart::kNorm1; part <= LayerPart::kShiftExpert;
-         part = static_cast<LayerPart>(static_cast<int>(part) + 1)) {
-      if (part == LayerPart::kFc1) add(prefix + "mlp", block, part, LayerPart::kShiftExpert);
-      add(prefix + name_of(part), block, part, part, part >= LayerPart::kFc1);
+  std::vector<Group> groups;
+  const std::size_t count = table.networks.size();
+  const auto row_in = [&](std::vector<LayersRow>& rows, const std::string& name) -> LayersRow& {
+    for (LayersRow& row : rows)
+      if (row.name == name) return row;
+    return rows.emplace_back(LayersRow{name, true, std::vector<LayerFigures>(count)});
+  };
+  const auto group_in = [&](const std::string& name) -> Group& {
+    for (Group& group : groups)
+      if (group.all.name == name) return group;
+    return groups.emplace_back(Group{{name, false, std::vector<LayerFigures>(count)}, {}});
+  };
+  for (std::size_t n = 0; n < count; ++n) {
+    const LayersNetwork& network = table.networks[n];
+    const std::vector<Step>& steps = network.session.plan().steps;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const std::string prefix = every_block ? prefix_of(steps[i].layer) : "";
+      const LayerFigures figures = network.figures(i, table.roofline);
+      Group& group = group_in(prefix + group_of(steps[i].layer.layer));
+      group.all.figures[n].add(figures);
+      row_in(group.parts, prefix + steps[i].name).figures[n].add(figures);
     }
   }
-  add_outside(LayerPart::kNorm);
-  add_outside(LayerPart::kHead);
+  std::vector<LayersRow> rows;
+  for (Group& group : groups) {
+    rows.push_back(std::move(group.all));
+    if (group.parts.size() > 1) rows.insert(rows.end(), group.parts.begin(), group.parts.end());
+  }
   return rows;
 }
 
@@ -103,12 +146,9 @@ nlohmann::ordered_json to_json(const Roofline& roofline) {
 nlohmann::ordered_json to_json(const LayersNetwork& network, const Roofline& roofline) {
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < network.work.size(); ++i) {
-    const infer::LayerWork& work = network.work[i];
-    const std::string name = work.block < network.session.spec().depth
-                                 ? concat("blocks.", work.block, ".", name_of(work.part))
-                                 : name_of(work.part);
-    nlohmann::ordered_json layer = {{"name", name},
-                                    {"multiplication_free", work.multiplication_free}};
+    const Step& step = network.session.plan().steps[i];
+    nlohmann::ordered_json layer = {{"name", prefix_of(step.layer) + step.name},
+                                    {"multiplication_free", network.work[i].multiplication_free}};
     layer.update(to_json(network.timings[i], network.figures(i, roofline)));
     layers.push_back(std::move(layer));
   }
@@ -133,10 +173,10 @@ void print_rows(const LayersTable& table, const std::vector<LayersRow>& rows, in
     std::cout << "\n"
               << std::left << std::setw(names) << (row.part ? "  " : "") + row.name << std::right;
     for (const LayerFigures& each : row.figures) {
-      std::cout << std::setw(9) << (each.layers ? figure(each.ms, 3) : "") << std::setw(8)
+      std::cout << std::setw(9) << (each.steps ? figure(each.ms, 3) : "") << std::setw(8)
                 << (each.gop > 0 ? figure(each.gops(), 0) : "") << std::setw(7)
-                << (each.layers ? figure(100 * each.roofline_share(), 0, "%") : "") << std::setw(8)
-                << (each.layers ? figure(each.bytes / 1024, 0) : "");
+                << (each.steps ? figure(100 * each.roofline_share(), 0, "%") : "") << std::setw(8)
+                << (each.steps ? figure(each.bytes / 1024, 0) : "");
     }
     for (std::size_t dense = 0; dense + 1 < row.figures.size(); ++dense)
       if (row.slower_than(dense)) std::cout << " slower than " << table.networks[dense].name;

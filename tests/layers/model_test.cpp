@@ -1,6 +1,6 @@
 // The trainable vision transformer: names, golden logits, training, determinism, checkpointing,
 // freezing.
-#include "layers/vit.h"
+#include "layers/model.h"
 
 #include <algorithm>
 #include <cmath>
@@ -43,7 +43,7 @@ ModelSpec odd_spec() {
 }
 
 // Loss and all gradients of one training step.
-std::map<std::string, std::vector<float>> step(const Vit& model, const Context& context,
+std::map<std::string, std::vector<float>> step(const Model& model, const Context& context,
                                                bool zero = true) {
   const std::vector<int64_t> labels{2, 0, 1};
   const Variable loss = autograd::cross_entropy(
@@ -61,7 +61,7 @@ std::map<std::string, std::vector<float>> step(const Vit& model, const Context& 
 TEST_CASE("vit: parameters have timm's names, shapes and order") {
   for (const char* name : {"vit_micro", "deit_tiny_patch16_224"}) {
     const ModelSpec spec = named_spec(name);
-    const Vit model(spec, {}, 1);
+    const Model model(spec, {}, 1);
     const auto expected = parameters_of(spec);
     const auto actual = model.named_parameters();
     REQUIRE(actual.size() == expected.size());
@@ -80,9 +80,9 @@ TEST_CASE("vit: golden logits") {
     if (name.rfind("golden.", 0) != 0) weights.emplace_back(name, tensor);
   }
   for (const bool checkpointed : {false, true}) {
-    VitOptions options;
+    ModelOptions options;
     options.checkpoint_blocks = checkpointed;
-    Vit model(named_spec("vit_micro"), options, 1);
+    Model model(named_spec("vit_micro"), options, 1);
     model.load_state_dict(weights);
     const Variable logits = model.forward(Variable(golden.at("golden.in.image")), {});
     test::check_close(logits.value(), golden.at("golden.out.logits"), 1e-5, "logits");
@@ -109,7 +109,7 @@ TEST_CASE("vit: a fixed split has no router and shifts every second token") {
   ModelSpec spec = named_spec("vit_micro");
   spec.shift_add.gate = GateKind::kFixedSplit;
   spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth), {.mlp = LayerKind::kMixture});
-  const Vit model(spec, {}, 3);
+  const Model model(spec, {}, 3);
   for (const auto& [name, parameter] : model.named_parameters())
     CHECK_MESSAGE(name.find("router") == std::string::npos, name);
   std::vector<autograd::Routing> routings;
@@ -131,7 +131,7 @@ TEST_CASE("vit: golden logits of the ShiftAdd networks") {
     State weights;
     for (const auto& [name, tensor] : golden.tensors)
       if (name.rfind("golden.", 0) != 0) weights.emplace_back(name, tensor);
-    Vit model(golden_shift_add(full), {}, 1);
+    Model model(golden_shift_add(full), {}, 1);
     model.load_state_dict(weights);
     const Variable images(golden.at("golden.in.image"));
     std::vector<autograd::Routing> routings;
@@ -153,7 +153,7 @@ TEST_CASE("vit: a ShiftAdd network has the parameters of its spec, and all of th
   for (const ShiftForm form : {ShiftForm::kQ, ShiftForm::kPs}) {
     spec.shift_add.form = form;
     spec.shift_add.format = form == ShiftForm::kQ ? ShiftFormat::k4Bit : ShiftFormat::k5Bit;
-    const Vit model(spec, {}, 1);
+    const Model model(spec, {}, 1);
     const auto parameters = model.named_parameters();
     const auto expected = parameters_of(spec);
     REQUIRE(parameters.size() == expected.size());
@@ -177,7 +177,7 @@ TEST_CASE("vit: a ShiftAdd network has the parameters of its spec, and all of th
 
 TEST_CASE("vit: initial weights depend on the seed alone") {
   const auto weights = [](uint64_t seed) {
-    const Vit model(odd_spec(), {}, seed);
+    const Model model(odd_spec(), {}, seed);
     std::vector<std::vector<float>> all;
     for (const auto& [name, tensor] : model.state_dict()) all.push_back(values(tensor));
     return all;
@@ -187,7 +187,7 @@ TEST_CASE("vit: initial weights depend on the seed alone") {
 }
 
 TEST_CASE("vit: initial weights as timm's") {
-  const Vit model(named_spec("deit_tiny_patch16_224"), {}, 1);
+  const Model model(named_spec("deit_tiny_patch16_224"), {}, 1);
   for (const auto& [name, tensor] : model.state_dict()) {
     INFO(name);
     double sum = 0, squares = 0, largest = 0;
@@ -214,10 +214,10 @@ TEST_CASE("vit: initial weights as timm's") {
 
 TEST_CASE("vit: every parameter gets a gradient, the same for 1 and 2 threads") {
   const int before = num_threads();
-  const VitOptions options{0.2, 0.1, false};
+  const ModelOptions options{0.2, 0.1, false};
   const auto with_threads = [&](int threads) {
     set_num_threads(threads);
-    return step(Vit(odd_spec(), options, 1), {true, 5, 6});
+    return step(Model(odd_spec(), options, 1), {true, 5, 6});
   };
   const auto one = with_threads(1), two = with_threads(2);
   set_num_threads(before);
@@ -232,18 +232,18 @@ TEST_CASE("vit: every parameter gets a gradient, the same for 1 and 2 threads") 
 TEST_CASE("vit: checkpointed blocks give bit-identical gradients") {
   for (const double drop : {0.0, 0.3}) {
     const Context context{true, 5, 6};
-    CHECK(step(Vit(odd_spec(), {drop, drop, true}, 1), context) ==
-          step(Vit(odd_spec(), {drop, drop, false}, 1), context));
+    CHECK(step(Model(odd_spec(), {drop, drop, true}, 1), context) ==
+          step(Model(odd_spec(), {drop, drop, false}, 1), context));
   }
 }
 
 TEST_CASE("vit: random layers draw while training only, from seed and stream") {
-  const Vit model(odd_spec(), {0.3, 0.2, false}, 1);
+  const Model model(odd_spec(), {0.3, 0.2, false}, 1);
   const Variable images(random_images(odd_spec(), 3, 1));
   const auto logits = [&](const Context& context) {
     return values(model.forward(images, context).value());
   };
-  const Vit plain(odd_spec(), {}, 1);
+  const Model plain(odd_spec(), {}, 1);
   CHECK(logits({}) == values(plain.forward(images, {}).value()));
   CHECK(logits({true, 1, 2}) == logits({true, 1, 2}));
   CHECK(logits({true, 1, 2}) != logits({true, 1, 3}));
@@ -252,7 +252,7 @@ TEST_CASE("vit: random layers draw while training only, from seed and stream") {
 }
 
 TEST_CASE("vit: logits do not depend on the batch") {
-  const Vit model(odd_spec(), {}, 1);
+  const Model model(odd_spec(), {}, 1);
   const Tensor images = random_images(odd_spec(), 5, 1);
   const std::vector<float> all = values(model.forward(Variable(images), {}).value());
   for (int64_t i = 0; i < 5; ++i) {
@@ -263,7 +263,7 @@ TEST_CASE("vit: logits do not depend on the batch") {
 }
 
 TEST_CASE("vit: 30 steps of SGD reduce the loss") {
-  const Vit model(named_spec("vit_micro"), {}, 1);
+  const Model model(named_spec("vit_micro"), {}, 1);
   const Variable images(random_images(model.spec(), 8, 1));
   const std::vector<int64_t> labels{0, 1, 2, 3, 4, 5, 6, 0};
   float first = 0, last = 0;
@@ -283,7 +283,7 @@ TEST_CASE("vit: 30 steps of SGD reduce the loss") {
 }
 
 TEST_CASE("vit: two backward passes accumulate") {
-  const Vit model(odd_spec(), {}, 1);
+  const Model model(odd_spec(), {}, 1);
   const auto once = step(model, {}, false), twice = step(model, {}, false);
   for (const auto& [name, gradient] : twice) {
     if (name == "loss") continue;
@@ -296,9 +296,9 @@ TEST_CASE("vit: two backward passes accumulate") {
 }
 
 TEST_CASE("vit: frozen parameters get no gradient, the others the same bits") {
-  const auto all = step(Vit(odd_spec(), {}, 1), {});
+  const auto all = step(Model(odd_spec(), {}, 1), {});
   const auto with_frozen = [&](const std::function<bool(const std::string&)>& frozen) {
-    const Vit model(odd_spec(), {}, 1);
+    const Model model(odd_spec(), {}, 1);
     for (auto [name, parameter] : model.named_parameters())
       parameter.set_requires_grad(!frozen(name));
     const auto some = step(model, {});
@@ -319,7 +319,7 @@ TEST_CASE("vit: frozen parameters get no gradient, the others the same bits") {
 TEST_CASE("vit: its parts, and the attention of a block alone") {
   ModelSpec spec = odd_spec();
   spec.shift_add.blocks = {{}, {.attention = AttentionKind::kLinearAdd}, {}};
-  const Vit model(spec, {}, 3);
+  const Model model(spec, {}, 3);
   const Variable images(random_images(spec, 2, 5));
   const autograd::NoGradGuard no_grad;
   std::vector<AttentionTrace> traces;
@@ -345,12 +345,12 @@ TEST_CASE("vit: its parts, and the attention of a block alone") {
   CHECK(model.class_token_only(2));
   CHECK_FALSE(model.class_token_only(1));
   spec.shift_add.blocks[2].mlp = LayerKind::kMixture;
-  CHECK_FALSE(Vit(spec, {}, 3).class_token_only(2));
+  CHECK_FALSE(Model(spec, {}, 3).class_token_only(2));
   CHECK(values(model.forward(images, {}).value()) == values(logits));
 }
 
 TEST_CASE("vit: errors") {
-  const Vit model(odd_spec(), {}, 1);
+  const Model model(odd_spec(), {}, 1);
   const auto message = [&](const std::function<void()>& function) {
     try {
       function();
@@ -361,13 +361,13 @@ TEST_CASE("vit: errors") {
   };
   CHECK(message([&] {
           model.forward(Variable(Tensor::zeros({2, 3, 15, 16})), {});
-        }) == "[vit] images are (2, 3, 15, 16): expected (2, 3, 15, 15)");
+        }) == "[model] images are (2, 3, 15, 16): expected (2, 3, 15, 15)");
   CHECK(message([&] {
-          Vit(odd_spec(), {1.0, 0, false}, 1);
-        }) == "[vit] dropout is 0, drop_path is 1: expected 0 <= rate < 1");
+          Model(odd_spec(), {1.0, 0, false}, 1);
+        }) == "[model] dropout is 0, drop_path is 1: expected 0 <= rate < 1");
   ModelSpec impossible = odd_spec();
   impossible.heads = 2;
-  CHECK(message([&] { Vit(impossible, {}, 1); }).find("width 21") != std::string::npos);
+  CHECK(message([&] { Model(impossible, {}, 1); }).find("width 21") != std::string::npos);
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
-// The vision transformer of a ModelSpec, trainable.
+// The network of a description, trainable.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,44 +11,52 @@
 
 namespace shiftadd::layers {
 
-struct VitOptions {
+struct ModelOptions {
   double drop_path = 0;            // rate of the last block; earlier ones scale linearly from 0
   double dropout = 0;              // after positions, attention projection and MLP layers
   bool checkpoint_blocks = false;  // recompute blocks in backward instead of keeping activations
 };
 
-class Vit : public Module {
+class Model : public Module {
  public:
   /// Parameters as timm initialises them: truncated normal 0.02 for linears, positions and class
-  /// token, zero biases, unit norms; the patch embedding as torch's conv default. Deterministic in
-  /// seed.
-  Vit(const ModelSpec& spec, const VitOptions& options, uint64_t seed);
-  ~Vit() override;
+  /// token, zero biases, unit norms; convolutions as torch's default. Deterministic in seed.
+  Model(const ModelSpec& spec, const ModelOptions& options, uint64_t seed);
+  Model(const Network& network, const ModelOptions& options, uint64_t seed);
+  ~Model() override;
 
-  /// images (B, in_channels, S, S) -> logits (B, classes).
+  /// images (B, channels, H, W) -> logits (B, classes).
   Variable forward(const Variable& images, const Context& context) const;
-  /// The parts of forward, for those who work block by block: images -> tokens (B, N, C).
+  /// The parts of forward, for those who work block by block: images -> tokens (B, N, C) of the
+  /// first level.
   Variable embed(const Variable& images, const Context& context) const;
-  /// tokens (B, N, C) -> those after block i; of the last block the class token's alone (B, 1, C)
-  /// where nothing asks for the others.
+  /// tokens (B, N, C) -> those after block i and, where it is the last of its level, after the next
+  /// level's embedding; of the last block the class token's alone (B, 1, C) where nothing asks for
+  /// the others.
   Variable run_block(int64_t i, const Variable& tokens, const Context& context) const;
   /// The attention of block i alone: normed (B, N, C), what its norm1 gave -> (B, queries, C), what
   /// it adds to the first `queries` tokens; autograd::kAllQueries: all. No dropout, no drop path.
   Variable attend(int64_t i, const Variable& normed, int64_t queries, const Context& context) const;
-  /// Whether only the class token's attention and MLP of block i are ever read: in the last one,
-  /// unless its MLP is a mixture, whose router learns from all tokens and is counted by all.
+  /// Whether only the class token's attention and MLP of block i are ever read.
   bool class_token_only(int64_t i) const;
-  const ModelSpec& spec() const { return spec_; }
+
+  const Network& network() const { return network_; }
+  /// What the network was resolved from. Throws Error (failure) where it was made without one.
+  const ModelSpec& spec() const;
 
  private:
-  ModelSpec spec_;
-  VitOptions options_;
-  struct Layers;
-  std::unique_ptr<Layers> layers_;
+  class Level;
+
+  Network network_;
+  std::optional<ModelSpec> spec_;
+  ModelOptions options_;
+  std::vector<Level*> levels_;
+  struct Answer;
+  std::unique_ptr<Answer> answer_;  // what follows the blocks
 };
 
 /// A table: name, shape, parameters and MACs of each layer; totals last.
-std::string summary(const Vit& model);
+std::string summary(const Network& network);
 
 /// Adapts weights of `from` to `to` where only classes or image size differ: a new zero-initialised
 /// bias and small random head for another number of classes, positions interpolated (bicubic,

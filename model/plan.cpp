@@ -1,0 +1,356 @@
+// Writes the steps of a network's forward pass: which rows are read, what is split, what is fused.
+#include "model/plan.h"
+
+#include <utility>
+
+namespace shiftadd {
+namespace {
+
+LocalShape local_shape(const FilterSpec& filter, const Grid& grid, int64_t prefix) {
+  if (filter.kind == LocalKind::kTokenConv) return {1, kTokenTaps, 1, grid.count(), prefix};
+  return {kPatchTaps, kPatchTaps, grid.height, grid.width, prefix};
+}
+
+// Of softmax attention pack decides, of linear attention its codes.
+bool attends_in_integers(const AttentionSpec& attention, const ShiftAddSpec& options,
+                         const PackSpec& pack, int64_t keys) {
+  if (attention.is_linear())
+    return attention.kind == AttentionKind::kLinearAdd && options.codes == Codes::kSign &&
+           options.values == ValueFormat::kInt8;
+  return pack.int8_attention && keys <= kMostInt8Keys;
+}
+
+class Planner {
+ public:
+  Planner(const Network& network, const PackSpec& pack, bool with_choices)
+      : network_(network), options_(network.options), pack_(pack), with_choices_(with_choices) {}
+
+  Plan run() {
+    x_ = all(buffer("images", network_.channels, network_.image.count(), Storage::kImages));
+    for (const LevelSpec& level : network_.levels) {
+      embed(level);
+      for (const BlockSpec& each : level.blocks) block(each);
+      if (level.norm) x_ = normalise(*level.norm, outside(Layer::kLevelNorm), "norm", x_);
+      ++level_;
+    }
+    head();
+    return std::move(plan_);
+  }
+
+ private:
+  // --- parts of a plan
+  BufferId buffer(std::string name, int64_t rows, int64_t columns,
+                  Storage storage = Storage::kValues, TableId table = kNone) {
+    plan_.buffers.push_back({std::move(name), rows, columns, storage, table});
+    return static_cast<BufferId>(plan_.buffers.size()) - 1;
+  }
+  BufferId table(const std::string& parameter, int64_t rows, int64_t columns,
+                 const std::string& plus = "") {
+    plan_.tables.push_back({parameter, rows, columns, plus});
+    return buffer(parameter, rows, columns, Storage::kTable,
+                  static_cast<TableId>(plan_.tables.size()) - 1);
+  }
+  Rows all(BufferId id) const {
+    const Buffer& buffer = plan_.buffers[static_cast<std::size_t>(id)];
+    return {id, 0, buffer.rows, 0, buffer.columns};
+  }
+  Rows values(const char* name, int64_t rows, int64_t columns) {
+    return all(buffer(name, rows, columns));
+  }
+  static Rows first_rows(Rows of, int64_t rows) {
+    of.rows = rows;
+    return of;
+  }
+  static Rows columns(Rows of, int64_t first, int64_t count) {
+    of.column += first;
+    of.columns = count;
+    return of;
+  }
+  void step(LayerId layer, std::string name, Operation operation) {
+    plan_.steps.push_back({layer, std::move(name), std::move(operation)});
+  }
+  LayerId outside(Layer layer) const { return {.layer = layer, .level = level_}; }
+  LayerId inside(Layer layer) const { return {.layer = layer, .block = block_}; }
+
+  MatrixId matrix(const std::string& layer, int64_t out, int64_t in, bool shifts,
+                  int64_t first = 0) {
+    Matrix matrix = {layer, first, out, in, Arithmetic::kFloat32, shifts, false};
+    if (shifts) {
+      matrix.int8_inputs = options_.int8_activations;
+      if (options_.int8_activations && options_.format == ShiftFormat::k4Bit)
+        matrix.arithmetic = Arithmetic::kInt8;
+    } else if (pack_.multiply != MultiplyFormat::kFloat32) {
+      matrix.int8_inputs = pack_.multiply == MultiplyFormat::kInt8;
+      matrix.arithmetic = matrix.int8_inputs ? Arithmetic::kInt8 : Arithmetic::kBf16;
+    }
+    return add(std::move(matrix));
+  }
+  // Routers and the head stay float32 in every pack.
+  MatrixId float_matrix(const std::string& layer, int64_t out, int64_t in) {
+    return add({layer, 0, out, in, Arithmetic::kFloat32, false, false});
+  }
+  MatrixId add(Matrix matrix) {
+    plan_.matrices.push_back(std::move(matrix));
+    return static_cast<MatrixId>(plan_.matrices.size()) - 1;
+  }
+  bool in_integers(MatrixId id) const {
+    return plan_.matrices[static_cast<std::size_t>(id)].arithmetic == Arithmetic::kInt8;
+  }
+
+  // --- steps
+  Rows normalise(const NormSpec& norm, LayerId layer, const char* name, const Rows& in) {
+    const Rows out = values(name, in.rows, in.columns);
+    plan_.norms.push_back(norm);
+    step(layer, name, Normalise{static_cast<NormId>(plan_.norms.size()) - 1, in, out});
+    return out;
+  }
+  Rows take(LayerId layer, const char* name, const Rows& in) {
+    const Rows out = values(name, in.rows, in.columns);
+    step(layer, name, Take{in, out});
+    return out;
+  }
+  Rows gather(const ConvSpec& conv, LayerId layer, const char* name, const Grid& input,
+              const Rows& in) {
+    const Rows out = values(name, conv.grid_of(input).count(), conv.inputs());
+    step(layer, name, Gather{conv, input, in, out});
+    return out;
+  }
+
+  // Makes x of the image, or of the tokens of the level before.
+  void embed(const LevelSpec& level) {
+    const LayerId layer = outside(Layer::kPatches);
+    const Grid input =
+        level_ ? network_.levels[static_cast<std::size_t>(level_) - 1].grid : network_.image;
+    const int64_t width = level.width(), prefix = level.prefix(), tokens = level.tokens();
+    if (level_) x_ = {x_.buffer, x_.rows - input.count(), input.count(), 0, x_.columns};
+    const Rows under = gather(level.patches, layer, "gather", input, x_);
+    Rows positions;
+    if (!level.positions.empty()) positions = all(table(level.positions, tokens, width));
+    Rows x = values("x", tokens, width);
+    Rows patches = {x.buffer, prefix, tokens - prefix, 0, width};
+    if (positions.defined()) positions = {positions.buffer, prefix, tokens - prefix, 0, width};
+    const MatrixId weight = matrix(level.patches.name, width, level.patches.inputs(), false);
+    const bool plain = !level.patch_norm;
+    step(layer, "patches",
+         Product{weight, Activation::kNone, under, patches, plain ? positions : Rows{}});
+    if (level.patch_norm) {
+      const Rows normed =
+          normalise(*level.patch_norm, outside(Layer::kPatchNorm), "patch_norm", patches);
+      x = normed;
+    }
+    if (prefix)
+      step(outside(Layer::kClassToken), "class_token",
+           Take{all(table(level.class_token, 1, width, level.positions)), first_rows(x, 1)});
+    x_ = x;
+  }
+  void block(const BlockSpec& block) {
+    const bool class_only = answers_class_token(network_, block_, with_choices_);
+    const Rows normed = normalise(block.norm1, inside(Layer::kNorm1), "norm1", x_);
+    const Rows attended = attention(block, normed, class_only ? 1 : block.tokens());
+    if (class_only) x_ = take(inside(Layer::kProj), "class_row", first_rows(x_, 1));
+    linear(block.attention.proj, {Layer::kProj, "proj"}, attended, x_, x_);
+    mlp(block, normalise(block.norm2, inside(Layer::kNorm2), "norm2", x_));
+    ++block_;
+  }
+
+  // Returns what `answers` rows of an image attend to.
+  Rows attention(const BlockSpec& block, const Rows& normed, int64_t answers) {
+    const AttentionSpec& attention = block.attention;
+    const int64_t width = attention.heads * attention.head_dim, keys = block.key_tokens();
+    Rows q, k;
+    if (const auto* apart = std::get_if<SeparateKv>(&attention.projection)) {
+      q = linear(apart->q, {Layer::kQ, "q"}, normed);
+      k = linear(apart->kv, {Layer::kKv, "kv"}, reduced(*apart, block.grid, normed));
+    } else {
+      const LinearSpec& qkv = std::get<FusedQkv>(attention.projection).qkv;
+      if (splits_query(block)) {
+        const Rows row = take(inside(Layer::kQkv), "qkv.row", first_rows(normed, 1));
+        const bool shifts = qkv.kind == LayerKind::kShift;
+        q = values("q", 1, width);
+        step(inside(Layer::kQkv), "qkv.q",
+             Product{matrix(qkv.name, width, qkv.in, shifts), Activation::kNone, row, q, {}});
+        k = values("kv", keys, 2 * width);
+        step(inside(Layer::kQkv), "qkv.kv",
+             Product{matrix(qkv.name, 2 * width, qkv.in, shifts, width),
+                     Activation::kNone,
+                     normed,
+                     k,
+                     {}});
+      } else {
+        q = linear(qkv, {Layer::kQkv, "qkv"}, normed);
+        k = columns(q, width, 2 * width);
+        q = columns(q, 0, width);
+      }
+    }
+    const FilterSpec* local = attention.local ? &*attention.local : nullptr;
+    const Rows out = values("attended", answers, width);
+    step(
+        inside(Layer::kAttention), "attention",
+        Attend{.kind = attention.kind,
+               .codes = attention.kind == AttentionKind::kLinearAdd ? options_.codes : Codes::kNone,
+               .values = attention.adds() ? options_.values : ValueFormat::kFloat,
+               .integers = attends_in_integers(attention, options_, pack_, keys),
+               .heads = attention.heads,
+               .head_dim = attention.head_dim,
+               .local = local ? local_shape(*local, block.grid, block.prefix) : LocalShape{},
+               .filter = local ? table(local->name + ".weight", local->heads,
+                                       element_count(local->shape()) / local->heads)
+                               : kNone,
+               .q = q,
+               .k = columns(k, 0, width),
+               .v = columns(k, width, width),
+               .out = out});
+    return out;
+  }
+
+  // The class token's query can be made apart from everyone's keys and values, unless codes need
+  // the mean of all queries or a router sends whole tokens.
+  bool splits_query(const BlockSpec& block) const {
+    const bool all_queries =
+        block.attention.kind == AttentionKind::kLinearAdd && options_.codes != Codes::kSign;
+    return answers_class_token(network_, block_, true) && !all_queries &&
+           std::get<FusedQkv>(block.attention.projection).qkv.kind != LayerKind::kMixture;
+  }
+
+  Rows reduced(const SeparateKv& projection, const Grid& grid, const Rows& normed) {
+    if (!projection.reduction) return normed;
+    const ConvSpec& conv = *projection.reduction;
+    const LayerId layer = inside(Layer::kReduction);
+    const Rows under = gather(conv, layer, "reduction.gather", grid, normed);
+    const Rows out = values("reduction", under.rows, conv.out);
+    step(layer, "reduction",
+         Product{
+             matrix(conv.name, conv.out, conv.inputs(), false), Activation::kNone, under, out, {}});
+    if (!projection.reduction_norm) return out;
+    return normalise(*projection.reduction_norm, inside(Layer::kReductionNorm), "reduction_norm",
+                     out);
+  }
+
+  struct Part {
+    Layer layer;
+    std::string name;
+  };
+  Rows linear(const LinearSpec& spec, const Part& part, const Rows& in) {
+    const Rows out = values(part.name.c_str(), in.rows, spec.out);
+    linear(spec, part, in, out, {});
+    return out;
+  }
+  void linear(const LinearSpec& spec, const Part& part, const Rows& in, const Rows& out,
+              const Rows& residual, Activation activation = Activation::kNone) {
+    if (spec.kind != LayerKind::kMixture) {
+      const bool shifts = spec.kind == LayerKind::kShift;
+      return step(
+          inside(part.layer), part.name,
+          Product{matrix(spec.name, spec.out, spec.in, shifts), activation, in, out, residual});
+    }
+    Experts experts = route(spec.name, part, in);
+    for (const int i : {kMultExpert, kShiftExpert})
+      experts.fc1[i] = matrix(name_of_expert(spec.name, i), spec.out, spec.in, i == kShiftExpert);
+    add_experts(std::move(experts), part, out, residual);
+  }
+  Experts route(const std::string& mixture, const Part& part, const Rows& in) {
+    const bool fixed = options_.gate == GateKind::kFixedSplit;
+    const Route route = {
+        .router = fixed ? kNone : float_matrix(name_of_router(mixture), 2, in.columns),
+        .gate = options_.gate,
+        .index = router_,
+        .first_choice = choice_,
+        .in = in,
+        .order = buffer("order", in.rows, 1),
+        .gates = fixed ? kNone : buffer("gates", in.rows, 2)};
+    step(inside(part.layer), part.name + ".router", route);
+    const BlockSpec& block = block_at(network_, block_);
+    choice_ += part.layer == Layer::kKv ? block.key_tokens() : block.tokens();
+    return {.gate = options_.gate,
+            .index = router_++,
+            .in = in,
+            .out = {},
+            .residual = {},
+            .order = route.order,
+            .gates = route.gates};
+  }
+  void add_experts(Experts experts, const Part& part, const Rows& out, const Rows& residual) {
+    experts.out = out;
+    experts.residual = residual;
+    step(inside(part.layer), part.name + ".experts", std::move(experts));
+  }
+
+  // Adds mlp(normed) to x.
+  void mlp(const BlockSpec& block, const Rows& normed) {
+    const MlpSpec& spec = block.mlp;
+    if (spec.routed) return routed_mlp(spec, normed);
+    const LinearSpec fc1 = spec.named(spec.fc1), fc2 = spec.named(spec.fc2);
+    const bool routes = fc1.kind == LayerKind::kMixture, between = routes || spec.depthwise;
+    if (!between && fc2.kind != LayerKind::kMixture) {
+      const MatrixId first = matrix(fc1.name, fc1.out, fc1.in, fc1.kind == LayerKind::kShift),
+                     second = matrix(fc2.name, fc2.out, fc2.in, fc2.kind == LayerKind::kShift);
+      if (in_integers(first) && in_integers(second))
+        return step(inside(Layer::kMlp), "mlp", Mlp{first, second, normed, x_});
+      const Rows hidden = values("hidden", normed.rows, fc1.out);
+      step(inside(Layer::kFc1), "fc1", Product{first, Activation::kGelu, normed, hidden, {}});
+      return step(inside(Layer::kFc2), "fc2", Product{second, Activation::kNone, hidden, x_, x_});
+    }
+    Rows hidden = values("hidden", normed.rows, fc1.out);
+    linear(fc1, {Layer::kFc1, "fc1"}, normed, hidden, {},
+           between ? Activation::kNone : Activation::kGelu);
+    if (spec.depthwise) {
+      hidden = depthwise(spec, block.grid, hidden);
+    } else if (routes) {
+      step(inside(Layer::kFc1), "gelu", Activate{hidden});
+    }
+    linear(fc2, {Layer::kFc2, "fc2"}, hidden, x_, x_);
+  }
+  void routed_mlp(const MlpSpec& spec, const Rows& normed) {
+    const Part part = {Layer::kMlp, "mlp"};
+    Experts experts = route(spec.name, part, normed);
+    for (const int i : {kMultExpert, kShiftExpert}) {
+      const std::string name = name_of_expert(spec.name, i);
+      const bool shifts = i == kShiftExpert;
+      experts.fc1[i] = matrix(name + "." + spec.fc1.name, spec.fc1.out, spec.fc1.in, shifts);
+      experts.fc2[i] = matrix(name + "." + spec.fc2.name, spec.fc2.out, spec.fc2.in, shifts);
+    }
+    add_experts(std::move(experts), part, x_, x_);
+  }
+  Rows depthwise(const MlpSpec& mlp, const Grid& grid, const Rows& hidden) {
+    const DepthwiseSpec& spec = *mlp.depthwise;
+    const std::string name = mlp.name + "." + spec.name;
+    const Rows out = values("filtered", hidden.rows, hidden.columns);
+    step(inside(Layer::kDepthwise), "depthwise",
+         Depthwise{spec, table(name + ".weight", spec.width, spec.kernel * spec.kernel),
+                   table(name + ".bias", 1, spec.width), grid, hidden, out});
+    return out;
+  }
+
+  void head() {
+    const bool reads_class = network_.readout == Readout::kClassToken;
+    const LayerId layer = {Layer::kNorm};
+    if (reads_class && x_.rows > 1) x_ = take(layer, "class_row", first_rows(x_, 1));
+    if (network_.norm) x_ = normalise(*network_.norm, layer, "norm", x_);
+    if (!reads_class) {
+      const Rows mean = values("mean", 1, x_.columns);
+      step({Layer::kHead}, "mean", Mean{x_, mean});
+      x_ = mean;
+    }
+    const LinearSpec& head = network_.head;
+    const Rows logits = all(buffer("logits", 1, head.out, Storage::kLogits));
+    step({Layer::kHead}, "head",
+         Product{float_matrix(head.name, head.out, head.in), Activation::kNone, x_, logits, {}});
+  }
+
+  const Network& network_;
+  const ShiftAddSpec& options_;
+  const PackSpec& pack_;
+  const bool with_choices_;
+  Plan plan_;
+  Rows x_;  // the residual stream
+  int64_t level_ = 0, block_ = 0, router_ = 0, choice_ = 0;
+};
+
+}  // namespace
+
+Plan plan_of(const Network& network, const PackSpec& pack, bool with_choices) {
+  validate(network);
+  return Planner(network, pack, with_choices).run();
+}
+
+}  // namespace shiftadd
