@@ -47,7 +47,6 @@ Next:
   # a small file for deployment
   $bin/shiftadd-convert $model --pack shiftadd \\
     --out out/quickstart.safetensors
-  # a pretrained network on photos/CLASS/*.jpg: README.md, "Your photographs"
-  $bin/shiftadd-train configs/finetune.json --set init.checkpoint=FILE \\
-    --set data.train=photos
+  # your checkpoint and photos/CLASS/*.jpg in five commands:
+  # README.md, "Your checkpoint, your images"
 END
