@@ -87,28 +87,16 @@ std::unordered_map<std::string, Candidate*> strip_prefix(std::vector<Candidate>&
   return by_name;
 }
 
-// Tensors of blocks the network does not have, or parts of one, and layers that other vision
-// transformers have beside the blocks: without them the network would compute something else.
-bool changes_the_function(const std::string& name) {
-  static constexpr const char* kParts[] = {"blocks.",         "norm_pre.",  "fc_norm.",
-                                           "reg_token",       "attn_pool.", "pre_logits.",
-                                           "patch_embed.norm"};
-  return std::any_of(std::begin(kParts), std::end(kParts),
-                     [&](const char* part) { return name.starts_with(part); });
-}
-
 // Why a tensor that nothing used is left out; what is no harmless leftover becomes a problem.
-std::string leftover_note(const Candidate& candidate, const ModelSpec& spec, Conversion& result) {
+std::string leftover_note(const Candidate& candidate, const Network& network, Conversion& result) {
   if (*candidate.note) return candidate.note;
   if (const char* harmless = harmless_leftover(candidate.name)) return harmless;
   if (!candidate.tensor) return candidate.unread;
-  const std::string what = concat(candidate.source, candidate.shape());
-  const std::string drop = concat("; if it is not needed: --ignore '", candidate.source, "'");
-  result.problems.push_back(
-      changes_the_function(candidate.name)
-          ? concat(what, " has no place in '", spec.name, "' of depth ", spec.depth,
-                   ": another architecture?", drop)
-          : concat(what, " is left over: the architecture has no such tensor", drop));
+  result.problems.push_back(concat(
+      candidate.source, candidate.shape(), " is left over: '", network.name, "' of depth ",
+      network.depth(),
+      " has no such tensor. Is it another architecture? If the tensor is not needed: --ignore '",
+      candidate.source, "'"));
   return "not part of the network";
 }
 
@@ -141,7 +129,12 @@ std::size_t Conversion::count(TensorStatus status) const {
 
 Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map,
                            const ConvertOptions& options) {
-  const std::vector<Parameter> parameters = parameters_of(spec);
+  return convert_weights(file, network_of(spec), map, options);
+}
+
+Conversion convert_weights(const WeightsFile& file, const Network& network, const NameMap& map,
+                           const ConvertOptions& options) {
+  const std::vector<Parameter> parameters = parameters_of(network);
   Conversion result;
   std::vector<Candidate> candidates = candidates_of(file, map, options, result);
   const auto by_name = strip_prefix(candidates, parameters, options, result);
@@ -195,7 +188,7 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const
     if (candidate.is_used) continue;
     result.report.push_back({TensorStatus::kUnused, candidate.name, candidate.source,
                              candidate.shape(), candidate.shape(),
-                             leftover_note(candidate, spec, result)});
+                             leftover_note(candidate, network, result)});
   }
   for (const std::string& name : file.outside)
     result.report.push_back({TensorStatus::kUnused, name, name, {}, {}, "beside the state dict"});

@@ -27,7 +27,7 @@ struct TensorReport {
 };
 
 struct Conversion {
-  NamedTensors weights;               // in the order of parameters_of(spec), dtypes as found
+  NamedTensors weights;               // in the order of parameters_of(network), dtypes as found
   std::vector<TensorReport> report;   // the network's tensors, then the unused ones
   std::string prefix;                 // stripped from every name: "module."
   std::vector<std::string> problems;  // why the weights cannot be used; empty: they can
@@ -45,6 +45,8 @@ struct ConvertOptions {
 /// with both shapes. So is a tensor that is left over and neither ignored, nor part of another copy
 /// of the network, nor outside of options.prefix, nor on the list of harmless_leftover, nor of a
 /// type that is not read; and a pattern of options.ignore that no tensor has.
+Conversion convert_weights(const WeightsFile& file, const Network& network, const NameMap& map,
+                           const ConvertOptions& options = {});
 Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map,
                            const ConvertOptions& options = {});
 

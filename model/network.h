@@ -188,6 +188,7 @@ enum class Readout : uint8_t { kClassToken, kMean };
 /// The answer is the head's, of what is read of the tokens and the last norm made of it; a mean is
 /// taken behind the norm.
 struct Network {
+  std::string name;      // for messages
   ShiftAddSpec options;  // those of all blocks; `blocks` is not used here
   int64_t channels = 0;
   Grid image;

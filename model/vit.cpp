@@ -46,6 +46,7 @@ Network network_of(const ModelSpec& spec) {
   level.grid = {spec.grid(), spec.grid()};
   for (int64_t i = 0; i < spec.depth; ++i) level.blocks.push_back(block_of(spec, i));
   Network network;
+  network.name = spec.name;
   network.channels = spec.in_channels;
   network.image = {spec.image_size, spec.image_size};
   network.options = spec.shift_add;

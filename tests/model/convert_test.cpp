@@ -126,7 +126,7 @@ TEST_CASE("missing, misshapen, doubled and foreign tensors are problems that nam
   ModelSpec deeper = spec;
   deeper.depth = 3;
   CHECK(mentions(convert_weights(weights_of(deeper), spec, {}),
-                 "blocks.2.norm1.weight(4,) has no place"));
+                 "blocks.2.norm1.weight(4,) is left over"));
   CHECK(
       mentions(convert_weights(weights_of(spec), deeper, {}), "blocks.2.mlp.fc2.bias is missing"));
 }
@@ -135,7 +135,7 @@ TEST_CASE("layers of other transformers are refused, a wrong shape is not report
   const ModelSpec spec = tiny_spec();
   WeightsFile file = weights_of(spec);
   file.tensors.emplace_back("norm_pre.weight", Tensor({spec.width}));
-  CHECK(mentions(convert_weights(file, spec, {}), "norm_pre.weight(4,) has no place"));
+  CHECK(mentions(convert_weights(file, spec, {}), "norm_pre.weight(4,) is left over"));
   file = weights_of(spec);
   file.tensors.emplace_back("something_else", Tensor({3}));
   CHECK(mentions(convert_weights(file, spec, {}), "something_else(3,) is left over"));

@@ -1,5 +1,5 @@
 // A network resolved: names, roles and places of parameters, routers with their own sizes; and
-// that packing, counting and carrying look at roles, never at names.
+// that packing looks at roles, never at names.
 #include "model/network.h"
 
 #include <cstring>
@@ -7,7 +7,6 @@
 #include <set>
 
 #include "core/random.h"
-#include "model/op_count.h"
 #include "model/pack.h"
 #include "tests/support/support.h"
 
@@ -125,31 +124,4 @@ TEST_CASE("network: packing reads roles, whatever parameters are called") {
     }
     CHECK_MESSAGE(all_equal, format);
   }
-}
-
-TEST_CASE("network: costs are the same whatever layers are called") {
-  Network network = network_of(mixed_spec());
-  const std::vector<double> shares(routers_of(network).size(), 0.6);
-  const OpCounts expected = count_operations(network, shares).total;
-  int next = 0;
-  const auto rename = [&next](std::string& name) { name = concat("x", next++); };
-  for (LevelSpec& level : network.levels) {
-    rename(level.class_token), rename(level.positions), rename(level.patches.name);
-    for (BlockSpec& block : level.blocks) {
-      rename(block.name), rename(block.norm1.name), rename(block.norm2.name);
-      rename(block.attention.name);
-      rename(std::get<FusedQkv>(block.attention.projection).qkv.name);
-      rename(block.attention.proj.name), rename(block.mlp.name);
-      rename(block.mlp.fc1.name), rename(block.mlp.fc2.name);
-      if (block.attention.local) rename(block.attention.local->name);
-    }
-  }
-  rename(network.norm->name), rename(network.head.name);
-  const OpCounts got = count_operations(network, shares).total;
-  CHECK(got.multiplications == expected.multiplications);
-  CHECK(got.additions == expected.additions);
-  CHECK(got.shifts == expected.shifts);
-  CHECK(got.other == expected.other);
-  CHECK(got.bytes == expected.bytes);
-  CHECK(got.eyeriss.millijoules == expected.eyeriss.millijoules);
 }

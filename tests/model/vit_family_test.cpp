@@ -1,0 +1,28 @@
+// The plain vision transformer, resolved, goes through what every family must do.
+#include "tests/model/meaningless_names.h"
+
+using namespace shiftadd;
+
+namespace {
+
+Network vit(AttentionKind attention, LayerKind layers, LayerKind mlp) {
+  ModelSpec spec = named_spec("vit_micro");
+  spec.shift_add.int8_activations = true;
+  spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth),
+                               {attention, layers, layers, mlp});
+  return network_of(spec);
+}
+
+const Network kPlain = vit(AttentionKind::kSoftmax, LayerKind::kMultiply, LayerKind::kMultiply);
+const Network kAdds = vit(AttentionKind::kLinearAdd, LayerKind::kMultiply, LayerKind::kMultiply);
+const Network kMixed = vit(AttentionKind::kLinearAdd, LayerKind::kMixture, LayerKind::kMixture);
+
+}  // namespace
+
+TEST_CASE("vit: trained, converted in both stages, packed, run, counted, drawn") {
+  test::check_stages(kPlain, kAdds, kMixed);
+}
+
+TEST_CASE("vit: nothing depends on what layers are called") {
+  test::check_names_do_not_matter(kPlain, kAdds, kMixed);
+}
