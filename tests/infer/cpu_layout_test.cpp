@@ -1,32 +1,27 @@
 // The arena of the CPU engine: the values of a plan, and the scratch of its steps.
 #include "infer/cpu_layout.h"
 
+#include "tests/support/routed_spec.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
 using namespace shiftadd::infer;
 
 TEST_CASE("a converted network's arena has room for gathered tokens and int8 inputs") {
-  ModelSpec spec = named_spec("deit_tiny_patch16_224");
-  const auto floats = [&](const PackSpec& pack) {
+  const auto floats = [](const ModelSpec& spec, const PackSpec& pack) {
     return CpuLayout(plan_of(network_of(spec), pack, false), 1).floats;
   };
-  const int64_t plain = floats({}), values = spec.tokens() * spec.width;
-  spec.shift_add.int8_activations = true;
-  spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth),
-                               {.attention = AttentionKind::kLinearAdd,
-                                .qkv = LayerKind::kShift,
-                                .proj = LayerKind::kShift,
-                                .mlp = LayerKind::kMixture});
+  const ModelSpec dense = named_spec("deit_tiny_patch16_224"), spec = test::converted_deit();
+  const int64_t plain = floats(dense, {}), values = spec.tokens() * spec.width;
   // Beside the plain network's 6 times the residual stream: the MLP's tokens sorted by expert, and
   // its hidden values as int8, a quarter of 4 times the stream.
-  const int64_t converted = floats({});
+  const int64_t converted = floats(spec, {});
   CHECK(converted >= plain + 2 * values);
   CHECK(converted < plain + 2 * values + 8 * spec.tokens() + 4 * spec.width + 1024);
   // Experts that both multiply integers share the tokens' int8 numbers.
   PackSpec pack;
   pack.multiply = MultiplyFormat::kInt8;
-  const int64_t packed = floats(pack);
+  const int64_t packed = floats(spec, pack);
   CHECK(packed >= converted + values / 4);
   CHECK(packed < converted + values / 4 + 2 * spec.tokens() + 1024);
 }

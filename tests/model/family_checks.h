@@ -64,7 +64,8 @@ inline void check_gradient(const layers::Model& model) {
 }
 
 // Packed in float32 the engine gives the graph's bits and choices, in int8 nearly its logits.
-inline void check_engine(const layers::Model& model) {
+inline void check_engine(const layers::Model& model,
+                         const std::vector<std::string>& formats = {"float32", "int8"}) {
   const Network& network = model.network();
   std::vector<autograd::Routing> routings;
   layers::Context context;
@@ -78,7 +79,7 @@ inline void check_engine(const layers::Model& model) {
       for (int64_t t = 0; t < routers[r].tokens; ++t)
         graph_choices.push_back(static_cast<uint8_t>(
             routings[r].choice[static_cast<std::size_t>(image * routers[r].tokens + t)]));
-  for (const char* format : {"float32", "int8"}) {
+  for (const std::string& format : formats) {
     const PackSpec pack = pack_in(format);
     infer::CpuEngine engine(
         network, pack,

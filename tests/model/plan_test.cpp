@@ -3,9 +3,11 @@
 #include "model/plan.h"
 
 #include "core/random.h"
+#include "tests/support/routed_spec.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
+using test::converted_deit;
 
 namespace {
 
@@ -62,18 +64,6 @@ namespace {
 
 const ModelSpec& deit() {
   static const ModelSpec spec = named_spec("deit_tiny_patch16_224");
-  return spec;
-}
-
-// Shift layers, routed MLPs, attention on codes.
-ModelSpec converted_deit() {
-  ModelSpec spec = deit();
-  spec.shift_add.int8_activations = true;
-  spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth),
-                               {.attention = AttentionKind::kLinearAdd,
-                                .qkv = LayerKind::kShift,
-                                .proj = LayerKind::kShift,
-                                .mlp = LayerKind::kMixture});
   return spec;
 }
 

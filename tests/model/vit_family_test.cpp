@@ -26,3 +26,15 @@ TEST_CASE("vit: trained, converted in both stages, packed, run, counted, drawn")
 TEST_CASE("vit: nothing depends on what layers are called") {
   test::check_names_do_not_matter(kPlain, kAdds, kMixed);
 }
+
+TEST_CASE("vit: a router for each layer of an MLP, with every gate") {
+  for (const GateKind gate :
+       {GateKind::kStraightThrough, GateKind::kProbability, GateKind::kFixedSplit}) {
+    Network network = kMixed;
+    network.options.gate = gate;
+    for (BlockSpec& block : network.levels[0].blocks) block.mlp.routed = false;
+    const layers::Model model(network, {}, 1);
+    CHECK(routers_of(network).size() == 8);
+    test::check_engine(model, {"float32"});
+  }
+}

@@ -1,4 +1,4 @@
-// A tiny network with a router before each layer that may have one.
+// Networks with routers: a tiny one, and DeiT-T as it is deployed.
 #pragma once
 
 #include "model/model_spec.h"
@@ -18,6 +18,18 @@ inline ModelSpec routed(const ShiftAddSpec& options = {}) {
                  .shift_add = options};
   spec.shift_add.blocks.assign(
       2, {.qkv = LayerKind::kMixture, .proj = LayerKind::kMixture, .mlp = LayerKind::kMixture});
+  return spec;
+}
+
+/// DeiT-T with attention on codes, Shift layers and routed MLPs in every block.
+inline ModelSpec converted_deit() {
+  ModelSpec spec = named_spec("deit_tiny_patch16_224");
+  spec.shift_add.int8_activations = true;
+  spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth),
+                               {.attention = AttentionKind::kLinearAdd,
+                                .qkv = LayerKind::kShift,
+                                .proj = LayerKind::kShift,
+                                .mlp = LayerKind::kMixture});
   return spec;
 }
 
