@@ -22,6 +22,16 @@ TEST_CASE("conv2d: gradient check") {
                   {{1, 2, 4, 3}, {5, 2, 1, 3}, {5}});
 }
 
+TEST_CASE("conv2d_tokens: the same numbers, a row for each place") {
+  const Variable x = variable({2, 3, 5, 7}), w = variable({4, 3, 3, 3}, 2), b = variable({4}, 3);
+  const Variable planes = conv2d(x, w, b, 2, 1), tokens = autograd::conv2d_tokens(x, w, b, 2, 1);
+  CHECK(tokens.shape() == Shape{2, 12, 4});
+  check_close(autograd::transpose_last(tokens).value(), planes.value().reshape({2, 4, 12}), 1e-6,
+              "tokens");
+  check_gradients([](const auto& in) { return autograd::conv2d_tokens(in[0], in[1], in[2], 2, 1); },
+                  {{2, 3, 5, 7}, {3, 3, 3, 3}, {3}});
+}
+
 TEST_CASE("conv2d: errors") {
   const Variable x = variable({2, 3, 5, 7});
   check_error(
