@@ -101,6 +101,26 @@ std::string hidden_among(const std::vector<std::string>& problems) {
   return problems.empty() ? "" : "; " + first_of(problems);
 }
 
+/// What lies in a folder or a tar.
+struct Contents {
+  std::vector<TreeEntry> entries;
+  std::string top;                       // of a tar: the folder that all classes lie in
+  std::shared_ptr<const InputFile> tar;  // none: a folder
+};
+
+Contents contents_of(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status))
+    throw user_error(
+        path, ": no such file or folder: expected class folders with images, or a tar of them");
+  if (fs::is_directory(status)) return {walk_folder(path), "", nullptr};
+  const auto tar = std::make_shared<const InputFile>(path);
+  std::vector<TreeEntry> entries = tar_entries(*tar, path);
+  std::string top = common_top(entries);
+  return {std::move(entries), std::move(top), tar};
+}
+
 }  // namespace
 
 ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
@@ -108,20 +128,10 @@ ImageFolder ImageFolder::open(const std::string& given, OddFiles odd) {
   std::string& path = set.path_;
   path = given;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (!fs::exists(status))
-    throw user_error(
-        path, ": no such file or folder: expected class folders with images, or a tar of them");
-  std::vector<TreeEntry> entries;
-  std::string top;
-  if (fs::is_directory(status)) {
-    entries = walk_folder(path);
-  } else {
-    set.tar_ = std::make_shared<InputFile>(path);
-    entries = tar_entries(*set.tar_, path);
-    top = common_top(entries);
-  }
+  Contents contents = contents_of(path);
+  std::vector<TreeEntry>& entries = contents.entries;
+  const std::string& top = contents.top;
+  set.tar_ = contents.tar;
   set.hidden_ = std::make_shared<const std::vector<std::string>>(take_odd(entries, odd));
 
   std::map<std::string, int64_t> images_of;  // by class, in byte order

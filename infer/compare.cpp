@@ -8,7 +8,7 @@
 #include "core/class_names.h"
 #include "core/parallel.h"
 #include "data/dataset.h"
-#include "infer/image_stream.h"
+#include "data/image_stream.h"
 #include "infer/predictions.h"
 
 namespace shiftadd::infer {

@@ -27,7 +27,7 @@ say "thread pool and loader under ThreadSanitizer"
 cmake --preset tsan >/dev/null
 cmake --build --preset tsan --target test_core test_data
 build/tsan/bin/test_core --source-file='*parallel_test*'
-build/tsan/bin/test_data --source-file='*loader_test*'
+build/tsan/bin/test_data --source-file='*loader_test*,*batch_ring_test*,*image_stream_test*'
 
 say "fuzz targets"
 bash tests/fuzz/run.sh --seconds 20

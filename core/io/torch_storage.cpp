@@ -206,11 +206,14 @@ Tensor TorchTensors::build(const std::string& name, const PickleValue& value) {
   return materialise(name, view);
 }
 
+template <class... Parts>
+Error TorchTensors::damaged(const std::string& name, const Parts&... parts) const {
+  return user_error("[torch] ", file_, ": tensor '", name, "' ", parts...);
+}
+
 // Checks the arguments of a rebuild call against the storage they point into.
 TorchTensors::View TorchTensors::view_of(const std::string& name, const PickleValue& call) const {
-  const auto error = [&](const auto&... parts) {
-    return user_error("[torch] ", file_, ": tensor '", name, "' ", parts...);
-  };
+  const auto error = [&](const auto&... parts) { return damaged(name, parts...); };
   const PickleValue* arguments = call.items[1];
   if (is_rebuild_from_type(called(call))) {
     if (!is_plain_from_type(arguments->items)) throw error("is of a type of its own");
@@ -252,10 +255,17 @@ TorchTensors::View TorchTensors::view_of(const std::string& name, const PickleVa
   if (view.storage.elements > held)
     throw error("needs storage '", view.storage.key, "' of ", view.storage.elements,
                 " elements, the file holds ", held);
+  place(name, given[1]->integer, found->second.data, view);
+  return view;
+}
 
+// Finds the first element of a view, `offset` elements behind the start of its storage; the storage
+// is known to hold the elements it says.
+void TorchTensors::place(const std::string& name, int64_t offset, const uint8_t* storage,
+                         View& view) const {
   // The furthest element is offset + sum of (size - 1) * stride.
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
-  int64_t last = given[1]->integer, dense = 1;
+  int64_t last = offset, dense = 1;
   view.count = 1;
   view.is_dense = true;
   bool overflows =
@@ -277,17 +287,17 @@ TorchTensors::View TorchTensors::view_of(const std::string& name, const PickleVa
     element_count(view.shape);
     view.count = 0;
     view.is_dense = true;
-    view.data = found->second.data;
-    return view;
+    view.data = storage;
+    return;
   }
   if (overflows || static_cast<uint64_t>(last) >= view.storage.elements)
-    throw error("of size ", view.shape, " and stride ", view.stride,
-                " reaches beyond its storage of ", view.storage.elements, " elements");
+    throw damaged(name, "of size ", view.shape, " and stride ", view.stride,
+                  " reaches beyond its storage of ", view.storage.elements, " elements");
   if (static_cast<uint64_t>(view.count) > view.storage.elements)
-    throw error("of size ", view.shape, " is expanded: it has more elements than its storage (",
-                view.storage.elements, "); save a contiguous copy");
-  view.data = found->second.data + static_cast<uint64_t>(first) * view.storage.element_size;
-  return view;
+    throw damaged(name, "of size ", view.shape,
+                  " is expanded: it has more elements than its storage (", view.storage.elements,
+                  "); save a contiguous copy");
+  view.data = storage + static_cast<uint64_t>(first) * view.storage.element_size;
 }
 
 Tensor TorchTensors::materialise(const std::string& name, const View& view) {

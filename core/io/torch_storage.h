@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "core/error.h"
 #include "core/io/pickle.h"
 #include "core/tensor.h"
 
@@ -52,7 +53,10 @@ class TorchTensors {
     std::size_t size;
   };
   struct View;
+  template <class... Parts>
+  Error damaged(const std::string& name, const Parts&... parts) const;
   View view_of(const std::string& name, const PickleValue& call) const;
+  void place(const std::string& name, int64_t offset, const uint8_t* storage, View& view) const;
   Tensor materialise(const std::string& name, const View& view);
 
   std::string file_;

@@ -7,7 +7,7 @@
 #include "core/io/json_text.h"
 #include "model/model_file.h"
 #include "tests/core/torch_bytes.h"
-#include "tests/infer/bitmap.h"
+#include "tests/data/bitmap.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "model/model_file.h"
-#include "tests/infer/bitmap.h"
+#include "tests/data/bitmap.h"
 #include "tests/infer/models.h"
 #include "tests/support/support.h"
 

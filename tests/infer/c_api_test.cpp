@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "infer/shiftadd.h"
-#include "tests/infer/bitmap.h"
+#include "tests/data/bitmap.h"
 #include "tests/infer/models.h"
 #include "tests/support/support.h"
 

@@ -17,7 +17,7 @@
 #include "data/decode.h"
 #include "data/preprocess.h"
 #include "data/resize.h"
-#include "infer/inputs.h"
+#include "data/list_images.h"
 #include "tools/bench/commands.h"
 #include "tools/bench/timer.h"
 
@@ -145,7 +145,7 @@ int run_data(const DataOptions& options) {
   const Preprocess& p = options.preprocess;
   if (p.crop > p.resize) throw user_error("--crop ", p.crop, " is larger than --resize ", p.resize);
   std::istringstream nothing;
-  const DataFigures figures = measure(infer::list_images({options.folder}, nothing), options);
+  const DataFigures figures = measure(data::list_images({options.folder}, nothing), options);
   if (options.json)
     print_json(figures);
   else

@@ -9,7 +9,7 @@
 #include "core/io/files.h"
 #include "data/encode.h"
 #include "data/preprocess.h"
-#include "infer/inputs.h"
+#include "data/list_images.h"
 #include "infer/predictions.h"
 #include "infer/routing_counts.h"
 #include "infer/routing_picture.h"
@@ -40,7 +40,7 @@ std::vector<uint8_t> routing_png(const infer::Session& session, const Row& row) 
 }  // namespace
 
 int classify(const InferOptions& options, Outputs& outputs) {
-  const std::vector<std::string> paths = infer::list_images(options.images, std::cin, note);
+  const std::vector<std::string> paths = data::list_images(options.images, std::cin, note);
   if (!options.routing.empty() && paths.size() != 1)
     throw user_error("--routing draws one image: ", paths.size(), " were named");
   for (const std::string& path : paths) outputs.input("image", path);
@@ -59,7 +59,7 @@ int classify(const InferOptions& options, Outputs& outputs) {
   std::vector<uint8_t> picture;
   const Shape image_shape = {3, spec.image_size, spec.image_size};
   const int64_t broken = run_all(
-      session, infer::source_of_files(paths), options, progress,
+      session, data::source_of_files(paths), options, progress,
       [&](const Row& row) {
         infer::RoutingCounts own(session.routers());
         own.add(row.choices);

@@ -35,7 +35,7 @@ int evaluate(const InferOptions& options, Outputs& outputs) {
   std::vector<std::string> dumped;
   const auto start = std::chrono::steady_clock::now();
   const int64_t broken = run_all(
-      session, infer::source_of_set(set), options, progress,
+      session, data::source_of_set(set), options, progress,
       [&](const Row& row) {
         const int64_t label = indices[set.label(row.item)];
         evaluation.add(row.logits, label);

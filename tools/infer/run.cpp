@@ -60,12 +60,12 @@ Tensor Rows::tensor(Shape row) const {
   return Tensor::from(values_, row);
 }
 
-int64_t run_all(infer::Session& session, const infer::ImageSource& source,
+int64_t run_all(infer::Session& session, const data::ImageSource& source,
                 const InferOptions& options, RunProgress& progress,
                 const std::function<void(const Row&)>& each_row,
                 const std::function<void(int64_t, const std::string&)>& broken) {
   const int workers = options.workers ? options.workers : options.threads;
-  infer::ImageStream stream(source, session.preprocess(), options.batch, workers, options.limits);
+  data::ImageStream stream(source, session.preprocess(), options.batch, workers, options.limits);
   const int64_t classes = session.spec().classes;
   const int64_t most = std::min(options.batch, source.count);  // images a batch
   std::vector<float> logits(most * classes);

@@ -11,7 +11,7 @@
 #include "core/parallel.h"
 #include "core/tensor.h"
 #include "data/decode.h"
-#include "infer/image_stream.h"
+#include "data/image_stream.h"
 #include "infer/session.h"
 #include "tools/outputs.h"
 #include "tools/run_progress.h"
@@ -57,7 +57,7 @@ struct Row {
 
 /// Runs all images of `source` through the session. Calls each_row for every image in order, and
 /// broken(item, reason) for each that cannot be read. Returns how many were broken.
-int64_t run_all(infer::Session& session, const infer::ImageSource& source,
+int64_t run_all(infer::Session& session, const data::ImageSource& source,
                 const InferOptions& options, RunProgress& progress,
                 const std::function<void(const Row&)>& each_row,
                 const std::function<void(int64_t, const std::string&)>& broken);

@@ -102,126 +102,168 @@ SHIFTADD_INLINE void pack_values(const float* values, int64_t n, int64_t ld, int
           });
 }
 
-// One head's operands; all sizes in bytes.
-struct AddHeadRoom {
-  AddHeadRoom(int64_t n, int64_t c, int64_t d)
-      : groups_n(dot_groups(n)),
-        groups_c(dot_groups(c)),
+// One head: its sizes, and its operands in this thread's scratch memory.
+struct AddHead {
+  AddHead(const LinearAngularArgs<float>& args, int64_t task)
+      : shape(args.shape),
+        at(args.shape, task),
+        code_dim(shape.code_dim),
+        d(shape.head_dim),
+        n(shape.keys),
+        ld(line_padded(d)),
+        groups_n(dot_groups(n)),
+        groups_c(dot_groups(code_dim)),
         wide(round_up(d, kDotBlock)),
+        digit_bytes(dot_bytes(d, code_dim)),
         line_n((groups_n + 1) * kDotGroup),
-        line_c((groups_c + 1) * kDotGroup),
-        values(n * line_padded(d) * 4),
-        v_panels(dot_bytes(d, n)),
-        k_rows(groups_c * kDotGroup * line_n),
-        kv(groups_c * kDotGroup * wide * 4),
-        digits(kMostDigits * dot_bytes(d, c)),
-        q_rows(kDotBlock * line_c),
-        m(kDotBlock * wide * 4) {}
-  int64_t total() const { return values + v_panels + k_rows + kv + digits + q_rows + m; }
-  int64_t groups_n, groups_c, wide, line_n, line_c;
-  int64_t values, v_panels, k_rows, kv, digits, q_rows, m;
+        line_c((groups_c + 1) * kDotGroup) {
+    // In bytes.
+    const int64_t of_values = n * ld * 4, of_v_panels = dot_bytes(d, n);
+    const int64_t of_k_rows = groups_c * kDotGroup * line_n;
+    const int64_t of_kv = groups_c * kDotGroup * wide * 4;
+    const int64_t of_digits = kMostDigits * digit_bytes;
+    const int64_t of_q_rows = kDotBlock * line_c, of_m = kDotBlock * wide * 4;
+    values =
+        scratch(Scratch::kAttention,
+                (of_values + of_v_panels + of_k_rows + of_kv + of_digits + of_q_rows + of_m) / 4);
+    v_panels = reinterpret_cast<uint8_t*>(values) + of_values;
+    k_rows = reinterpret_cast<int8_t*>(v_panels + of_v_panels);
+    kv = reinterpret_cast<int32_t*>(k_rows + of_k_rows);
+    digits = reinterpret_cast<uint8_t*>(kv) + of_kv;
+    q_rows = reinterpret_cast<int8_t*>(digits + of_digits);
+    m = reinterpret_cast<float*>(q_rows + of_q_rows);
+  }
+
+  const AttentionShape& shape;
+  const HeadAt at;
+  const int64_t code_dim, d, n;      // channels of k and of v; keys
+  const int64_t ld;                  // floats between two rows of values
+  const int64_t groups_n, groups_c;  // of kDotGroup keys, and channels of k
+  const int64_t wide;                // floats between two rows of kv and m
+  const int64_t digit_bytes;         // of one digit of kv
+  const int64_t line_n, line_c;      // bytes between two rows of k_rows and q_rows
+  float* values;
+  uint8_t *v_panels, *digits;
+  int8_t *k_rows, *q_rows;
+  int32_t* kv;
+  float* m;
 };
 
-template <class Unit>
-void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task) {
-  const AttentionShape& s = args.shape;
-  const int64_t code_dim = s.code_dim, d = s.head_dim, n = s.keys, ld = line_padded(d);
-  const HeadAt at(s, task);
-  const AddHeadRoom room(n, code_dim, d);
-  const int64_t panel_n = room.groups_n * kDotPanel * kDotGroup;
-  const int64_t panel_c = room.groups_c * kDotPanel * kDotGroup;
-  const int64_t wide = room.wide, tall = round_up(code_dim, kDotBlock);
-  const int64_t digit_bytes = dot_bytes(d, code_dim);
-  float* values = scratch(Scratch::kAttention, room.total() / 4);
-  uint8_t* v_panels = reinterpret_cast<uint8_t*>(values) + room.values;
-  int8_t* k_rows = reinterpret_cast<int8_t*>(v_panels + room.v_panels);
-  int32_t* kv = reinterpret_cast<int32_t*>(k_rows + room.k_rows);
-  uint8_t* digits = reinterpret_cast<uint8_t*>(kv) + room.kv;
-  int8_t* q_rows = reinterpret_cast<int8_t*>(digits + room.digits);
-  float* m = reinterpret_cast<float*>(q_rows + room.q_rows);
-  alignas(64) int32_t sum[kDotBlock * kDotBlock];
-  int32_t offsets[kDotBlock];
-  [[maybe_unused]] const Unit unit;
-
-  const float scale = take_values(args.value, args.v + at.v, s.v_row, n, d, values, ld);
-  pack_values(values, n, ld, panel_n, v_panels);
-
-  // k, a row for each channel; kv[channel] = sum over tokens of its signs and v.
-  int32_t totals[64] = {};  // of the signs of a channel
-  for (int64_t c = 0; c < room.groups_c * kDotGroup; c += kDotBlock) {
-    if (c % 64 == 0) {
-      __builtin_memset(totals, 0, sizeof totals);
-      for (int64_t t = 0; t < n; t += 64) {
-        uint64_t words[64];
-        const int tokens = static_cast<int>(lesser(n - t, 64));
-        for (int i = 0; i < 64; ++i)
-          words[i] = i < tokens ? signs_of(args.k + at.k + (t + i) * s.k_row, code_dim, c / 64) : 0;
-        transpose_bits(words);
-        for (int i = 0; i < 64; ++i) {
-          totals[i] += tokens - 2 * __builtin_popcountll(words[i]);
-          store_signs(words[i], first_bits(tokens), k_rows + (c + i) * room.line_n + t);
-        }
-      }
+// Signs of the 64 channels from c on, a row for each, and their sums over the keys.
+SHIFTADD_INLINE void sign_channels(const AddHead& head, const float* keys, int64_t c,
+                                   int32_t* totals) {
+  __builtin_memset(totals, 0, 64 * sizeof *totals);
+  for (int64_t t = 0; t < head.n; t += 64) {
+    uint64_t words[64];
+    const int tokens = static_cast<int>(lesser(head.n - t, 64));
+    for (int i = 0; i < 64; ++i)
+      words[i] =
+          i < tokens ? signs_of(keys + (t + i) * head.shape.k_row, head.code_dim, c / 64) : 0;
+    transpose_bits(words);
+    for (int i = 0; i < 64; ++i) {
+      totals[i] += tokens - 2 * __builtin_popcountll(words[i]);
+      store_signs(words[i], first_bits(tokens), head.k_rows + (c + i) * head.line_n + t);
     }
+  }
+}
+
+// kv[channel] = sum over the keys of its signs and v.
+template <class Unit>
+SHIFTADD_INLINE void multiply_keys(const AddHead& head, const float* keys) {
+  const int64_t wide = head.wide, tall = round_up(head.code_dim, kDotBlock);
+  const int64_t panel = head.groups_n * kDotPanel * kDotGroup;
+  int32_t* kv = head.kv;
+  alignas(64) int32_t sum[kDotBlock * kDotBlock];
+  int32_t totals[64], offsets[kDotBlock];
+  for (int64_t c = 0; c < head.groups_c * kDotGroup; c += kDotBlock) {
+    if (c % 64 == 0) sign_channels(head, keys, c, totals);
     if (c >= tall) {  // channels that do not exist: of no weight, but of some value
       __builtin_memset(kv + c * wide, 0, static_cast<size_t>(kDotBlock * wide * 4));
       continue;
     }
-    const int8_t* rows = k_rows + c * room.line_n;
+    const int8_t* rows = head.k_rows + c * head.line_n;
     for (int r = 0; r < kDotBlock; ++r)
       offsets[r] = Unit::kOffset ? kDotOffset * totals[c % 64 + r] : 0;
     for (int64_t j = 0; j < wide; j += kDotBlock) {
-      Unit::multiply(room.groups_n, kDotBlock, {rows, room.line_n},
-                     v_panels + j / kDotPanel * panel_n, sum);
+      Unit::multiply(head.groups_n, kDotBlock, {rows, head.line_n},
+                     head.v_panels + j / kDotPanel * panel, sum);
       for (int r = 0; r < kDotBlock; ++r)
         for (int lane = 0; lane < kDotBlock; lane += kWidth) {
           store(kv + (c + r) * wide + j + lane, load_ints(sum + r * kDotBlock + lane) - offsets[r]);
         }
     }
   }
+}
 
-  // Digits, least first: the byte of x + 128, then what is above it.
-  const int count = digits_for(127 * n);
-  for (int64_t c = 0; c < room.groups_c * kDotGroup; c += 4)
+// Digits of kv, least first: the byte of x + 128, then what is above it.
+SHIFTADD_INLINE void pack_digits(const AddHead& head, int count) {
+  const int64_t wide = head.wide, panel = head.groups_c * kDotPanel * kDotGroup;
+  const int32_t* kv = head.kv;
+  for (int64_t c = 0; c < head.groups_c * kDotGroup; c += 4)
     for (int64_t j = 0; j < wide; j += kDotPanel)
       for (int digit = 0; digit < count; ++digit)
         store_bytes(
-            kDotOffset, digits + digit * digit_bytes + j / kDotPanel * panel_c + c * kDotPanel,
+            kDotOffset,
+            head.digits + digit * head.digit_bytes + j / kDotPanel * panel + c * kDotPanel,
             [&](int i, int lane) __attribute__((always_inline)) {
               Ints x = load_ints(kv + (c + i) * wide + j + lane);
               for (int below = 0; below < digit; ++below) x = (x + 128) >> 8;
               return x;
             });
+}
 
-  // Queries, a block of tokens at a time.
-  const float factor = product_factor(Codes::kSign, code_dim);
+// m = the signs of a block of queries times kv; `queries`: the first of so many.
+template <class Unit>
+SHIFTADD_INLINE void multiply_queries(const AddHead& head, const float* queries, int tokens,
+                                      int count) {
+  const int64_t wide = head.wide, panel = head.groups_c * kDotPanel * kDotGroup;
+  float* m = head.m;
+  alignas(64) int32_t sum[kDotBlock * kDotBlock];
+  int32_t offsets[kDotBlock];
+  for (int r = 0; r < kDotBlock; ++r) {
+    int64_t below_zero = 0;
+    for (int64_t w = 0; w < head.groups_c; ++w) {
+      const uint64_t negative =
+          signs_of(queries + (r < tokens ? r : 0) * head.shape.q_row, head.code_dim, w);
+      below_zero += __builtin_popcountll(negative);
+      store_signs(negative, first_bits(head.code_dim - w * 64),
+                  head.q_rows + r * head.line_c + w * 64);
+    }
+    offsets[r] =
+        Unit::kOffset ? kDotOffset * static_cast<int32_t>(head.code_dim - 2 * below_zero) : 0;
+  }
+  for (int64_t j = 0; j < head.ld; j += kDotBlock)
+    for (int digit = count - 1; digit >= 0; --digit) {
+      Unit::multiply(head.groups_c, tokens, {head.q_rows, head.line_c},
+                     head.digits + digit * head.digit_bytes + j / kDotPanel * panel, sum);
+      for (int r = 0; r < tokens; ++r)
+        for (int lane = 0; lane < kDotBlock; lane += kWidth) {
+          Ints x = load_ints(sum + r * kDotBlock + lane) - offsets[r];
+          float* to = m + r * wide + j + lane;  // sums, until the last digit makes them numbers
+          if (digit < count - 1) x += bits_of(load(to)) << 8;
+          store(to, digit == 0 ? to_floats(x) : from_bits(x));
+        }
+    }
+}
+
+template <class Unit>
+void add_attention_head_int8(const LinearAngularArgs<float>& args, int64_t task) {
+  const AddHead head(args, task);
+  const AttentionShape& s = args.shape;
+  [[maybe_unused]] const Unit unit;
+  const float scale =
+      take_values(args.value, args.v + head.at.v, s.v_row, head.n, head.d, head.values, head.ld);
+  pack_values(head.values, head.n, head.ld, head.groups_n * kDotPanel * kDotGroup, head.v_panels);
+  multiply_keys<Unit>(head, args.k + head.at.k);
+  const int count = digits_for(127 * head.n);
+  pack_digits(head, count);
+  const float factor = product_factor(Codes::kSign, head.code_dim);
   for (int64_t first = 0; first < s.queries; first += kDotBlock) {
     const int tokens = static_cast<int>(lesser(s.queries - first, kDotBlock));
-    for (int r = 0; r < kDotBlock; ++r) {
-      int64_t below_zero = 0;
-      for (int64_t w = 0; w < room.groups_c; ++w) {
-        const float* q = args.q + at.q + (first + (r < tokens ? r : 0)) * s.q_row;
-        const uint64_t negative = signs_of(q, code_dim, w);
-        below_zero += __builtin_popcountll(negative);
-        store_signs(negative, first_bits(code_dim - w * 64), q_rows + r * room.line_c + w * 64);
-      }
-      offsets[r] = Unit::kOffset ? kDotOffset * static_cast<int32_t>(code_dim - 2 * below_zero) : 0;
-    }
-    for (int64_t j = 0; j < ld; j += kDotBlock)
-      for (int digit = count - 1; digit >= 0; --digit) {
-        Unit::multiply(room.groups_c, tokens, {q_rows, room.line_c},
-                       digits + digit * digit_bytes + j / kDotPanel * panel_c, sum);
-        for (int r = 0; r < tokens; ++r)
-          for (int lane = 0; lane < kDotBlock; lane += kWidth) {
-            Ints x = load_ints(sum + r * kDotBlock + lane) - offsets[r];
-            float* to = m + r * wide + j + lane;  // sums, until the last digit makes them numbers
-            if (digit < count - 1) x += bits_of(load(to)) << 8;
-            store(to, digit == 0 ? to_floats(x) : from_bits(x));
-          }
-      }
+    multiply_queries<Unit>(head, args.q + head.at.q + first * s.q_row, tokens, count);
     for (int r = 0; r < tokens; ++r)
-      finish_row(args, at.head, first + r, values, ld, scale, factor, m + r * wide,
-                 args.out + at.o + (first + r) * s.o_row);
+      finish_row(args, head.at.head, first + r, head.values, head.ld, scale, factor,
+                 head.m + r * head.wide, args.out + head.at.o + (first + r) * s.o_row);
   }
 }
 

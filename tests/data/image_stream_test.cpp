@@ -1,5 +1,5 @@
 // Images come in order, broken ones apart, whatever the number of workers and the size of batches.
-#include "infer/image_stream.h"
+#include "data/image_stream.h"
 
 #include <atomic>
 #include <filesystem>
@@ -7,12 +7,12 @@
 #include "core/io/files.h"
 #include "data/decode.h"
 #include "data/preprocess.h"
+#include "tests/data/bitmap.h"
 #include "tests/data/dataset_support.h"
-#include "tests/infer/bitmap.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
-using namespace shiftadd::infer;
+using namespace shiftadd::data;
 
 namespace {
 
@@ -26,7 +26,7 @@ ImageSource bitmaps(int64_t count, int64_t broken_every) {
   ImageSource source;
   source.count = count;
   source.name = [](int64_t item) { return "item" + std::to_string(item); };
-  source.read = [broken_every](int64_t item, const data::DecodeLimits&) {
+  source.read = [broken_every](int64_t item, const DecodeLimits&) {
     const std::string text =
         broken_every && item % broken_every == 1
             ? std::string("not an image")
@@ -60,7 +60,7 @@ TEST_CASE("every image arrives once, in order, with the pixels of a direct decod
           CHECK(got->items[row] >= item);
           if (row) CHECK(got->items[row] > got->items[row - 1]);
           const auto bytes = source.read(got->items[row], {});
-          data::preprocess_image(data::decode_image(bytes, "direct"), p, expected.data());
+          preprocess_image(data::decode_image(bytes, "direct"), p, expected.data());
           const float* pixels = got->images.data<float>() + row * expected.size();
           CHECK(std::equal(expected.begin(), expected.end(), pixels));
         }
@@ -87,7 +87,7 @@ TEST_CASE("workers stay at most three batches ahead of the engine") {
   std::atomic<int64_t> largest{0};
   ImageSource source = bitmaps(60, 0);
   const auto read = source.read;
-  source.read = [&](int64_t item, const data::DecodeLimits& limits) {
+  source.read = [&](int64_t item, const DecodeLimits& limits) {
     int64_t seen = largest;
     while (item > seen && !largest.compare_exchange_weak(seen, item)) {
     }
@@ -99,7 +99,7 @@ TEST_CASE("workers stay at most three batches ahead of the engine") {
 
 TEST_CASE("a failure of the machine reaches the caller") {
   ImageSource source = bitmaps(10, 0);
-  source.read = [](int64_t, const data::DecodeLimits&) -> std::vector<uint8_t> {
+  source.read = [](int64_t, const DecodeLimits&) -> std::vector<uint8_t> {
     throw failure("input/output error");
   };
   ImageStream stream(source, small_preprocess(), 4, 2);
@@ -125,7 +125,7 @@ TEST_CASE("a tar that shrinks meanwhile ends the stream, by its name") {
     members += test::tar_member(concat("a/", i, ".bmp"), test::bitmap(60, 60, i));
   const std::string path = folder / "set.tar";
   test::write_text(path, members + test::tar_end());
-  const data::ImageFolder set = data::ImageFolder::open(path);
+  const ImageFolder set = data::ImageFolder::open(path);
   ImageStream stream(source_of_set(set), small_preprocess(), 2, 1);
   CHECK(stream.next());
   std::filesystem::resize_file(path, 2048);

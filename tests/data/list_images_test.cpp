@@ -1,5 +1,5 @@
 // The list of images that a command line names.
-#include "infer/inputs.h"
+#include "data/list_images.h"
 
 #include <sys/stat.h>
 
@@ -10,7 +10,7 @@
 #include "tests/support/support.h"
 
 using namespace shiftadd;
-using infer::list_images;
+using data::list_images;
 namespace fs = std::filesystem;
 
 TEST_CASE("folders are walked in order; other files and hidden ones are left out") {

@@ -13,17 +13,17 @@
 #include "data/dataset.h"
 #include "data/decode.h"
 
-namespace shiftadd::infer {
+namespace shiftadd::data {
 
 /// Where encoded images come from; both functions are called from several threads at once.
 struct ImageSource {
   int64_t count = 0;
   std::function<std::string(int64_t item)> name;
   // Throws Error for a file that cannot be read or is beyond the limits.
-  std::function<std::vector<uint8_t>(int64_t item, const data::DecodeLimits& limits)> read;
+  std::function<std::vector<uint8_t>(int64_t item, const DecodeLimits& limits)> read;
 };
 ImageSource source_of_files(std::vector<std::string> paths);
-ImageSource source_of_set(const data::ImageFolder& set);  // which must outlive it
+ImageSource source_of_set(const ImageFolder& set);  // which must outlive it
 
 struct ImageBatch {
   struct Broken {
@@ -40,12 +40,12 @@ class ImageStream {
   /// Batches are items [0, batch), [batch, 2 batch), ...; broken ones are left out of theirs.
   /// workers >= 1. An image beyond the limits is a broken one.
   ImageStream(ImageSource source, const Preprocess& preprocess, int64_t batch, int workers,
-              const data::DecodeLimits& limits = {});
+              const DecodeLimits& limits = {});
   ~ImageStream();  // stops at once, finished or not
   ImageStream(const ImageStream&) = delete;
   ImageStream& operator=(const ImageStream&) = delete;
 
-  /// The next batch (rows may be 0 when all its images are broken), or nothing at the end. Rethrows
+  /// The next batch (rows may be 0 when all its images are broken), or nothing at the end. Throws
   /// a failure of the machine (no memory); a broken image is not one.
   std::optional<ImageBatch> next();
 
@@ -54,4 +54,4 @@ class ImageStream {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace shiftadd::infer
+}  // namespace shiftadd::data

@@ -1,5 +1,5 @@
 // Replaces folders and "-" among the arguments by the image files that they stand for.
-#include "infer/inputs.h"
+#include "data/list_images.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -8,11 +8,9 @@
 #include "data/formats.h"
 #include "data/tree.h"
 
-namespace shiftadd::infer {
+namespace shiftadd::data {
 namespace fs = std::filesystem;
 namespace {
-
-using data::TreeEntry;
 
 class Images {
  public:
@@ -33,21 +31,21 @@ class Images {
   void add_folder(const std::string& folder) {
     const std::string below = folder.ends_with('/') ? folder : folder + "/";
     std::vector<std::string> found, left_out;
-    for (const TreeEntry& entry : data::walk_folder(folder)) {
+    for (const TreeEntry& entry : walk_folder(folder)) {
       if (entry.kind == TreeEntry::Kind::kFolder) {
         if (!entry.problem.empty()) throw user_error(entry.problem);
         continue;
       }
-      if (data::is_image_name(entry.name)) {
+      if (is_image_name(entry.name)) {
         found.push_back(below + entry.name);
       } else {
         left_out.push_back(entry.name);
         if (!entry.problem.empty()) say(entry.problem);
       }
     }
-    const std::string unread = data::unread_formats(left_out);
+    const std::string unread = unread_formats(left_out);
     if (found.empty())
-      throw user_error(folder, ": the folder holds no image (", data::kReadExtensions, ")",
+      throw user_error(folder, ": the folder holds no image (", kReadExtensions, ")",
                        unread.empty() ? "" : "; not read: " + unread);
     if (!unread.empty()) say(concat(folder, ": not read: ", unread));
     std::sort(found.begin(), found.end());
@@ -102,4 +100,4 @@ std::vector<std::string> list_images(const std::vector<std::string>& arguments, 
   return images.take();
 }
 
-}  // namespace shiftadd::infer
+}  // namespace shiftadd::data

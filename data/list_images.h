@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace shiftadd::infer {
+namespace shiftadd::data {
 
 /// Files stay as they are (an unreadable one is reported when it is its turn); a folder gives every
 /// image file below it in byte order of its path, linked folders included and hidden ones apart,
@@ -18,4 +18,4 @@ namespace shiftadd::infer {
 std::vector<std::string> list_images(const std::vector<std::string>& arguments, std::istream& list,
                                      const std::function<void(const std::string&)>& note = {});
 
-}  // namespace shiftadd::infer
+}  // namespace shiftadd::data
