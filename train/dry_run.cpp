@@ -18,6 +18,7 @@
 #include "train/memory_estimate.h"
 #include "train/network.h"
 #include "train/run_data.h"
+#include "train/run_parts.h"
 #include "train/stages.h"
 #include "train/start.h"
 #include "train/training_step.h"
@@ -115,11 +116,7 @@ std::string dry_run(const TrainConfig& given) {
   data::LoaderOptions options = training_options(config, config.out, say);
   if (options.broken == data::BrokenPolicy::kQuarantine) options.broken = data::BrokenPolicy::kSkip;
   data::Loader loader(data.train, options);
-  const int64_t steps_per_epoch = loader.batches() / config.train.accumulate;
-  if (steps_per_epoch == 0)
-    throw user_error("train.batch ", config.train.batch, " times train.accumulate ",
-                     config.train.accumulate, " is more than the ", data.train.size(),
-                     " training images: no step would be made");
+  const int64_t epoch_steps = steps_per_epoch(config, loader.batches(), data.train.size());
   loader.start(0);
   std::vector<double> seconds;
   std::optional<data::Batch> batch = loader.next();
@@ -136,11 +133,11 @@ std::string dry_run(const TrainConfig& given) {
   }
   const double step_seconds = *std::min_element(seconds.begin(), seconds.end());
   const double epoch_seconds =
-      step_seconds * static_cast<double>(steps_per_epoch * config.train.accumulate);
+      step_seconds * static_cast<double>(epoch_steps * config.train.accumulate);
   report += concat("memory: ", memory_stats().peak >> 20, " MiB of tensors at the peak of a step, ",
                    peak_rss_bytes() >> 20, " MiB resident so far\n");
   report += concat("time: ", step_seconds, " s for a batch of ", config.train.batch, ", about ",
-                   duration_text(epoch_seconds), " per epoch of ", steps_per_epoch, " steps, ",
+                   duration_text(epoch_seconds), " per epoch of ", epoch_steps, " steps, ",
                    duration_text(epoch_seconds * static_cast<double>(config.train.epochs)),
                    " for all ", config.train.epochs, " epochs, evaluation not included\n");
   return report;

@@ -1,11 +1,13 @@
-// Saves checkpoints and the final model, and loads a checkpoint to go on from.
+// Writes logs, checkpoints and the final model, and loads a checkpoint to go on from.
 #include "train/run_folder.h"
 
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 
+#include "core/io/files.h"
 #include "core/progress.h"
+#include "model/latency_report.h"
 #include "train/manifest.h"
 #include "train/run_result.h"
 #include "train/training_step.h"
@@ -15,22 +17,33 @@ namespace {
 
 constexpr double kSaveSeconds = 300;  // a killed run loses at most this much work
 
-}  // namespace
-
+// Since 1970.
 double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-RunFolder::RunFolder(const TrainConfig& config, const RunParts& parts)
+}  // namespace
+
+RunFolder::RunFolder(const TrainConfig& config, RunParts& parts)
     : config_(config), parts_(parts), lock_(config.out) {}
 
+RouterConfig RunFolder::router(bool resumed) const {
+  RouterConfig router = config_.router;
+  if (!router.latency_file.empty() && resumed) router.latency_file = path("latency.json");
+  return router;
+}
+
 void RunFolder::begin() {
-  if (std::filesystem::exists(path("last.safetensors")))
+  if (!last().empty())
     throw user_error(config_.out,
                      ": already holds a run; go on with it by --resume auto, give another "
                      "--out, or remove the folder");
   init_digest_ = digest_of_input(config_.init.checkpoint);
   teacher_digest_ = digest_of_input(config_.train.teacher.checkpoint);
+  const ModelSpec& spec = parts_.model->spec();
+  if (const std::string& file = config_.router.latency_file;
+      !file.empty() && !router_names(spec).empty())
+    write_latency(path("latency.json"), read_latency(file, spec));
 }
 
 TrainingState RunFolder::resume(const std::string& checkpoint, const Say& say) {
@@ -55,7 +68,7 @@ TrainingState RunFolder::resume(const std::string& checkpoint, const Say& say) {
     for (const auto& [name, tensor] : saved.trained)
       weights.emplace_back(name.substr(std::string_view("train.").size()), tensor);
   }
-  parts_.model.load_state_dict(weights);
+  parts_.model->load_state_dict(weights);
   parts_.optimizer.load_state(saved.optimizer, saved.state.step);
   say("resumed from " + checkpoint + " at step " + std::to_string(saved.state.step));
   return saved.state;
@@ -67,12 +80,19 @@ void RunFolder::open_log(const TrainingState& state, const std::string& version)
   saved_at_ = steady_seconds();
 }
 
+void RunFolder::log(const StepRecord& record) { log_->write(record, wall_seconds()); }
+void RunFolder::log(const EpochRecord& record) { log_->write(record, wall_seconds()); }
+
+void RunFolder::write_per_class(const Evaluation& answers) const {
+  write_file(path("per_class.csv"), answers.per_class_csv(parts_.data.val.classes()));
+}
+
 ModelFile RunFolder::model_file() const {
-  return {.spec = parts_.model.spec(),
+  return {.spec = parts_.model->spec(),
           .preprocess = config_.data.preprocess,
           .classes = parts_.data.train.classes(),
           .class_ids = {},
-          .weights = parts_.model.state_dict()};
+          .weights = parts_.model->state_dict()};
 }
 
 void RunFolder::save(const std::string& name, const TrainingState& state) {
@@ -88,9 +108,9 @@ void RunFolder::save(const std::string& name, const TrainingState& state) {
                         .weights = weights_text(name == "best" ? "best" : "last", state, config_)};
   checkpoint.state.log = log_->position();
   if (parts_.ema)
-    for (const auto& [weight, tensor] : parts_.model.state_dict())
+    for (const auto& [weight, tensor] : parts_.model->state_dict())
       checkpoint.trained.emplace_back("train." + weight, tensor);
-  const EmaScope averaged(parts_.ema);
+  const EmaScope averaged(parts_.ema.get());
   checkpoint.model = model_file();
   save_checkpoint(path(name + ".safetensors"), checkpoint);
   if (name == "last") saved_at_ = steady_seconds();
@@ -113,6 +133,13 @@ void RunFolder::save_numbered(const TrainingState& state) {
     std::filesystem::remove(path(name(old) + ".safetensors"));
 }
 
+void RunFolder::save_epoch(const TrainingState& state, bool best) {
+  if (best) save("best", state);
+  save_numbered(state);
+  // After the others: a run killed between them does this epoch again, and misses none.
+  save("last", state);
+}
+
 std::string RunFolder::save_final(const TrainingState& state, const Validation& validation,
                                   bool calibrated) const {
   const std::string model = path("model.safetensors");
@@ -120,10 +147,24 @@ std::string RunFolder::save_final(const TrainingState& state, const Validation& 
       weights_text("last", state, config_) + (calibrated ? ", routers calibrated" : "");
   save_model_of_run(model, model_file(), weights);
   RunResult result =
-      make_result(config_.name, parts_.model.spec(), validation, parts_.data.val.digest(), model);
+      make_result(config_.name, parts_.model->spec(), validation, parts_.data.val.digest(), model);
   result.weights = weights;
   write_result(config_.out, result);
-  return weights;
+  return model + ": " + weights;
+}
+
+std::string RunFolder::last() const {
+  const std::string checkpoint = path("last.safetensors");
+  return std::filesystem::exists(checkpoint) ? checkpoint : "";
+}
+
+TrainResult RunFolder::result(const TrainingState& state, bool stopped) const {
+  return {.stopped = stopped,
+          .state = state,
+          .validation_images = state.last_images,
+          .last = last(),
+          .best = state.best_top1 >= 0 ? path("best.safetensors") : "",
+          .model = stopped ? "" : path("model.safetensors")};
 }
 
 ResumePoint find_resume_point(const std::string& resume, const std::string& out) {

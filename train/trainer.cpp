@@ -1,20 +1,16 @@
-// The loop over epochs and steps.
+// The loop of a run over epochs and steps.
 #include "train/trainer.h"
 
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 
-#include "core/io/files.h"
 #include "core/parallel.h"
 #include "core/random.h"
-#include "model/latency_report.h"
 #include "train/conversion_steps.h"
-#include "train/memory_estimate.h"
-#include "train/network.h"
 #include "train/progress_text.h"
 #include "train/run_folder.h"
 #include "train/run_header.h"
+#include "train/run_parts.h"
 #include "train/schedule.h"
 #include "train/start.h"
 #include "train/training_step.h"
@@ -25,31 +21,6 @@ namespace {
 
 constexpr uint64_t kDropStreams = 0x64726f70;  // keeps dropout's numbers apart from the data's
 
-// A checkpoint says itself what network it holds, whatever has become of the start's file. Refused
-// here if there is no memory for it, before what takes long begins. What is left out of the data is
-// said first: it explains errors about too few images.
-ModelSpec planned(const TrainConfig& config, const TrainOptions& options, const RunData& data,
-                  Reporter& reporter) {
-  for (const std::string& line : notes_on(data)) reporter.line(line);
-  ModelSpec spec = options.resume.empty()
-                       ? planned_spec(config, static_cast<int64_t>(data.train.classes().size()))
-                       : load_checkpoint(options.resume).model.spec;
-  require_training_memory(config, spec, data.train.size());
-  for (const std::string& line :
-       {data_line(config, data), network_line(spec), training_line(config, data.train.size())})
-    reporter.line(line);
-  reporter.begin("making the network");
-  return spec;
-}
-
-// Measured latencies belong to the run: it keeps those it began with.
-RouterConfig router_of(const TrainConfig& config, const TrainOptions& options) {
-  RouterConfig router = config.router;
-  if (!router.latency_file.empty() && !options.resume.empty())
-    router.latency_file = config.out + "/latency.json";
-  return router;
-}
-
 class Run {
  public:
   Run(const TrainConfig& config, const TrainOptions& options, Reporter& reporter,
@@ -58,31 +29,18 @@ class Run {
         options_(options),
         reporter_(reporter),
         stop_(stop),
-        data_(open_data(config)),
         say_([this](const std::string& text) { reporter_.line(text); }),
-        spec_(planned(config, options, data_, reporter)),
-        model_(make_network(
-            config, spec_, data_.train.classes(), !options.resume.empty(),
-            [&] { return sample_images(config, data_.train); }, say_)),
-        teacher_(make_teacher(config, model_->spec(), data_.train.classes())),
-        optimizer_(config.train.optimizer, model_->named_parameters(),
-                   parameters_of(model_->spec())),
-        ema_(config.train.ema_decay > 0
-                 ? std::make_unique<Ema>(model_->named_parameters(), config.train.ema_decay)
-                 : nullptr),
-        folder_(config, {data_, *model_, optimizer_, ema_.get()}),
-        router_(router_of(config, options)),
-        step_(*model_, teacher_.get(), optimizer_, ema_.get(), config.train, router_,
-              class_weights(config.data, model_->spec().classes, data_.train.labels()),
+        parts_(config, options.resume, reporter),
+        folder_(config, parts_),
+        router_(folder_.router(!options.resume.empty())),
+        step_(*parts_.model, parts_.teacher.get(), parts_.optimizer, parts_.ema.get(), config.train,
+              router_,
+              class_weights(config.data, parts_.model->spec().classes, parts_.data.train.labels()),
               stream_of(config.seed, kDropStreams), config.surgery.smooth_codes),
-        train_loader_(data_.train, training_options(config, config.out, say_)),
-        val_loader_(data_.val, evaluation_options(config, config.out, say_)),
-        steps_per_epoch_(train_loader_.batches() / config.train.accumulate) {
-    if (steps_per_epoch_ == 0)
-      throw user_error("train.batch ", config.train.batch, " times train.accumulate ",
-                       config.train.accumulate, " is more than the ", data_.train.size(),
-                       " training images: no step would be made");
-  }
+        train_loader_(parts_.data.train, training_options(config, config.out, say_)),
+        val_loader_(parts_.data.val, evaluation_options(config, config.out, say_)),
+        steps_per_epoch_(
+            steps_per_epoch(config, train_loader_.batches(), parts_.data.train.size())) {}
 
   TrainResult operator()();
 
@@ -102,18 +60,13 @@ class Run {
   bool judge(double top1);
   bool measure();
   bool finish();
-  TrainResult result(bool stopped) const;
 
   const TrainConfig& config_;
   const TrainOptions& options_;
   Reporter& reporter_;
   const std::atomic<bool>& stop_;
-  RunData data_;
   Say say_;
-  ModelSpec spec_;
-  std::unique_ptr<layers::Model> model_, teacher_;
-  Optimizer optimizer_;
-  std::unique_ptr<Ema> ema_;
+  RunParts parts_;
   RunFolder folder_;
   RouterConfig router_;
   TrainingStep step_;
@@ -138,14 +91,11 @@ bool Run::begin() {
   if (config_.train.precision == Precision::kBf16 && !multiplies_bf16(config_.train)) say_(kNoBf16);
   if (options_.resume.empty()) {
     folder_.begin();
-    if (!router_.latency_file.empty() && !router_names(model_->spec()).empty())
-      write_latency(folder_.path("latency.json"),
-                    read_latency(router_.latency_file, model_->spec()));
     if (config_.surgery.transfer.steps > 0 && config_.init.checkpoint.empty()) {
       say_("surgery.transfer: there is no init.checkpoint to learn the attention of");
     } else if (config_.surgery.transfer.steps > 0) {
-      if (!run_transfer(config_, data_, *model_, reporter_, stop_)) return false;
-      if (ema_) ema_->restart();
+      if (!run_transfer(config_, parts_.data, *parts_.model, reporter_, stop_)) return false;
+      if (parts_.ema) parts_.ema->restart();
     }
   } else {
     state_ = folder_.resume(options_.resume, say_);
@@ -155,17 +105,18 @@ bool Run::begin() {
 }
 
 TrainResult Run::operator()() {
-  if (!begin()) return result(true);
+  if (!begin()) return folder_.result(state_, true);
   const bool was_cut = state_.batch > 0 && steps_exhausted();
   bool interrupted = was_cut && !end_epoch();
   while (!interrupted && !finished()) interrupted = !train_epoch() || !end_epoch();
   if (interrupted) {
     folder_.save("last", state_);
-    return result(true);
+    return folder_.result(state_, true);
   }
   if (state_.epoch < config_.train.epochs && !steps_exhausted())
     say_(concat("train.early_stop: top-1 has not risen since epoch ", state_.early_epoch));
-  return result(!finish());
+  const bool stopped = !finish();
+  return folder_.result(state_, stopped);
 }
 
 /// Calibrates, evaluates and writes the final weights; `last` keeps those from before, so that more
@@ -173,14 +124,14 @@ TrainResult Run::operator()() {
 bool Run::finish() {
   // It says what the end was made with.
   if (folder_.config_changed()) folder_.save("last", state_);
-  const EmaScope averaged(ema_.get());
-  const ModelSpec& spec = model_->spec();
+  const EmaScope averaged(parts_.ema.get());
+  const ModelSpec& spec = parts_.model->spec();
   bool calibrated = false;
   if (config_.router.calibrate > 0 &&
       (router_names(spec).empty() || spec.shift_add.gate == GateKind::kFixedSplit)) {
     say_("router.calibrate: the network has no router");
   } else if (config_.router.calibrate > 0) {
-    run_calibration(config_, data_, *model_, reporter_);
+    run_calibration(config_, parts_.data, *parts_.model, reporter_);
     validation_.reset();
     calibrated = true;
   }
@@ -192,8 +143,7 @@ bool Run::finish() {
                   validation_->answers.top1());
     say_(text);
   }
-  say_(folder_.path("model.safetensors") + ": " +
-       folder_.save_final(state_, *validation_, calibrated));
+  say_(folder_.save_final(state_, *validation_, calibrated));
   return true;
 }
 
@@ -223,20 +173,20 @@ bool Run::train_epoch() {
     after_step(loss, lr, norm, static_cast<double>(state_.images - images) / seconds);
   }
   if (state_.loss_count == 0)
-    throw user_error(data_.train.path(), ": no training image of epoch ", state_.epoch + 1,
+    throw user_error(parts_.data.train.path(), ": no training image of epoch ", state_.epoch + 1,
                      " could be read (", train_loader_.broken_count(),
                      " broken): list them with --check-data");
   return true;
 }
 
 Error Run::diverged(double loss, double norm) const {
-  const std::string last = folder_.path("last.safetensors");
+  const std::string last = folder_.last();
   return failure(
       "step ", state_.step, " of epoch ", state_.epoch + 1, ", learning rate ", state_.lr,
       ": the loss is ", loss, " and the gradient norm ", norm,
       ": training has diverged. Run with --anomaly to learn which operation made the first "
       "NaN or infinity; a lower train.optimizer.lr or train.clip_norm may prevent it",
-      std::filesystem::exists(last) ? ". " + last + " keeps the weights last saved" : "");
+      last.empty() ? "" : ". " + last + " keeps the weights last saved");
 }
 
 /// Gradients of one optimizer step; returns the mean loss of its batches, nothing at the epoch's
@@ -282,14 +232,13 @@ void Run::after_step(double loss, double lr, double norm, double images_per_seco
   const bool due = in_epoch == steps_per_epoch_ || in_epoch % config_.log.every == 0;
   reporter_.at(progress_bar(at), progress_text(at), due);
   if (state_.step % config_.log.every == 0)
-    folder_.log().write(StepRecord{.step = state_.step,
-                                   .epoch = state_.epoch + 1,
-                                   .loss = loss,
-                                   .lr = lr,
-                                   .gradient_norm = norm,
-                                   .images_per_second = images_per_second,
-                                   .routers = step_.routers()},
-                        wall_seconds());
+    folder_.log(StepRecord{.step = state_.step,
+                           .epoch = state_.epoch + 1,
+                           .loss = loss,
+                           .lr = lr,
+                           .gradient_norm = norm,
+                           .images_per_second = images_per_second,
+                           .routers = step_.routers()});
   folder_.save_if_due(state_);
 }
 
@@ -317,10 +266,11 @@ bool Run::end_epoch() {
       .images_per_second =
           state_.seconds > 0 ? static_cast<double>(state_.images) / state_.seconds : 0,
       .validation = evaluation};
-  folder_.log().write(record, wall_seconds());
+  folder_.log(record);
   say_(epoch_text(record, loop.epochs, train_loader_.broken_count() + val_loader_.broken_count()));
   if (evaluation)
-    for (const std::string& warning : collapsed_routers(model_->spec(), evaluation->shift_shares))
+    for (const std::string& warning :
+         collapsed_routers(parts_.model->spec(), evaluation->shift_shares))
       say_(warning);
   const bool best = evaluation && judge(evaluation->answers.top1());
   if (!whole) {
@@ -330,10 +280,7 @@ bool Run::end_epoch() {
   state_.epoch = epochs_done;
   state_.batch = state_.loss_count = state_.images = 0;
   state_.loss_sum = state_.seconds = 0;
-  if (best) folder_.save("best", state_);
-  folder_.save_numbered(state_);
-  // After the others: a run killed between them does this epoch again, and misses none.
-  folder_.save("last", state_);
+  folder_.save_epoch(state_, best);
   return true;
 }
 
@@ -350,15 +297,15 @@ bool Run::judge(double top1) {
 }
 
 std::optional<Validation> Run::validate() {
-  const EmaScope averaged(ema_.get());
+  const EmaScope averaged(parts_.ema.get());
   return measure() ? validation_ : std::nullopt;
 }
 
 /// Evaluates the present weights into validation_ and the state. False when it was stopped.
 bool Run::measure() {
   validation_ =
-      evaluate({.model = *model_,
-                .set = data_.val,
+      evaluate({.model = *parts_.model,
+                .set = parts_.data.val,
                 .loader = val_loader_,
                 .name = concat("the network of ", config_.out, " after step ", state_.step),
                 .report = validation_report(reporter_)},
@@ -366,24 +313,14 @@ bool Run::measure() {
   if (!validation_) return false;
   const Evaluation& answers = validation_->answers;
   if (answers.images() == 0)
-    throw user_error(data_.val.path(), ": no validation image could be read (",
+    throw user_error(parts_.data.val.path(), ": no validation image could be read (",
                      val_loader_.broken_count(), " broken): list them with --check-data");
   state_.last_images = answers.images();
   state_.last_top1 = answers.top1();
   state_.last_top5 = answers.top5();
   state_.last_loss = answers.loss();
-  write_file(folder_.path("per_class.csv"), answers.per_class_csv(data_.val.classes()));
+  folder_.write_per_class(answers);
   return true;
-}
-
-TrainResult Run::result(bool stopped) const {
-  const std::string last = folder_.path("last.safetensors");
-  return {.stopped = stopped,
-          .state = state_,
-          .validation_images = state_.last_images,
-          .last = std::filesystem::exists(last) ? last : "",
-          .best = state_.best_top1 >= 0 ? folder_.path("best.safetensors") : "",
-          .model = stopped ? "" : folder_.path("model.safetensors")};
 }
 
 }  // namespace

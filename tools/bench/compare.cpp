@@ -1,13 +1,10 @@
 // shiftadd-bench compare: accuracy and latency of several models on the same images, as a table
 // and a picture.
-#include "infer/compare.h"
-
 #include <chrono>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -19,6 +16,8 @@
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "core/parallel.h"
+#include "data/dataset.h"
+#include "infer/evaluate.h"
 #include "infer/session.h"
 #include "model/model_file.h"
 #include "tools/bench/commands.h"
@@ -174,12 +173,13 @@ ComparedModel open_compared(const std::string& given, std::vector<infer::Session
 // Per cent of the images of `set` on which the session's first class is right.
 double measure_top1(infer::Session& session, const std::string& model, const std::string& name,
                     const std::string& set) {
-  std::optional<RunProgress> progress;
-  const Evaluation result = infer::evaluate(session, model, set, [&](int64_t done, int64_t total) {
-    if (!progress) progress.emplace("evaluating", name, total, RunProgress::Lines::kAll);
-    progress->update(done);
-  });
-  return result.top1();
+  const infer::LabelledSet images = infer::labelled(session, data::ImageFolder::open(set), set);
+  RunProgress progress("evaluating", name, images.images.size(), RunProgress::Lines::kAll);
+  progress.update(0);
+  infer::ImageRun run = {.model = model};
+  run.name = [&](int64_t item) { return images.images.full_name(item); };
+  run.progress = [&](int64_t done) { progress.update(done); };
+  return infer::evaluate(session, images, run).answers.top1();
 }
 
 int run_compare(const CompareOptions& options) {

@@ -15,10 +15,10 @@
 #include "core/kernels.h"
 #include "core/parallel.h"
 #include "core/tensor.h"
-#include "infer/peer_gemm.h"
 #include "tools/bench/commands.h"
 #include "tools/bench/operands.h"
 #include "tools/bench/peak.h"
+#include "tools/bench/peer_gemm.h"
 #include "tools/bench/timer.h"
 #include "tools/report/figure.h"
 
@@ -70,8 +70,8 @@ Speeds time_case(const Case& each, double seconds) {
   speeds.unpacked = gflops([&] { cpu_kernels().gemm(args); });
   if (isa() == Isa::kAvx512)
     speeds.eigen = gflops([&] {
-      infer::eigen_product_avx512(each.m, each.n, each.k, a.data<float>(), weight.data<float>(),
-                                  c.data<float>());
+      eigen_product_avx512(each.m, each.n, each.k, a.data<float>(), weight.data<float>(),
+                           c.data<float>());
     });
   return speeds;
 }

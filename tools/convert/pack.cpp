@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
-#include <optional>
 #include <vector>
 
 #include "core/error.h"
+#include "data/dataset.h"
 #include "infer/compare.h"
 #include "infer/predictions.h"
 #include "model/model_file.h"
@@ -66,15 +66,14 @@ int pack(const PackOptions& options, Outputs& outputs) {
   if (options.calibrate.empty()) require_finite_answer(after, options.input);
   if (!options.calibrate.empty()) {
     infer::Session before(trained);
-    std::optional<RunProgress> progress;
+    const infer::LabelledSet set =
+        infer::labelled(after, data::ImageFolder::open(options.calibrate), options.calibrate);
+    RunProgress progress("calibrating", "on " + options.calibrate, set.images.size(),
+                         RunProgress::Lines::kAll);
+    progress.update(0);
     const infer::Comparison result =
-        infer::compare(before, after, options.calibrate, [&](int64_t done, int64_t total) {
-          if (!progress)
-            progress.emplace("calibrating", "on " + options.calibrate, total,
-                             RunProgress::Lines::kAll);
-          progress->update(done);
-        });
-    progress.reset();
+        infer::compare(before, after, set, [&](int64_t done) { progress.update(done); });
+    progress.wipe();
     print_comparison(std::cout, result);
     for (const auto& row : result.routing.rows())
       packed.pack->shift_shares.push_back(row.shift_share());

@@ -8,13 +8,13 @@
 #include "core/error.h"
 #include "core/io/files.h"
 #include "data/encode.h"
-#include "data/preprocess.h"
 #include "data/list_images.h"
+#include "data/preprocess.h"
 #include "infer/predictions.h"
 #include "infer/routing_counts.h"
-#include "infer/routing_picture.h"
 #include "tools/report/predictions.h"
 #include "tools/report/routing.h"
+#include "tools/report/routing_picture.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -27,14 +27,15 @@ void require_router(const InferOptions& options, const infer::Session& session) 
 }
 
 // --routing: the photograph with what each router chose, as PNG.
-std::vector<uint8_t> routing_png(const infer::Session& session, const Row& row) {
-  const infer::Prediction best = infer::top_k(row.logits, session.spec().classes, 1).front();
-  return data::encode_png(infer::draw_routing(
-      {.photograph = data::denormalise(row.pixels, session.preprocess()),
-       .routers = session.routers(),
-       .choices = std::vector<uint8_t>(row.choices, row.choices + routed_tokens(session.routers())),
-       .answer = printed_names(session.classes(), session.spec().classes)[best.index],
-       .probability = best.probability}));
+std::vector<uint8_t> routing_png(const infer::Session& session, const infer::Answer& answer) {
+  const infer::Prediction best = infer::top_k(answer.logits, session.spec().classes, 1).front();
+  return data::encode_png(
+      draw_routing({.photograph = data::denormalise(answer.pixels, session.preprocess()),
+                    .routers = session.routers(),
+                    .choices = std::vector<uint8_t>(
+                        answer.choices, answer.choices + routed_tokens(session.routers())),
+                    .answer = printed_names(session.classes(), session.spec().classes)[best.index],
+                    .probability = best.probability}));
 }
 
 }  // namespace
@@ -58,21 +59,25 @@ int classify(const InferOptions& options, Outputs& outputs) {
   std::vector<std::string> names;
   std::vector<uint8_t> picture;
   const Shape image_shape = {3, spec.image_size, spec.image_size};
-  const int64_t broken = run_all(
-      session, data::source_of_files(paths), options, progress,
-      [&](const Row& row) {
-        infer::RoutingCounts own(session.routers());
-        own.add(row.choices);
-        routing.add(row.choices);
-        writer.prediction(paths[row.item], infer::top_k(row.logits, spec.classes, options.top_k),
-                          own);
-        if (!options.routing.empty()) picture = routing_png(session, row);
-        if (options.dump.empty()) return;
-        inputs.add(row.pixels, element_count(image_shape));
-        logits.add(row.logits, spec.classes);
-        names.push_back(paths[row.item]);
-      },
-      [&](int64_t item, const std::string& reason) { writer.broken(paths[item], reason); });
+  infer::ImageRun run = image_run(options, progress);
+  run.answer = [&](const infer::Answer& answer) {
+    infer::RoutingCounts own(session.routers());
+    own.add(answer.choices);
+    routing.add(answer.choices);
+    writer.prediction(paths[answer.item], infer::top_k(answer.logits, spec.classes, options.top_k),
+                      own);
+    if (!options.routing.empty()) picture = routing_png(session, answer);
+    if (options.dump.empty()) return;
+    inputs.add(answer.pixels, element_count(image_shape));
+    logits.add(answer.logits, spec.classes);
+    names.push_back(paths[answer.item]);
+  };
+  run.broken = [&, say = run.broken](const data::ImageBatch::Broken& image) {
+    say(image);
+    writer.broken(paths[image.item], image.reason);
+  };
+  const int64_t broken = infer::run_images(session, data::source_of_files(paths), run);
+  progress.wipe();
   writer.finish();
   if (!options.json) print_routing(std::cout, routing);
   std::cout.flush();

@@ -1,9 +1,8 @@
-// Runs images through a session batch by batch, and ends early at a stop signal.
+// Opens the model, ends early at a stop signal, and writes what was collected.
 #include "tools/infer/run.h"
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -14,7 +13,6 @@
 #include "core/io/json_text.h"
 #include "core/io/safetensors.h"
 #include "data/decode_header.h"
-#include "infer/predictions.h"
 #include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
@@ -60,42 +58,19 @@ Tensor Rows::tensor(Shape row) const {
   return Tensor::from(values_, row);
 }
 
-int64_t run_all(infer::Session& session, const data::ImageSource& source,
-                const InferOptions& options, RunProgress& progress,
-                const std::function<void(const Row&)>& each_row,
-                const std::function<void(int64_t, const std::string&)>& broken) {
-  const int workers = options.workers ? options.workers : options.threads;
-  data::ImageStream stream(source, session.preprocess(), options.batch, workers, options.limits);
-  const int64_t classes = session.spec().classes;
-  const int64_t most = std::min(options.batch, source.count);  // images a batch
-  std::vector<float> logits(most * classes);
-  const int64_t image_choices = routed_tokens(session.routers());
-  std::vector<uint8_t> choices(most * image_choices);
-  int64_t done = 0, broken_count = 0;
-  while (!stop_signal) {
-    const auto batch = stream.next();
-    if (!batch) break;
-    const auto rows = static_cast<int64_t>(batch->items.size());
-    const float* pixels = batch->images.data<float>();
-    session.run(pixels, rows, logits.data(), choices.data());
-    const int64_t values = rows ? batch->images.numel() / rows : 0;
-    for (const auto& each : batch->broken) {
-      progress.wipe();
-      std::cerr << "shiftadd-infer: error: " << each.reason << std::endl;
-      broken(each.item, each.reason);
-    }
-    for (int64_t i = 0; i < rows; ++i) {
-      infer::require_finite(logits.data() + i * classes, classes, options.model,
-                            source.name(batch->items[i]));
-      each_row(Row{batch->items[i], pixels + i * values, logits.data() + i * classes,
-                   choices.data() + i * image_choices});
-    }
-    broken_count += static_cast<int64_t>(batch->broken.size());
-    done += rows + static_cast<int64_t>(batch->broken.size());
-    progress.update(done);
-  }
-  progress.wipe();
-  return broken_count;
+infer::ImageRun image_run(const InferOptions& options, RunProgress& progress) {
+  infer::ImageRun run = {.model = options.model};
+  run.batch = options.batch;
+  run.workers = options.workers ? options.workers : options.threads;
+  run.limits = options.limits;
+  run.choices = true;
+  run.broken = [&progress](const data::ImageBatch::Broken& image) {
+    progress.wipe();
+    std::cerr << "shiftadd-infer: error: " << image.reason << std::endl;
+  };
+  run.progress = [&progress](int64_t done) { progress.update(done); };
+  run.stopped = [] { return stop_signal != 0; };
+  return run;
 }
 
 void stop_soon() {

@@ -11,7 +11,7 @@
 #include "core/parallel.h"
 #include "core/tensor.h"
 #include "data/decode.h"
-#include "data/image_stream.h"
+#include "infer/evaluate.h"
 #include "infer/session.h"
 #include "tools/outputs.h"
 #include "tools/run_progress.h"
@@ -48,19 +48,9 @@ class Rows {
   std::vector<float> values_;
 };
 
-/// What a session says of one image.
-struct Row {
-  int64_t item;
-  const float *pixels, *logits;
-  const uint8_t* choices;  // (routers, tokens)
-};
-
-/// Runs all images of `source` through the session. Calls each_row for every image in order, and
-/// broken(item, reason) for each that cannot be read. Returns how many were broken.
-int64_t run_all(infer::Session& session, const data::ImageSource& source,
-                const InferOptions& options, RunProgress& progress,
-                const std::function<void(const Row&)>& each_row,
-                const std::function<void(int64_t, const std::string&)>& broken);
+/// How images are run through the model, with the choices of its routers: it ends early at a stop
+/// signal, and a broken image is an error on stderr. `progress` outlives it.
+infer::ImageRun image_run(const InferOptions& options, RunProgress& progress);
 
 /// A stop signal ends the run after the batch at work, or ten seconds later where that takes
 /// longer.

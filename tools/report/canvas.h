@@ -7,7 +7,7 @@
 
 #include "data/image.h"
 
-namespace shiftadd::infer {
+namespace shiftadd::tools {
 
 using Color = std::array<uint8_t, 3>;
 
@@ -31,4 +31,4 @@ void draw_text(data::Image& image, int64_t x, int64_t y, const std::string& text
 int64_t text_width(const std::string& text, int64_t scale);
 inline constexpr int64_t kTextHeight = 10;  // points
 
-}  // namespace shiftadd::infer
+}  // namespace shiftadd::tools

@@ -6,11 +6,11 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns inside its own intrinsics
 #endif
 #define Eigen EigenPeerAvx512
-#include <eigen3/Eigen/Core>
+#include <Eigen/Core>
 
-#include "infer/peer_gemm.h"
+#include "tools/bench/peer_gemm.h"
 
-namespace shiftadd::infer {
+namespace shiftadd::tools {
 
 void eigen_product_avx512(int64_t m, int64_t n, int64_t k, const float* a, const float* weight,
                           float* c) {
@@ -20,4 +20,4 @@ void eigen_product_avx512(int64_t m, int64_t n, int64_t k, const float* a, const
       Eigen::Map<const Matrix>(a, m, k) * Eigen::Map<const Matrix>(weight, n, k).transpose();
 }
 
-}  // namespace shiftadd::infer
+}  // namespace shiftadd::tools

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "data/image.h"
-#include "infer/canvas.h"
 #include "model/network.h"
+#include "tools/report/canvas.h"
 
-namespace shiftadd::infer {
+namespace shiftadd::tools {
 
 /// Gold (their orange) and blue of Okabe and Ito's palette: apart for colour-blind eyes, and light
 /// and dark.
@@ -46,4 +46,4 @@ inline constexpr int64_t kLeastTile = 192, kMostTile = 448;
 /// Error (user) where the sizes do not agree.
 data::Image draw_routing(const RoutedImage& image);
 
-}  // namespace shiftadd::infer
+}  // namespace shiftadd::tools

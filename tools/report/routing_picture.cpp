@@ -1,5 +1,5 @@
 // Places a tile for each router, tints its patches by expert, and adds the photograph and a legend.
-#include "infer/routing_picture.h"
+#include "tools/report/routing_picture.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -10,7 +10,7 @@
 #include "data/resize.h"
 #include "infer/mixture.h"
 
-namespace shiftadd::infer {
+namespace shiftadd::tools {
 namespace {
 
 constexpr Color kPaper = {255, 255, 255}, kInk = {32, 32, 32}, kNothing = {176, 176, 176};
@@ -85,7 +85,7 @@ struct Shares {
   int64_t shift = 0, tokens = 0;
   void add(uint8_t choice) {
     shift += choice == kShiftExpert;
-    tokens += choice != kNotRouted;
+    tokens += choice != infer::kNotRouted;
   }
   std::string text() const {
     char line[32];
@@ -142,7 +142,7 @@ class Painter {
       for (int64_t column = 0; column < grid.width; ++column) {
         const uint8_t choice = choices[router.prefix + row * grid.width + column];
         shares.add(choice);
-        if (choice == kNotRouted) continue;
+        if (choice == infer::kNotRouted) continue;
         patches = true;
         const int64_t x = left(column), y = top(row);
         blend(picture_,
@@ -170,7 +170,7 @@ class Painter {
     text(x, y += line_height(), fitting(plain_ascii(routed_.answer), room, layout_.text));
     swatch(x, y += step, kMultExpert, meaning_of(kMultExpert));
     swatch(x, y += step, kShiftExpert, meaning_of(kShiftExpert));
-    if (bare_) swatch(x, y += step, kNotRouted, meaning_of(kNotRouted));
+    if (bare_) swatch(x, y += step, infer::kNotRouted, meaning_of(infer::kNotRouted));
     text(x, y += step, total_.text() + " of tokens");
   }
 
@@ -216,4 +216,4 @@ data::Image draw_routing(const RoutedImage& image) {
   return Painter(image).draw();
 }
 
-}  // namespace shiftadd::infer
+}  // namespace shiftadd::tools

@@ -1,6 +1,6 @@
 // Blends rectangles into an image, and draws text as rectangles. The font is stb_easy_font, whose
 // letters are rectangles.
-#include "infer/canvas.h"
+#include "tools/report/canvas.h"
 
 #include <stb_easy_font.h>
 
@@ -8,7 +8,7 @@
 #include <cmath>
 #include <vector>
 
-namespace shiftadd::infer {
+namespace shiftadd::tools {
 namespace {
 
 // stb_easy_font writes corners in this form; four make a rectangle, of which the first is the top
@@ -69,4 +69,4 @@ int64_t text_width(const std::string& text, int64_t scale) {
   return scale * stb_easy_font_width(std::string(text).data());
 }
 
-}  // namespace shiftadd::infer
+}  // namespace shiftadd::tools

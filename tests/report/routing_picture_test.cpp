@@ -1,5 +1,5 @@
 // The routing picture: where tiles lie, which colours they have, and what is refused.
-#include "infer/routing_picture.h"
+#include "tools/report/routing_picture.h"
 
 #include <algorithm>
 
@@ -9,7 +9,7 @@
 #include "tests/support/support.h"
 
 using namespace shiftadd;
-using namespace shiftadd::infer;
+using namespace shiftadd::tools;
 
 namespace {
 
@@ -33,7 +33,7 @@ RoutedImage routed() {
   for (std::size_t router = 0; router < kRouters.size(); ++router)
     for (int token = 0; token < 17; ++token)
       image.choices.push_back(token == 0    ? kMultExpert
-                              : router == 2 ? kNotRouted
+                              : router == 2 ? infer::kNotRouted
                               : token % 2   ? kShiftExpert
                                             : kMultExpert);
   return image;
@@ -245,7 +245,7 @@ TEST_CASE("canvas: what lies outside is left out, and a blend is between the col
 
 TEST_CASE("shares count what was routed") {
   const RoutedImage image = routed();
-  RoutingCounts counts(image.routers);
+  infer::RoutingCounts counts(image.routers);
   counts.add(image.choices.data());
   counts.add(image.choices.data());
   REQUIRE(counts.rows().size() == 3);
@@ -264,7 +264,7 @@ TEST_CASE("routers may see grids of different sizes: each its own tokens") {
   RoutedImage image{make_canvas(32, 32, {90, 150, 40}), routers, {}, "tabby", 0.5};
   image.choices.assign(17, kMultExpert);
   image.choices.insert(image.choices.end(), 5, kShiftExpert);
-  RoutingCounts counts(routers);
+  infer::RoutingCounts counts(routers);
   counts.add(image.choices.data());
   CHECK(counts.rows()[0].mult == 17);
   CHECK(counts.rows()[0].shift == 0);
