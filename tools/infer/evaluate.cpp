@@ -40,22 +40,22 @@ int evaluate(const InferOptions& options, Outputs& outputs) {
     labels.push_back(set.label(answer.item));
     dumped.push_back(images.name(answer.item));
   };
-  const auto [evaluation, broken] = infer::evaluate(session, set, run);
+  const infer::EvaluatedSet result = infer::evaluate(session, set, run);
   progress.wipe();
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (stop_signal) return finish(broken, outputs);
-  print_evaluation(std::cout, evaluation, names,
-                   {options.eval, broken, options.threads, seconds, routing}, options.json);
+  if (stop_signal) return finish(result.broken, outputs);
+  print_evaluation(std::cout, result.answers, names,
+                   {options.eval, result.broken, options.threads, seconds, routing}, options.json);
   std::cout.flush();
   if (!options.confusion.empty())
     outputs.write(options.confusion,
-                  [&] { write_file(options.confusion, evaluation.confusion_csv(names)); });
+                  [&] { write_file(options.confusion, result.answers.confusion_csv(names)); });
   if (!options.dump.empty())
     write_dump(options, outputs, dumped,
                {{"logits", logits.tensor({classes})},
                 {"labels", Tensor::from(labels, {static_cast<int64_t>(labels.size())})}});
-  return finish(broken, outputs);
+  return finish(result.broken, outputs);
 }
 
 }  // namespace shiftadd::tools

@@ -3,7 +3,6 @@
 
 #include <csignal>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
