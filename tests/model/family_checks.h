@@ -7,10 +7,10 @@
 #include "autograd/ops.h"
 #include "core/random.h"
 #include "infer/cpu_engine.h"
-#include "infer/routing_picture.h"
 #include "layers/surgery.h"
 #include "model/op_count.h"
 #include "tests/support/support.h"
+#include "tools/report/routing_picture.h"
 #include "train/calibrate.h"
 #include "train/optimizer.h"
 #include "train/transfer.h"
@@ -92,8 +92,8 @@ inline void check_engine(const layers::Model& model,
     if (!exact || routers.empty()) continue;
     CHECK(choices == graph_choices);
     choices.resize(static_cast<std::size_t>(routed_tokens(routers)));
-    const data::Image picture = infer::draw_routing(
-        {infer::make_canvas(network.image.width, network.image.height, {9, 9, 9}), routers, choices,
+    const data::Image picture = tools::draw_routing(
+        {tools::make_canvas(network.image.width, network.image.height, {9, 9, 9}), routers, choices,
          "toy", 0.5});
     CHECK(picture.height > 0);
   }
