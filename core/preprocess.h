@@ -5,10 +5,15 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
+
+#include "core/enum_names.h"
 
 namespace shiftadd {
 
 enum class Interpolation : uint8_t { kBilinear, kBicubic };
+template <>
+inline constexpr std::array kEnumNames<Interpolation> = {"bilinear", "bicubic"};
 
 /// Shorter side to `resize` (0: no resize), centre crop of `crop` (black around a smaller image),
 /// RGB / 255, minus mean, divided by std.
@@ -25,7 +30,20 @@ struct Preprocess {
 /// text that reads back to the same bits.
 double shortest_decimal(float value);
 
+class ConfigVisitor;
+struct ConfigRange;
+/// Lists the options that are no sizes: interpolation, mean and std (in these ranges),
+/// exif_orientation.
+void list_colours(ConfigVisitor& visitor, Preprocess& preprocess, const ConfigRange& mean,
+                  const ConfigRange& std);
+
+/// {"crop": 224, "interpolation": "bicubic", "mean": [0.485, 0.456, 0.406], ...}
 nlohmann::json to_json(const Preprocess& preprocess);
-Preprocess preprocess_from_json(const nlohmann::json& json);  // throws Error naming the key
+/// Keys that `text` leaves out are those of `base`. Throws Error (user) "SOURCE:LINE: key: what is
+/// wrong".
+Preprocess parse_preprocess(std::string_view text, const std::string& source,
+                            const Preprocess& base = {});
+/// A line per key: default, range, description.
+std::string preprocess_help();
 
 }  // namespace shiftadd

@@ -91,7 +91,7 @@ void color_jitter(Image& image, double strength, Random& random) {
 
 void validate(const AugmentOptions& options, const std::string& where) {
   const auto check = [&](bool good, const char* key, const char* expected) {
-    if (!good) throw user_error(where, ".", key, ": expected ", expected);
+    if (!good) throw key_error(where + "." + key, "expected ", expected);
   };
   const auto probability = [](double value) { return value >= 0 && value <= 1; };
   check(options.scale_min > 0 && options.scale_min <= options.scale_max && options.scale_max <= 1,

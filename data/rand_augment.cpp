@@ -26,15 +26,15 @@ double parse_number(const std::string& text, const std::string& part, const std:
   double value = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (status != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-    throw user_error(where, ": '", part,
-                     "' needs a number behind its letters, as in rand-m9-mstd0.5-inc1");
+    throw key_error(where, "'", part,
+                    "' needs a number behind its letters, as in rand-m9-mstd0.5-inc1");
   return value;
 }
 
 void check_range(double value, double low, double high, const std::string& part,
                  const std::string& where) {
   if (value < low || value > high)
-    throw user_error(where, ": '", part, "' must lie in ", low, " .. ", high);
+    throw key_error(where, "'", part, "' must lie in ", low, " .. ", high);
 }
 
 }  // namespace
@@ -43,8 +43,8 @@ RandAugment parse_rand_augment(const std::string& text, const std::string& where
   RandAugment policy;
   std::size_t at = text.find('-');
   if (text.substr(0, at) != "rand")
-    throw user_error(where, ": '", text,
-                     "' is not a RandAugment policy: expected rand-m9-mstd0.5-inc1 or similar");
+    throw key_error(where, "'", text,
+                    "' is not a RandAugment policy: expected rand-m9-mstd0.5-inc1 or similar");
   while (at != std::string::npos) {
     const std::size_t next = text.find('-', at + 1);
     const std::string part = text.substr(at + 1, next == std::string::npos ? next : next - at - 1);

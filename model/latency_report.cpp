@@ -2,10 +2,11 @@
 #include "model/latency_report.h"
 
 #include <algorithm>
-#include <cmath>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/config/options.h"
 #include "core/io/checksum.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
@@ -14,39 +15,52 @@
 namespace shiftadd {
 namespace {
 
-using nlohmann::json;
-using nlohmann::ordered_json;
+using Range = ConfigRange;
 
-const json& member(const json& object, const char* key, const std::string& name) {
-  if (!object.is_object()) throw user_error(name, ": expected an object with \"", key, "\"");
-  const auto found = object.find(key);
-  if (found == object.end()) throw user_error(name, ": '", key, "' is missing");
-  return *found;
+// A figure that follows from others: written, and of no use when read.
+void list_pair(ConfigVisitor& v, const char* key, const std::array<double, 2>& pair,
+               const char* about) {
+  std::vector<double> copy(pair.begin(), pair.end());
+  v.tuple(key, copy, Range::any(), about);
 }
 
-std::string text(const json& object, const char* key, const std::string& name) {
-  const json& value = member(object, key, name);
-  if (!value.is_string())
-    throw user_error(name, ": '", key, "' is ", json_text(value), ": expected text");
-  return value.get<std::string>();
+void list_router(ConfigVisitor& v, RouterLatency& router) {
+  v.text("name", router.name, "Of the layer.");
+  v.integer("inputs", router.inputs, Range::between(1, INT32_MAX), "Channels of a token.");
+  v.integer("hidden", router.hidden, Range::between(0, INT32_MAX), "0: one linear layer.");
+  v.integer("outputs", router.outputs, Range::between(1, INT32_MAX), "Channels of a result.");
+  v.number("mult_ms", router.mult_ms, Range::above(0), "Median of Mult, for all tokens.");
+  v.number("shift_ms", router.shift_ms, Range::above(0), "Median of Shift, for all tokens.");
+  double ratio = router.mult_ms / router.shift_ms;
+  v.number("mult_over_shift", ratio, Range::any(), "mult_ms / shift_ms.");
 }
 
-int64_t integer(const json& object, const char* key, int64_t least, const std::string& name) {
-  const json& value = member(object, key, name);
-  const bool whole = value.is_number_integer() &&
-                     (!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{INT32_MAX});
-  if (!whole || value.get<int64_t>() < least || value.get<int64_t>() > INT32_MAX)
-    throw user_error(name, ": '", key, "' is ", json_text(value),
-                     ": expected a whole number >= ", least);
-  return value.get<int64_t>();
+void list_report(ConfigVisitor& v, LatencyReport& report) {
+  const Range positive = Range::between(1, INT32_MAX);
+  v.text("model", report.model, "The network's name.");
+  v.integer("batch", report.batch, positive, "Images.");
+  v.integer("tokens", report.tokens, positive, "Tokens each expert was given.");
+  v.text("mult", report.mult, "What Mult was timed in.");
+  v.text("shift", report.shift, "What Shift was timed in.");
+  v.text("cpu", report.cpu, "Name of the CPU.");
+  v.text("isa", report.isa, "Instruction set.");
+  list_integer(v, "threads", report.threads, positive, "That computed.");
+  v.integer("repeats", report.repeats, positive, "The fewest of any expert.");
+  list_pair(v, "total_ms", report.total_ms(), "Mult and Shift over all routers together.");
+  list_pair(v, "alpha", report.alpha(), "total_ms as shares of their sum.");
+  list_objects(v, "routers", report.routers, "One for each router of the network.", list_router);
 }
 
-double latency(const json& object, const char* key, const std::string& name) {
-  const json& value = member(object, key, name);
-  const double ms = value.is_number() ? value.get<double>() : 0;
-  if (!(ms > 0 && std::isfinite(ms)))
-    throw user_error(name, ": '", key, "' is ", json_text(value), ": expected milliseconds > 0");
-  return ms;
+LatencyReport parse_latency(std::string_view text, const std::string& source) {
+  ConfigNode root = parse_config_node(text, source);
+  std::erase_if(root.members,
+                [](const ConfigMember& member) { return member.key == "shiftadd.checksum"; });
+  LatencyReport report;
+  const ConfigReader reader =
+      read_options(root, report, list_report, ConfigReader::Absent::kRefused);
+  if (report.routers.empty())
+    reader.fail("routers", "is empty: expected one entry for each router");
+  return report;
 }
 
 }  // namespace
@@ -74,48 +88,8 @@ std::vector<RouterLatency> router_widths(const ModelSpec& spec) {
 }
 
 nlohmann::ordered_json to_json(const LatencyReport& report) {
-  ordered_json routers = ordered_json::array();
-  for (const RouterLatency& router : report.routers)
-    routers.push_back({{"name", router.name},
-                       {"inputs", router.inputs},
-                       {"hidden", router.hidden},
-                       {"outputs", router.outputs},
-                       {"mult_ms", router.mult_ms},
-                       {"shift_ms", router.shift_ms},
-                       {"mult_over_shift", router.mult_ms / router.shift_ms}});
-  return {{"model", report.model},     {"batch", report.batch},
-          {"tokens", report.tokens},   {"mult", report.mult},
-          {"shift", report.shift},     {"cpu", report.cpu},
-          {"isa", report.isa},         {"threads", report.threads},
-          {"repeats", report.repeats}, {"total_ms", report.total_ms()},
-          {"alpha", report.alpha()},   {"routers", routers}};
-}
-
-LatencyReport latency_from_json(const json& object, const std::string& name) {
-  LatencyReport report;
-  report.model = text(object, "model", name);
-  report.batch = integer(object, "batch", 1, name);
-  report.tokens = integer(object, "tokens", 1, name);
-  report.mult = text(object, "mult", name);
-  report.shift = text(object, "shift", name);
-  report.cpu = text(object, "cpu", name);
-  report.isa = text(object, "isa", name);
-  report.threads = static_cast<int>(integer(object, "threads", 1, name));
-  report.repeats = integer(object, "repeats", 1, name);
-  const json& routers = member(object, "routers", name);
-  if (!routers.is_array() || routers.empty())
-    throw user_error(name, ": 'routers' is ", routers.is_array() ? "empty" : "no list",
-                     ": expected one entry for each router");
-  for (const json& router : routers) {
-    const std::string own = text(router, "name", name), where = name + ": " + own;
-    report.routers.push_back({.name = own,
-                              .inputs = integer(router, "inputs", 1, where),
-                              .hidden = integer(router, "hidden", 0, where),
-                              .outputs = integer(router, "outputs", 1, where),
-                              .mult_ms = latency(router, "mult_ms", where),
-                              .shift_ms = latency(router, "shift_ms", where)});
-  }
-  return report;
+  LatencyReport copy = report;
+  return config_json([&](ConfigVisitor& v) { list_report(v, copy); });
 }
 
 std::string to_text(const LatencyReport& report) {
@@ -127,10 +101,7 @@ void write_latency(const std::string& path, const LatencyReport& report) {
 }
 
 LatencyReport read_latency(const std::string& path, const ModelSpec& spec) {
-  const json object = json::parse(read_checked_json(path), nullptr, false);
-  if (object.is_discarded())
-    throw user_error(path, ": is not JSON: expected what `shiftadd-bench latency` writes");
-  LatencyReport report = latency_from_json(object, path);
+  LatencyReport report = parse_latency(read_checked_json(path), path);
   std::vector<RouterLatency> found;
   const std::vector<std::string> wanted = router_names(spec);
   std::set<std::string> seen;

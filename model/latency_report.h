@@ -40,16 +40,13 @@ struct LatencyReport {
 std::vector<RouterLatency> router_widths(const ModelSpec& spec);
 
 nlohmann::ordered_json to_json(const LatencyReport& report);
-/// Throws Error (user) "NAME: what is wrong", for a key that is absent or of the wrong type, and
-/// for a latency that is not finite or not > 0.
-LatencyReport latency_from_json(const nlohmann::json& json, const std::string& name);
-
 /// What the file holds: JSON with its checksum, and a line end.
 std::string to_text(const LatencyReport& report);
 /// Through AtomicFile.
 void write_latency(const std::string& path, const LatencyReport& report);
 /// A report for the routers of `spec`, in their order. Throws Error (user) naming the file, and the
-/// router that is missing, unknown, there twice, or of other widths.
+/// line and key that is absent, unknown, of the wrong type or out of range, or the router that is
+/// missing, unknown, there twice, or of other widths.
 LatencyReport read_latency(const std::string& path, const ModelSpec& spec);
 
 }  // namespace shiftadd

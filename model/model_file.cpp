@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/config/node.h"
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "core/io/torch_file.h"
@@ -12,32 +13,17 @@ namespace shiftadd {
 namespace {
 
 constexpr const char* kFormat = "1";
-constexpr int kDeepestJson = 16;       // printing a deeper value would recurse too far
 constexpr int kMostProblemsShown = 8;  // a file of another architecture has hundreds
 
-// The JSON text under `key`; null when the key is absent.
-nlohmann::json metadata_json(const TensorFile& file, const std::string& key) {
-  const auto entry = file.metadata.find(key);
-  if (entry == file.metadata.end()) return nullptr;
-  const auto shallow = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    if (depth > kDeepestJson) throw user_error(key, " is nested too deeply");
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(entry->second, shallow);
-  } catch (const nlohmann::json::exception& problem) {
-    throw user_error(key, " is not valid JSON: ", problem.what());
-  }
-}
-
 std::vector<std::string> names_under(const TensorFile& file, const char* key, int64_t expected) {
-  const nlohmann::json json = metadata_json(file, key);
   std::vector<std::string> names;
-  if (json.is_null()) return names;
-  if (!json.is_array()) throw user_error(key, ": expected an array of names");
-  for (const auto& name : json) {
-    if (!name.is_string()) throw user_error(key, ": expected only strings");
-    names.push_back(name.get<std::string>());
+  const auto entry = file.metadata.find(key);
+  if (entry == file.metadata.end()) return names;
+  const ConfigNode list = parse_config_node(entry->second, key);
+  if (list.kind != ConfigNode::Kind::kArray) throw user_error(key, ": expected an array of names");
+  for (const ConfigNode& name : list.items) {
+    if (name.kind != ConfigNode::Kind::kString) throw user_error(key, ": expected only strings");
+    names.push_back(name.text);
   }
   if (!names.empty() && static_cast<int64_t>(names.size()) != expected)
     throw user_error(key, " has ", names.size(), " names, the network ", expected, " classes");
@@ -117,18 +103,19 @@ ModelFile model_from(const TensorFile& file) {
     throw user_error("has format '", format->second.substr(0, 40), "', this program reads '",
                      kFormat, "': it was written by a newer version");
   ModelFile model;
-  model.spec = spec_from_json(metadata_json(file, "shiftadd.model"));
+  model.spec = parse_model_spec(file.metadata.at("shiftadd.model"), "shiftadd.model");
   model.classes = names_under(file, "shiftadd.classes", model.spec.classes);
   model.class_ids = names_under(file, "shiftadd.class_ids", model.spec.classes);
-  const nlohmann::json preprocess = metadata_json(file, "shiftadd.preprocess");
-  if (!preprocess.is_null()) model.preprocess = preprocess_from_json(preprocess);
+  const auto preprocess = file.metadata.find("shiftadd.preprocess");
+  if (preprocess != file.metadata.end())
+    model.preprocess = parse_preprocess(preprocess->second, preprocess->first);
   // Every parameter takes room in the file: a spec that asks for more blocks than there are tensors
   // is not worth a list of its parameters.
   if (model.spec.depth > static_cast<int64_t>(file.tensors.size()))
     throw user_error("shiftadd.model has depth ", model.spec.depth, ", the file only ",
                      file.tensors.size(), " tensors");
-  const nlohmann::json pack = metadata_json(file, "shiftadd.pack");
-  if (!pack.is_null()) model.pack = pack_spec_from_json(pack);
+  const auto pack = file.metadata.find("shiftadd.pack");
+  if (pack != file.metadata.end()) model.pack = parse_pack_spec(pack->second, pack->first);
   model.weights = select_weights(model, file.tensors, file.unread);
   return model;
 }

@@ -1,14 +1,13 @@
-// Named networks, parameter lists, JSON form and counts of a ModelSpec.
+// Named networks; the options of a ModelSpec, listed once and read from JSON and written as JSON.
 #include "model/model_spec.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/config/options.h"
 #include "core/io/files.h"
-#include "core/io/json_text.h"
 #include "core/io/not_weights.h"
 #include "core/names.h"
-#include "core/tensor.h"
 
 namespace shiftadd {
 namespace {
@@ -42,33 +41,58 @@ const std::vector<ModelSpec>& known_specs() {
   return specs;
 }
 
-// One list of the numeric keys serves reading and writing.
-struct IntegerKey {
+constexpr double kMostSize = 1'000'000, kMostImage = 16'384, kMostBlocks = 16'384;
+
+struct SizeKey {
   const char* key;
   int64_t ModelSpec::*member;
+  double most;
+  const char* about;
 };
-constexpr IntegerKey kIntegerKeys[] = {
-    {"image_size", &ModelSpec::image_size},
-    {"patch_size", &ModelSpec::patch_size},
-    {"in_channels", &ModelSpec::in_channels},
-    {"width", &ModelSpec::width},
-    {"depth", &ModelSpec::depth},
-    {"heads", &ModelSpec::heads},
-    {"mlp_hidden", &ModelSpec::mlp_hidden},
-    {"classes", &ModelSpec::classes},
+constexpr SizeKey kSizes[] = {
+    {"image_size", &ModelSpec::image_size, kMostImage,
+     "Side of the square input image, pixels; also the crop's."},
+    {"patch_size", &ModelSpec::patch_size, kMostImage,
+     "Side of a patch, pixels; divides image_size."},
+    {"in_channels", &ModelSpec::in_channels, kMostSize,
+     "Channels of the image; training reads RGB, which has 3."},
+    {"width", &ModelSpec::width, kMostSize, "Channels of a token; divisible by heads."},
+    {"depth", &ModelSpec::depth, kMostBlocks, "Number of blocks."},
+    {"heads", &ModelSpec::heads, kMostSize, "Attention heads."},
+    {"mlp_hidden", &ModelSpec::mlp_hidden, kMostSize,
+     "Channels inside the MLP, usually 4 * width."},
+    {"classes", &ModelSpec::classes, kMostSize,
+     "Number of classes. 0, in a training: as many as the data has."},
 };
 
 // A network that names no other to start from says all its sizes: any default would be wrong for
 // most, and some (heads) no tensor would contradict.
-std::string missing_sizes(const nlohmann::json& json) {
+std::string missing_sizes(const ConfigNode& root, const ConfigReader& reader) {
   std::string missing;
-  if (json.contains("base")) return missing;
-  for (const auto& [key, member] : kIntegerKeys)
-    if (key != std::string_view("in_channels") && !json.contains(key))
-      missing += concat(missing.empty() ? "" : ", ", key);
+  if (const ConfigNode* base = root.find("base"); base && !base->text.empty()) return missing;
+  for (const SizeKey& size : kSizes)
+    if (size.member != &ModelSpec::in_channels && !reader.has(size.key))
+      missing += concat(missing.empty() ? "" : ", ", size.key);
   if (missing.empty()) return missing;
-  return concat("[model] ", missing, missing.find(',') == std::string::npos ? " is" : " are",
+  return concat(missing, missing.find(',') == std::string::npos ? " is" : " are",
                 " missing: give every size, or \"base\": NAME of a network to start from");
+}
+
+void list_all(ConfigVisitor& v, ModelSpec& spec) {
+  list_options(v, spec);
+  bool converted = !spec.shift_add.blocks.empty();
+  if (v.begin_optional("shift_add", converted,
+                       "What adds, shifts or is routed; absent: nothing.")) {
+    list_options(v, spec.shift_add);
+    v.end();
+  }
+}
+
+// What a spec's file says; what is printed of a network has no base any more.
+void list_file(ConfigVisitor& v, ModelSpec& spec) {
+  std::string base;
+  list_base(v, base, spec, named_spec, "Start from this known network; keys given beside it win.");
+  list_all(v, spec);
 }
 
 }  // namespace
@@ -85,30 +109,51 @@ ModelSpec named_spec(const std::string& name) {
   std::string known;
   for (const std::string& each : spec_names()) known += (known.empty() ? "" : ", ") + each;
   const std::string guess = did_you_mean(name, spec_names());
-  throw user_error("[model] unknown architecture '", name, "'", guess.empty() ? "." : guess,
+  throw user_error("unknown architecture '", name, "'", guess.empty() ? "." : guess,
                    " Known: ", known, " (--list-archs says more); or give a JSON file");
 }
 
+void list_base(ConfigVisitor& v, std::string& base, ModelSpec& spec,
+               ModelSpec (*load)(const std::string&), const char* about) {
+  v.text("base", base, about);
+  if (base.empty()) return;
+  try {
+    spec = load(base);
+  } catch (const Error& error) {
+    v.reject("base", error.what());
+  }
+}
+
+void list_options(ConfigVisitor& v, ModelSpec& spec) {
+  std::string family = "vit";
+  v.choice("family", family, {"vit"}, "Kind of network.");
+  v.text("name", spec.name, "Name stored in the model file.");
+  for (const SizeKey& size : kSizes) {
+    const double least = size.member == &ModelSpec::classes ? 0 : 1;
+    v.integer(size.key, spec.*size.member, ConfigRange::between(least, size.most), size.about);
+  }
+  v.number("norm_eps", spec.norm_eps, {.low = 0, .high = 1, .low_open = true, .high_open = true},
+           "Epsilon of the layer norms.");
+}
+
 void validate(const ModelSpec& spec) {
-  constexpr int64_t kMostSize = 1'000'000, kMostBlocks = 16'384;
-  for (const auto& [key, member] : kIntegerKeys) {
-    const int64_t value = spec.*member,
-                  most = member == &ModelSpec::depth ? kMostBlocks : kMostSize;
-    if (value < 1 || value > most)
-      throw user_error("[model] ", key, " is ", value, ": expected 1 to ", most);
+  for (const SizeKey& size : kSizes) {
+    const ConfigRange range = ConfigRange::between(1, size.most);
+    if (!range.contains(static_cast<double>(spec.*size.member)))
+      throw key_error(size.key, "expected a whole number ", range.text(), ", got ",
+                      spec.*size.member);
   }
   if (spec.width % spec.heads)
-    throw user_error("[model] width ", spec.width, " is not divisible by heads ", spec.heads);
+    throw key_error("width", spec.width, " is not divisible by heads ", spec.heads);
   if (spec.image_size % spec.patch_size)
-    throw user_error("[model] image_size ", spec.image_size, " is not divisible by patch_size ",
-                     spec.patch_size);
+    throw key_error("image_size", spec.image_size, " is not divisible by patch_size ",
+                    spec.patch_size);
   if (!(spec.norm_eps > 0 && spec.norm_eps < 1))
-    throw user_error("[model] norm_eps is ", spec.norm_eps,
-                     ": expected a number above 0 and below 1");
+    throw key_error("norm_eps", "expected a number above 0 and below 1, got ", spec.norm_eps);
   const auto blocks = static_cast<int64_t>(spec.shift_add.blocks.size());
   if (blocks != 0 && blocks != spec.depth)
-    throw user_error("[model] shift_add.blocks has ", blocks, " entries: the network has depth ",
-                     spec.depth);
+    throw key_error("shift_add.blocks", "has ", blocks, " entries: the network has depth ",
+                    spec.depth);
   // Bounds the memory a spec from a foreign file can ask for.
   const double parameters =
       static_cast<double>(spec.depth) *
@@ -117,55 +162,38 @@ void validate(const ModelSpec& spec) {
       static_cast<double>(spec.classes) * spec.width +
       static_cast<double>(spec.in_channels) * spec.patch_size * spec.patch_size * spec.width;
   if (parameters > 2e10)
-    throw user_error("[model] the network would have ", parameters,
+    throw user_error("the network would have ", parameters,
                      " parameters: more than 2e10 are not supported");
 }
 
-ModelSpec spec_from_json(const nlohmann::json& json) {
-  if (!json.is_object()) throw user_error("[model] expected a JSON object, got ", json.type_name());
-  const auto text = [&](const char* key) {
-    if (!json.at(key).is_string())
-      throw user_error("[model] ", key, ": expected a string, got ", json_text(json.at(key)));
-    return json.at(key).get<std::string>();
-  };
+ModelSpec parse_model_spec(std::string_view text, const std::string& source) {
+  const ConfigNode root = parse_config_node(text, source);
   ModelSpec spec;
-  if (json.contains("base")) spec = named_spec(text("base"));
-  std::vector<std::string> keys = {"base", "family", "name", "norm_eps", "shift_add"};
-  for (const auto& [key, member] : kIntegerKeys) keys.push_back(key);
-  for (const auto& [key, value] : json.items())
-    if (std::find(keys.begin(), keys.end(), key) == keys.end())
-      throw user_error("[model] unknown key '", key, "'", did_you_mean(key, keys));
-  if (json.contains("family") && text("family") != "vit")
-    throw user_error("[model] family '", text("family"), "' is not known: expected 'vit'");
-  if (json.contains("name")) spec.name = text("name");
-  for (const auto& [key, member] : kIntegerKeys) {
-    if (!json.contains(key)) continue;
-    const auto& value = json.at(key);
-    if (!value.is_number_integer())
-      throw user_error("[model] ", key, ": expected a whole number, got ", json_text(value));
-    spec.*member = value.get<int64_t>();
-  }
-  if (json.contains("norm_eps")) {
-    if (!json.at("norm_eps").is_number())
-      throw user_error("[model] norm_eps: expected a number, got ", json_text(json.at("norm_eps")));
-    spec.norm_eps = json.at("norm_eps").get<double>();
-  }
-  if (json.contains("shift_add")) spec.shift_add = shift_add_spec_from_json(json.at("shift_add"));
-  const std::string missing = missing_sizes(json);
-  try {
-    validate(spec);
-  } catch (const Error& problem) {
-    throw user_error(missing, missing.empty() ? "" : "; ", problem.what());
-  }
-  if (!missing.empty()) throw user_error(missing);
+  const ConfigReader reader = read_options(root, spec, list_file);
+  reader.checked("shift_add", [&] { validate(spec.shift_add); });
+  const std::string missing = missing_sizes(root, reader);
+  reader.checked("", [&] {
+    try {
+      validate(spec);
+    } catch (const Error& problem) {
+      if (missing.empty()) throw;
+      throw user_error(missing, "; ", problem.what());
+    }
+    if (!missing.empty()) throw user_error(missing);
+  });
   return spec;
 }
 
 nlohmann::json to_json(const ModelSpec& spec) {
-  nlohmann::json json = {{"family", "vit"}, {"name", spec.name}, {"norm_eps", spec.norm_eps}};
-  for (const auto& [key, member] : kIntegerKeys) json[key] = spec.*member;
-  if (!spec.shift_add.blocks.empty()) json["shift_add"] = to_json(spec.shift_add);
+  ModelSpec copy = spec;
+  nlohmann::json json = config_json([&](ConfigVisitor& v) { list_all(v, copy); });
+  if (json["shift_add"].is_null()) json.erase("shift_add");
   return json;
+}
+
+std::string model_spec_help() {
+  ModelSpec defaults;
+  return config_help([&](ConfigVisitor& v) { list_file(v, defaults); });
 }
 
 ModelSpec load_spec(const std::string& name_or_path) {
@@ -176,13 +204,7 @@ ModelSpec load_spec(const std::string& name_or_path) {
     return named_spec(name_or_path);
   const std::string content = read_text(name_or_path);
   require_no_placeholder(content, name_or_path);
-  try {
-    return spec_from_json(parse_json(content));
-  } catch (const nlohmann::json::exception& problem) {
-    throw user_error(name_or_path, ": not valid JSON: ", problem.what());
-  } catch (const Error& problem) {
-    throw user_error(name_or_path, ": ", problem.what());
-  }
+  return parse_model_spec(content, name_or_path);
 }
 
 }  // namespace shiftadd

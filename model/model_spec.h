@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
@@ -45,18 +46,26 @@ struct ModelSpec {
 ModelSpec named_spec(const std::string& name);
 std::vector<std::string> spec_names();
 
+/// Lists "base", a text; `spec` becomes what load(base) returns where it is not "".
+void list_base(ConfigVisitor& visitor, std::string& base, ModelSpec& spec,
+               ModelSpec (*load)(const std::string&), const char* about);
+/// Lists family, name, sizes and norm_eps.
+void list_options(ConfigVisitor& visitor, ModelSpec& spec);
 /// {"family": "vit", "name": ..., "image_size": ..., ...}; absent keys are those of "base": NAME.
 /// Without it every size must be given, but in_channels; norm_eps is timm's where it is absent.
-/// Throws Error for a missing or unknown key (with the nearest valid one), a wrong type, or a
-/// network that cannot exist (width not divisible by heads, image not divisible by
-/// patch, sizes < 1).
-ModelSpec spec_from_json(const nlohmann::json& json);
+/// Throws Error (user) "SOURCE:LINE: key: what is wrong" for a missing or unknown key (with the
+/// nearest valid one), a wrong type, or a network that cannot exist (width not divisible by heads,
+/// image not divisible by patch, sizes < 1).
+ModelSpec parse_model_spec(std::string_view text, const std::string& source);
 nlohmann::json to_json(const ModelSpec& spec);
+/// A line per key of a spec's file: default, range, description.
+std::string model_spec_help();
 /// Where two networks differ, for an error that names both: "depth 6 instead of 12,
 /// blocks.0-3,5.mlp shift instead of mixture", of `given` first; "" where only the names do.
 std::string spec_difference(const ModelSpec& given, const ModelSpec& expected);
 /// A known name, or a path to a JSON file.
 ModelSpec load_spec(const std::string& name_or_path);
+/// Throws Error (user) with the key, for a network that cannot exist.
 void validate(const ModelSpec& spec);
 
 }  // namespace shiftadd

@@ -3,13 +3,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <nlohmann/json.hpp>
 
-#include "core/error.h"
+#include "core/config/options.h"
 #include "core/io/files.h"
-#include "core/io/json_text.h"
 #include "core/io/not_weights.h"
-#include "core/names.h"
 
 namespace shiftadd {
 namespace {
@@ -23,7 +20,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
 
-std::vector<NameMap::Piece> NameMap::parse(const std::string& pattern, const std::string& where) {
+std::vector<NameMap::Piece> NameMap::pieces_of(const std::string& pattern) {
   std::vector<Piece> pieces;
   int placeholders = 0;
   for (std::size_t at = 0; at < pattern.size();) {
@@ -32,63 +29,58 @@ std::vector<NameMap::Piece> NameMap::parse(const std::string& pattern, const std
     if (open == pattern.size()) break;
     const std::size_t close = pattern.find('}', open);
     if (close == std::string::npos || close == open + 1)
-      throw user_error(where, ": '", pattern, "' has a '{' without a name and '}'");
+      throw user_error("'", pattern, "' has a '{' without a name and '}'");
     if (++placeholders > kMostPlaceholders)
-      throw user_error(where, ": '", pattern, "' has more than ", kMostPlaceholders,
-                       " placeholders");
+      throw user_error("'", pattern, "' has more than ", kMostPlaceholders, " placeholders");
     pieces.push_back({pattern.substr(open + 1, close - open - 1), true});
     at = close + 1;
   }
-  if (pieces.empty()) throw user_error(where, " is empty");
   return pieces;
 }
 
-NameMap NameMap::from_json(const nlohmann::json& json, const std::string& file) {
-  if (!json.is_object() || !json.contains("rules") || !json.at("rules").is_array())
-    throw user_error(file, ": expected {\"rules\": [{\"from\": ..., \"to\": ...}, ...]}");
-  for (const auto& [key, value] : json.items())
-    if (key != "rules" && key != "description")
-      throw user_error(file, ": unknown key '", key, "'",
-                       did_you_mean(key, {"rules", "description"}));
-  NameMap map;
-  for (std::size_t i = 0; i < json.at("rules").size(); ++i) {
-    const auto& entry = json.at("rules")[i];
-    const std::string where = concat(file, ": rules[", i, "]");
-    if (!entry.is_object()) throw user_error(where, ": expected an object");
-    for (const auto& [key, value] : entry.items()) {
-      if (key == "ignore" ? !value.is_boolean()
-                          : (key == "from" || key == "to") && !value.is_string())
-        throw user_error(where, ".", key, ": wrong type");
-      if (key != "from" && key != "to" && key != "ignore")
-        throw user_error(where, ": unknown key '", key, "'",
-                         did_you_mean(key, {"from", "to", "ignore"}));
+void NameMap::list_rule(ConfigVisitor& v, Rule& rule) {
+  const auto pattern = [&](const char* key, std::vector<Piece>& pieces, const char* about) {
+    std::string text;
+    v.text(key, text, about);
+    try {
+      pieces = pieces_of(text);
+    } catch (const Error& error) {
+      v.reject(key, error.what());
     }
-    Rule rule;
-    rule.ignored = entry.value("ignore", false);
-    if (!entry.contains("from") || entry.contains("to") == rule.ignored)
-      throw user_error(where, ": expected \"from\", and either \"to\" or \"ignore\": true");
-    rule.from = parse(entry.at("from").get<std::string>(), where + ".from");
-    if (!rule.ignored) rule.to = parse(entry.at("to").get<std::string>(), where + ".to");
-    for (const Piece& piece : rule.to) {
-      const bool known = !piece.is_placeholder ||
-                         std::any_of(rule.from.begin(), rule.from.end(), [&](const Piece& p) {
-                           return p.is_placeholder && p.text == piece.text;
-                         });
-      if (!known) throw user_error(where, ".to: {", piece.text, "} does not occur in \"from\"");
-    }
-    map.rules_.push_back(std::move(rule));
+  };
+  pattern("from", rule.from, "A whole name, with placeholders {N} (digits) or {any}.");
+  pattern("to", rule.to, "What it becomes, with the placeholders of from.");
+  v.boolean("ignore", rule.ignored, "Drop it instead.");
+  for (const Piece& piece : rule.to) {
+    const bool known = !piece.is_placeholder ||
+                       std::any_of(rule.from.begin(), rule.from.end(), [&](const Piece& p) {
+                         return p.is_placeholder && p.text == piece.text;
+                       });
+    if (!known) v.reject("to", concat("{", piece.text, "} does not occur in \"from\""));
   }
+}
+
+NameMap NameMap::parse(std::string_view text, const std::string& source) {
+  const ConfigNode root = parse_config_node(text, source);
+  NameMap map;
+  const ConfigReader reader = read_options(root, map, [](ConfigVisitor& v, NameMap& read) {
+    std::string description;
+    v.text("description", description, "For people; not read.");
+    list_objects(v, "rules", read.rules_, "The first that fits a name counts.", list_rule);
+  });
+  if (!reader.has("rules"))
+    reader.fail("rules", "is missing: expected {\"rules\": [{\"from\": ..., \"to\": ...}, ...]}");
+  for (std::size_t i = 0; i < map.rules_.size(); ++i)
+    if (const Rule& rule = map.rules_[i]; rule.from.empty() || rule.to.empty() != rule.ignored)
+      reader.fail(concat("rules[", i, "]"),
+                  "expected \"from\", and either \"to\" or \"ignore\": true");
   return map;
 }
 
 NameMap NameMap::load(const std::string& path) {
   const std::string text = read_text(path);
   require_no_placeholder(text, path);
-  try {
-    return from_json(parse_json(text), path);
-  } catch (const nlohmann::json::exception& problem) {
-    throw user_error(path, ": not valid JSON: ", problem.what());
-  }
+  return parse(text, path);
 }
 
 // The text each piece of `from` stands for. A placeholder that occurs twice must stand for the same

@@ -1,12 +1,14 @@
 // Rename rules that turn a foreign checkpoint's tensor names into ours.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace shiftadd {
+
+class ConfigVisitor;
 
 /// {"rules": [{"from": "transformer.{N}.mlp.0.{part}", "to": "blocks.{N}.mlp.fc1.{part}"},
 ///            {"from": "aux_head.{rest}", "ignore": true}]}
@@ -21,8 +23,8 @@ class NameMap {
   };
 
   NameMap() = default;
-  /// Throws Error (user) naming the rule that is wrong; `file` stands in the message.
-  static NameMap from_json(const nlohmann::json& json, const std::string& file);
+  /// Throws Error (user) "SOURCE:LINE: rules[i].key: what is wrong".
+  static NameMap parse(std::string_view text, const std::string& source);
   static NameMap load(const std::string& path);
 
   Result apply(const std::string& name) const;
@@ -36,7 +38,8 @@ class NameMap {
     std::vector<Piece> from, to;
     bool ignored = false;
   };
-  static std::vector<Piece> parse(const std::string& pattern, const std::string& where);
+  static std::vector<Piece> pieces_of(const std::string& pattern);
+  static void list_rule(ConfigVisitor& visitor, Rule& rule);
   static std::optional<std::vector<std::string>> match(const Rule& rule, const std::string& name);
 
   std::vector<Rule> rules_;

@@ -2,10 +2,10 @@
 #include "model/pack.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/config/options.h"
 #include "core/int8_matrix.h"
 #include "core/kernels.h"
 #include "core/kernels_int8.h"
@@ -15,7 +15,19 @@ namespace shiftadd {
 namespace {
 
 constexpr int kVersion = 1;
-constexpr const char* kFormats[] = {"float32", "bf16", "int8"};
+
+void list_pack(ConfigVisitor& v, PackSpec& pack) {
+  int64_t version = kVersion;
+  v.integer("version", version, ConfigRange::any(), "Of this list.");
+  if (version != kVersion)
+    v.reject("version", concat("this program reads packed models of version ", kVersion));
+  list_choice(v, "multiply", pack.multiply, "What layers that multiply are stored as.");
+  std::string attention = pack.int8_attention ? "int8" : "float32";
+  v.choice("attention", attention, {"float32", "int8"}, "What softmax attention computes in.");
+  pack.int8_attention = attention == "int8";
+  v.numbers("shift_shares", pack.shift_shares, ConfigRange::between(0, 1),
+            "Share of tokens on Shift at each router, where it was measured.");
+}
 
 bool is_nibbles(const ShiftAddSpec& options) {
   return options.int8_activations && options.format == ShiftFormat::k4Bit;
@@ -67,51 +79,29 @@ Shape matrix_shape(const Shape& shape) { return {shape[0], element_count(shape) 
 
 }  // namespace
 
-const char* name_of(MultiplyFormat format) { return kFormats[static_cast<int>(format)]; }
-
 PackSpec pack_in(const std::string& format) {
-  const auto* const found = std::find(std::begin(kFormats), std::end(kFormats), format);
-  if (found == std::end(kFormats))
-    throw user_error("[pack] '", format, "' is not known: expected float32, bf16 or int8");
   PackSpec pack;
-  pack.multiply = static_cast<MultiplyFormat>(found - std::begin(kFormats));
+  pack.multiply = kind_of<MultiplyFormat>(format, "[pack]");
   pack.int8_attention = pack.multiply == MultiplyFormat::kInt8;
   return pack;
 }
 
 nlohmann::ordered_json to_json(const PackSpec& pack) {
-  nlohmann::ordered_json json = {{"version", kVersion},
-                                 {"multiply", name_of(pack.multiply)},
-                                 {"attention", pack.int8_attention ? "int8" : "float32"}};
-  if (!pack.shift_shares.empty()) json["shift_shares"] = pack.shift_shares;
+  PackSpec copy = pack;
+  nlohmann::ordered_json json = config_json([&](ConfigVisitor& v) { list_pack(v, copy); });
+  if (pack.shift_shares.empty()) json.erase("shift_shares");
   return json;
 }
 
-PackSpec pack_spec_from_json(const nlohmann::json& json) {
-  if (!json.is_object()) throw user_error("[pack] expected a JSON object, got ", json.type_name());
-  const auto version = json.find("version");
-  if (version == json.end() || !version->is_number_integer() || *version != kVersion)
-    throw user_error("[pack] this program reads packed models of version ", kVersion,
-                     ": pack the trained model again with shiftadd-convert --pack");
-  const auto one_of = [&](const char* key, std::initializer_list<const char*> names) {
-    const auto value = json.find(key);
-    int index = 0;
-    for (const char* name : names) {
-      if (value != json.end() && value->is_string() && *value == name) return index;
-      ++index;
-    }
-    throw user_error("[pack] ", key,
-                     " is not one this program knows: pack the trained model again");
-  };
+PackSpec parse_pack_spec(std::string_view text, const std::string& source) {
+  const ConfigNode root = parse_config_node(text, source);
   PackSpec pack;
-  pack.multiply = static_cast<MultiplyFormat>(one_of("multiply", {"float32", "bf16", "int8"}));
-  pack.int8_attention = one_of("attention", {"float32", "int8"}) == 1;
-  if (const auto shares = json.find("shift_shares"); shares != json.end()) {
-    if (!shares->is_array()) throw user_error("[pack] shift_shares: expected an array of numbers");
-    for (const auto& share : *shares) {
-      if (!share.is_number()) throw user_error("[pack] shift_shares: expected only numbers");
-      pack.shift_shares.push_back(share.get<double>());
-    }
+  try {
+    const ConfigReader reader = read_options(root, pack, list_pack);
+    for (const char* key : {"version", "multiply", "attention"})
+      if (!reader.has(key)) reader.fail(key, "is missing");
+  } catch (const Error& problem) {
+    throw user_error(problem.what(), ": pack the trained model again with shiftadd-convert --pack");
   }
   return pack;
 }

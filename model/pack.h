@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/enum_names.h"
 #include "core/tensor.h"
 #include "model/network.h"
 
@@ -15,6 +17,8 @@ namespace shiftadd {
 /// well and sums in float32, by AVX512-BF16 or AMX (a CPU without: inputs as they are); int8 with a
 /// scale for each row, on int8 inputs with a scale for each token.
 enum class MultiplyFormat : uint8_t { kFloat32, kBf16, kInt8 };
+template <>
+inline constexpr std::array kEnumNames<MultiplyFormat> = {"float32", "bf16", "int8"};
 
 /// Of a packed model. Shift layers with 4bit weights and int8 activations are always stored as
 /// nibbles; other Shift layers as what their powers of two are as floats. Routers and the
@@ -27,13 +31,13 @@ struct PackSpec {
 
   bool operator==(const PackSpec&) const = default;
 };
-const char* name_of(MultiplyFormat format);
 /// All that is multiplied in one format: "float32", "bf16" or, softmax attention too, "int8".
 /// Throws Error (user) for another name.
 PackSpec pack_in(const std::string& format);
 /// {"version": 1, "multiply": "int8", "attention": "int8", "shift_shares": [0.6, ...]}
 nlohmann::ordered_json to_json(const PackSpec& pack);
-PackSpec pack_spec_from_json(const nlohmann::json& json);
+/// Throws Error (user) "SOURCE:LINE: key: what is wrong".
+PackSpec parse_pack_spec(std::string_view text, const std::string& source);
 
 /// The weights of a trained network as a packed model file stores them, under their names:
 ///   NAME.codes (u8, outputs x nibble_stride(inputs)) and NAME.exponents (i16) for nibbles,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/attention_args.h"
+#include "core/enum_names.h"
 #include "core/kernels_shift.h"
 
 namespace shiftadd {
@@ -19,22 +20,42 @@ enum class AttentionKind : uint8_t {
   kLinear,      // linear-angular: v / 2 + q (k^T v) / pi, normalised, plus a local convolution of v
   kLinearAdd,   // the same on codes: both products only add and subtract
 };
+template <>
+inline constexpr std::array kEnumNames<AttentionKind> = {"softmax", "softmax_add", "linear",
+                                                         "linear_add"};
 
 /// A linear layer, or a whole MLP: multiplied, shifted (weights are signed powers of two), or a
 /// router that sends each token to one of the two.
 enum class LayerKind : uint8_t { kMultiply, kShift, kMixture };
+template <>
+inline constexpr std::array kEnumNames<LayerKind> = {"multiply", "shift", "mixture"};
 
 /// The convolution of v beside linear attention: 9 taps along the tokens, or 5 x 5 on the patches.
 enum class LocalKind : uint8_t { kTokenConv, kDepthwise2d };
 constexpr int64_t kTokenTaps = 9, kPatchTaps = 5;
+template <>
+inline constexpr std::array kEnumNames<LocalKind> = {"token_conv", "depthwise2d"};
 
 /// Latent parameters of a Shift layer: one weight, or a shift and a sign.
 enum class ShiftForm : uint8_t { kQ, kPs };
+template <>
+inline constexpr std::array kEnumNames<ShiftForm> = {"q", "ps"};
+
+// What the kernels call by these enumerators, JSON calls by these names.
+template <>
+inline constexpr std::array kEnumNames<ShiftFormat> = {"4bit", "5bit"};
+template <>
+inline constexpr std::array kEnumNames<Codes> = {"none", "sign", "unit_head", "unit_batch"};
+template <>
+inline constexpr std::array kEnumNames<ValueFormat> = {"float", "int8"};
 
 /// What a mixture's output is multiplied by: 1 in value with the router's gradient, or the chosen
 /// expert's probability. kFixedSplit has no router: every second token of an image is shifted,
 /// fixed_split_expert says which; what a router is compared with.
 enum class GateKind : uint8_t { kStraightThrough, kProbability, kFixedSplit };
+template <>
+inline constexpr std::array kEnumNames<GateKind> = {"straight_through", "probability",
+                                                    "fixed_split"};
 /// The experts of every mixture, in the order of their parameters.
 inline constexpr uint8_t kMultExpert = 0, kShiftExpert = 1;
 /// The expert of token `n` of an image where the split is fixed.
@@ -73,33 +94,15 @@ struct ShiftAddSpec {
   bool operator==(const ShiftAddSpec&) const = default;
 };
 
-/// {"codes": "sign", "local": "token_conv", "value": "float"|"int8", "form": "q"|"ps", "format":
-/// "4bit"|"5bit", "activations": "float"|"int8", "gate":
-/// "straight_through"|"probability"|"fixed_split", "blocks": [{"attention": "linear_add", "qkv":
-/// "shift", "proj": "shift", "mlp": "mixture"},
-/// ...]}. Absent keys take the defaults above. Throws Error (user) naming an unknown key or value
-/// with the nearest valid one, and for form ps with format 4bit.
-ShiftAddSpec shift_add_spec_from_json(const nlohmann::json& json);
+class ConfigVisitor;
+/// Lists the options common to all blocks: codes, value, local, form, format, activations, gate.
+void list_conversion(ConfigVisitor& visitor, ShiftAddSpec& spec);
+/// The same, and "blocks": a list of {"attention": "linear_add", "qkv": "shift", "proj": "shift",
+/// "mlp": "mixture"}.
+void list_options(ConfigVisitor& visitor, ShiftAddSpec& spec);
+
 nlohmann::json to_json(const ShiftAddSpec& spec);
-/// Throws Error (user) for options that exclude each other.
+/// Throws Error (user) with the key, for options that exclude each other.
 void validate(const ShiftAddSpec& spec);
-
-/// The names used in JSON: "linear_add", "mixture", ...
-const char* name_of(AttentionKind kind);
-const char* name_of(LayerKind kind);
-const char* name_of(Codes codes);
-const char* name_of(ValueFormat format);
-const char* name_of(LocalKind kind);
-const char* name_of(ShiftForm form);
-const char* name_of(ShiftFormat format);
-const char* name_of(GateKind gate);
-
-/// All of them, in the order of the enumerators.
-template <class Kind>
-std::vector<std::string> names_of();
-
-/// The kind of a name; throws Error (user) "KEY: 'NAME' is not known. Did you mean ...".
-template <class Kind>
-Kind kind_of(const std::string& name, const std::string& key);
 
 }  // namespace shiftadd

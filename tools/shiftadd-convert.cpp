@@ -21,7 +21,7 @@ namespace {
 constexpr const char* kName = "shiftadd-convert";
 constexpr std::size_t kMostProblemsShown = 20;  // the report has them all
 
-constexpr const char* kFooter = R"(
+constexpr const char* kInputs = R"(
 IN is recognised by its content: safetensors (our own model files included), or a PyTorch checkpoint
 (zip, or the stream older than 1.6). PyTorch files are read without running any code. timm and DeiT
 names are known; a prefix under which most of the network lies, such as "module.", is stripped.
@@ -36,10 +36,9 @@ Mapping file (--mapping), for other names:
   A rule holds for a whole name: {N} (capitals) stands for digits, {part} for one or more
   characters; the first rule that fits counts. Examples: configs/mappings.
 
-Preprocessing (--preprocess), stored in the model file; keys that are left out keep their defaults:
-  {"resize": 256, "crop": 224, "interpolation": "bicubic", "mean": [0.485, 0.456, 0.406],
-   "std": [0.229, 0.224, 0.225], "exif_orientation": false}
+)";
 
+constexpr const char* kExamples = R"(
 Examples:
   shiftadd-convert deit_tiny.pth --arch deit_tiny_patch16_224 --classes imagenet.tsv \
       --out deit_tiny.safetensors
@@ -51,6 +50,16 @@ Examples:
   shiftadd-convert shift/model.safetensors --pack shiftadd --multiply int8 \
       --out deployed.safetensors)";
 
+std::string footer() {
+  return concat(kInputs,
+                "Preprocessing (--preprocess FILE.json or '{\"resize\": 0}'), stored in the model "
+                "file; its keys:\n",
+                preprocess_help(),
+                "\nA network (--arch FILE.json); its keys, of which every size must be given "
+                "where there is no base:\n",
+                model_spec_help(), kExamples);
+}
+
 struct Options {
   std::string input, arch, mapping, classes, preprocess, state_dict, out, to = "ours", report;
   std::optional<std::string> prefix;
@@ -61,24 +70,12 @@ struct Options {
 
 bool is_inline_json(const std::string& text) { return text.starts_with('{'); }
 
-// Inline JSON or a path.
-nlohmann::json read_json(const std::string& text_or_path, const std::string& what) {
-  const bool is_inline = is_inline_json(text_or_path);
-  const std::string text = is_inline ? text_or_path : read_text(text_or_path);
-  require_no_placeholder(text, is_inline ? what : text_or_path);
-  try {
-    return parse_json(text);
-  } catch (const nlohmann::json::exception& problem) {
-    throw user_error(is_inline ? what : text_or_path, ": not valid JSON: ", problem.what());
-  }
-}
-
+// `option` is inline JSON or a path.
 Preprocess merged_preprocess(const Preprocess& base, const std::string& option) {
-  nlohmann::json merged = to_json(base);
-  const nlohmann::json given = read_json(option, "--preprocess");
-  if (!given.is_object()) throw user_error("--preprocess: expected a JSON object");
-  merged.update(given);
-  return preprocess_from_json(merged);
+  if (is_inline_json(option)) return parse_preprocess(option, "--preprocess", base);
+  const std::string text = read_text(option);
+  require_no_placeholder(text, option);
+  return parse_preprocess(text, option, base);
 }
 
 // Tensors may fit both ways, as those of any number of heads and of softmax_add do: the answers
@@ -244,7 +241,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App app("Converts checkpoints: PyTorch or safetensors in, a model file or timm names out.",
                kName);
-  app.footer(kFooter);
+  app.footer(footer);
   app.add_option("IN", options.input, "checkpoint (.pth, .pt, .safetensors)")->required();
   app.add_option("--arch", options.arch,
                  "architecture: a known name or a JSON file; our own model files know theirs");

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
+#include "core/io/json_field.h"
 #include "core/io/json_text.h"
 #include "core/io/safetensors.h"
 #include "train/config.h"
@@ -56,11 +57,11 @@ TrainingState state_from(const std::string& text, const std::string& path) {
   try {
     const json object = parse_json(text);
     TrainingState state;
-    visit_fields(state, [&]<class T>(const char* name, T& value) {
-      if (object.contains(name) || !is_new(name)) value = object.at(name).get<T>();
+    visit_fields(state, [&](const char* name, auto& value) {
+      if (object.contains(name) || !is_new(name)) take_field(object, name, value);
     });
     return state;
-  } catch (const json::exception& error) {
+  } catch (const Error& error) {
     throw user_error(path, ": its training state is damaged: ", error.what());
   }
 }
@@ -208,7 +209,7 @@ void require_same_run(const std::string& checkpoint_path, const std::string& sav
   try {
     saved = parse_json(saved_config).flatten();
     now = parse_json(config).flatten();
-  } catch (const json::exception& error) {
+  } catch (const Error& error) {
     throw user_error(checkpoint_path, ": its configuration is damaged: ", error.what());
   }
   std::vector<std::string> differing;

@@ -5,8 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/config/describe.h"
-#include "core/config/reader.h"
+#include "core/config/options.h"
 #include "core/config/source.h"
 #include "core/io/json_text.h"
 #include "train/config_options.h"
@@ -22,20 +21,6 @@ constexpr const char* kStagesAbout =
 
 ConfigListing listing_of(TrainConfig& config) {
   return [&config](ConfigVisitor& visitor) { list_options(visitor, config); };
-}
-
-/// What `check` throws, at the line of `path`, or of the key below it that the text begins with.
-template <class Check>
-void checked(const ConfigReader& reader, const std::string& path, Check check) {
-  try {
-    check();
-  } catch (const Error& error) {
-    const std::string text = error.what(), room = "[model] ";
-    const std::size_t colon = text.find(": ");
-    if (text.starts_with(path + ".") && colon != std::string::npos)
-      reader.fail(text.substr(0, colon), text.substr(colon + 2));
-    reader.fail(path, text.starts_with(room) ? text.substr(room.size()) : text);
-  }
 }
 
 /// `low` and `high` are keys of `where`.
@@ -89,21 +74,25 @@ std::vector<std::string> inherited_keys(const ConfigNode& root, const ConfigRead
 
 /// One run; `root` holds no stages.
 TrainConfig read_run(const ConfigNode& root) {
-  TrainConfig defaults = default_config(), config = default_config();
-  ConfigReader reader(root, option_paths(listing_of(defaults)));
-  list_options(reader, config);
-  reader.finish();
+  TrainConfig config = default_config();
+  const ConfigReader reader =
+      read_options(root, config, [](ConfigVisitor& v, TrainConfig& c) { list_options(v, c); });
   config.inherits = inherited_keys(root, reader, config);
-  checked(reader, "model", [&] {
+  reader.checked("model", [&] {
     if (!config.inherits.empty()) return;  // with_start validates the whole
     ModelSpec spec = config.model;
     spec.classes = std::max<int64_t>(spec.classes, 1);
     validate(spec);
   });
-  checked(reader, "surgery.recipe", [&] {
+  constexpr int64_t kImageChannels = 3;
+  if (config.model.in_channels != kImageChannels)
+    reader.fail("model.in_channels",
+                concat("expected ", kImageChannels, ", which RGB images have, got ",
+                       config.model.in_channels));
+  reader.checked("surgery.recipe", [&] {
     for (const std::string& line : config.surgery.recipe) parse_recipe_line(line);
   });
-  checked(reader, "surgery", [&] { validate(config.surgery.options); });
+  reader.checked("surgery", [&] { validate(config.surgery.options); });
   if (config.regularisation.checkpoint_blocks &&
       std::any_of(
           config.surgery.recipe.begin(), config.surgery.recipe.end(),
@@ -114,7 +103,7 @@ TrainConfig read_run(const ConfigNode& root) {
   const data::AugmentOptions& augment = config.data.augment;
   ordered(reader, "data.augment", "scale_min", augment.scale_min, "scale_max", augment.scale_max);
   ordered(reader, "data.augment", "ratio_min", augment.ratio_min, "ratio_max", augment.ratio_max);
-  checked(reader, "data.augment", [&] { data::validate(augment, "data.augment"); });
+  reader.checked("", [&] { data::validate(augment, "data.augment"); });
   if (config.name.empty()) reader.fail("name", "expected a name, got \"\"");
   if (config.out.empty()) config.out = "runs/" + config.name;
   return config;

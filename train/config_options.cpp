@@ -3,7 +3,8 @@
 #include "train/config_options.h"
 
 #include <algorithm>
-#include <array>
+
+#include "core/config/options.h"
 
 namespace shiftadd::train {
 namespace {
@@ -14,14 +15,6 @@ constexpr double kMaxCount = 1e9;  // epochs, steps, images: keeps products of t
 
 Range count(double least) { return Range::between(least, kMaxCount); }
 Range probability() { return Range::between(0, 1); }
-
-template <class Integer>
-void integer(ConfigVisitor& v, const char* key, Integer& value, const Range& range,
-             const char* about) {
-  auto wide = static_cast<int64_t>(value);
-  v.integer(key, wide, range, about);
-  value = static_cast<Integer>(wide);
-}
 
 template <class Enum>
 using Words = std::vector<std::pair<Enum, const char*>>;
@@ -41,47 +34,17 @@ void choice(ConfigVisitor& v, const char* key, Enum& value,
     if (word == name) value = each;
 }
 
-void channels(ConfigVisitor& v, const char* key, std::array<float, 3>& value, const Range& range,
-              const char* about) {
-  std::vector<double> wide;
-  for (float channel : value) wide.push_back(shortest_decimal(channel));
-  v.tuple(key, wide, range, about);
-  for (std::size_t i = 0; i < value.size(); ++i) value[i] = static_cast<float>(wide[i]);
-}
-
 void list_model(ConfigVisitor& v, TrainConfig& c) {
-  ModelSpec& m = c.model;
   v.begin("model", "The network.");
   std::string base;
-  v.text("base", base,
-         "Start from this network: deit_tiny_patch16_224 and the like, or a spec's JSON file; keys "
-         "given beside it win. \"\": from the defaults shown here.");
+  list_base(v, base, c.model, load_spec,
+            "Start from this network: deit_tiny_patch16_224 and the like, or a spec's JSON file; "
+            "keys given beside it win. \"\": from the defaults shown here.");
   if (!base.empty()) {
     c.model_base = base;
-    try {
-      m = load_spec(base);
-    } catch (const Error& error) {
-      const std::string text = error.what(), room = "[model] ";
-      v.reject("base", text.starts_with(room) ? text.substr(room.size()) : text);
-    }
-    m.classes = 0;
+    c.model.classes = 0;
   }
-  std::string family = "vit";
-  v.choice("family", family, {"vit"}, "Kind of network.");
-  v.text("name", m.name, "Name stored in the model file.");
-  const Range size = Range::between(1, 16384);
-  v.integer("image_size", m.image_size, size,
-            "Side of the square input image, pixels; also the crop's.");
-  v.integer("patch_size", m.patch_size, size, "Side of a patch, pixels; divides image_size.");
-  v.integer("in_channels", m.in_channels, Range::between(3, 3), "Images are RGB.");
-  v.integer("width", m.width, size, "Channels of a token; divisible by heads.");
-  v.integer("depth", m.depth, size, "Number of blocks.");
-  v.integer("heads", m.heads, size, "Attention heads.");
-  v.integer("mlp_hidden", m.mlp_hidden, Range::between(1, 65536),
-            "Channels inside the MLP, usually 4 * width.");
-  v.integer("classes", m.classes, Range::between(0, 1e6),
-            "Number of classes. 0: as many as the data has.");
-  v.number("norm_eps", m.norm_eps, Range::between(1e-12, 0.1), "Epsilon of the layer norms.");
+  list_options(v, c.model);
   v.number("drop_path", c.regularisation.drop_path, Range::from_below(0, 1),
            "Stochastic depth: rate of the last block, growing linearly from 0.");
   v.number("dropout", c.regularisation.dropout, Range::from_below(0, 1),
@@ -91,38 +54,13 @@ void list_model(ConfigVisitor& v, TrainConfig& c) {
   v.end();
 }
 
-/// A choice among all names of model/shift_add_spec.h but those of `excluded`.
-template <class Kind>
-void named_choice(ConfigVisitor& v, const char* key, Kind& value, const char* about,
-                  const std::vector<Kind>& excluded = {}) {
-  std::vector<std::string> words = names_of<Kind>();
-  for (const Kind kind : excluded) std::erase(words, name_of(kind));
-  std::string word = name_of(value);
-  v.choice(key, word, words, about);
-  value = kind_of<Kind>(word, key);
-}
-
 void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
   v.begin("surgery", "What the starting network becomes before training.");
   v.texts(
       "recipe", s.recipe,
       "Lines \"BLOCKS: LAYER=KIND, ...\": BLOCKS all, 3 or 2-5; attention softmax, softmax_add, "
       "linear or linear_add; qkv, proj, mlp multiply, shift or mixture. []: nothing changes.");
-  ShiftAddSpec& o = s.options;
-  named_choice(v, "codes", o.codes, "Of q and k.", {Codes::kNone});
-  named_choice(v, "value", o.values, "v beside codes: one scale per image and head.");
-  named_choice(v, "local", o.local, "Convolution of v beside linear attention.");
-  named_choice(v, "form", o.form,
-               "Latent parameters of Shift layers: a weight, or a shift and a sign.");
-  named_choice(v, "format", o.format, "Of Shift weights; 4bit is deployable.");
-  std::string activations = o.int8_activations ? "int8" : "float";
-  v.choice("activations", activations, {"float", "int8"},
-           "Inputs of Shift layers: one scale per token.");
-  o.int8_activations = activations == "int8";
-  named_choice(
-      v, "gate", o.gate,
-      "What a mixture's output is multiplied by; fixed_split: no router, every second token is "
-      "shifted.");
+  list_conversion(v, s.options);
   v.boolean("rescale", s.rescale,
             "Scale q, k and proj so that replaced softmax attention starts close.");
   v.boolean("smooth_codes", s.smooth_codes,
@@ -172,7 +110,7 @@ void list_synthetic(ConfigVisitor& v, DataConfig& d) {
               "Training images of a class.");
     v.integer("val_per_class", s.options.val_per_class, Range::between(1, 1e6),
               "Validation images of a class.");
-    integer(v, "seed", s.options.seed, Range::at_least(0), "Of the drawing.");
+    list_integer(v, "seed", s.options.seed, Range::at_least(0), "Of the drawing.");
     v.boolean("jpeg", s.options.jpeg, "Write JPEG files, else PNG.");
     v.end();
   }
@@ -218,15 +156,7 @@ void list_data(ConfigVisitor& v, DataConfig& d) {
   v.integer("resize", d.preprocess.resize, Range::between(-1, 16384),
             "Shorter side after resizing, before the centre crop of image_size. 0: no resize; -1: "
             "image_size * 8 / 7.");
-  choice(v, "interpolation", d.preprocess.interpolation,
-         {{Interpolation::kBilinear, "bilinear"}, {Interpolation::kBicubic, "bicubic"}},
-         "Filter of every resize.");
-  channels(v, "mean", d.preprocess.mean, Range::between(-10, 10),
-           "Of each channel, on the scale 0 to 1.");
-  channels(v, "std", d.preprocess.std, Range::between(1e-3, 10),
-           "Of each channel, on the scale 0 to 1.");
-  v.boolean("exif_orientation", d.preprocess.exif_orientation,
-            "Turn JPEG images upright as their EXIF tag says.");
+  list_colours(v, d.preprocess, Range::between(-10, 10), Range::between(1e-3, 10));
   v.end();
   list_augment(v, d.augment);
   v.begin("mix", "Mixing of the images in a batch.");
@@ -249,8 +179,8 @@ void list_data(ConfigVisitor& v, DataConfig& d) {
   d.balanced_class_weights = word == "balanced";
   v.integer("repeated_augmentation", d.repeated_augmentation, Range::between(1, 100),
             "Each image this many times per pass, the pass cut to the data's size. 1: off.");
-  integer(v, "workers", d.workers, Range::between(0, 256),
-          "Decoding threads. 0: decode between the steps.");
+  list_integer(v, "workers", d.workers, Range::between(0, 256),
+               "Decoding threads. 0: decode between the steps.");
   v.integer("prefetch", d.prefetch, Range::between(1, 1024), "Batches held ready.");
   v.integer("cache_mib", d.cache_mib, Range::between(0, 1 << 24),
             "Memory for decoded images, MiB. 0: decode always.");
@@ -345,9 +275,10 @@ void list_train(ConfigVisitor& v, LoopConfig& t) {
 void list_options(ConfigVisitor& v, TrainConfig& c) {
   v.text("name", c.name, "Of the run.");
   v.text("out", c.out, "Output folder, relative to the working directory. \"\": runs/NAME.");
-  integer(v, "seed", c.seed, Range::at_least(0), "Of weights, order, augmentation and dropout.");
-  integer(v, "threads", c.threads, Range::between(0, 1024),
-          "Threads that compute. 0: one per core.");
+  list_integer(v, "seed", c.seed, Range::at_least(0),
+               "Of weights, order, augmentation and dropout.");
+  list_integer(v, "threads", c.threads, Range::between(0, 1024),
+               "Threads that compute. 0: one per core.");
   v.begin("init", "Where the weights start.");
   v.text("checkpoint", c.init.checkpoint,
          "A model file or training checkpoint, relative to the working directory; it brings the "

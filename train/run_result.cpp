@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/io/checksum.h"
 #include "core/io/files.h"
+#include "core/io/json_field.h"
 #include "core/io/json_text.h"
 #include "model/op_count.h"
 
@@ -143,23 +144,24 @@ RunResult read_result(const std::string& folder) {
   RunResult result;
   try {
     const ordered_json json = parse_ordered_json(text);
-    if (json.at("version") != kVersion)
-      throw user_error("has version ", json_text(json.at("version")), ", this program reads ",
-                       kVersion);
-    result.name = json.at("name");
-    result.spec = spec_from_json(json.at("model"));
-    result.top1 = json.at("top1");
-    result.top5 = json.at("top5");
-    result.loss = json.at("loss");
-    result.images = json.at("images");
-    result.right = json.at("right");
-    result.data = json.at("data");
-    result.model = json.at("model_sha256");
-    result.weights = json.value("weights", "");
-    for (const auto& router : json.at("routers"))
-      result.shift_shares.push_back(router.at("shift_share"));
-  } catch (const ordered_json::exception& error) {
-    throw user_error(path, ": is no result of a run, or damaged: ", error.what());
+    ordered_json version, model, routers;
+    take_field(json, "version", version);
+    if (version != kVersion)
+      throw user_error("has version ", json_text(version), ", this program reads ", kVersion);
+    take_field(json, "name", result.name);
+    take_field(json, "model", model);
+    result.spec = parse_model_spec(json_text(model), "model");
+    take_field(json, "top1", result.top1);
+    take_field(json, "top5", result.top5);
+    take_field(json, "loss", result.loss);
+    take_field(json, "images", result.images);
+    take_field(json, "right", result.right);
+    take_field(json, "data", result.data);
+    take_field(json, "model_sha256", result.model);
+    if (json.contains("weights")) take_field(json, "weights", result.weights);
+    take_field(json, "routers", routers);
+    for (const auto& router : routers)
+      take_field(router, "shift_share", result.shift_shares.emplace_back());
   } catch (const Error& error) {
     throw user_error(path, ": is no result of a run, or damaged: ", error.what());
   }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "core/io/json_field.h"
 #include "core/io/json_text.h"
 #include "model/latency_report.h"
 #include "train/memory_estimate.h"
@@ -51,7 +52,10 @@ bool is_finished(const TrainConfig& stage) {
   const Checkpoint saved = load_checkpoint(last);
   require_same_run(last, saved.config, to_text(stage));
   require_same_inputs(last, saved, stage);
-  const auto calibrated = parse_json(saved.config).at("router").at("calibrate").get<double>();
+  nlohmann::json router;
+  double calibrated = 0;
+  take_field(parse_json(saved.config, last), "router", router);
+  take_field(router, "calibrate", calibrated);
   if (calibrated != stage.router.calibrate) return false;  // its end is to be done again
   return digest_of_input(stage.out + "/model.safetensors") == read_result(stage.out).model;
 }

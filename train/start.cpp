@@ -30,9 +30,9 @@ void take_preprocess(TrainConfig& config, const Source& from) {
 
 // The crop keeps the same share of the image.
 int64_t scaled_resize(const Source& from, int64_t image_size) {
-  return static_cast<int64_t>(std::llround(static_cast<double>(from.preprocess.resize) *
-                                           static_cast<double>(image_size) /
-                                           static_cast<double>(from.spec.image_size)));
+  return static_cast<int64_t>(
+      std::llround(static_cast<double>(from.preprocess.resize) * static_cast<double>(image_size) /
+                   static_cast<double>(from.spec.image_size)));
 }
 void take_resize(TrainConfig& config, const Source& from) {
   config.data.preprocess.resize = scaled_resize(from, config.model.image_size);
@@ -63,9 +63,13 @@ void fill(TrainConfig& config, const Source& from) {
   config.inherits.clear();
   ModelSpec spec = config.model;
   spec.classes = std::max<int64_t>(spec.classes, 1);
-  validate(spec);
+  try {
+    validate(spec);
+  } catch (const Error& error) {
+    throw error.under("model");
+  }
   if (const std::string wrong = settle_preprocess(config); !wrong.empty())
-    throw user_error("data.preprocess.resize: ", wrong);
+    throw key_error("data.preprocess.resize", wrong);
 }
 
 /// `path` is init.checkpoint, or a checkpoint to resume.
@@ -83,9 +87,7 @@ std::string text_of(const std::array<float, 3>& channels) {
                 shortest_decimal(channels[2]));
 }
 
-std::string size_text(int64_t resize) {
-  return resize == 0 ? "none" : std::to_string(resize);
-}
+std::string size_text(int64_t resize) { return resize == 0 ? "none" : std::to_string(resize); }
 
 }  // namespace
 
@@ -130,12 +132,9 @@ std::string describe_preprocess(const TrainConfig& config, const ModelFile& file
     list += concat(list.empty() ? "" : ", ", what, " ", value);
     if (value != there) list += concat(" (there ", there, ")");
   };
-  const auto word = [](Interpolation kind) {
-    return kind == Interpolation::kBilinear ? "bilinear" : "bicubic";
-  };
   add("resize", size_text(ours.resize),
       size_text(scaled_resize({file.spec, theirs}, config.model.image_size)));
-  add("interpolation", word(ours.interpolation), word(theirs.interpolation));
+  add("interpolation", name_of(ours.interpolation), name_of(theirs.interpolation));
   add("mean", text_of(ours.mean), text_of(theirs.mean));
   add("std", text_of(ours.std), text_of(theirs.std));
   return concat("preprocessing", same.empty() ? "" : concat(" of ", config.init.checkpoint, ": "),

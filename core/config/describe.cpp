@@ -24,24 +24,26 @@ Json plain(double value) {
   return value;
 }
 
-Json plain(const std::vector<double>& values) {
+Json plain(const Json& json) {
+  if (json.is_number_float()) return plain(json.get<double>());
+  if (!json.is_array()) return json;
   Json list = Json::array();
-  for (double value : values) list.push_back(plain(value));
+  for (const Json& item : json) list.push_back(plain(item));
   return list;
 }
 
-/// One line: [0.9, 0.999].
+/// [0.9, 0.999].
 std::string on_one_line(const Json& json) {
-  if (!json.is_array()) return json_text(json);
+  if (!json.is_array()) return json_text(plain(json));
   std::string out;
-  for (const Json& item : json) out += (out.empty() ? "[" : ", ") + json_text(item);
+  for (const Json& item : json) out += (out.empty() ? "[" : ", ") + json_text(plain(item));
   return out.empty() ? "[]" : out + "]";
 }
 
 struct Entry {
   std::string path, key;
-  enum class Kind : uint8_t { kOption, kObject, kEnd } kind;
-  Json value;        // kOption
+  enum class Kind : uint8_t { kOption, kObject, kList, kItem, kEnd } kind;  // kItem: of a list
+  Json value;                                                               // kOption
   Json schema;       // type, range and description
   std::string type;  // for people
 };
@@ -76,7 +78,7 @@ class Recorder : public ConfigVisitor {
   }
   void number(const char* key, double& value, const ConfigRange& range,
               const char* about) override {
-    add(key, plain(value), range_schema("number", range), named("number", range), about);
+    add(key, value, range_schema("number", range), named("number", range), about);
   }
   void text(const char* key, std::string& value, const char* about) override {
     add(key, value, Json{{"type", "string"}}, "string", about);
@@ -92,36 +94,53 @@ class Recorder : public ConfigVisitor {
   void tuple(const char* key, std::vector<double>& value, const ConfigRange& range,
              const char* about) override {
     const std::size_t count = value.size();
-    add(key, plain(value),
+    add(key, value,
         Json{{"type", "array"},
              {"items", range_schema("number", range)},
              {"minItems", count},
              {"maxItems", count}},
         "list of " + std::to_string(count) + named(" numbers", range), about);
   }
+  void numbers(const char* key, std::vector<double>& value, const ConfigRange& range,
+               const char* about) override {
+    add(key, value, Json{{"type", "array"}, {"items", range_schema("number", range)}},
+        named("list of numbers", range), about);
+  }
   void word_or_numbers(const char* key, std::string& word, const std::vector<std::string>& words,
                        std::vector<double>& numbers, const ConfigRange& range,
                        const char* about) override {
     const Json list{{"type", "array"}, {"items", range_schema("number", range)}, {"minItems", 1}};
-    add(key, numbers.empty() ? Json(word) : plain(numbers),
+    add(key, numbers.empty() ? Json(word) : Json(numbers),
         Json{{"anyOf", Json::array({Json{{"enum", words}}, list})}},
         choices(words) + " | list of" + named(" numbers", range), about);
   }
   void begin(const char* key, const char* about) override {
-    open(key, Json{{"type", "object"}}, about);
+    open(Entry::Kind::kObject, key, Json{{"type", "object"}}, about);
   }
   bool begin_optional(const char* key, bool& present, const char* about) override {
     if (present || everything_) {
-      open(key, Json{{"type", {"object", "null"}}}, about);
+      open(Entry::Kind::kObject, key, Json{{"type", {"object", "null"}}}, about);
       return true;
     }
     add(key, nullptr, {}, "object | null", about);
     return false;
   }
   void end() override {
-    entries.push_back({path_, "", Entry::Kind::kEnd, {}, {}, ""});
+    mark(Entry::Kind::kEnd);
     const std::size_t dot = path_.rfind('.');
     path_.resize(dot == std::string::npos ? 0 : dot);
+  }
+  void objects(const char* key, std::size_t size, const std::function<void(std::size_t)>&,
+               const std::function<void(std::size_t)>& item, const char* about) override {
+    open(Entry::Kind::kList, key, Json{{"type", "array"}}, about);
+    path_ += "[]";
+    const std::size_t first = everything_ ? size : 0;  // a new one is like any other
+    for (std::size_t i = first; i < size + everything_; ++i) {
+      mark(Entry::Kind::kItem);
+      item(i);
+      mark(Entry::Kind::kEnd);
+    }
+    end();
   }
   [[noreturn]] void reject(const char* key, const std::string& message) override {
     throw user_error(path_of(key), ": ", message);
@@ -138,11 +157,12 @@ class Recorder : public ConfigVisitor {
     entries.push_back({path_of(key), key, Entry::Kind::kOption, std::move(value), std::move(schema),
                        std::move(type)});
   }
-  void open(const char* key, Json schema, const char* about) {
+  void open(Entry::Kind kind, const char* key, Json schema, const char* about) {
     schema["description"] = about;
     path_ = path_of(key);
-    entries.push_back({path_, key, Entry::Kind::kObject, {}, std::move(schema), "object"});
+    entries.push_back({path_, key, kind, {}, std::move(schema), ""});
   }
+  void mark(Entry::Kind kind) { entries.push_back({path_, "", kind, {}, {}, ""}); }
 
   bool everything_;
   std::string path_;
@@ -154,6 +174,30 @@ std::vector<Entry> record(const ConfigListing& listing, bool everything) {
   return std::move(recorder.entries);
 }
 
+/// The values of one object, from entries[at] to its end.
+Json values(const std::vector<Entry>& entries, std::size_t& at) {
+  Json out = Json::object();
+  for (; at < entries.size() && entries[at].kind != Entry::Kind::kEnd; ++at) {
+    Json& value = out[entries[at].key] = entries[at].value;
+    if (entries[at].kind == Entry::Kind::kObject) value = values(entries, ++at);
+    if (entries[at].kind != Entry::Kind::kList) continue;
+    value = Json::array();
+    for (++at; entries[at].kind == Entry::Kind::kItem; ++at) value.push_back(values(entries, ++at));
+  }
+  return out;
+}
+
+/// An object a line per key; lists on one line.
+std::string printed(const Json& json, std::size_t depth) {
+  if (!json.is_object()) return on_one_line(json);
+  const std::string indent(2 * depth, ' ');
+  std::string out;
+  for (const auto& [key, value] : json.items())
+    out += (out.empty() ? "\n  " : ",\n  ") + indent + json_text(Json(key)) + ": " +
+           printed(value, depth + 1);
+  return "{" + out + "\n" + indent + "}";
+}
+
 /// The properties of one object, from entries[at] to its end.
 Json properties(const std::vector<Entry>& entries, std::size_t& at) {
   Json out = Json::object();
@@ -161,11 +205,15 @@ Json properties(const std::vector<Entry>& entries, std::size_t& at) {
     const Entry& entry = entries[at];
     Json& schema = out[entry.key] = entry.schema;
     if (entry.kind == Entry::Kind::kOption) {
-      schema["default"] = entry.value;
-    } else {
-      schema["properties"] = properties(entries, ++at);
-      schema["additionalProperties"] = false;
+      schema["default"] = plain(entry.value);
+      continue;
     }
+    const bool is_list = entry.kind == Entry::Kind::kList;
+    Json& object = is_list ? schema["items"] = Json{{"type", "object"}} : schema;
+    if (is_list) ++at;  // the element that stands for all
+    object["properties"] = properties(entries, ++at);
+    object["additionalProperties"] = false;
+    if (is_list) ++at;
   }
   return out;
 }
@@ -184,26 +232,13 @@ std::string ConfigRange::text() const {
   return "";
 }
 
+nlohmann::ordered_json config_json(const ConfigListing& listing) {
+  std::size_t at = 0;
+  return values(record(listing, false), at);
+}
+
 std::string print_config(const ConfigListing& listing) {
-  std::string out = "{";
-  std::size_t depth = 1;
-  bool first = true;
-  for (const Entry& entry : record(listing, false)) {
-    if (entry.kind == Entry::Kind::kEnd) {
-      out += "\n" + std::string(2 * --depth, ' ') + "}";
-      first = false;
-      continue;
-    }
-    out += (first ? "\n" : ",\n") + std::string(2 * depth, ' ') + json_text(Json(entry.key)) + ": ";
-    first = entry.kind == Entry::Kind::kObject;
-    if (first) {
-      out += "{";
-      ++depth;
-    } else {
-      out += on_one_line(entry.value);
-    }
-  }
-  return out + "\n}\n";
+  return printed(config_json(listing), 0) + "\n";
 }
 
 std::string config_schema(const ConfigListing& listing, const std::string& title,
@@ -230,9 +265,9 @@ std::string config_schema(const ConfigListing& listing, const std::string& title
 std::string config_help(const ConfigListing& listing) {
   std::string out;
   for (const Entry& entry : record(listing, true)) {
-    if (entry.kind == Entry::Kind::kEnd) continue;
+    if (entry.key.empty()) continue;
     const std::string about = entry.schema.at("description").get<std::string>();
-    if (entry.kind == Entry::Kind::kObject) {
+    if (entry.kind != Entry::Kind::kOption) {
       out += entry.path + ": " + about + "\n";
     } else {
       out += "  " + entry.path + " = " + on_one_line(entry.value) + " (" + entry.type +
@@ -245,7 +280,7 @@ std::string config_help(const ConfigListing& listing) {
 std::vector<std::string> option_paths(const ConfigListing& listing) {
   std::vector<std::string> out;
   for (const Entry& entry : record(listing, true))
-    if (entry.kind != Entry::Kind::kEnd) out.push_back(entry.path);
+    if (!entry.key.empty()) out.push_back(entry.path);
   return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,9 @@ namespace shiftadd {
 /// Calls the visitor once per option (see ConfigVisitor).
 using ConfigListing = std::function<void(ConfigVisitor&)>;
 
-/// Every option with its present value, as indented JSON that reads back to the same values.
+/// Every option with its present value; objects that are not there are null.
+nlohmann::ordered_json config_json(const ConfigListing& listing);
+/// The same as indented text, which reads back to the same values.
 std::string print_config(const ConfigListing& listing);
 /// JSON Schema, draft 2020-12; the listing must hold the defaults. `title` and `about` describe the
 /// whole.

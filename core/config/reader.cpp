@@ -35,10 +35,22 @@ std::optional<int64_t> whole(const ConfigNode& node) {
   return static_cast<int64_t>(number);
 }
 
+/// What "key", or "key[3]" of a list, is in an object; null where there is no such key.
+const ConfigNode* step_into(const ConfigNode& object, std::string_view name) {
+  const std::size_t bracket = name.find('[');
+  const ConfigNode* node = object.find(name.substr(0, bracket));
+  if (!node || bracket == std::string_view::npos) return node;
+  std::size_t index = node->items.size();
+  std::from_chars(name.data() + bracket + 1, name.data() + name.size(), index);
+  return index < node->items.size() ? &node->items[index] : nullptr;
+}
+
 }  // namespace
 
-ConfigReader::ConfigReader(const ConfigNode& root, std::vector<std::string> paths)
-    : root_(root), paths_(std::move(paths)) {
+ConfigReader::ConfigReader(const ConfigNode& root, std::vector<std::string> paths, Absent absent)
+    : root_(root), paths_(std::move(paths)), absent_(absent) {
+  if (!root.is_object())
+    throw user_error(root.location(), ": expected a JSON object {...}, got ", root.described());
   frames_.push_back({&root, "", {}});
 }
 
@@ -48,7 +60,7 @@ bool ConfigReader::has(std::string_view path) const {
   const ConfigNode* node = &root_;
   while (node && !path.empty()) {
     const std::size_t dot = path.find('.');
-    node = node->find(path.substr(0, dot));
+    node = step_into(*node, path.substr(0, dot));
     path = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
   }
   return node != nullptr;
@@ -58,12 +70,12 @@ void ConfigReader::fail(const std::string& path, const std::string& message) con
   const ConfigNode* node = &root_;
   for (std::string_view rest = path; !rest.empty();) {
     const std::size_t dot = rest.find('.');
-    const ConfigNode* next = node->find(rest.substr(0, dot));
+    const ConfigNode* next = step_into(*node, rest.substr(0, dot));
     if (!next) break;
     node = next;
     rest = dot == std::string_view::npos ? std::string_view() : rest.substr(dot + 1);
   }
-  throw user_error(node->location(), ": ", path, ": ", message);
+  throw user_error(node->location(), ": ", path, path.empty() ? "" : ": ", message);
 }
 
 std::string ConfigReader::path_of(std::string_view key) const {
@@ -74,7 +86,9 @@ std::string ConfigReader::path_of(std::string_view key) const {
 const ConfigNode* ConfigReader::take(const char* key) {
   Frame& frame = frames_.back();
   frame.keys.emplace_back(key);
-  return frame.node ? frame.node->find(key) : nullptr;
+  const ConfigNode* node = frame.node ? frame.node->find(key) : nullptr;
+  if (!node && absent_ == Absent::kRefused) reject(key, "is missing");
+  return node;
 }
 
 void ConfigReader::expected(const ConfigNode& node, const char* key,
@@ -166,6 +180,14 @@ void ConfigReader::tuple(const char* key, std::vector<double>& value, const Conf
   list(*node, key, value, range, what);
 }
 
+void ConfigReader::numbers(const char* key, std::vector<double>& value, const ConfigRange& range,
+                           const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  if (node->kind != ConfigNode::Kind::kArray) expected(*node, key, "a list of numbers");
+  list(*node, key, value, range, "a list of numbers");
+}
+
 void ConfigReader::word_or_numbers(const char* key, std::string& name,
                                    const std::vector<std::string>& words,
                                    std::vector<double>& numbers, const ConfigRange& range,
@@ -191,7 +213,7 @@ bool ConfigReader::begin_optional(const char* key, bool& present, const char* ab
   const ConfigNode* node = frames_.back().node ? frames_.back().node->find(key) : nullptr;
   present = node && node->kind != ConfigNode::Kind::kNull;
   if (!present) {
-    take(key);
+    frames_.back().keys.emplace_back(key);
     return false;
   }
   begin(key, about);
@@ -203,8 +225,27 @@ void ConfigReader::end() {
   frames_.pop_back();
 }
 
+void ConfigReader::objects(const char* key, std::size_t,
+                           const std::function<void(std::size_t)>& resize,
+                           const std::function<void(std::size_t)>& item, const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  if (node->kind != ConfigNode::Kind::kArray) expected(*node, key, "a list of objects");
+  resize(node->items.size());
+  for (std::size_t i = 0; i < node->items.size(); ++i) {
+    const std::string numbered = concat(key, "[", i, "]");
+    if (!node->items[i].is_object()) expected(node->items[i], numbered.c_str(), "an object {...}");
+    frames_.push_back({&node->items[i], path_of(numbered), {}});
+    item(i);
+    end();
+  }
+}
+
 void ConfigReader::reject(const char* key, const std::string& message) {
-  fail(path_of(key), message);
+  const ConfigNode* object = frames_.back().node;
+  if (!object) fail(path_of(key), message);
+  const ConfigNode* value = object->find(key);
+  throw user_error((value ? value : object)->location(), ": ", path_of(key), ": ", message);
 }
 
 void ConfigReader::refuse_unknown(const Frame& frame) const {

@@ -1,7 +1,9 @@
 // What a list of options is shown to: each option once, for reading, printing, schema and help.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -47,6 +49,9 @@ class ConfigVisitor {
   /// A list of exactly value.size() numbers.
   virtual void tuple(const char* key, std::vector<double>& value, const ConfigRange& range,
                      const char* about) = 0;
+  /// A list of any length.
+  virtual void numbers(const char* key, std::vector<double>& value, const ConfigRange& range,
+                       const char* about) = 0;
   /// One of `words`, or a list of any length: `word` is empty when `numbers` holds.
   virtual void word_or_numbers(const char* key, std::string& word,
                                const std::vector<std::string>& words, std::vector<double>& numbers,
@@ -56,6 +61,11 @@ class ConfigVisitor {
   /// An object or null. False: nothing in it is to be listed, and end() is not called.
   virtual bool begin_optional(const char* key, bool& present, const char* about) = 0;
   virtual void end() = 0;
+  /// A list of `size` objects, which `resize` gives another size. item(i) lists the options of
+  /// number i; those of a new one, with the defaults, where there is none.
+  virtual void objects(const char* key, std::size_t size,
+                       const std::function<void(std::size_t)>& resize,
+                       const std::function<void(std::size_t)>& item, const char* about) = 0;
   /// Throws Error (user): the value just given for `key` cannot be used. A reader says where it
   /// stands.
   [[noreturn]] virtual void reject(const char* key, const std::string& message) = 0;

@@ -3,8 +3,19 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/config/node.h"
+#include "core/error.h"
+
 namespace shiftadd {
 namespace {
+
+template <class Json>
+Json parsed(std::string_view text, const std::string& source) {
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_discarded()) return json;
+  parse_config_node(text, source);  // is at least as strict, and says what is wrong
+  throw user_error(source, ": is not valid JSON");
+}
 
 template <class Json>
 std::string written(const Json& json, int indent) {
@@ -13,9 +24,11 @@ std::string written(const Json& json, int indent) {
 
 }  // namespace
 
-nlohmann::json parse_json(std::string_view text) { return nlohmann::json::parse(text); }
-nlohmann::ordered_json parse_ordered_json(std::string_view text) {
-  return nlohmann::ordered_json::parse(text);
+nlohmann::json parse_json(std::string_view text, const std::string& source) {
+  return parsed<nlohmann::json>(text, source);
+}
+nlohmann::ordered_json parse_ordered_json(std::string_view text, const std::string& source) {
+  return parsed<nlohmann::ordered_json>(text, source);
 }
 std::string json_text(const nlohmann::json& json, int indent) { return written(json, indent); }
 std::string json_text(const nlohmann::ordered_json& json, int indent) {

@@ -8,9 +8,11 @@
 
 namespace shiftadd {
 
-/// Throws nlohmann::json::parse_error where `text` is not JSON. The second keeps the keys' order.
-nlohmann::json parse_json(std::string_view text);
-nlohmann::ordered_json parse_ordered_json(std::string_view text);
+/// Throws Error (user) "SOURCE:LINE:COLUMN: what is wrong" where `text` is not JSON, `source` being
+/// what the text is or the file it stands in. The second keeps the keys' order.
+nlohmann::json parse_json(std::string_view text, const std::string& source = "JSON");
+nlohmann::ordered_json parse_ordered_json(std::string_view text,
+                                          const std::string& source = "JSON");
 
 /// In one line, or with each level indented by that many spaces. Bytes that are not UTF-8 (names in
 /// a checkpoint or on a disk) become U+FFFD.

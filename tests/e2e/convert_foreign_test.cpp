@@ -109,8 +109,7 @@ TEST_CASE("an architecture of its own that leaves out heads is refused") {
     test::write_text(folder / "net.json", json_text(spec));
     const ProcessResult result = convert(in, folder / "net.json", folder / "m.safetensors");
     CHECK(result.status == 2);
-    CHECK_MESSAGE(contains(result.err, concat("net.json: [model] ", key, " is missing")),
-                  result.err);
+    CHECK_MESSAGE(contains(result.err, concat("net.json:1: ", key, " is missing")), result.err);
   }
 }
 

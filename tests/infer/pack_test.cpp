@@ -163,9 +163,9 @@ TEST_CASE("a packed file that is damaged, or asked for what it is not, is refuse
     return answer;
   });
   CHECK(test::contains(refusal(path), "the file is damaged"));
-  CHECK_THROWS_WITH_AS(pack_spec_from_json({{"version", 2}}), doctest::Contains("version 1"),
+  CHECK_THROWS_WITH_AS(parse_pack_spec(R"({"version": 2})", "pack"), doctest::Contains("version 1"),
                        Error);
-  CHECK_THROWS_WITH_AS(pack_spec_from_json({{"version", 1}, {"multiply", "int4"}}),
+  CHECK_THROWS_WITH_AS(parse_pack_spec(R"({"version": 1, "multiply": "int4"})", "pack"),
                        doctest::Contains("multiply"), Error);
 }
 

@@ -18,9 +18,7 @@ using test::weights_of;
 
 namespace {
 
-NameMap map_of(const std::string& rules) {
-  return NameMap::from_json(parse_json(rules), "rules.json");
-}
+NameMap map_of(const std::string& rules) { return NameMap::parse(rules, "rules.json"); }
 
 }  // namespace
 
@@ -228,7 +226,8 @@ TEST_CASE("model files that lack or contradict something are refused") {
         "");
   CHECK(has(refusal([](TensorFile& f) { f.metadata.clear(); }), "shiftadd-convert"));
   CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.format"] = "2"; }), "newer"));
-  CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.model"] = "{"; }), "JSON"));
+  CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.model"] = "{"; }),
+            "shiftadd.model:1:2: expected a key in double quotes"));
   CHECK(has(refusal([](TensorFile& f) { f.metadata["shiftadd.model"] = std::string(100000, '['); }),
             "shiftadd.model"));
   CHECK(

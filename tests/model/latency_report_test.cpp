@@ -70,25 +70,30 @@ TEST_CASE("latency: files that do not fit are refused by name") {
   };
   CHECK(refusal([](json&) {}).empty());
   for (const json& wrong : {json(0), json(-1.5), json(nullptr), json("fast"), json(true)})
-    expect("blocks.1.mlp: 'shift_ms' is " + json_text(wrong) + ": expected milliseconds > 0",
+    expect(":1: routers[5].shift_ms: expected a number > 0, got " + json_text(wrong),
            [&](json& object) { object["routers"][5]["shift_ms"] = wrong; });
-  expect("'mult_ms' is missing", [](json& object) { object["routers"][0].erase("mult_ms"); });
+  expect("routers[0].mult_ms: is missing",
+         [](json& object) { object["routers"][0].erase("mult_ms"); });
   expect("'blocks.0.attn.qkx'; did you mean 'blocks.0.attn.qkv'?",
          [](json& object) { object["routers"][0]["name"] = "blocks.0.attn.qkx"; });
   expect("'blocks.0.mlp' is there twice",
          [](json& object) { object["routers"][5]["name"] = "blocks.0.mlp"; });
   expect("'blocks.1.mlp' is missing", [](json& object) { object["routers"].erase(5); });
   expect("(12, 17, 12) in this network", [](json& object) { object["routers"][2]["hidden"] = 18; });
-  expect("'routers' is empty", [](json& object) { object["routers"] = json::array(); });
-  expect("'routers' is no list", [](json& object) { object["routers"] = 3; });
-  expect("expected an object", [](json& object) { object["routers"][1] = 3; });
-  expect("'batch' is 1.5", [](json& object) { object["batch"] = 1.5; });
-  expect("'threads' is 18446744073709551615",
+  expect("routers: is empty", [](json& object) { object["routers"] = json::array(); });
+  expect("routers: expected a list of objects, got 3", [](json& object) { object["routers"] = 3; });
+  expect("routers[1]: expected an object {...}, got 3",
+         [](json& object) { object["routers"][1] = 3; });
+  expect("batch: expected a whole number from 1 to 2147483647, got 1.5",
+         [](json& object) { object["batch"] = 1.5; });
+  expect("threads: expected a whole number from 1 to 2147483647, got 18446744073709551615",
          [](json& object) { object["threads"] = 18446744073709551615ULL; });
-  expect("'cpu' is 3", [](json& object) { object["cpu"] = 3; });
-  expect("expected an object", [](json& object) { object = json::array(); });
+  expect("cpu: expected a string, got 3", [](json& object) { object["cpu"] = 3; });
+  expect("expected a JSON object {...}, got an empty list",
+         [](json& object) { object = json::array(); });
 
   test::write_text(path, "{\"model\": ");
-  CHECK_THROWS_WITH_AS(read_latency(path, routed()), doctest::Contains("is not JSON"), Error);
+  CHECK_THROWS_WITH_AS(read_latency(path, routed()),
+                       doctest::Contains("latency.json:1:11: expected a value"), Error);
   CHECK_THROWS_AS(read_latency(folder / "none.json", routed()), Error);
 }

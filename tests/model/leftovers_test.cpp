@@ -50,8 +50,8 @@ TEST_CASE("a tensor that is left over is an error that names it and how to drop 
       for (const std::string& pattern : {source, source.substr(0, source.size() - 1) + "*"})
         CHECK(
             convert_weights(file, spec, {}, {.prefix = {}, .ignore = {pattern}}).problems.empty());
-      const NameMap rule =
-          NameMap::from_json({{"rules", {{{"from", source}, {"ignore", true}}}}}, "rules.json");
+      const NameMap rule = NameMap::parse(
+          concat(R"({"rules": [{"from": ")", source, R"(", "ignore": true}]})"), "rules.json");
       CHECK(convert_weights(file, spec, rule).problems.empty());
     }
   }

@@ -9,6 +9,13 @@
 using namespace shiftadd;
 using nlohmann::json;
 
+namespace {
+
+ModelSpec parsed(const json& spec) { return parse_model_spec(json_text(spec), "net.json"); }
+ModelSpec read_back(const ModelSpec& spec) { return parsed(to_json(spec)); }
+
+}  // namespace
+
 TEST_CASE("DeiT's parameter and MAC counts are the published ones") {
   struct Row {
     const char* name;
@@ -29,9 +36,9 @@ TEST_CASE("DeiT's parameter and MAC counts are the published ones") {
 
 TEST_CASE("a spec survives its JSON form; defaults come from base") {
   for (const std::string& name : spec_names())
-    CHECK(spec_from_json(to_json(named_spec(name))) == named_spec(name));
+    CHECK(read_back(named_spec(name)) == named_spec(name));
   const ModelSpec spec =
-      spec_from_json(parse_json(R"({"base": "vit_cifar", "mlp_hidden": 256, "norm_eps": 1e-5})"));
+      parse_model_spec(R"({"base": "vit_cifar", "mlp_hidden": 256, "norm_eps": 1e-5})", "net");
   CHECK(spec.width == 128);
   CHECK(spec.mlp_hidden == 256);
   CHECK(spec.norm_eps == 1e-5);
@@ -41,7 +48,7 @@ TEST_CASE("impossible or misspelt specs are refused with a reason") {
   const auto refused = [](const char* text, const char* reason) {
     INFO(text);
     try {
-      spec_from_json(parse_json(text));
+      parse_model_spec(text, "net.json");
       FAIL_CHECK("accepted");
     } catch (const Error& error) {
       CHECK(error.exit_code() == 2);
@@ -52,9 +59,9 @@ TEST_CASE("impossible or misspelt specs are refused with a reason") {
   refused(R"({"width": "x"})", "width: expected a whole number");
   refused(R"({"width": 100, "heads": 3})", "not divisible by heads");
   refused(R"({"image_size": 225})", "not divisible by patch_size");
-  refused(R"({"depth": 0})", "depth is 0");
+  refused(R"({"depth": 0})", "depth: expected a whole number from 1 to 16384, got 0");
   refused(R"({"width": 999999, "heads": 1, "depth": 16384})", "parameters");
-  refused(R"({"depth": 16385})", "depth is 16385: expected 1 to 16384");
+  refused(R"({"depth": 16385})", "depth: expected a whole number from 1 to 16384, got 16385");
   refused(R"({"norm_eps": 0})", "norm_eps");
   refused(R"({"family": "resnet"})", "resnet");
   refused(R"({"base": "deit_tinny_patch16_224"})", "did you mean 'deit_tiny_patch16_224'");
@@ -63,25 +70,25 @@ TEST_CASE("impossible or misspelt specs are refused with a reason") {
 
 TEST_CASE("a spec without base gives every size that has no right default") {
   const nlohmann::json whole = to_json(named_spec("vit_cifar"));
-  CHECK(spec_from_json(whole) == named_spec("vit_cifar"));
+  CHECK(parsed(whole) == named_spec("vit_cifar"));
   for (const char* key :
        {"image_size", "patch_size", "width", "depth", "heads", "mlp_hidden", "classes"}) {
     nlohmann::json spec = whole;
     spec["width"] = 192, spec["heads"] = 3;  // so that the old defaults would pass
     spec["image_size"] = 224, spec["patch_size"] = 16;
     spec.erase(key);
-    CHECK_THROWS_WITH_AS(spec_from_json(spec),
-                         doctest::Contains(concat(key, " is missing").c_str()), Error);
+    CHECK_THROWS_WITH_AS(parsed(spec), doctest::Contains(concat(key, " is missing").c_str()),
+                         Error);
     spec["base"] = "vit_cifar_192";
-    CHECK_NOTHROW(spec_from_json(spec));
+    CHECK_NOTHROW(parsed(spec));
   }
   nlohmann::json spec = whole;
   for (const char* key : {"in_channels", "norm_eps", "name", "family"}) spec.erase(key);
-  CHECK(spec_from_json(spec).norm_eps == 1e-6);
+  CHECK(parsed(spec).norm_eps == 1e-6);
   const test::TemporaryFolder folder;
   test::write_text(folder / "net.json", R"({"width": 192, "depth": 12})");
   CHECK_THROWS_WITH_AS(load_spec(folder / "net.json"),
-                       doctest::Contains("net.json: [model] image_size, patch_size, heads, "
+                       doctest::Contains("net.json:1: image_size, patch_size, heads, "
                                          "mlp_hidden, classes are missing"),
                        Error);
 }
@@ -117,11 +124,22 @@ TEST_CASE("preprocessing survives its JSON form and names bad keys") {
   p.crop = 32;
   p.interpolation = Interpolation::kBilinear;
   p.mean = {0.5f, 0.1f, 0.485f};
-  CHECK(preprocess_from_json(to_json(p)) == p);
+  CHECK(parse_preprocess(json_text(to_json(p)), "p") == p);
   CHECK(json_text(to_json(p).at("mean")) == "[0.5,0.1,0.485]");
-  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"crop": 0})")), Error);
-  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"std": [1, 1, 0]})")), Error);
-  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"mean": [1, 1]})")), Error);
-  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"interpolation": "cubic"})")), Error);
-  CHECK_THROWS_AS(preprocess_from_json(parse_json(R"({"mena": 1})")), Error);
+  CHECK(json_text(to_json(p)) ==
+        R"({"crop":32,"exif_orientation":false,"interpolation":"bilinear",)"
+        R"("mean":[0.5,0.1,0.485],"resize":0,"std":[0.229,0.224,0.225]})");
+  CHECK(parse_preprocess(R"({"crop": 16})", "p", p).mean == p.mean);
+  const auto refused = [](const char* text, const char* reason) {
+    CHECK_THROWS_WITH_AS(parse_preprocess(text, "p.json"), reason, Error);
+  };
+  refused(R"({"crop": 0})", "p.json:1: crop: expected a whole number from 1 to 16384, got 0");
+  refused("{\n\"std\": [1, 1, 0]}", "p.json:2: std: expected a list of 3 numbers, each > 0, got 0");
+  refused(R"({"mean": [1, 1]})", "p.json:1: mean: expected a list of 3 numbers, got a list of 2");
+  refused(R"({"mean": [1, 1, 1e300]})", "p.json:1: mean: float32 cannot hold 1e+300");
+  refused(R"({"interpolation": "cubic"})",
+          "p.json:1: interpolation: expected one of \"bilinear\", \"bicubic\", got \"cubic\"; did "
+          "you mean 'bicubic'?");
+  refused(R"({"mena": 1})", "p.json:1: mena: unknown key; did you mean 'mean'?");
+  refused(R"({"crop": 1,})", "p.json:1:11: trailing comma before '}': remove it");
 }

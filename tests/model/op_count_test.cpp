@@ -142,7 +142,7 @@ TEST_CASE("a ShiftAdd spec survives its JSON form and its parameters have names"
                               .proj = LayerKind::kShift,
                               .mlp = LayerKind::kMixture});
   spec.shift_add.blocks[1] = {};
-  CHECK(spec_from_json(to_json(spec)) == spec);
+  CHECK(parse_model_spec(json_text(to_json(spec)), "net.json") == spec);
   CHECK(to_json(named_spec("vit_micro")).contains("shift_add") == false);
   const auto has = [&](const char* name, const Shape& shape, bool shift) {
     const auto list = parameters_of(spec);
@@ -163,7 +163,7 @@ TEST_CASE("a ShiftAdd spec survives its JSON form and its parameters have names"
 
   const auto refused = [](const char* text, const char* reason) {
     try {
-      spec_from_json(parse_json(text));
+      parse_model_spec(text, "net.json");
       FAIL_CHECK("accepted: ", text);
     } catch (const Error& error) {
       CHECK_MESSAGE(std::string(error.what()).find(reason) != std::string::npos, error.what());

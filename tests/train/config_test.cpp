@@ -139,7 +139,7 @@ TEST_CASE("train config: errors name file, line and key") {
 
 TEST_CASE("train config: what does not fit together") {
   CHECK(message("{\"data\": {\"train\": \"t\"},\n\"model\": {\"width\": 100}}") ==
-        "c.json:2: model: width 100 is not divisible by heads 3");
+        "c.json:2: model.width: 100 is not divisible by heads 3");
   CHECK(
       message("{\n\"model\": {\n\"base\": \"deit_tniy_patch16_224\"}}")
           .find("c.json:3: model.base: unknown architecture 'deit_tniy_patch16_224'; did you mean "
