@@ -58,7 +58,7 @@ std::string describe_network(const layers::Model& model) {
     return concat(layers::summary(model.network()), parameters, "; MACs per image: ", macs.total(),
                   " (", macs.attention, " of them in attention)\n");
   }
-  const std::vector<double> shares(router_names(spec).size(), kUsualShiftShare);
+  const std::vector<double> shares(routers_of(spec).size(), kUsualShiftShare);
   std::string text = to_text(count_operations(spec, shares)) + parameters + "\n";
   if (!shares.empty())
     text += concat("counted with ", 100 * kUsualShiftShare, " % of tokens shifted by routers\n");

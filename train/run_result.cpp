@@ -167,7 +167,7 @@ RunResult read_result(const std::string& folder) {
   }
   const int64_t right = std::count(result.right.begin(), result.right.end(), '1');
   const int64_t wrong = std::count(result.right.begin(), result.right.end(), '0');
-  const bool shares = result.shift_shares.size() == router_names(result.spec).size() &&
+  const bool shares = result.shift_shares.size() == routers_of(result.spec).size() &&
                       std::all_of(result.shift_shares.begin(), result.shift_shares.end(),
                                   [](double share) { return share >= 0 && share <= 1; });
   if (!shares || right + wrong != static_cast<int64_t>(result.right.size()) ||

@@ -74,7 +74,7 @@ std::vector<ModelSpec> plan_stages(const TrainConfig& config,
           before ? &specs[static_cast<std::size_t>(before - config.stages.data())] : nullptr);
       require_freezable(stage, spec);
       require_training_memory(stage, spec, stage.train.batch);
-      if (!stage.router.latency_file.empty() && !router_names(spec).empty())
+      if (!stage.router.latency_file.empty() && !routers_of(spec).empty())
         read_latency(stage.router.latency_file, spec);
       if (!maker_of(config, i, stage.train.teacher.checkpoint)) make_teacher(stage, spec, classes);
       specs.push_back(spec);

@@ -128,7 +128,7 @@ bool Run::finish() {
   const ModelSpec& spec = parts_.model->spec();
   bool calibrated = false;
   if (config_.router.calibrate > 0 &&
-      (router_names(spec).empty() || spec.shift_add.gate == GateKind::kFixedSplit)) {
+      (routers_of(spec).empty() || spec.shift_add.gate == GateKind::kFixedSplit)) {
     say_("router.calibrate: the network has no router");
   } else if (config_.router.calibrate > 0) {
     run_calibration(config_, parts_.data, *parts_.model, reporter_);

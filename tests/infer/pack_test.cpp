@@ -7,6 +7,7 @@
 
 #include "core/cpu/bf16.h"
 #include "core/io/files.h"
+#include "core/io/json_text.h"
 #include "core/shift.h"
 #include "infer/session.h"
 #include "tests/infer/shift_add_models.h"
@@ -169,6 +170,29 @@ TEST_CASE("a packed file that is damaged, or asked for what it is not, is refuse
                        doctest::Contains("multiply"), Error);
 }
 
+TEST_CASE("what a packed model says of itself is written as it always was, and read") {
+  const std::string text =
+      R"({"version":1,"multiply":"int8","attention":"float32","shift_shares":[0.0,0.25,1.0]})";
+  const PackSpec pack{.multiply = MultiplyFormat::kInt8, .shift_shares = {0, 0.25, 1}};
+  CHECK(json_text(to_json(pack)) == text);
+  CHECK(parse_pack_spec(text, "pack") == pack);
+  CHECK(json_text(to_json(PackSpec{})) ==
+        R"({"version":1,"multiply":"float32","attention":"float32"})");
+  const auto refused = [](const char* damaged, const char* reason) {
+    CHECK_THROWS_WITH_AS(
+        parse_pack_spec(damaged, "pack"),
+        concat(reason, ": pack the trained model again with shiftadd-convert --pack").c_str(),
+        Error);
+  };
+  refused("{}", "pack:1: version: is missing");
+  refused(R"({"version": 1, "multiply": "int8"})", "pack:1: attention: is missing");
+  refused(R"({"version": 2})", "pack:1: version: this program reads packed models of version 1");
+  refused(
+      R"({"version": 1, "multiply": "int9"})",
+      "pack:1: multiply: expected one of \"float32\", \"bf16\", \"int8\", got \"int9\"; did you "
+      "mean 'int8'?");
+}
+
 TEST_CASE("weights that a format cannot hold are refused at packing, by name") {
   const test::TemporaryFolder folder;
   struct Case {
@@ -176,21 +200,21 @@ TEST_CASE("weights that a format cannot hold are refused at packing, by name") {
     float value;
     std::vector<const char*> refused;  // formats
   };
-  for (const Case& each : {Case{"blocks.0.attn.qkv.weight", 3.4e38F, {"bf16"}},
-                           Case{"blocks.1.mlp.fc2.weight", -3.397e38F, {"bf16"}},
-                           Case{"patch_embed.proj.weight", 3.4028235e38F, {"bf16"}},
-                           Case{"blocks.0.mlp.fc1.weight", 3.38e38F, {}},
-                           Case{"blocks.0.mlp.fc1.weight", 1e-42F, {}},
-                           Case{"head.weight", 3.4e38F, {}},
-                           Case{"norm.bias", INFINITY, {"float32", "bf16", "int8"}},
-                           Case{"blocks.0.attn.proj.weight", NAN, {"float32", "bf16", "int8"}}}) {
+  for (const Case& each :
+       {Case{"blocks.0.attn.qkv.weight", 3.4e38F, {"bf16"}},
+        Case{"blocks.1.mlp.fc2.weight", -3.397e38F, {"bf16"}},
+        Case{"patch_embed.proj.weight", 3.4028235e38F, {"bf16"}},
+        Case{"blocks.0.mlp.fc1.weight", 3.38e38F, {}}, Case{"blocks.0.mlp.fc1.weight", 1e-42F, {}},
+        Case{"head.weight", 3.4e38F, {}}, Case{"norm.bias", INFINITY, {"float32", "bf16", "int8"}},
+        Case{"blocks.0.attn.proj.weight", NAN, {"float32", "bf16", "int8"}}}) {
     for (const char* format : {"float32", "bf16", "int8"}) {
       ModelFile model = test::random_model(named_spec("vit_micro"), 1);
       for (auto& [name, tensor] : model.weights)
         if (name == each.weight) tensor = Tensor::full(tensor.shape(), each.value);
       INFO(each.weight << " " << each.value << " " << format);
-      const bool is_refused = std::count_if(each.refused.begin(), each.refused.end(),
-                                            [&](const char* f) { return f == std::string(format); });
+      const bool is_refused =
+          std::count_if(each.refused.begin(), each.refused.end(),
+                        [&](const char* f) { return f == std::string(format); });
       std::string reason;
       try {
         save_model(folder / "p.safetensors", pack_model(model, pack_in(format)));

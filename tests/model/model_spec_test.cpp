@@ -93,6 +93,45 @@ TEST_CASE("a spec without base gives every size that has no right default") {
                        Error);
 }
 
+TEST_CASE("the JSON of a spec is written as it always was, and earlier files read") {
+  ModelSpec spec = named_spec("vit_micro");
+  const std::string plain =
+      R"({"classes":7,"depth":2,"family":"vit","heads":3,"image_size":64,"in_channels":3,)"
+      R"("mlp_hidden":192,"name":"vit_micro","norm_eps":1e-06,"patch_size":16,)";
+  CHECK(json_text(to_json(spec)) == plain + R"("width":48})");
+  spec.shift_add.blocks.assign(2, {.mlp = LayerKind::kShift});
+  spec.shift_add.int8_activations = true;
+  const std::string block =
+      R"({"attention":"softmax","mlp":"shift","proj":"multiply","qkv":"multiply"})";
+  const std::string converted =
+      concat(plain, R"("shift_add":{"activations":"int8","blocks":[)", block, ",", block,
+             R"(],"codes":"sign","form":"q","format":"4bit","gate":"straight_through",)",
+             R"("local":"token_conv","value":"float"},"width":48})");
+  CHECK(json_text(to_json(spec)) == converted);
+  CHECK(parse_model_spec(converted, "net.json") == spec);
+}
+
+TEST_CASE("errors of a spec name file, line and key; its help names every key") {
+  const auto refused = [](const char* text, const char* reason) {
+    CHECK_THROWS_WITH_AS(parse_model_spec(text, "net.json"), reason, Error);
+  };
+  refused("{\"base\": \"vit_micro\",\n\"width\": 100}",
+          "net.json:2: width: 100 is not divisible by heads 3");
+  refused("{\"base\": \"vit_micro\", \"shift_add\": {\n\"blocks\": [{},\n{\"mlp\": \"shfit\"}]}}",
+          "net.json:3: shift_add.blocks[1].mlp: expected one of \"multiply\", \"shift\", "
+          "\"mixture\", got \"shfit\"; did you mean 'shift'?");
+  refused("{\"base\": \"vit_micro\", \"shift_add\": {\n\"form\": \"ps\"}}",
+          "net.json:2: shift_add.form: 'ps' has no per-row scale: use it with format '5bit'");
+  refused(R"({"base": "vit_micro", "mlp": "shift"})",
+          "net.json:1: mlp: unknown key; did you mean 'shift_add.blocks[].mlp'?");
+  refused(R"({"base": "vit_micro" "width": 3})", "net.json:1:22: expected ',' or '}', got '\"'");
+  const std::string help = model_spec_help();
+  const json written = to_json(named_spec("vit_micro"));
+  for (const auto& [key, value] : written.items())
+    CHECK_MESSAGE(test::contains(help, "  " + key + " = "), key);
+  CHECK(test::contains(help, "shift_add.blocks[].attention = \"softmax\" (\"softmax\" | "));
+}
+
 TEST_CASE("two specs are compared by the keys that differ") {
   const ModelSpec plain = named_spec("vit_cifar");  // 6 blocks
   ModelSpec other = plain;

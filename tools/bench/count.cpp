@@ -22,7 +22,7 @@ struct CountOptions {
 
 int run_count(const CountOptions& options) {
   const ModelSpec spec = open_spec(options.model);
-  const std::vector<double> shares(router_names(spec).size(), options.shift_share);
+  const std::vector<double> shares(routers_of(spec).size(), options.shift_share);
   const auto miscounted = [&](const std::string& name) {
     return std::any_of(options.miscounts.begin(), options.miscounts.end(),
                        [&](const std::string& given) { return given == name || given == "all"; });

@@ -159,7 +159,7 @@ void check_options(const ModelOptions& options, const ModelFile& model) {
   if (options.train && model.pack)
     throw user_error(options.model, " holds a packed model, which can only be run: --train needs ",
                      "the trained one");
-  if (options.shift_share >= 0 && router_names(model.spec).empty())
+  if (options.shift_share >= 0 && routers_of(model.spec).empty())
     throw user_error("--shift-share: ", options.model, " has no routers");
 }
 
