@@ -326,14 +326,14 @@ std::vector<std::string> describe_surgery(const ModelSpec& from, const ModelSpec
   if (from.converted() && !options.empty())
     lines.push_back("layers converted earlier change, too: " + options);
   const auto multiplications = [&](const ModelSpec& spec) {
-    const std::vector<double> shares(router_names(spec).size(), shift_share);
+    const std::vector<double> shares(routers_of(spec).size(), shift_share);
     return static_cast<double>(count_operations(spec, shares).total.multiplications);
   };
   char line[120];
   std::snprintf(line, sizeof line, "%.1f %% of the multiplications left",
                 100 * multiplications(to) / multiplications(from));
   lines.emplace_back(line);
-  if (!router_names(to).empty() && to.shift_add.gate != GateKind::kFixedSplit) {
+  if (!routers_of(to).empty() && to.shift_add.gate != GateKind::kFixedSplit) {
     std::snprintf(line, sizeof line, ", at %.0f %% of tokens shifted", 100 * shift_share);
     lines.back() += line;
   }

@@ -8,6 +8,7 @@
 #include "core/io/files.h"
 #include "core/io/not_weights.h"
 #include "core/names.h"
+#include "model/network.h"
 
 namespace shiftadd {
 namespace {
@@ -154,13 +155,13 @@ void validate(const ModelSpec& spec) {
   if (blocks != 0 && blocks != spec.depth)
     throw key_error("shift_add.blocks", "has ", blocks, " entries: the network has depth ",
                     spec.depth);
-  // Bounds the memory a spec from a foreign file can ask for.
-  const double parameters =
-      static_cast<double>(spec.depth) *
-          (4.0 * spec.width * spec.width + 2.0 * spec.width * spec.mlp_hidden) +
-      static_cast<double>(spec.tokens()) * spec.width +
-      static_cast<double>(spec.classes) * spec.width +
-      static_cast<double>(spec.in_channels) * spec.patch_size * spec.patch_size * spec.width;
+  // Bounds the memory a spec from a foreign file can ask for; 64 bits need not hold the count.
+  double parameters = 0;
+  for (const Parameter& parameter : parameters_of(spec)) {
+    double numbers = 1;
+    for (const int64_t size : parameter.shape) numbers *= static_cast<double>(size);
+    parameters += numbers;
+  }
   if (parameters > 2e10)
     throw user_error("the network would have ", parameters,
                      " parameters: more than 2e10 are not supported");

@@ -42,7 +42,7 @@ void RunFolder::begin() {
   teacher_digest_ = digest_of_input(config_.train.teacher.checkpoint);
   const ModelSpec& spec = parts_.model->spec();
   if (const std::string& file = config_.router.latency_file;
-      !file.empty() && !router_names(spec).empty())
+      !file.empty() && !routers_of(spec).empty())
     write_latency(path("latency.json"), read_latency(file, spec));
 }
 

@@ -367,7 +367,8 @@ TEST_CASE("vit: errors") {
         }) == "[model] dropout is 0, drop_path is 1: expected 0 <= rate < 1");
   ModelSpec impossible = odd_spec();
   impossible.heads = 2;
-  CHECK(message([&] { Model(impossible, {}, 1); }).find("width 21") != std::string::npos);
+  CHECK(message([&] { Model(impossible, {}, 1); }).find("width: 21 is not divisible by heads 2") !=
+        std::string::npos);
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 // A third family, described here and nowhere else: a pyramid of two levels goes through every room.
-#include <nlohmann/json.hpp>
 
-#include "core/io/json_text.h"
 #include "model/convert.h"
 #include "tests/model/meaningless_names.h"
 
@@ -90,7 +88,7 @@ TEST_CASE("toy family: nothing depends on what layers are called") {
 }
 
 TEST_CASE("toy family: to foreign names and back") {
-  const auto rules = [](const char* text) { return NameMap::from_json(parse_json(text), "rules"); };
+  const auto rules = [](const char* text) { return NameMap::parse(text, "rules"); };
   const NameMap away = rules(
                     R"({"rules": [{"from": "stage{N}.b0.{rest}", "to": "block{N}.0.{rest}"}]})"),
                 back = rules(
