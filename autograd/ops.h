@@ -32,7 +32,7 @@ struct ShiftLinearOptions {
 /// Form q: linear with W = KernelTable::shift_quantize(weight). x (..., in), weight (out, in), bias
 /// (out) or undefined, residual (..., out) or undefined -> (..., out). Straight through: d/dweight
 /// is d/dW, everywhere; dx is that of W. Backward makes W again and keeps, of int8 activations, the
-/// int8. With int8 and 4bit, sums below 2^24 are exact: the bits of KernelTable::shift_gemm.
+/// int8. With int8 and 4bit, sums below 2^24 are exact: the bits of KernelTable::int8_gemm.
 Variable shift_linear(const Variable& x, const Variable& weight, const Variable& bias,
                       const ShiftLinearOptions& options, const Variable& residual = {});
 /// Form ps: W = KernelTable::shift_compose(shift, sign), both (out, in); 5bit only. Straight
@@ -62,7 +62,7 @@ Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries =
 Variable softmax_attention(const Variable& q, const Variable& kv, int64_t heads);
 Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads);
 
-// --- attention of ShiftAddViT, with codes for q and k: core/attention_args.h says the formulas
+// --- attention of ShiftAddViT, with codes for q and k: core/kernels/attention.h says the formulas
 /// Codes of every head of x (B, N, C), C = heads * d. Sign codes are +-1 / sqrt(d). The
 /// straight-through estimators:
 ///   kNone       x^ = x / sqrt(sum x^2 + 1e-12)          exact gradient

@@ -8,14 +8,14 @@
 
 namespace shiftadd {
 
-/// A 4-bit Shift matrix as a model file holds it: nibbles (kernels_int8.h) and, for each row, the
-/// exponent of its largest power of two.
+/// A 4-bit Shift matrix as a model file holds it: nibbles (core/kernels/int8.h) and, for each row,
+/// the exponent of its largest power of two.
 struct ShiftRows {
   int64_t outputs = 0, inputs = 0;
   Tensor nibbles;    // u8 (outputs, nibble_stride(inputs))
   Tensor exponents;  // i16 (outputs)
 };
-/// Of latent weights (outputs, inputs), f32; throws as pack_shift does.
+/// Of latent weights (outputs, inputs), f32; throws as shift_codes does.
 ShiftRows shift_rows(const Tensor& weight);
 
 /// Weights of +-127 with one scale a row: scale = max(max |w|, 1e-12) / 127.

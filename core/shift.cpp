@@ -1,4 +1,4 @@
-// Packs Shift weights into nibbles.
+// Finds the 4-bit codes of Shift weights, and the nibble of a code.
 #include "core/shift.h"
 
 #include <cmath>
@@ -23,7 +23,7 @@ void check_weight(const char* what, const Tensor& weight) {
 }
 
 ShiftCodes shift_codes(const Tensor& weight) {
-  check_weight("pack_shift", weight);
+  check_weight("shift_codes", weight);
   ShiftCodes result;
   result.outputs = weight.dim(0);
   result.inputs = weight.dim(1);
@@ -39,24 +39,6 @@ uint8_t nibble_of(int8_t code) {
   if (code == 0) return 0;
   const unsigned magnitude = code < 0 ? -code : code;
   return static_cast<uint8_t>((code < 0 ? 8 : 0) | (std::countr_zero(magnitude) + 1));
-}
-
-PackedShift pack_shift(const Tensor& weight) {
-  const ShiftCodes codes = shift_codes(weight);
-  PackedShift packed;
-  packed.outputs = codes.outputs;
-  packed.inputs = codes.inputs;
-  packed.codes =
-      Tensor::zeros({shift_panels(packed.outputs), packed.inputs, kShiftPanel / 2}, DType::kU8);
-  packed.exponents = Tensor::from<int32_t>(codes.exponents, {packed.outputs});
-  for (int64_t r = 0; r < packed.outputs; ++r) {
-    const int64_t lane = r % kShiftPanel, half = kShiftPanel / 2;
-    uint8_t* bytes = packed.codes.data<uint8_t>() + r / kShiftPanel * packed.inputs * half;
-    for (int64_t j = 0; j < packed.inputs; ++j)
-      bytes[j * half + lane % half] |= static_cast<uint8_t>(
-          nibble_of(codes.codes[r * packed.inputs + j]) << (lane < half ? 0 : 4));
-  }
-  return packed;
 }
 
 }  // namespace shiftadd

@@ -1,4 +1,4 @@
-// What a Shift weight is, one number at a time, and the packed 4-bit matrix of evaluation.
+// What a Shift weight is, one number at a time, and the 4-bit codes of a matrix.
 #pragma once
 
 #include <bit>
@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "core/kernels_shift.h"
+#include "core/kernels/shift.h"
 #include "core/tensor.h"
 
 namespace shiftadd {
@@ -74,17 +74,7 @@ struct ShiftCodes {
 /// check_weight.
 ShiftCodes shift_codes(const Tensor& weight);
 
-/// The nibble of a code 0 or +-2^k, k <= 6 (core/kernels_int8.h).
+/// The nibble of a code 0 or +-2^k, k <= 6 (core/kernels/int8.h).
 uint8_t nibble_of(int8_t code);
-
-/// A 4-bit Shift matrix as ShiftGemmArgs wants it.
-struct PackedShift {
-  int64_t outputs = 0, inputs = 0;
-  Tensor codes;      // u8 (panels, inputs, 8)
-  Tensor exponents;  // i32 (outputs)
-};
-
-/// shift_codes, packed; throws as check_weight.
-PackedShift pack_shift(const Tensor& weight);
 
 }  // namespace shiftadd

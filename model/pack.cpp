@@ -8,7 +8,6 @@
 #include "core/config/options.h"
 #include "core/int8_matrix.h"
 #include "core/kernels.h"
-#include "core/kernels_int8.h"
 #include "model/model_file.h"
 
 namespace shiftadd {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "core/attention_args.h"
 #include "core/enum_names.h"
-#include "core/kernels_shift.h"
+#include "core/kernels/attention.h"
+#include "core/kernels/shift.h"
 
 namespace shiftadd {
 

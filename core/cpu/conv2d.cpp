@@ -4,8 +4,9 @@
 // patches fit a scratch of a few MiB; groups are cut by shape alone.
 #include <algorithm>
 
-#include "core/cpu/gemm.h"
 #include "core/cpu/kernels.h"
+#include "core/cpu/scratch.h"
+#include "core/cpu/targets.h"
 #include "core/parallel.h"
 
 namespace shiftadd {
@@ -77,8 +78,6 @@ struct Patches {
   int64_t pixels, size, image, group;
 };
 
-}  // namespace
-
 template <Isa isa>
 void conv2d(const Conv2dArgs<float>& args) {
   const Conv2dShape& s = args.shape;
@@ -100,7 +99,7 @@ void conv2d(const Conv2dArgs<float>& args) {
       g.bias = args.bias;
       g.lda = g.ldb = patches.size;
       g.ldc = s.out_channels;
-      multiply(isa, g);
+      cpu_kernels(isa).gemm(g);
       continue;
     }
     for (int64_t i = 0; i < images; ++i) {  // y (O, pixels) = weight patches^T
@@ -111,7 +110,7 @@ void conv2d(const Conv2dArgs<float>& args) {
       g.c = args.y + (b + i) * s.out_channels * patches.pixels;
       g.lda = g.ldb = patches.size;
       g.ldc = patches.pixels;
-      multiply(isa, g);
+      cpu_kernels(isa).gemm(g);
       for (int64_t o = 0; args.bias && o < s.out_channels; ++o)
         for (int64_t j = 0; j < patches.pixels; ++j) g.c[o * patches.pixels + j] += args.bias[o];
     }
@@ -144,7 +143,7 @@ void conv2d_backward(const Conv2dBackwardArgs<float>& args) {
       g.c = args.dweight;
       g.ldc = patches.size;
       g.accumulate = true;
-      multiply(isa, g);
+      cpu_kernels(isa).gemm(g);
     }
     for (int64_t i = 0; args.dx && i < products; ++i) {  // dpatches = dy weight
       GemmArgs<float> g{};
@@ -159,7 +158,7 @@ void conv2d_backward(const Conv2dBackwardArgs<float>& args) {
       g.ldb = patches.size;
       g.c = columns + i * rows * patches.size;
       g.ldc = patches.size;
-      multiply(isa, g);
+      cpu_kernels(isa).gemm(g);
     }
     if (args.dx) patches.scatter(columns, images, args.dx + b * patches.image);
   }
@@ -174,11 +173,20 @@ void conv2d_backward(const Conv2dBackwardArgs<float>& args) {
     }
 }
 
-template void conv2d<Isa::kGeneric>(const Conv2dArgs<float>&);
-template void conv2d<Isa::kAvx2>(const Conv2dArgs<float>&);
-template void conv2d<Isa::kAvx512>(const Conv2dArgs<float>&);
-template void conv2d_backward<Isa::kGeneric>(const Conv2dBackwardArgs<float>&);
-template void conv2d_backward<Isa::kAvx2>(const Conv2dBackwardArgs<float>&);
-template void conv2d_backward<Isa::kAvx512>(const Conv2dBackwardArgs<float>&);
+}  // namespace
+
+template <Isa isa>
+const ConvKernels<float>& conv_kernels() {
+  static constexpr ConvKernels<float> kernels = {
+      .conv2d = conv2d<isa>,
+      .conv2d_backward = conv2d_backward<isa>,
+      .depthwise_conv2d = depthwise_conv2d,
+      .depthwise_conv2d_backward = depthwise_conv2d_backward,
+  };
+  return kernels;
+}
+template const ConvKernels<float>& conv_kernels<Isa::kGeneric>();
+template const ConvKernels<float>& conv_kernels<Isa::kAvx2>();
+template const ConvKernels<float>& conv_kernels<Isa::kAvx512>();
 
 }  // namespace shiftadd

@@ -1,7 +1,7 @@
 // Depthwise convolution, one channel of an image at a time.
 #include <algorithm>
 
-#include "core/cpu/kernels.h"
+#include "core/cpu/targets.h"
 #include "core/parallel.h"
 
 namespace shiftadd {

@@ -1,7 +1,7 @@
 // Dropout and drop path.
 #include <algorithm>
 
-#include "core/cpu/kernels.h"
+#include "core/cpu/targets.h"
 #include "core/parallel.h"
 #include "core/random.h"
 

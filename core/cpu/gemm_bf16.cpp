@@ -1,8 +1,9 @@
-// The matrix product of one instruction set for either kind of operands.
+// The matrix product of bf16 operands on an instruction set: by a unit, or by rounded copies.
 #include <algorithm>
 
-#include "core/cpu/bf16.h"
-#include "core/cpu/gemm.h"
+#include "core/cpu/kernels.h"
+#include "core/cpu/scratch.h"
+#include "core/cpu/targets.h"
 #include "core/parallel.h"
 
 namespace shiftadd {
@@ -41,17 +42,15 @@ void gemm_rounded(Isa isa, const GemmArgs<float>& args) {
   activate_and_round(isa, g.b_activation, g.n * g.k, b);
   g.a = a;
   g.b = b;
-  gemm_functions(isa).gemm(g);
+  cpu_kernels(isa).gemm(g);
 }
 
-void multiply(Isa isa, const GemmArgs<float>& args) {
-  if (!args.bf16) return gemm_functions(isa).gemm(args);
-#if defined(__x86_64__)
+void gemm_bf16(Isa isa, const GemmArgs<float>& args) {
   const Bf16Unit unit = isa == Isa::kAvx512 ? bf16_unit() : Bf16Unit::kNone;
-  if (unit == Bf16Unit::kAmx) return gemm_amx(args);
-  if (unit == Bf16Unit::kAvx512) return gemm_avx512bf16(args);
-#endif
-  gemm_rounded(isa, args);
+  if (unit == Bf16Unit::kNone)
+    gemm_rounded(isa, args);
+  else
+    product_kernels(unit).gemm(args);
 }
 
 }  // namespace shiftadd

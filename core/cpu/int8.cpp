@@ -49,12 +49,4 @@ const char* name_of(Int8Unit unit) {
   return "none";
 }
 
-#if defined(__x86_64__)
-const Int8Functions& int8_functions(Int8Unit unit) {
-  if (unit == Int8Unit::kAmx) return int8_functions_amx();
-  if (unit == Int8Unit::kVnni) return int8_functions_vnni();
-  return int8_functions_avx512();
-}
-#endif
-
 }  // namespace shiftadd

@@ -12,7 +12,7 @@
 namespace shiftadd {
 namespace {
 
-Isa best_isa() {
+Isa find_best() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   // libgcc's answer covers the operating system's part (XGETBV) too.
@@ -26,6 +26,11 @@ Isa best_isa() {
 #else
   return Isa::kGeneric;
 #endif
+}
+
+Isa best_isa() {
+  static const Isa best = find_best();
+  return best;
 }
 
 }  // namespace

@@ -1,29 +1,20 @@
-// What table.cpp puts together.
+// The kernel tables of one instruction set, and the sub-tables of one unit, whatever this process
+// has chosen.
 #pragma once
 
+#include "core/cpu/bf16.h"
+#include "core/cpu/int8.h"
 #include "core/cpu/isa.h"
 #include "core/kernels.h"
 
 namespace shiftadd {
 
-/// Enter the vectorised kernels of one instruction set: attention, and the rest without the matrix
-/// product.
-void set_kernels_generic(KernelTable<float>& table);
-void set_kernels_avx2(KernelTable<float>& table);
-void set_kernels_avx512(KernelTable<float>& table);
-void set_attention_kernels_generic(KernelTable<float>& table);
-void set_attention_kernels_avx2(KernelTable<float>& table);
-void set_attention_kernels_avx512(KernelTable<float>& table);
-
-void drop(const DropArgs<float>& args);
-
-/// Convolutions by matrix products of one instruction set.
-template <Isa isa>
-void conv2d(const Conv2dArgs<float>& args);
-template <Isa isa>
-void conv2d_backward(const Conv2dBackwardArgs<float>& args);
-
-void depthwise_conv2d(const DepthwiseConv2dArgs<float>& args);
-void depthwise_conv2d_backward(const DepthwiseConv2dBackwardArgs<float>& args);
+/// Each throws Error (user) when this CPU has it not.
+const KernelTable<float>& cpu_kernels(Isa isa);
+/// Every unit gives the same integers as every instruction set.
+const Int8Kernels<float>& int8_kernels(Isa isa);
+const Int8Kernels<float>& int8_kernels(Int8Unit unit);  // kNone: AVX-512 without a unit
+/// Products of operands that are rounded to bf16, whatever GemmArgs::bf16 says; kNone is refused.
+const ProductKernels<float>& product_kernels(Bf16Unit unit);
 
 }  // namespace shiftadd

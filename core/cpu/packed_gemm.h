@@ -10,7 +10,7 @@
 
 namespace shiftadd {
 
-/// A linear layer's weight (n, k), row-major, laid out for the micro-kernel of one instruction set.
+/// A linear layer's weight (n, k), row-major, laid out for the products of one instruction set.
 /// Owns its storage; movable and cheap to copy (the storage is shared).
 class PackedMatrix {
  public:
@@ -24,6 +24,7 @@ class PackedMatrix {
   int64_t k() const { return k_; }
   Isa isa() const { return isa_; }
   Bf16Unit unit() const { return unit_; }
+  const ProductKernels<float>& kernels() const { return *kernels_; }
   int64_t bytes() const { return storage_.defined() ? storage_.bytes() : 0; }
   const float* data() const { return storage_.defined() ? storage_.data<float>() : nullptr; }
 
@@ -32,6 +33,7 @@ class PackedMatrix {
   int64_t n_ = 0, k_ = 0;
   Isa isa_ = Isa::kGeneric;
   Bf16Unit unit_ = Bf16Unit::kNone;
+  const ProductKernels<float>* kernels_ = nullptr;
 };
 
 /// c[m, n] = act(row_scale[m] a[m, k] weight^T + bias[n]) + residual[m, n]; bias, residual and

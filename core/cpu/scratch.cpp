@@ -1,5 +1,6 @@
-// Buffers of the kernels, one set per thread.
-#include "core/cpu/gemm.h"
+// Allocates the buffers of the kernels, which grow and are freed with their thread.
+#include "core/cpu/scratch.h"
+
 #include "core/memory.h"
 
 namespace shiftadd {

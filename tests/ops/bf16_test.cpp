@@ -2,6 +2,7 @@
 #include "core/cpu/bf16.h"
 
 #include "autograd/mixture.h"
+#include "core/cpu/isa.h"
 #include "tests/ops/op_test.h"
 
 namespace shiftadd::test {

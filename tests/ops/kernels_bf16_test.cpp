@@ -1,8 +1,10 @@
 // Products of bf16 operands: each unit, and the emulation of each instruction set, against the
 // reference, which rounds the operands alike.
+#include <functional>
+
 #include "core/cpu/bf16.h"
-#include "core/cpu/gemm.h"
 #include "core/cpu/packed_gemm.h"
+#include "core/cpu/targets.h"
 #include "tests/ops/gemm_operands.h"
 #include "tests/ops/kernels_test.h"
 
@@ -23,10 +25,9 @@ std::vector<Multiplier> multipliers() {
                    [isa](const GemmArgs<float>& g) { gemm_rounded(isa, g); }});
     out.push_back({concat("the table of ", name_of(isa)), cpu_kernels(isa).gemm});
   }
-#if defined(__x86_64__)
-  if (supported(Bf16Unit::kAvx512)) out.push_back({"avx512bf16", gemm_avx512bf16});
-  if (supported(Bf16Unit::kAmx)) out.push_back({"amx", gemm_amx});
-#endif
+  for (Bf16Unit unit : {Bf16Unit::kAvx512, Bf16Unit::kAmx})
+    if (supported(unit))
+      out.push_back({concat("the unit ", name_of(unit)), product_kernels(unit).gemm});
   return out;
 }
 
@@ -87,7 +88,7 @@ TEST_CASE("bf16: a packed weight gives the bits of the product for any number of
           x.args.residual = x.residual.data();
           x.args.ldr = n + 1;
           Numbers packed_c = x.c;
-          multiply(Isa::kAvx512, x.args);
+          cpu_kernels(Isa::kAvx512).gemm(x.args);
           const PackedMatrix weight(x.b.data(), n, k, x.args.ldb, Isa::kAvx512, unit);
           gemm_packed(x.a.data(), x.args.lda, m, weight, packed_c.data(), x.args.ldc, x.bias.data(),
                       Activation::kGelu, x.residual.data(), n + 1);

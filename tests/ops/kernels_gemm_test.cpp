@@ -71,6 +71,44 @@ TEST_CASE("kernels: a packed weight gives the bits of gemm for any number of row
     }
 }
 
+TEST_CASE("kernels: pack and gemm_packed") {
+  for (int64_t n : {1, 17, 83})
+    for (int64_t k : {1, 40, 197})
+      check_kernel(concat("gemm_packed ", n, 'x', k), tolerance(k),
+                   [&](const KernelTable<float>& kernels) {
+                     Operands x(19, n, k, {false, true});
+                     Numbers packed(kernels.packed_size(n, k));
+                     kernels.pack({n, k, x.b.data(), x.args.ldb, packed.data()});
+                     x.args.b = packed.data();
+                     kernels.gemm_packed(x.args);
+                     return x.c;
+                   });
+}
+
+TEST_CASE("kernels: gemm with a scale for each row") {
+  for (bool bias : {false, true})
+    for (bool gelu : {false, true})
+      for (int64_t m : {1, 17, 197})
+        check_kernel(
+            concat("gemm row_scale ", bias, gelu, ' ', m), 1e-5,
+            [&](const KernelTable<float>& kernels) {
+              const int64_t n = 37, k = 29;
+              const Numbers a = normals(m * k, 1), b = normals(n * k, 2), v = normals(n, 3),
+                            scale = normals(m, 4), residual = normals(m * n, 5);
+              Numbers c(m * n);
+              GemmArgs<float> args{m, n, k, a.data(), k, false, b.data(), k, true, c.data(), n};
+              if (bias) args.bias = v.data();
+              if (gelu) {
+                args.activation = Activation::kGelu;
+                args.residual = residual.data();
+                args.ldr = n;
+              }
+              args.row_scale = scale.data();
+              kernels.gemm(args);
+              return c;
+            });
+}
+
 TEST_CASE("kernels: gemm keeps infinities and NaN in their rows") {
   for (Isa isa : isas()) {
     Operands x(17, 33, 9, {false, true});

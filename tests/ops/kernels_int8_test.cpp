@@ -51,7 +51,7 @@ struct Problem {
             .y = y};
   }
   // With everything that may follow the sums, and with none of it.
-  Numbers run(const KernelTable<float>& kernels, bool gelu = false) const {
+  Numbers run(const Int8Kernels<float>& kernels, bool gelu = false) const {
     Numbers plain(tokens * outputs), full(tokens * outputs);
     kernels.int8_gemm(args(plain.data()));
     Int8GemmArgs<float> all = args(full.data());
@@ -65,18 +65,15 @@ struct Problem {
 
 struct Unit {
   const char* name;
-  const Int8Functions& functions;
+  const Int8Kernels<float>& kernels;
 };
 
 // Of each instruction set and of the units of AVX-512, as far as this machine has them.
 std::vector<Unit> units() {
-  std::vector<Unit> out = {{"generic", int8_functions_generic()}};
-#if defined(__x86_64__)
-  if (supported(Isa::kAvx2)) out.push_back({"avx2", int8_functions_avx2()});
-  if (supported(Isa::kAvx512))
-    for (Int8Unit unit : {Int8Unit::kNone, Int8Unit::kVnni, Int8Unit::kAmx})
-      if (supported(unit)) out.push_back({name_of(unit), int8_functions(unit)});
-#endif
+  std::vector<Unit> out;
+  for (Isa isa : isas()) out.push_back({name_of(isa), int8_kernels(isa)});
+  for (Int8Unit unit : {Int8Unit::kVnni, Int8Unit::kAmx})
+    if (supported(unit)) out.push_back({name_of(unit), int8_kernels(unit)});
   return out;
 }
 
@@ -99,10 +96,8 @@ TEST_CASE("int8_gemm: every unit gives the same bits") {
       const Problem p(tokens, 35, inputs, tokens % 2 == 0);
       for (const Unit& unit : units()) {
         INFO(unit.name, ": ", tokens, " tokens, ", inputs, " inputs");
-        KernelTable<float> table{};
-        table.int8_gemm = unit.functions.gemm;
         // Nothing is rounded but a product by a scale with the bias, and the sum with the residual.
-        CHECK(same_bits(p.run(table), p.run(reference_kernels<float>())));
+        CHECK(same_bits(p.run(unit.kernels), p.run(reference_kernels<float>())));
       }
     }
 }
@@ -120,14 +115,14 @@ TEST_CASE("int8_gemm: sums at their extremes are exact") {
   for (const Unit& unit : units()) {
     INFO(unit.name);
     Numbers y(2 * kOutputs);
-    unit.functions.gemm({.tokens = 2,
-                         .outputs = kOutputs,
-                         .inputs = kInputs,
-                         .x = x.data(),
-                         .scales = ones.data(),
-                         .panels = matrix.panels.data<uint8_t>(),
-                         .units = matrix.units.data<float>(),
-                         .y = y.data()});
+    unit.kernels.int8_gemm({.tokens = 2,
+                            .outputs = kOutputs,
+                            .inputs = kInputs,
+                            .x = x.data(),
+                            .scales = ones.data(),
+                            .panels = matrix.panels.data<uint8_t>(),
+                            .units = matrix.units.data<float>(),
+                            .y = y.data()});
     CHECK(y == Numbers{most, -most, 0, -most, most, 0});
   }
 }
@@ -235,9 +230,9 @@ TEST_CASE("int8 attention: every unit gives the same sums") {
     linear.value = ValueFormat::kInt8;
     linear.q = q, linear.k = k, linear.v = v;
     linear.out = dots.data();
-    unit.functions.dot_attention(linear);
-    unit.functions.int8_attention({s, 0.125, false, q, k, v, softmax.data()});
-    unit.functions.int8_attention({s, 0.125, true, q, k, v, signs.data()});
+    unit.kernels.dot_attention(linear);
+    unit.kernels.int8_attention({s, 0.125, false, q, k, v, softmax.data()});
+    unit.kernels.int8_attention({s, 0.125, true, q, k, v, signs.data()});
     const Numbers all = join({dots, softmax, signs});
     if (first.empty()) first = all;
     CHECK(same_bits(all, first));

@@ -4,10 +4,11 @@
 
 #include <cmath>
 #include <cstring>
-#include <functional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
+#include "core/cpu/kernels.h"
 #include "core/error.h"
 #include "core/kernels.h"
 #include "core/parallel.h"
@@ -58,19 +59,20 @@ inline std::vector<Isa> isas() {
   return out;
 }
 
-/// `run` calls one kernel of the table it is given and returns all that the kernel wrote. The units
-/// that multiply bf16 sum in orders of their own: bits are not compared across instruction sets.
-inline void check_kernel(const std::string& what, double tolerance,
-                         const std::function<Numbers(const KernelTable<float>&)>& run,
-                         bool bf16 = false) {
-  const Numbers expected = run(reference_kernels<float>());
+/// `run` calls one kernel of the table it is given and returns all that the kernel wrote; table_of
+/// gives the table of an instruction set. The units that multiply bf16 sum in orders of their own:
+/// bits are not compared across instruction sets.
+template <class Kernels, class Run>
+void check_kernel(const Kernels& reference, std::type_identity_t<const Kernels& (*)(Isa)> table_of,
+                  const std::string& what, double tolerance, const Run& run, bool bf16 = false) {
+  const Numbers expected = run(reference);
   std::vector<Numbers> one;
   for (int threads : {1, 2}) {
     Threads set(threads);
     for (std::size_t i = 0; i < isas().size(); ++i) {
       const Isa isa = isas()[i];
       const std::string name = concat(what, " on ", name_of(isa));
-      Numbers actual = run(cpu_kernels(isa));
+      Numbers actual = run(table_of(isa));
       if (threads == 1) {
         check_near(actual, expected, tolerance, name);
         one.push_back(std::move(actual));
@@ -82,6 +84,12 @@ inline void check_kernel(const std::string& what, double tolerance,
       }
     }
   }
+}
+
+/// The same for a kernel of KernelTable.
+template <class Run>
+void check_kernel(const std::string& what, double tolerance, const Run& run, bool bf16 = false) {
+  check_kernel(reference_kernels<float>(), cpu_kernels, what, tolerance, run, bf16);
 }
 
 /// One vector after the other, so that a test can return several outputs.

@@ -2,7 +2,7 @@
 // integer kernel's bits, threads, errors.
 #include <numbers>
 
-#include "core/shift.h"
+#include "core/int8_matrix.h"
 #include "tests/ops/kernels_test.h"
 #include "tests/ops/op_test.h"
 
@@ -131,14 +131,20 @@ TEST_CASE("shift_linear: the training forward has the integer kernel's bits") {
   const Variable x = variable({tokens, in}), w = latent_weight({out, in}, 2),
                  b = variable({out}, 3);
   const Variable y = shift_linear(x, w, b, {ShiftFormat::k4Bit, true, Activation::kNone});
-  const PackedShift packed = pack_shift(w.value());
+  const DotMatrix packed(shift_rows(w.value()));
   std::vector<int8_t> codes(tokens * in);
   Numbers scales(tokens), deployed(tokens * out);
   cpu_kernels().quantize_tokens(
       {tokens, in, x.value().data<float>(), scales.data(), nullptr, nullptr, codes.data()});
-  cpu_kernels().shift_gemm({tokens, out, in, codes.data(), scales.data(),
-                            packed.codes.data<uint8_t>(), packed.exponents.data<int32_t>(),
-                            b.value().data<float>(), nullptr, deployed.data()});
+  cpu_kernels().int8_gemm({.tokens = tokens,
+                           .outputs = out,
+                           .inputs = in,
+                           .x = codes.data(),
+                           .scales = scales.data(),
+                           .panels = packed.panels.data<uint8_t>(),
+                           .units = packed.units.data<float>(),
+                           .bias = b.value().data<float>(),
+                           .y = deployed.data()});
   CHECK(same_bits(values(y.value()), deployed));
 }
 

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/kernels.h"
 #include "core/random.h"
+#include "tools/bench/kernels/kernels.h"
 #include "tools/bench/operands.h"
 #include "tools/bench/timer.h"
 
@@ -41,7 +42,7 @@ nlohmann::ordered_json time_mat_add(double seconds) {
     };
     const auto keys = [&](MatAddForm form) {
       return microseconds([&] {
-        cpu_kernels().mat_add_keys(
+        bench_kernels().mat_add_keys(
             {products, n, r, d, signs.data<uint8_t>(), v.data<int8_t>(), kv.data<int32_t>(), form});
       });
     };
@@ -52,7 +53,7 @@ nlohmann::ordered_json time_mat_add(double seconds) {
     row["keys_dot_us"] = keys(MatAddForm::kDot);
     row["keys_table_us"] = keys(MatAddForm::kTable);
     row["queries_us"] = microseconds([&] {
-      cpu_kernels().mat_add_queries(
+      bench_kernels().mat_add_queries(
           {products, n, r, d, signs.data<uint8_t>(), kv.data<int32_t>(), out.data<int32_t>()});
     });
     // The same k^T v as a float product with +-1.

@@ -16,6 +16,7 @@
 #include "core/kernels.h"
 #include "core/parallel.h"
 #include "tools/bench/commands.h"
+#include "tools/bench/kernels/kernels.h"
 #include "tools/bench/mat_add.h"
 #include "tools/bench/operands.h"
 #include "tools/bench/peak.h"
@@ -77,9 +78,9 @@ Speeds time_case(const Case& each, double seconds) {
     multiply();
   });
   speeds.vector_shifts = gops([&] {
-    cpu_kernels().shift_gemm({m, n, k, codes.data<int8_t>(), scales.data<float>(),
-                              literal.codes.data<uint8_t>(), literal.exponents.data<int32_t>(),
-                              nullptr, nullptr, y.data<float>()});
+    bench_kernels().shift_gemm({m, n, k, codes.data<int8_t>(), scales.data<float>(),
+                                literal.codes.data<uint8_t>(), literal.exponents.data<int32_t>(),
+                                nullptr, nullptr, y.data<float>()});
   });
   speeds.float32 = gops([&] { gemm_packed(x.data<float>(), k, m, floats, y.data<float>(), n); });
   return speeds;

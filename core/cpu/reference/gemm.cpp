@@ -1,4 +1,6 @@
-// Matrix product and column sums, by definition.
+// Matrix product and column sums, by definition; a packed weight is a copy.
+#include <algorithm>
+
 #include "core/cpu/reference/reference.h"
 
 namespace shiftadd::reference {
@@ -44,6 +46,23 @@ void gemm(const GemmArgs<T>& g) {
   }
 }
 
+int64_t packed_size(int64_t n, int64_t k) { return n * k; }
+
+template <class T>
+void pack(const PackArgs<T>& args) {
+  for (int64_t j = 0; j < args.n; ++j)
+    std::copy_n(args.weight + j * args.ldw, args.k, args.packed + j * args.k);
+}
+
+template <class T>
+void gemm_packed(const GemmArgs<T>& args) {
+  GemmArgs<T> g = args;
+  g.transpose_a = g.accumulate = false;
+  g.transpose_b = true;
+  g.ldb = g.k;
+  gemm(g);
+}
+
 template <class T>
 void column_sum(const ColumnSumArgs<T>& args) {
   for (int64_t j = 0; j < args.columns; ++j) {
@@ -55,6 +74,10 @@ void column_sum(const ColumnSumArgs<T>& args) {
 
 template void gemm(const GemmArgs<float>&);
 template void gemm(const GemmArgs<double>&);
+template void pack(const PackArgs<float>&);
+template void pack(const PackArgs<double>&);
+template void gemm_packed(const GemmArgs<float>&);
+template void gemm_packed(const GemmArgs<double>&);
 template void column_sum(const ColumnSumArgs<float>&);
 template void column_sum(const ColumnSumArgs<double>&);
 

@@ -1,4 +1,5 @@
-// The reference kernels, one file per subject beside this one: plain loops, sums in double.
+// The reference kernels, each in a file of its name or subject beside this one (plain loops, sums
+// in double), and their sub-tables.
 #pragma once
 
 #include <cmath>
@@ -23,6 +24,11 @@ inline double gelu_slope(double x) {
 
 template <class T>
 void gemm(const GemmArgs<T>& args);
+int64_t packed_size(int64_t n, int64_t k);
+template <class T>
+void pack(const PackArgs<T>& args);
+template <class T>
+void gemm_packed(const GemmArgs<T>& args);
 template <class T>
 void column_sum(const ColumnSumArgs<T>& args);
 template <class T>
@@ -59,8 +65,6 @@ template <class T>
 void popcount_attention(const SoftmaxAddArgs<T>& args);
 template <class T>
 void int8_attention(const Int8AttentionArgs<T>& args);
-void mat_add_keys(const MatAddKeysArgs& args);
-void mat_add_queries(const MatAddQueriesArgs& args);
 template <class T>
 void conv2d(const Conv2dArgs<T>& args);
 template <class T>
@@ -97,12 +101,90 @@ template <class T>
 void quantize_tokens(const QuantizeTokensArgs<T>& args);
 template <class T>
 void dequantize_tokens(const DequantizeTokensArgs<T>& args);
-template <class T>
-void shift_gemm(const ShiftGemmArgs<T>& args);
 void expand_nibbles(const ExpandNibblesArgs& args);
 template <class T>
 void int8_gemm(const Int8GemmArgs<T>& args);
 template <class T>
 void balance(const BalanceArgs<T>& args);
+
+template <class T>
+constexpr ProductKernels<T> kProductKernels = {
+    .gemm = gemm<T>,
+    .packed_size = packed_size,
+    .pack = pack<T>,
+    .gemm_packed = gemm_packed<T>,
+};
+
+template <class T>
+constexpr NormKernels<T> kNormKernels = {
+    .layer_norm = layer_norm<T>,
+    .layer_norm_backward = layer_norm_backward<T>,
+    .gelu = gelu<T>,
+    .gelu_backward = gelu_backward<T>,
+    .softmax = softmax<T>,
+    .softmax_backward = softmax_backward<T>,
+};
+
+template <class T>
+constexpr AttentionKernels<T> kAttentionKernels = {
+    .attention = attention<T>,
+    .attention_backward = attention_backward<T>,
+    .attention_codes = attention_codes<T>,
+    .attention_codes_backward = attention_codes_backward<T>,
+    .linear_angular = linear_angular<T>,
+    .linear_angular_backward = linear_angular_backward<T>,
+    .add_attention = add_attention<T>,
+    .softmax_add = softmax_add<T>,
+    .softmax_add_backward = softmax_add_backward<T>,
+    .popcount_attention = popcount_attention<T>,
+};
+
+template <class T>
+constexpr ShiftKernels<T> kShiftKernels = {
+    .shift_quantize = shift_quantize<T>,
+    .shift_compose = shift_compose<T>,
+    .quantize_tokens = quantize_tokens<T>,
+    .dequantize_tokens = dequantize_tokens<T>,
+};
+
+template <class T>
+constexpr Int8Kernels<T> kInt8Kernels = {
+    .expand_nibbles = expand_nibbles,
+    .int8_gemm = int8_gemm<T>,
+    .dot_attention = add_attention<T>,
+    .int8_attention = int8_attention<T>,
+};
+
+template <class T>
+constexpr ConvKernels<T> kConvKernels = {
+    .conv2d = conv2d<T>,
+    .conv2d_backward = conv2d_backward<T>,
+    .depthwise_conv2d = depthwise_conv2d<T>,
+    .depthwise_conv2d_backward = depthwise_conv2d_backward<T>,
+};
+
+template <class T>
+constexpr ElementwiseKernels<T> kElementwiseKernels = {
+    .add = add<T>,
+    .multiply = multiply<T>,
+    .add_broadcast = add_broadcast<T>,
+    .scale = scale<T>,
+    .sum = sum<T>,
+    .column_sum = column_sum<T>,
+    .drop = drop<T>,
+};
+
+template <class T>
+constexpr LossKernels<T> kLossKernels = {
+    .cross_entropy = cross_entropy<T>,
+    .distill = distill<T>,
+    .balance = balance<T>,
+};
+
+template <class T>
+constexpr OptimizerKernels<T> kOptimizerKernels = {
+    .adamw = adamw<T>,
+    .sgd = sgd<T>,
+};
 
 }  // namespace shiftadd::reference

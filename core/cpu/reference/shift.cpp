@@ -1,4 +1,4 @@
-// Shift weights, int8 tokens and their integer product, by definition.
+// Shift weights and int8 tokens, by definition.
 #include "core/shift.h"
 
 #include <bit>
@@ -83,35 +83,11 @@ void dequantize_tokens(const DequantizeTokensArgs<T>& args) {
     args.y[i] = static_cast<T>(args.codes[i]) * args.scales[i / args.columns];
 }
 
-template <class T>
-void shift_gemm(const ShiftGemmArgs<T>& args) {
-  const int64_t half = kShiftPanel / 2;
-  for (int64_t i = 0; i < args.tokens; ++i)
-    for (int64_t r = 0; r < args.outputs; ++r) {
-      const int64_t lane = r % kShiftPanel;
-      const uint8_t* codes = args.codes + r / kShiftPanel * args.inputs * half + lane % half;
-      const int8_t* x = args.x + i * args.inputs;
-      int32_t sum = 0;
-      for (int64_t j = 0; j < args.inputs; ++j) {
-        const int nibble = (codes[j * half] >> (lane < half ? 0 : 4)) & 15;
-        if ((nibble & 7) == 0) continue;
-        const int32_t term = static_cast<int32_t>(x[j]) << ((nibble & 7) - 1);
-        sum = nibble & 8 ? sum - term : sum + term;
-      }
-      // The order of gemm's epilogue: scale and bias in one rounding, then the residual.
-      const double unscaled = std::ldexp(static_cast<double>(sum), args.exponents[r] - kShiftRange);
-      const T y = static_cast<T>(unscaled * args.scales[i] + (args.bias ? args.bias[r] : T{0}));
-      const int64_t at = i * args.outputs + r;
-      args.y[at] = args.residual ? y + args.residual[at] : y;
-    }
-}
-
-#define SHIFTADD_INSTANTIATE(T)                                    \
-  template void shift_quantize(const ShiftQuantizeArgs<T>&);       \
-  template void shift_compose(const ShiftComposeArgs<T>&);         \
-  template void quantize_tokens(const QuantizeTokensArgs<T>&);     \
-  template void dequantize_tokens(const DequantizeTokensArgs<T>&); \
-  template void shift_gemm(const ShiftGemmArgs<T>&);
+#define SHIFTADD_INSTANTIATE(T)                                \
+  template void shift_quantize(const ShiftQuantizeArgs<T>&);   \
+  template void shift_compose(const ShiftComposeArgs<T>&);     \
+  template void quantize_tokens(const QuantizeTokensArgs<T>&); \
+  template void dequantize_tokens(const DequantizeTokensArgs<T>&);
 SHIFTADD_INSTANTIATE(float)
 SHIFTADD_INSTANTIATE(double)
 #undef SHIFTADD_INSTANTIATE

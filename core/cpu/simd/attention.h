@@ -4,9 +4,10 @@
 // FlashAttention).
 #pragma once
 
-#include "core/cpu/gemm.h"
+#include "core/cpu/scratch.h"
 #include "core/cpu/simd/gemm_tile.h"
 #include "core/cpu/simd/row_ops.h"
+#include "core/kernels/attention.h"
 #include "core/parallel.h"
 
 namespace shiftadd {

@@ -2,8 +2,9 @@
 // share, for training and evaluation alike.
 #pragma once
 
-#include "core/cpu/gemm.h"
+#include "core/cpu/scratch.h"
 #include "core/cpu/simd/row_ops.h"
+#include "core/kernels/attention.h"
 #include "core/parallel.h"
 
 namespace shiftadd {

@@ -1,8 +1,9 @@
 // Sums columns over all rows, in a fixed order.
 #pragma once
 
-#include "core/cpu/gemm.h"
+#include "core/cpu/scratch.h"
 #include "core/cpu/simd/row_ops.h"
+#include "core/kernels/elementwise.h"
 #include "core/parallel.h"
 
 namespace shiftadd {

@@ -1,8 +1,9 @@
 // Sums, products and scales of elements, and the loop over elements that other kernels use, too.
 #pragma once
 
-#include "core/cpu/gemm.h"
+#include "core/cpu/scratch.h"
 #include "core/cpu/simd/math.h"
+#include "core/kernels/elementwise.h"
 #include "core/parallel.h"
 
 namespace shiftadd {

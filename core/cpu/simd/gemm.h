@@ -5,8 +5,9 @@
 // all tokens) is packed a cache-sized slab at a time, and each slab's sum is added to c.
 #pragma once
 
-#include "core/cpu/gemm.h"
+#include "core/cpu/scratch.h"
 #include "core/cpu/simd/gemm_tile.h"
+#include "core/cpu/targets.h"
 #include "core/parallel.h"
 
 namespace shiftadd {
@@ -26,7 +27,9 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // The i-th of `parts` nearly equal parts of n begins here.
 constexpr int64_t part(int64_t n, int64_t parts, int64_t i) { return n * i / parts; }
 
-int64_t packed_size(int64_t n, int64_t k) { return ceil_div(n, kTileColumns) * kTileColumns * k; }
+inline int64_t packed_size(int64_t n, int64_t k) {
+  return ceil_div(n, kTileColumns) * kTileColumns * k;
+}
 
 SHIFTADD_INLINE int valid_columns(int64_t n, int64_t panel) {
   const int64_t left = n - panel * kTileColumns;
@@ -120,18 +123,26 @@ void gemm(const GemmArgs<float>& g) {
   }
 }
 
-void pack(const float* weight, int64_t ldw, int64_t n, int64_t k, float* packed) {
+inline void pack(const PackArgs<float>& args) {
   GemmArgs<float> g{};
-  g.n = n;
-  g.b = weight;
-  g.ldb = ldw;
+  g.n = args.n;
+  g.b = args.weight;
+  g.ldb = args.ldw;
   g.transpose_b = true;
-  pack_panels(g, 0, k, 0, ceil_div(n, kTileColumns), packed);
+  pack_panels(g, 0, args.k, 0, ceil_div(args.n, kTileColumns), args.packed);
 }
 
-void gemm_packed(const GemmArgs<float>& g) {
+inline void gemm_packed(const GemmArgs<float>& g) {
   if (g.m == 0 || g.n == 0) return;
   Slab{g, g.k, g.a, g.b, false}.multiply();
+}
+
+template <Isa isa>
+void gemm_kernel(const GemmArgs<float>& g) {
+  if (g.bf16)
+    gemm_bf16(isa, g);
+  else
+    gemm(g);
 }
 
 }  // namespace

@@ -9,8 +9,9 @@
 // parallel.
 #pragma once
 
-#include "core/cpu/gemm.h"
+#include "core/cpu/scratch.h"
 #include "core/cpu/simd/gemm_tile.h"
+#include "core/kernels/product.h"
 #include "core/parallel.h"
 
 namespace shiftadd {
@@ -294,13 +295,30 @@ void multiply_bf16(const GemmArgs<float>& g) {
   } while (from < g.k);
 }
 
-// g.b is a weight (n, k) that pack_bf16 packed.
 template <class Unit>
 void multiply_packed_bf16(const GemmArgs<float>& g) {
   if (g.m == 0 || g.n == 0) return;
   const Source a = {g.a, g.lda, false, g.m, g.a_activation == Activation::kGelu};
   multiply_panels<Unit>(g, a, g.k, nullptr, reinterpret_cast<const Bf16*>(g.b));
 }
+
+int64_t packed_size(int64_t n, int64_t k) {
+  return ceil_div(n, kPanelLines) * line_of(ceil_div(k, kSteps));
+}
+
+void pack(const PackArgs<float>& args) {
+  const int64_t panels = ceil_div(args.n, kPanelLines);
+  const Source lines = {args.weight, args.ldw, false, args.n, false};
+  pack_lines<true, false>(lines, args.k, 0, 2 * panels, reinterpret_cast<Bf16*>(args.packed));
+}
+
+template <class Unit>
+constexpr ProductKernels<float> kProductKernels = {
+    .gemm = multiply_bf16<Unit>,
+    .packed_size = packed_size,
+    .pack = pack,
+    .gemm_packed = multiply_packed_bf16<Unit>,
+};
 
 }  // namespace
 }  // namespace shiftadd

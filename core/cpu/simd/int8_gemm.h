@@ -8,9 +8,10 @@
 //   whether those 128 are in the sums.
 #pragma once
 
-#include "core/cpu/gemm.h"
+#include "core/cpu/scratch.h"
 #include "core/cpu/simd/ints.h"
 #include "core/cpu/simd/math.h"
+#include "core/kernels/int8.h"
 #include "core/parallel.h"
 
 namespace shiftadd {
@@ -150,7 +151,7 @@ void write_block(const Int8GemmArgs<float>& args, int64_t first, int count, int6
 }
 
 template <class Unit>
-void multiply_int8(const Int8GemmArgs<float>& args) {
+void int8_gemm_kernel(const Int8GemmArgs<float>& args) {
   const int64_t groups = dot_groups(args.inputs), panel = groups * kDotPanel * kDotGroup;
   const int64_t blocks = (args.tokens + kTaskTokens - 1) / kTaskTokens;
   const int64_t pairs = dot_panels(args.outputs) / 2;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/cpu/simd/row_ops.h"
-#include "core/kernels.h"
+#include "core/kernels/attention.h"
 
 namespace shiftadd {
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/cpu/simd/elementwise.h"
+#include "core/kernels/optimizer.h"
 
 namespace shiftadd {
 namespace {

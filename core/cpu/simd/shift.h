@@ -5,7 +5,7 @@
 #include "core/cpu/simd/ints.h"
 #include "core/cpu/simd/row_ops.h"
 #include "core/cpu/simd/signs.h"
-#include "core/kernels_shift.h"
+#include "core/kernels/shift.h"
 
 namespace shiftadd {
 namespace {

@@ -1,8 +1,9 @@
 // Softmax over the last axis, forward and backward.
 #pragma once
 
-#include "core/cpu/gemm.h"
+#include "core/cpu/scratch.h"
 #include "core/cpu/simd/row_ops.h"
+#include "core/kernels/norm.h"
 #include "core/parallel.h"
 
 namespace shiftadd {

@@ -1,0 +1,27 @@
+// The kernels other than products and attention for AVX-512.
+#include "core/cpu/simd/tables.h"
+#include "core/cpu/targets.h"
+
+namespace shiftadd {
+
+template <>
+const NormKernels<float>& norm_kernels<Isa::kAvx512>() {
+  return kNormKernels;
+}
+
+template <>
+const ShiftKernels<float>& shift_kernels<Isa::kAvx512>() {
+  return kShiftKernels;
+}
+
+template <>
+const ElementwiseKernels<float>& elementwise_kernels<Isa::kAvx512>() {
+  return kElementwiseKernels;
+}
+
+template <>
+const OptimizerKernels<float>& optimizer_kernels<Isa::kAvx512>() {
+  return kOptimizerKernels;
+}
+
+}  // namespace shiftadd

@@ -1,0 +1,146 @@
+// Attention: softmax, and the two forms of ShiftAddViT (You et al. 2023) whose queries and keys are
+// binary codes.
+#pragma once
+
+#include <cstdint>
+
+namespace shiftadd {
+
+/// out = softmax(q k^T scale) v for each image and head, the N x M scores never kept beyond one
+/// head. Strides in elements: element (b, n, h, j) of q is q[b*q_batch + n*q_row + h*q_head + j];
+/// likewise k, v, out. So a fused qkv tensor (B, N, 3, H, d) is read in place. scale > 0. A row of
+/// q or k is code_dim numbers, one of v or out head_dim.
+struct AttentionShape {
+  int64_t batch, heads, queries, keys, code_dim, head_dim;
+  int64_t q_batch, q_row, q_head;
+  int64_t k_batch, k_row, k_head;
+  int64_t v_batch, v_row, v_head;
+  int64_t o_batch, o_row, o_head;
+};
+template <class T>
+struct AttentionArgs {
+  AttentionShape shape;
+  double scale;
+  const T *q, *k, *v;
+  T* out;
+  T* log_sum_exp;  // (B, H, queries), or null: what backward needs to recompute the scores
+};
+/// dq, dk, dv have the strides of q, k, v and are assigned.
+template <class T>
+struct AttentionBackwardArgs {
+  AttentionShape shape;
+  double scale;
+  const T *q, *k, *v, *out, *log_sum_exp, *dout;
+  T *dq, *dk, *dv;
+};
+
+/// What stands for a row x of q or k: x^ = x / sqrt(sum x^2 + 1e-12) or binary codes of it, each
+/// with its straight-through estimator. A gradient through x^ goes on through the normalisation.
+///   kNone       x^                                       exact gradient
+///   kSign       -1 where x < 0, else +1                  passes where |x| <= 1
+///   kUnitHead   1[x^ > mean of x^ over the tokens and    passes where 0 <= x^ <= 1
+///               channels of this image and head]
+///   kUnitBatch  1[x^ > one mean over the whole batch]    passes where 0 <= x^ <= 1
+enum class Codes : uint8_t { kNone, kSign, kUnitHead, kUnitBatch };
+
+/// kInt8: v becomes s round(v / s), half to even, with one s = max(max |v|, 1e-12) / 127 for each
+/// image and head; the gradient passes unchanged.
+enum class ValueFormat : uint8_t { kFloat, kInt8 };
+
+/// A depthwise filter of odd sizes, at most kMaxLocalKernel, for each head, zero padding keeps the
+/// size: the tokens from `first` on form a grid_h x grid_w raster; those before it stay outside
+/// and get nothing. Along the token axis the grid is 1 x N and the filter 1 x taps.
+inline constexpr int64_t kMaxLocalKernel = 9;
+struct LocalShape {
+  int64_t kernel_h = 0, kernel_w = 0, grid_h = 0, grid_w = 0, first = 0;
+};
+
+/// Codes of x (B, N, heads, head_dim), every row of head_dim numbers on its own; y alike. Sign
+/// codes are divided by sqrt(head_dim). thresholds (B, heads): the means that unit codes compare
+/// with, written by the forward kernel (T* null for other codes).
+template <class T>
+struct CodesArgs {
+  int64_t batch, tokens, heads, head_dim;
+  Codes codes;
+  const T* x;
+  T* thresholds;
+  T* y;
+};
+template <class T>
+struct CodesBackwardArgs {  // dx may equal dy
+  int64_t batch, tokens, heads, head_dim;
+  Codes codes;
+  const T *x, *dy;
+  T* dx;
+};
+
+/// Linear-angular attention (You et al. 2023, Castling-ViT; arXiv 2211.10526), for each image and
+/// head, v in its format, token n < queries:
+///   a = v_n / 2 + (1/pi) q_n (k^T v)       q, k as codes; sign codes divided by sqrt(code_dim)
+///   out_n = a / sqrt(sum a^2 + 1e-12) + local filter of v at n
+/// q has `keys` rows too (unit codes take their mean over all of them) and query n is token n.
+/// With sign codes and int8 v both products are sums of integers: exact while
+/// 127 keys code_dim < 2^24.
+template <class T>
+struct LinearAngularArgs {
+  AttentionShape shape;
+  Codes codes;
+  ValueFormat value;
+  LocalShape local;
+  const T *q, *k, *v;
+  const T* local_weight;  // (heads, kernel_h, kernel_w), or null
+  T* thresholds;          // (2, B, heads), q's then k's: written; null unless unit codes
+  T* out;
+};
+/// dq (all `keys` rows; zero beyond the queries), dk, dv have the strides of q, k, v and are
+/// assigned.
+template <class T>
+struct LinearAngularBackwardArgs {
+  AttentionShape shape;
+  Codes codes;
+  ValueFormat value;
+  LocalShape local;
+  const T *q, *k, *v, *local_weight;
+  const T* thresholds;  // what forward wrote
+  const T* dout;
+  T *dq, *dk, *dv;
+  T* dlocal_weight;  // accumulated, or null
+};
+
+/// Quadratic attention on codes: out = softmax(sign(q) sign(k)^T / sqrt(code_dim)) v.
+template <class T>
+struct SoftmaxAddArgs {
+  AttentionShape shape;
+  ValueFormat value;
+  const T *q, *k, *v;
+  T* out;
+  T* log_sum_exp;  // (B, H, queries), or null
+};
+/// dq, dk, dv have the strides of q, k, v and are assigned; sign passes where |x| <= 1.
+template <class T>
+struct SoftmaxAddBackwardArgs {
+  AttentionShape shape;
+  ValueFormat value;
+  const T *q, *k, *v, *out, *log_sum_exp, *dout;
+  T *dq, *dk, *dv;
+};
+
+template <class T>
+struct AttentionKernels {
+  void (*attention)(const AttentionArgs<T>&);
+  void (*attention_backward)(const AttentionBackwardArgs<T>&);
+  void (*attention_codes)(const CodesArgs<T>&);
+  void (*attention_codes_backward)(const CodesBackwardArgs<T>&);
+  void (*linear_angular)(const LinearAngularArgs<T>&);
+  void (*linear_angular_backward)(const LinearAngularBackwardArgs<T>&);
+  /// The values of linear_angular with sign codes, bit for bit: its products only add and subtract,
+  /// told by the packed signs of q and k.
+  void (*add_attention)(const LinearAngularArgs<T>&);
+  void (*softmax_add)(const SoftmaxAddArgs<T>&);
+  void (*softmax_add_backward)(const SoftmaxAddBackwardArgs<T>&);
+  /// The values of softmax_add, bit for bit: q k^T is code_dim - 2 popcount(signs of q xor signs of
+  /// k).
+  void (*popcount_attention)(const SoftmaxAddArgs<T>&);
+};
+
+}  // namespace shiftadd

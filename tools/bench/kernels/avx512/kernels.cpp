@@ -1,0 +1,13 @@
+// The bench's kernels for AVX-512.
+#include "core/cpu/avx512/int8_unit.h"
+#include "tools/bench/kernels/simd/table.h"
+#include "tools/bench/kernels/targets.h"
+
+namespace shiftadd::tools {
+
+template <>
+const BenchKernels& bench_kernels<Isa::kAvx512>() {
+  return kBenchKernels<Int8Dots>;
+}
+
+}  // namespace shiftadd::tools
