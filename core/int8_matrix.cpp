@@ -14,29 +14,30 @@ namespace {
 
 DotMatrix empty_matrix(int64_t outputs, int64_t inputs) {
   if (inputs > kMostDotInputs)
-    throw user_error("[int8] a layer of ", inputs, " inputs: sums of int8 products are exact up to ",
-                     kMostDotInputs, "; keep it in float32 or bf16");
+    throw user_error("[int8] a layer of ", inputs,
+                     " inputs: sums of int8 products are exact up to ", kMostDotInputs,
+                     "; keep it in float32 or bf16");
   DotMatrix matrix;
   matrix.outputs = outputs;
   matrix.inputs = inputs;
   matrix.panels = Tensor({dot_bytes(outputs, inputs)}, DType::kU8);
-  matrix.units = Tensor({outputs});
+  matrix.row_scales = Tensor({outputs});
   return matrix;
 }
 
 }  // namespace
 
 ShiftRows shift_rows(const Tensor& weight) {
-  const ShiftCodes codes = shift_codes(weight);
-  ShiftRows rows = {codes.outputs, codes.inputs,
-                    Tensor::zeros({codes.outputs, nibble_stride(codes.inputs)}, DType::kU8),
-                    Tensor({codes.outputs}, DType::kI16)};
+  const ShiftIntegers integers = shift_integers(weight);
+  ShiftRows rows = {integers.outputs, integers.inputs,
+                    Tensor::zeros({integers.outputs, nibble_stride(integers.inputs)}, DType::kU8),
+                    Tensor({integers.outputs}, DType::kI16)};
   for (int64_t r = 0; r < rows.outputs; ++r) {
     uint8_t* bytes = rows.nibbles.data<uint8_t>() + r * nibble_stride(rows.inputs);
     for (int64_t j = 0; j < rows.inputs; ++j)
       bytes[j / 2] |=
-          static_cast<uint8_t>(nibble_of(codes.codes[r * rows.inputs + j]) << (j % 2 ? 4 : 0));
-    rows.exponents.data<int16_t>()[r] = static_cast<int16_t>(codes.exponents[r]);
+          static_cast<uint8_t>(nibble_of(integers.values[r * rows.inputs + j]) << (j % 2 ? 4 : 0));
+    rows.exponents.data<int16_t>()[r] = static_cast<int16_t>(integers.exponents[r]);
   }
   return rows;
 }
@@ -54,12 +55,12 @@ DotMatrix::DotMatrix(const ShiftRows& rows) : DotMatrix(empty_matrix(rows.output
   cpu_kernels().expand_nibbles(
       {outputs, inputs, rows.nibbles.data<uint8_t>(), panels.data<uint8_t>()});
   for (int64_t r = 0; r < outputs; ++r)
-    units.data<float>()[r] = std::ldexp(1.0f, rows.exponents.data<int16_t>()[r] - kShiftRange);
+    row_scales.data<float>()[r] = std::ldexp(1.0f, rows.exponents.data<int16_t>()[r] - kShiftRange);
 }
 
 DotMatrix::DotMatrix(const Int8Rows& rows)
     : DotMatrix(empty_matrix(rows.weight.dim(0), rows.weight.dim(1))) {
-  std::copy_n(rows.scales.data<float>(), outputs, units.data<float>());
+  std::copy_n(rows.scales.data<float>(), outputs, row_scales.data<float>());
   uint8_t* bytes = panels.data<uint8_t>();
   std::fill_n(bytes, panels.numel(), uint8_t{kDotOffset});
   const int64_t groups = dot_groups(inputs);

@@ -15,7 +15,7 @@ struct ShiftRows {
   Tensor nibbles;    // u8 (outputs, nibble_stride(inputs))
   Tensor exponents;  // i16 (outputs)
 };
-/// Of latent weights (outputs, inputs), f32; throws as shift_codes does.
+/// Of latent weights (outputs, inputs), f32; throws as shift_integers does.
 ShiftRows shift_rows(const Tensor& weight);
 
 /// Weights of +-127 with one scale a row: scale = max(max |w|, 1e-12) / 127.
@@ -35,8 +35,8 @@ struct DotMatrix {
   explicit DotMatrix(const Int8Rows& rows);
 
   int64_t outputs = 0, inputs = 0;
-  Tensor panels;  // u8 (dot_bytes(outputs, inputs))
-  Tensor units;   // f32 (outputs)
+  Tensor panels;      // u8 (dot_bytes(outputs, inputs))
+  Tensor row_scales;  // f32 (outputs)
 };
 
 }  // namespace shiftadd

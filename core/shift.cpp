@@ -22,15 +22,15 @@ void check_weight(const char* what, const Tensor& weight) {
   }
 }
 
-ShiftCodes shift_codes(const Tensor& weight) {
-  check_weight("shift_codes", weight);
-  ShiftCodes result;
+ShiftIntegers shift_integers(const Tensor& weight) {
+  check_weight("shift_integers", weight);
+  ShiftIntegers result;
   result.outputs = weight.dim(0);
   result.inputs = weight.dim(1);
-  result.codes.resize(weight.numel());
+  result.values.resize(weight.numel());
   result.exponents.resize(result.outputs);
   cpu_kernels().shift_quantize({result.outputs, result.inputs, ShiftFormat::k4Bit,
-                                weight.data<float>(), nullptr, result.codes.data(),
+                                weight.data<float>(), nullptr, result.values.data(),
                                 result.exponents.data()});
   return result;
 }

@@ -65,14 +65,14 @@ struct ShiftWindow {
 void check_weight(const char* what, const Tensor& weight);
 
 /// A 4-bit Shift matrix as numbers: weight = code 2^(exponent of its row - kShiftRange).
-struct ShiftCodes {
+struct ShiftIntegers {
   int64_t outputs = 0, inputs = 0;
-  std::vector<int8_t> codes;       // (outputs, inputs)
+  std::vector<int8_t> values;      // (outputs, inputs)
   std::vector<int32_t> exponents;  // (outputs)
 };
 /// Quantises latent weights (outputs, inputs) with KernelTable::shift_quantize; throws as
 /// check_weight.
-ShiftCodes shift_codes(const Tensor& weight);
+ShiftIntegers shift_integers(const Tensor& weight);
 
 /// The nibble of a code 0 or +-2^k, k <= 6 (core/kernels/int8.h).
 uint8_t nibble_of(int8_t code);

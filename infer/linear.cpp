@@ -30,7 +30,7 @@ void apply_quantized(const Linear& linear, const QuantizedRows& tokens, const in
                               .x = tokens.values,
                               .scales = tokens.scales,
                               .panels = linear.integers.panels.data<uint8_t>(),
-                              .units = linear.integers.units.data<float>(),
+                              .row_scales = linear.integers.row_scales.data<float>(),
                               .rows = order,
                               .bias = linear.bias.data<float>(),
                               .activation = epilogue.activation,

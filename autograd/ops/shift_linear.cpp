@@ -36,14 +36,14 @@ Tensor gelu_of(const Tensor& x) {
 
 template <class T>
 void forward(const LinearShape& s, const ShiftLinearOptions& options, const Tensor& x,
-             const Latent& latent, const Tensor& bias, const Tensor& residual, const Tensor& codes,
-             const Tensor& scales, const Tensor& y) {
+             const Latent& latent, const Tensor& bias, const Tensor& residual,
+             const Tensor& quantized, const Tensor& scales, const Tensor& y) {
   Tensor active = options.input == Activation::kGelu ? gelu_of<T>(x) : x;
   if (options.int8_activations) {  // integers in, their scale in the product's epilogue
     const Tensor integers =
         options.input == Activation::kGelu ? active : Tensor(x.shape(), x.dtype());
     kernels<T>().quantize_tokens({s.rows, s.in, active.data<T>(), scales.data<T>(),
-                                  integers.data<T>(), nullptr, pointer<int8_t>(codes)});
+                                  integers.data<T>(), nullptr, pointer<int8_t>(quantized)});
     active = integers;
   }
   linear_forward<T>(s, active.data<T>(), latent.quantized<T>(), bias, residual, y.data<T>(),
@@ -52,16 +52,16 @@ void forward(const LinearShape& s, const ShiftLinearOptions& options, const Tens
 
 // What backward keeps of the input, and the product's input made from it again.
 struct Kept {
-  Tensor x;              // unless the int8 is enough
-  Tensor codes, scales;  // of int8 activations without gelu
+  Tensor x;                  // unless the int8 is enough
+  Tensor quantized, scales;  // of int8 activations without gelu
   Shape shape;
 
   template <class T>
   Tensor restore(const LinearShape& s, const ShiftLinearOptions& options) const {
-    if (codes.defined()) {
+    if (quantized.defined()) {
       Tensor y(shape, scales.dtype());
       kernels<T>().dequantize_tokens(
-          {s.rows, s.in, codes.data<int8_t>(), scales.data<T>(), y.data<T>()});
+          {s.rows, s.in, quantized.data<int8_t>(), scales.data<T>(), y.data<T>()});
       return y;
     }
     if (options.input == Activation::kNone) return x;
@@ -103,7 +103,7 @@ Variable run(const char* op, const Variable& x, const Variable& first, const Var
   Tensor scales;
   if (options.int8_activations) scales = Tensor({s.rows}, x.dtype());
   if (options.int8_activations && !gelu && wants_w) {
-    kept.codes = Tensor(x.shape(), DType::kI8);
+    kept.quantized = Tensor(x.shape(), DType::kI8);
     kept.scales = scales;
   } else if (gelu ? wants_w || wants_x : wants_w) {
     kept.x = x.value();
@@ -111,7 +111,7 @@ Variable run(const char* op, const Variable& x, const Variable& first, const Var
   Tensor y(output_shape(x, s.out), x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
     forward<T>(s, options, x.value(), latent, bias.defined() ? bias.value() : Tensor(),
-               residual.defined() ? residual.value() : Tensor(), kept.codes, scales, y);
+               residual.defined() ? residual.value() : Tensor(), kept.quantized, scales, y);
   });
   return make_result(
       op, std::move(y), {x, first, second, bias, residual},

@@ -50,7 +50,7 @@ struct Int8GemmArgs {
   const int8_t* x;  // tokens, or as many rows as `rows` refers to; (.., inputs)
   const T* scales;  // of the rows of x
   const uint8_t* panels;
-  const T* units;                 // (outputs)
+  const T* row_scales;            // (outputs)
   const int32_t* rows = nullptr;  // (tokens), or null
   const T* bias = nullptr;        // (outputs), or null
   Activation activation = Activation::kNone;
@@ -60,7 +60,7 @@ struct Int8GemmArgs {
 
 inline constexpr int64_t kMostInt8Keys = 1024;
 /// Softmax attention in integers: out = softmax(q k^T scale) v, every row of q and k in int8 with
-/// its own scale (max(max |x|, 1e-12) / 127) or, codes, its signs +-1; v in int8 with one scale for
+/// its own scale (max(max |x|, 1e-12) / 127) or, signs, its signs +-1; v in int8 with one scale for
 /// each image and head; a row's probabilities as whole numbers of its largest's 16383rd. keys <=
 /// kMostInt8Keys, so that no sum overflows; |out| differs from that of exact probabilities by at
 /// most keys / 16383 of the largest |v|.
@@ -68,7 +68,7 @@ template <class T>
 struct Int8AttentionArgs {
   AttentionShape shape;
   double scale;
-  bool codes;
+  bool signs;
   const T *q, *k, *v;
   T* out;
 };

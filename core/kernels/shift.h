@@ -1,7 +1,7 @@
 // What makes weights powers of two and tokens int8 numbers.
 //
 // A Shift weight is W = s 2^p, p an integer (You et al. 2023, arXiv 2306.06446, section 4.2).
-// 4bit is deployable: a row r holds codes {0, +-1, +-2, +-4, .. +-64} times 2^(e_r - 6).
+// 4bit is deployable: a row r holds integers {0, +-1, +-2, +-4, .. +-64} times 2^(e_r - 6).
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct ShiftQuantizeArgs {
   ShiftFormat format;
   const T* w;
   T* weight;           // s 2^p, or null; may equal w
-  int8_t* codes;       // k4Bit only: weight / 2^(exponents[row] - kShiftRange), or null
+  int8_t* integers;    // k4Bit only: weight / 2^(exponents[row] - kShiftRange), or null
   int32_t* exponents;  // k4Bit only: (rows), e_r, or null
 };
 
@@ -45,17 +45,17 @@ template <class T>
 struct QuantizeTokensArgs {
   int64_t rows, columns;
   const T* x;
-  T* scales;       // (rows)
-  T* integers;     // q as a T, or null; may equal x
-  T* dequantized;  // q scale, or null; may equal x
-  int8_t* codes;   // q, or null
+  T* scales;          // (rows)
+  T* integers;        // q as a T, or null; may equal x
+  T* dequantized;     // q scale, or null; may equal x
+  int8_t* quantized;  // q, or null
 };
 
 /// y = q scale.
 template <class T>
 struct DequantizeTokensArgs {
   int64_t rows, columns;
-  const int8_t* codes;
+  const int8_t* quantized;
   const T* scales;
   T* y;
 };

@@ -128,13 +128,13 @@ TEST_CASE("pack_shift: what cannot be packed") {
     return "packed";
   };
   CHECK(text(Tensor::zeros({3, 5, 2})) ==
-        "[shift_codes] weight is f32(3, 5, 2): expected an f32 matrix");
+        "[shift_integers] weight is f32(3, 5, 2): expected an f32 matrix");
   CHECK(text(Tensor::zeros({3, 5}, DType::kF64)) ==
-        "[shift_codes] weight is f64(3, 5): expected an f32 matrix");
+        "[shift_integers] weight is f64(3, 5): expected an f32 matrix");
   CHECK(text(Tensor::from<float>({1, INFINITY}, {1, 2})) ==
-        "[shift_codes] weight (1, 2) holds inf: expected finite numbers");
+        "[shift_integers] weight (1, 2) holds inf: expected finite numbers");
   CHECK(text(Tensor::zeros({1, (1 << 18) + 1})) ==
-        "[shift_codes] weight is (1, 262145): expected at most 262144 inputs");
+        "[shift_integers] weight is (1, 262145): expected at most 262144 inputs");
   CHECK(text(Tensor::zeros({3, 5})) == "packed");
 }
 

@@ -128,22 +128,22 @@ TEST_CASE("codes are stored a row after the other, two a byte, with an exponent 
   for (const auto& [name, tensor] : model.weights)
     if (name == "blocks.0.attn.qkv.weight") weight = &tensor;
   REQUIRE(weight);
-  const ShiftCodes codes = shift_codes(weight->to(DType::kF32));
+  const ShiftIntegers integers = shift_integers(weight->to(DType::kF32));
   int64_t found = 0, wrong = 0;
   for (const auto& [name, tensor] : packed.weights) {
     CHECK(name != "blocks.0.attn.qkv.weight");  // no latent weights
     if (name == "blocks.0.attn.qkv.exponents")
-      for (int64_t r = 0; r < codes.outputs; ++r, ++found)
-        wrong += tensor.data<int16_t>()[r] != codes.exponents[r];
+      for (int64_t r = 0; r < integers.outputs; ++r, ++found)
+        wrong += tensor.data<int16_t>()[r] != integers.exponents[r];
     if (name != "blocks.0.attn.qkv.codes") continue;
-    REQUIRE(tensor.shape() == Shape{codes.outputs, 64});
-    for (int64_t r = 0; r < codes.outputs; ++r)
-      for (int64_t j = 0; j < codes.inputs; ++j, ++found) {
+    REQUIRE(tensor.shape() == Shape{integers.outputs, 64});
+    for (int64_t r = 0; r < integers.outputs; ++r)
+      for (int64_t j = 0; j < integers.inputs; ++j, ++found) {
         const int nibble = tensor.data<uint8_t>()[r * 64 + j / 2] >> (j % 2 * 4) & 15;
-        wrong += nibble != nibble_of(codes.codes[r * codes.inputs + j]);
+        wrong += nibble != nibble_of(integers.values[r * integers.inputs + j]);
       }
   }
-  CHECK(found == codes.outputs * (codes.inputs + 1));
+  CHECK(found == integers.outputs * (integers.inputs + 1));
   CHECK(wrong == 0);
 }
 

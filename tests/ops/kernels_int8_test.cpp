@@ -47,7 +47,7 @@ struct Problem {
             .x = in.x.data(),
             .scales = in.scales.data(),
             .panels = weight.panels.data<uint8_t>(),
-            .units = weight.units.data<float>(),
+            .row_scales = weight.row_scales.data<float>(),
             .y = y};
   }
   // With everything that may follow the sums, and with none of it.
@@ -121,7 +121,7 @@ TEST_CASE("int8_gemm: sums at their extremes are exact") {
                             .x = x.data(),
                             .scales = ones.data(),
                             .panels = matrix.panels.data<uint8_t>(),
-                            .units = matrix.units.data<float>(),
+                            .row_scales = matrix.row_scales.data<float>(),
                             .y = y.data()});
     CHECK(y == Numbers{most, -most, 0, -most, most, 0});
   }
@@ -243,11 +243,11 @@ TEST_CASE("expand_nibbles: the codes, and zeros around them") {
   for (int64_t outputs : {1, 16, 33, 50})
     for (int64_t inputs : {1, 7, 64, 129, 200}) {
       const Tensor w = latent(outputs, inputs);
-      const ShiftCodes codes = shift_codes(w);
+      const ShiftIntegers integers = shift_integers(w);
       const ShiftRows stored = shift_rows(w);
       // What plain int8 weights of the same codes give.
       const DotMatrix expected(
-          {Tensor::from<int8_t>(codes.codes, {outputs, inputs}), Tensor::full({outputs}, 1)});
+          {Tensor::from<int8_t>(integers.values, {outputs, inputs}), Tensor::full({outputs}, 1)});
       for (Isa isa : isas()) {
         INFO(name_of(isa), ": ", outputs, " x ", inputs);
         const Tensor panels({dot_bytes(outputs, inputs)}, DType::kU8);

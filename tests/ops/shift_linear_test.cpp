@@ -142,7 +142,7 @@ TEST_CASE("shift_linear: the training forward has the integer kernel's bits") {
                            .x = codes.data(),
                            .scales = scales.data(),
                            .panels = packed.panels.data<uint8_t>(),
-                           .units = packed.units.data<float>(),
+                           .row_scales = packed.row_scales.data<float>(),
                            .bias = b.value().data<float>(),
                            .y = deployed.data()});
   CHECK(same_bits(values(y.value()), deployed));

@@ -49,9 +49,9 @@ struct Speeds {
 Speeds time_case(const Case& each, double seconds) {
   const int64_t m = each.tokens, k = each.inputs, n = each.outputs;
   const Tensor x = random_floats({m, k}, 1), weight = random_floats({n, k}, 2);
-  const Tensor codes({m, k}, DType::kI8), scales({m}), y({m, n});
+  const Tensor quantized({m, k}, DType::kI8), scales({m}), y({m, n});
   cpu_kernels().quantize_tokens(
-      {m, k, x.data<float>(), scales.data<float>(), nullptr, nullptr, codes.data<int8_t>()});
+      {m, k, x.data<float>(), scales.data<float>(), nullptr, nullptr, quantized.data<int8_t>()});
   const ShiftRows stored = shift_rows(weight);
   const DotMatrix matrix(stored);
   const PackedShift literal = pack_shift(weight);
@@ -64,10 +64,10 @@ Speeds time_case(const Case& each, double seconds) {
     cpu_kernels().int8_gemm({.tokens = m,
                              .outputs = n,
                              .inputs = k,
-                             .x = codes.data<int8_t>(),
+                             .x = quantized.data<int8_t>(),
                              .scales = scales.data<float>(),
                              .panels = matrix.panels.data<uint8_t>(),
-                             .units = matrix.units.data<float>(),
+                             .row_scales = matrix.row_scales.data<float>(),
                              .y = y.data<float>()});
   };
   Speeds speeds;
@@ -78,9 +78,9 @@ Speeds time_case(const Case& each, double seconds) {
     multiply();
   });
   speeds.vector_shifts = gops([&] {
-    bench_kernels().shift_gemm({m, n, k, codes.data<int8_t>(), scales.data<float>(),
-                                literal.codes.data<uint8_t>(), literal.exponents.data<int32_t>(),
-                                nullptr, nullptr, y.data<float>()});
+    bench_kernels().shift_gemm(
+        {m, n, k, quantized.data<int8_t>(), scales.data<float>(), literal.codes.data<uint8_t>(),
+         literal.exponents.data<int32_t>(), nullptr, nullptr, y.data<float>()});
   });
   speeds.float32 = gops([&] { gemm_packed(x.data<float>(), k, m, floats, y.data<float>(), n); });
   return speeds;

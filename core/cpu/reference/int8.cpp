@@ -38,7 +38,7 @@ void int8_gemm(const Int8GemmArgs<T>& args) {
       for (int64_t j = 0; j < args.inputs; ++j)
         sum += args.x[row * args.inputs + j] * (args.panels[dot_index(groups, r, j)] - kDotOffset);
       // The order of gemm's epilogue: scale and bias in one rounding, then the rest.
-      const T x = static_cast<T>(sum) * args.units[r];
+      const T x = static_cast<T>(sum) * args.row_scales[r];
       T y = std::fma(x, args.scales[row], args.bias ? args.bias[r] : T{0});
       if (args.activation == Activation::kGelu) gelu<T>({1, &y, &y});
       const int64_t at = i * args.outputs + r;

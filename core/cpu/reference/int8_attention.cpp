@@ -10,14 +10,14 @@ namespace {
 
 // A row of q or k as whole numbers; returns what one of them is worth.
 template <class T>
-double take_row(const Rows<const T>& x, int64_t n, bool codes, std::vector<int32_t>& out) {
+double take_row(const Rows<const T>& x, int64_t n, bool signs, std::vector<int32_t>& out) {
   double largest = 1e-12;
   for (int64_t j = 0; j < x.d; ++j) largest = std::max(largest, std::abs(double{x.at(n, j)}));
   const T inverse = T(127) / static_cast<T>(largest);
   for (int64_t j = 0; j < x.d; ++j)
-    out[j] = codes ? (x.at(n, j) < 0 ? -1 : 1)
+    out[j] = signs ? (x.at(n, j) < 0 ? -1 : 1)
                    : static_cast<int32_t>(std::nearbyint(x.at(n, j) * inverse));
-  return codes ? 1 : static_cast<T>(largest) / T(127);
+  return signs ? 1 : static_cast<T>(largest) / T(127);
 }
 
 }  // namespace
@@ -35,9 +35,9 @@ void int8_attention(const Int8AttentionArgs<T>& args) {
       const Rows<T> out = o_rows(s, args.out, b, h);
       for (int64_t n = 0; n < s.queries; ++n) {
         const double q_scale =
-            take_row(q_rows(s, args.q, b, h, s.queries), n, args.codes, q) * args.scale;
+            take_row(q_rows(s, args.q, b, h, s.queries), n, args.signs, q) * args.scale;
         for (int64_t m = 0; m < s.keys; ++m) {
-          const double k_scale = take_row(k_rows(s, args.k, b, h), m, args.codes, k);
+          const double k_scale = take_row(k_rows(s, args.k, b, h), m, args.signs, k);
           int64_t sum = 0;
           for (int64_t j = 0; j < c; ++j) sum += int64_t{q[j]} * k[j];
           p[m] = static_cast<double>(sum) * q_scale * k_scale;

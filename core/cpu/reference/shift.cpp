@@ -33,11 +33,11 @@ void shift_quantize(const ShiftQuantizeArgs<T>& args) {
       int code = 0;
       if (magnitude >= window.least) {
         power = std::bit_cast<T>(static_cast<Word>(exponent) << Bits::kMantissa | sign);
-        if (args.codes)
+        if (args.integers)
           code = sign ? -(1 << (exponent - window.low)) : 1 << (exponent - window.low);
       }
       if (args.weight) args.weight[at + j] = magnitude < Bits::kInfinity ? power : w;
-      if (args.codes) args.codes[at + j] = static_cast<int8_t>(code);
+      if (args.integers) args.integers[at + j] = static_cast<int8_t>(code);
     }
   }
 }
@@ -70,7 +70,7 @@ void quantize_tokens(const QuantizeTokensArgs<T>& args) {
       T q = std::nearbyint(args.x[at + j] / scale);
       if (q > 127) q = 127;
       if (q < -127) q = -127;
-      if (args.codes) args.codes[at + j] = std::isnan(q) ? 0 : static_cast<int8_t>(q);
+      if (args.quantized) args.quantized[at + j] = std::isnan(q) ? 0 : static_cast<int8_t>(q);
       if (args.integers) args.integers[at + j] = q;
       if (args.dequantized) args.dequantized[at + j] = q * scale;
     }
@@ -80,7 +80,7 @@ void quantize_tokens(const QuantizeTokensArgs<T>& args) {
 template <class T>
 void dequantize_tokens(const DequantizeTokensArgs<T>& args) {
   for (int64_t i = 0; i < args.rows * args.columns; ++i)
-    args.y[i] = static_cast<T>(args.codes[i]) * args.scales[i / args.columns];
+    args.y[i] = static_cast<T>(args.quantized[i]) * args.scales[i / args.columns];
 }
 
 #define SHIFTADD_INSTANTIATE(T)                                \

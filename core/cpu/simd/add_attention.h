@@ -114,8 +114,8 @@ void add_attention_head(const LinearAngularArgs<float>& args, int64_t task) {
   float* m = values + n * ld;       // (kWidth, d)
   float* turned = m + kWidth * ld;  // (d, kWidth), as floats
   // Scratch holds floats; these parts of it hold sums or bits.
-  Element* units = reinterpret_cast<Element*>(turned + kWidth * ld);
-  Element* kv = units + n * ld;  // (k^T v)^T: v's channel major
+  Element* whole = reinterpret_cast<Element*>(turned + kWidth * ld);
+  Element* kv = whole + n * ld;  // (k^T v)^T: v's channel major
   Element* tile = kv + d * ldc;  // (d, kWidth)
   uint32_t* k_signs = reinterpret_cast<uint32_t*>(tile + kWidth * ld);
   uint32_t* q_words = k_signs + n * words;
@@ -128,9 +128,9 @@ void add_attention_head(const LinearAngularArgs<float>& args, int64_t task) {
   } else {
     for (int64_t i = 0; i < n; ++i)
       for (int64_t j = 0; j < d; j += kWidth)
-        store(reinterpret_cast<float*>(units + i * ld + j),
+        store(reinterpret_cast<float*>(whole + i * ld + j),
               as_floats(to_words(load(values + i * ld + j))));
-    v = units;
+    v = whole;
   }
   for (int64_t i = 0; i < n; ++i) pack_signs(args.k + at.k + i * s.k_row, c, k_signs + i * words);
   for (int64_t j = 0; j < c; j += kWidth)  // lanes: channels of k

@@ -81,7 +81,7 @@ void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
   float* p = reinterpret_cast<float*>(low + kDotBlock * line_n);
   float* key_scales = p + kDotBlock * ldp;
   int8_t* row = reinterpret_cast<int8_t*>(key_scales + ldp);
-  const auto encode = args.codes ? encode_signs : quantize_row;
+  const auto encode = args.signs ? encode_signs : quantize_row;
   alignas(64) int32_t sum[kDotBlock * kDotBlock];
   [[maybe_unused]] const Unit unit;
 

@@ -122,7 +122,7 @@ void write_block(const Int8GemmArgs<float>& args, int64_t first, int count, int6
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
     const int left = columns - v * kWidth, lanes = left < 0 ? 0 : left < kWidth ? left : kWidth;
-    unit[v] = load(args.units + j + v * kWidth, lanes);
+    unit[v] = load(args.row_scales + j + v * kWidth, lanes);
     bias[v] = args.bias ? load(args.bias + j + v * kWidth, lanes) : zero();
   }
   const auto one = [&](int i, int v, auto lanes) __attribute__((always_inline)) {

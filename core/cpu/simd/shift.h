@@ -61,7 +61,7 @@ void shift_quantize_kernel(const ShiftQuantizeArgs<float>& args) {
       const Ints infinity = set1i(kInfinityBits);
       const float* w = args.w + row * n;
       float* weight = args.weight ? args.weight + row * n : nullptr;
-      int8_t* codes = args.codes ? args.codes + row * n : nullptr;
+      int8_t* integers = args.integers ? args.integers + row * n : nullptr;
       for_vectors(
           0, n, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
             const Ints bits = bits_of(load(w + j, lanes)), magnitude = bits & kMagnitude;
@@ -72,9 +72,9 @@ void shift_quantize_kernel(const ShiftQuantizeArgs<float>& args) {
               const Ints power = ((exponent << 23) | (bits & ~kMagnitude)) & kept;
               store(weight + j, from_bits(choose(magnitude >= infinity, bits, power)), lanes);
             }
-            if (codes) {
+            if (integers) {
               const Ints negative = bits >> 31, code = shift_left(set1i(1), exponent - low);
-              store_int8(codes + j, ((code ^ negative) - negative) & kept, lanes);
+              store_int8(integers + j, ((code ^ negative) - negative) & kept, lanes);
             }
           });
     }
@@ -116,7 +116,7 @@ void quantize_tokens_kernel(const QuantizeTokensArgs<float>& args) {
       args.scales[row] = scale;
       float* integers = args.integers ? args.integers + row * n : nullptr;
       float* dequantized = args.dequantized ? args.dequantized + row * n : nullptr;
-      int8_t* codes = args.codes ? args.codes + row * n : nullptr;
+      int8_t* quantized = args.quantized ? args.quantized + row * n : nullptr;
       const Vec divisor = set1(scale), reciprocal = set1(1 / scale), near = set1(0.4999f * scale);
       for_vectors(
           0, n, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
@@ -124,7 +124,7 @@ void quantize_tokens_kernel(const QuantizeTokensArgs<float>& args) {
             const Vec q = round_quotient(load(x + j, lanes), divisor, reciprocal, near);
             if (integers) store(integers + j, q, lanes);
             if (dequantized) store(dequantized + j, q * set1(scale), lanes);
-            if (codes) store_int8(codes + j, to_ints(q), lanes);
+            if (quantized) store_int8(quantized + j, to_ints(q), lanes);
           });
     }
   });
@@ -136,8 +136,8 @@ void dequantize_tokens_kernel(const DequantizeTokensArgs<float>& args) {
     for (int64_t row = begin; row < end; ++row)
       for_vectors(
           row * n, row * n + n, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-            store(args.y + i, to_floats(load_int8(args.codes + i, lanes)) * set1(args.scales[row]),
-                  lanes);
+            store(args.y + i,
+                  to_floats(load_int8(args.quantized + i, lanes)) * set1(args.scales[row]), lanes);
           });
   });
 }

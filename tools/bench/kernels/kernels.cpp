@@ -9,19 +9,19 @@
 namespace shiftadd::tools {
 
 PackedShift pack_shift(const Tensor& weight) {
-  const ShiftCodes codes = shift_codes(weight);
+  const ShiftIntegers integers = shift_integers(weight);
   PackedShift packed;
-  packed.outputs = codes.outputs;
-  packed.inputs = codes.inputs;
+  packed.outputs = integers.outputs;
+  packed.inputs = integers.inputs;
   packed.codes =
       Tensor::zeros({shift_panels(packed.outputs), packed.inputs, kShiftPanel / 2}, DType::kU8);
-  packed.exponents = Tensor::from<int32_t>(codes.exponents, {packed.outputs});
+  packed.exponents = Tensor::from<int32_t>(integers.exponents, {packed.outputs});
   for (int64_t r = 0; r < packed.outputs; ++r) {
     const int64_t lane = r % kShiftPanel, half = kShiftPanel / 2;
     uint8_t* bytes = packed.codes.data<uint8_t>() + r / kShiftPanel * packed.inputs * half;
     for (int64_t j = 0; j < packed.inputs; ++j)
       bytes[j * half + lane % half] |= static_cast<uint8_t>(
-          nibble_of(codes.codes[r * packed.inputs + j]) << (lane < half ? 0 : 4));
+          nibble_of(integers.values[r * packed.inputs + j]) << (lane < half ? 0 : 4));
   }
   return packed;
 }

@@ -68,7 +68,7 @@ struct PackedShift {
   Tensor codes;      // u8 (panels, inputs, 8)
   Tensor exponents;  // i32 (outputs)
 };
-/// Of latent weights (outputs, inputs), f32; throws as shift_codes.
+/// Of latent weights (outputs, inputs), f32; throws as shift_integers.
 PackedShift pack_shift(const Tensor& weight);
 
 struct BenchKernels {

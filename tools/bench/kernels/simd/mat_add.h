@@ -205,8 +205,8 @@ constexpr int64_t kKeyTokens = 1024;
 constexpr int kDotChunk = 8;  // groups of 64 tokens that one product of the dot form takes
 
 // Operands of the dot form for one chunk of tokens.
-struct DotRoom {
-  DotRoom(int64_t channels, int64_t wide)
+struct DotScratch {
+  DotScratch(int64_t channels, int64_t wide)
       : tall(round_up(channels, kDotBlock)),
         line((kDotChunk + 1) * kDotGroup),
         signs(tall * line),
@@ -220,7 +220,7 @@ template <class Unit>
 void add_keys_by_dots(const MatAddKeysArgs& args, const uint8_t* signs, const int8_t* v,
                       int64_t wide, uint64_t* words, int8_t* block, int32_t* offsets, int32_t* sums,
                       int8_t* room) {
-  const DotRoom at(args.channels, wide);
+  const DotScratch at(args.channels, wide);
   const int64_t row_bytes = sign_bytes(args.channels);
   uint8_t* panels = reinterpret_cast<uint8_t*>(room + at.signs);
   alignas(64) int32_t sum[kDotBlock * kDotBlock];
@@ -269,7 +269,7 @@ void mat_add_keys_kernel(const MatAddKeysArgs& args) {
   const int64_t tall = round_up(args.channels, kDotBlock), row_bytes = sign_bytes(args.channels);
   const bool dots =
       args.form == MatAddForm::kDot || (args.form == MatAddForm::kFastest && Unit::kAddsByDots);
-  const int64_t operands = dots ? DotRoom(args.channels, wide).total()
+  const int64_t operands = dots ? DotScratch(args.channels, wide).total()
                                 : int64_t{kTableBits} * kTableSize * kTableColumns * 2;
   const auto one = [&](int64_t p) {
     float* room =
