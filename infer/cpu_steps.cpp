@@ -160,7 +160,7 @@ void CpuSteps::operator()(const Mean& op) {
 LinearAngularArgs<float> CpuSteps::linear_angular(const Attend& op,
                                                   const AttentionShape& shape) const {
   return {.shape = shape,
-          .codes = op.codes,
+          .codes = op.codes.kind,
           .value = op.values,
           .local = op.local,
           .q = at(op.q),
@@ -178,14 +178,14 @@ void CpuSteps::operator()(const Attend& op) {
                                 .heads = op.heads,
                                 .queries = op.out.rows,
                                 .keys = op.k.rows,
-                                .code_dim = op.head_dim,
+                                .code_dim = op.codes.width,
                                 .head_dim = op.head_dim,
                                 .q_batch = image_stride(op.q),
                                 .q_row = stride(op.q),
-                                .q_head = op.head_dim,
+                                .q_head = op.codes.width,
                                 .k_batch = image_stride(op.k),
                                 .k_row = stride(op.k),
-                                .k_head = op.head_dim,
+                                .k_head = op.codes.width,
                                 .v_batch = image_stride(op.v),
                                 .v_row = stride(op.v),
                                 .v_head = op.head_dim,
@@ -193,7 +193,7 @@ void CpuSteps::operator()(const Attend& op) {
                                 .o_row = stride(op.out),
                                 .o_head = op.head_dim};
   const float *q = at(op.q), *k = at(op.k), *v = at(op.v);
-  const double scale = 1 / std::sqrt(static_cast<double>(op.head_dim));
+  const double scale = 1 / std::sqrt(static_cast<double>(op.codes.width));
   const bool codes = op.kind == AttentionKind::kSoftmaxAdd;
   const auto& kernel = kernels<float>();
   switch (op.kind) {
@@ -204,7 +204,7 @@ void CpuSteps::operator()(const Attend& op) {
       return kernel.attention({shape, scale, q, k, v, at(op.out), nullptr});
     case AttentionKind::kLinear:
     case AttentionKind::kLinearAdd:
-      if (op.codes != Codes::kSign) return kernel.linear_angular(linear_angular(op, shape));
+      if (op.codes.kind != Codes::kSign) return kernel.linear_angular(linear_angular(op, shape));
       return (op.integers ? kernel.dot_attention : kernel.add_attention)(linear_angular(op, shape));
   }
 }

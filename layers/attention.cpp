@@ -20,7 +20,7 @@ constexpr uint64_t kProjStream = 1, kKvStream = 2;  // of the noise of their rou
 }  // namespace
 
 Attention::Attention(const BlockSpec& block, const ShiftAddSpec& options, Random& random)
-    : spec_(block.attention), options_(options), grid_(block.grid), class_token_(block.prefix > 0) {
+    : spec_(block.attention), grid_(block.grid), class_token_(block.prefix > 0) {
   const auto add = [&](const LinearSpec& spec) {
     return add_module(make_linear_layer(spec, options, random));
   };
@@ -50,15 +50,13 @@ Attention::Projected Attention::project(const Variable& x, const Pass& pass) con
 }
 
 Variable Attention::attend_linearly(const Projected& in, int64_t queries) const {
-  const bool codes = spec_.adds();
-  const autograd::LinearAngularOptions options = {
-      .heads = spec_.heads,
-      .codes = codes ? options_.codes : Codes::kNone,
-      .value = codes ? options_.values : ValueFormat::kFloat,
-      .class_token = class_token_,
-      .grid_h = grid_.height,
-      .grid_w = grid_.width,
-      .queries = queries};
+  const autograd::LinearAngularOptions options = {.heads = spec_.heads,
+                                                  .codes = spec_.codes.kind,
+                                                  .value = spec_.values,
+                                                  .class_token = class_token_,
+                                                  .grid_h = grid_.height,
+                                                  .grid_w = grid_.width,
+                                                  .queries = queries};
   return kv_ ? autograd::linear_angular_attention(in.first, in.kv, local_, options)
              : autograd::linear_angular_attention(in.first, local_, options);
 }
@@ -66,7 +64,7 @@ Variable Attention::attend_linearly(const Projected& in, int64_t queries) const 
 Variable Attention::attend(const Projected& projected, int64_t queries, double code_slope) const {
   const int64_t width = spec_.heads * spec_.head_dim;
   Projected in = projected;
-  if (code_slope > 0 && has_sign_codes(spec_.kind, options_.codes)) {
+  if (code_slope > 0 && spec_.codes.kind == Codes::kSign) {
     in.first = autograd::smooth_signs(in.first, kv_ ? width : 2 * width, code_slope);
     if (kv_) in.kv = autograd::smooth_signs(in.kv, width, code_slope);
   }
@@ -75,8 +73,8 @@ Variable Attention::attend(const Projected& projected, int64_t queries, double c
       return kv_ ? autograd::softmax_attention(in.first, in.kv, spec_.heads)
                  : autograd::softmax_attention(in.first, spec_.heads, queries);
     case AttentionKind::kSoftmaxAdd:
-      return kv_ ? autograd::softmax_add_attention(in.first, in.kv, spec_.heads, options_.values)
-                 : autograd::softmax_add_attention(in.first, spec_.heads, options_.values, queries);
+      return kv_ ? autograd::softmax_add_attention(in.first, in.kv, spec_.heads, spec_.values)
+                 : autograd::softmax_add_attention(in.first, spec_.heads, spec_.values, queries);
     case AttentionKind::kLinear:
     case AttentionKind::kLinearAdd:
       return attend_linearly(in, queries);

@@ -32,7 +32,6 @@ class Attention : public Module {
   Variable attend_linearly(const Projected& projected, int64_t queries) const;
 
   AttentionSpec spec_;
-  ShiftAddSpec options_;
   Grid grid_;
   bool class_token_;
   TokenLayer *first_, *kv_ = nullptr, *proj_;  // first_: qkv, or q where there is kv_

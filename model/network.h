@@ -120,10 +120,18 @@ struct SeparateKv {
   std::optional<NormSpec> reduction_norm;
 };
 
+/// What stands for a row of q or of k of one head, and how many numbers it is.
+struct CodeSpec {
+  Codes kind = Codes::kNone;
+  int64_t width = 0;
+};
+
 struct AttentionSpec {
   std::string name;
   AttentionKind kind = AttentionKind::kSoftmax;
   int64_t heads = 0, head_dim = 0;
+  CodeSpec codes;
+  ValueFormat values = ValueFormat::kFloat;  // v beside codes
   std::variant<FusedQkv, SeparateKv> projection;
   LinearSpec proj;
   std::optional<FilterSpec> local;  // of linear attention, and only of it
@@ -131,10 +139,8 @@ struct AttentionSpec {
   bool is_linear() const {
     return kind == AttentionKind::kLinear || kind == AttentionKind::kLinearAdd;
   }
-  /// Whether q and k are codes.
-  bool adds() const {
-    return kind == AttentionKind::kSoftmaxAdd || kind == AttentionKind::kLinearAdd;
-  }
+  /// Whether q and k are binary codes, so that their products add.
+  bool adds() const { return codes.kind != Codes::kNone; }
 };
 
 /// fc2(gelu(depthwise(fc1(x)))). One router may stand before both layers: then there are two MLPs
@@ -217,7 +223,8 @@ std::string name_of_router(const std::string& mixture);
 std::string name_of_expert(const std::string& mixture, int64_t expert);
 
 /// The linear layers of a block in the order of the forward pass, the MLP's under their whole
-/// names, with what they are and how many tokens of an image they read. A routed MLP's are left out.
+/// names, with what they are and how many tokens of an image they read. A routed MLP's are left
+/// out.
 struct LinearPlace {
   Layer layer;
   LinearSpec spec;
@@ -240,7 +247,7 @@ enum class Role : uint8_t {
   kShiftSign,    // of form ps: their signs
   kRouter,       // weights or bias
   kHead,         // weights or bias
-  kFilter,  // of linear attention
+  kFilter,       // of linear attention
   kDepthwise,
   kBias,
   kNorm,  // the factors; what a norm adds is a bias

@@ -190,7 +190,7 @@ void Counter::linear_attention(const AttentionSpec& attention, int64_t n) {
   const std::string& name = attention.name;
   const bool codes = attention.adds();
   const int64_t h = attention.heads, d = attention.head_dim, values = n * h * d;
-  const bool int8 = codes && options_.values == ValueFormat::kInt8;
+  const bool int8 = attention.values == ValueFormat::kInt8;
   const StepKind kind = codes ? StepKind::kAdd : StepKind::kMultiply;
   const StepEnergy unit = !codes ? kFloatStep
                           : int8 ? StepEnergy{0, kInt32Energy.add}
@@ -280,7 +280,8 @@ void Counter::block(const BlockSpec& block) {
     }
     if (place.layer == Layer::kFc1) norm(block.norm2, tokens);
     if (place.layer == Layer::kFc2) {
-      if (mlp.depthwise) depthwise(*mlp.depthwise, mlp.name + "." + mlp.depthwise->name, block.grid);
+      if (mlp.depthwise)
+        depthwise(*mlp.depthwise, mlp.name + "." + mlp.depthwise->name, block.grid);
       other(mlp.name + ".gelu", tokens * mlp.fc1.out, 0);
     }
     linear(place.spec, place.tokens());

@@ -12,11 +12,9 @@ LocalShape local_shape(const FilterSpec& filter, const Grid& grid, int64_t prefi
 }
 
 // Of softmax attention pack decides, of linear attention its codes.
-bool attends_in_integers(const AttentionSpec& attention, const ShiftAddSpec& options,
-                         const PackSpec& pack, int64_t keys) {
+bool attends_in_integers(const AttentionSpec& attention, const PackSpec& pack, int64_t keys) {
   if (attention.is_linear())
-    return attention.kind == AttentionKind::kLinearAdd && options.codes == Codes::kSign &&
-           options.values == ValueFormat::kInt8;
+    return attention.codes.kind == Codes::kSign && attention.values == ValueFormat::kInt8;
   return pack.int8_attention && keys <= kMostInt8Keys;
 }
 
@@ -184,30 +182,29 @@ class Planner {
     }
     const FilterSpec* local = attention.local ? &*attention.local : nullptr;
     const Rows out = values("attended", answers, width);
-    step(
-        inside(Layer::kAttention), "attention",
-        Attend{.kind = attention.kind,
-               .codes = attention.kind == AttentionKind::kLinearAdd ? options_.codes : Codes::kNone,
-               .values = attention.adds() ? options_.values : ValueFormat::kFloat,
-               .integers = attends_in_integers(attention, options_, pack_, keys),
-               .heads = attention.heads,
-               .head_dim = attention.head_dim,
-               .local = local ? local_shape(*local, block.grid, block.prefix) : LocalShape{},
-               .filter = local ? table(local->name + ".weight", local->heads,
-                                       element_count(local->shape()) / local->heads)
-                               : kNone,
-               .q = q,
-               .k = columns(k, 0, width),
-               .v = columns(k, width, width),
-               .out = out});
+    step(inside(Layer::kAttention), "attention",
+         Attend{.kind = attention.kind,
+                .codes = attention.codes,
+                .values = attention.values,
+                .integers = attends_in_integers(attention, pack_, keys),
+                .heads = attention.heads,
+                .head_dim = attention.head_dim,
+                .local = local ? local_shape(*local, block.grid, block.prefix) : LocalShape{},
+                .filter = local ? table(local->name + ".weight", local->heads,
+                                        element_count(local->shape()) / local->heads)
+                                : kNone,
+                .q = q,
+                .k = columns(k, 0, width),
+                .v = columns(k, width, width),
+                .out = out});
     return out;
   }
 
   // The class token's query can be made apart from everyone's keys and values, unless codes need
   // the mean of all queries or a router sends whole tokens.
   bool splits_query(const BlockSpec& block) const {
-    const bool all_queries =
-        block.attention.kind == AttentionKind::kLinearAdd && options_.codes != Codes::kSign;
+    const bool all_queries = block.attention.kind == AttentionKind::kLinearAdd &&
+                             block.attention.codes.kind != Codes::kSign;
     return answers_class_token(network_, block_, true) && !all_queries &&
            std::get<FusedQkv>(block.attention.projection).qkv.kind != LayerKind::kMixture;
   }

@@ -106,7 +106,7 @@ struct Activate {
 };
 struct Attend {
   AttentionKind kind;
-  Codes codes;  // of linear_add
+  CodeSpec codes;
   ValueFormat values;
   bool integers;  // its two products are of integers
   int64_t heads, head_dim;
@@ -115,7 +115,7 @@ struct Attend {
   Rows q, k, v, out;
 
   bool needs_thresholds() const {
-    return kind == AttentionKind::kLinearAdd && codes != Codes::kSign && codes != Codes::kNone;
+    return codes.kind == Codes::kUnitHead || codes.kind == Codes::kUnitBatch;
   }
 };
 /// Which expert each row of `in` goes to: `order` (int32) has the rows of all images, those of the

@@ -44,8 +44,7 @@ class Counter {
     StepWork work = moved({op.q, op.out, op.k, op.v});
     const bool linear = op.filter != kNone;
     const int64_t answers = op.out.rows, keys = op.k.rows, width = op.out.columns;
-    work.multiplication_free =
-        op.kind == AttentionKind::kSoftmaxAdd || op.kind == AttentionKind::kLinearAdd;
+    work.multiplication_free = op.codes.kind != Codes::kNone;
     // The terms are those of q k^T and its product with v, or of k^T v and its product with q.
     (op.integers ? work.integer_terms : work.float_terms) =
         linear ? (keys + answers) * op.head_dim * width : 2 * answers * keys * width;
@@ -63,8 +62,8 @@ class Counter {
   }
   StepWork operator()(const Experts& op) const {
     StepWork work = {.multiplication_free = true};
-    const int64_t shifted = std::llround(shares_[static_cast<std::size_t>(op.index)] *
-                                         static_cast<double>(op.in.rows));
+    const int64_t shifted =
+        std::llround(shares_[static_cast<std::size_t>(op.index)] * static_cast<double>(op.in.rows));
     for (const auto& layers : {op.fc1, op.fc2})
       if (layers[0] != kNone) {
         product(work, layers[kMultExpert], op.in.rows - shifted);

@@ -72,12 +72,6 @@ struct BlockKinds {
   bool operator==(const BlockKinds&) const = default;
 };
 
-/// Whether q and k of such attention become signs, where linear_add's codes are `codes`.
-constexpr bool has_sign_codes(AttentionKind kind, Codes codes) {
-  return kind == AttentionKind::kSoftmaxAdd ||
-         (kind == AttentionKind::kLinearAdd && codes == Codes::kSign);
-}
-
 /// Options common to all blocks, and what each block is.
 struct ShiftAddSpec {
   /// Of q and k. kUnitBatch thresholds on the whole batch, as the released code does: an image's

@@ -4,6 +4,14 @@
 namespace shiftadd {
 namespace {
 
+// softmax_add has signs, whatever linear_add's codes are.
+CodeSpec codes_of(const ModelSpec& spec, AttentionKind kind) {
+  const Codes codes = kind == AttentionKind::kSoftmaxAdd  ? Codes::kSign
+                      : kind == AttentionKind::kLinearAdd ? spec.shift_add.codes
+                                                          : Codes::kNone;
+  return {codes, spec.head_dim()};
+}
+
 BlockSpec block_of(const ModelSpec& spec, int64_t index) {
   const BlockKinds kinds = spec.block(index);
   const std::string name = concat("blocks.", index), attention = name + ".attn";
@@ -19,9 +27,11 @@ BlockSpec block_of(const ModelSpec& spec, int64_t index) {
                      .kind = kinds.attention,
                      .heads = spec.heads,
                      .head_dim = spec.head_dim(),
+                     .codes = codes_of(spec, kinds.attention),
                      .projection = FusedQkv{{attention + ".qkv", width, 3 * width, kinds.qkv}},
                      .proj = {attention + ".proj", width, width, kinds.proj},
                      .local = std::nullopt};
+  if (block.attention.adds()) block.attention.values = spec.shift_add.values;
   if (kinds.is_linear())
     block.attention.local = {attention + ".token_conv", spec.shift_add.local, spec.heads};
   block.mlp = {.name = name + ".mlp",

@@ -39,6 +39,7 @@ LevelSpec toy_level(int64_t number, const Grid& input, ConvSpec patches, int64_t
                                              : AttentionKind::kSoftmaxAdd,
                      .heads = heads,
                      .head_dim = width / heads,
+                     .codes = {stage == kDense ? Codes::kNone : Codes::kSign, width / heads},
                      .projection = projection,
                      .proj = {block_name + ".proj", width, width, shift},
                      .local = {}};
