@@ -1,4 +1,4 @@
-// Handles, leaves, recording, and the guards.
+// Creates handles and leaves, records operations, and switches recording on and off.
 #include "autograd/variable.h"
 
 #include <atomic>

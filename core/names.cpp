@@ -1,4 +1,4 @@
-// Edit distance for "did you mean".
+// Measures edit distances for "did you mean".
 #include "core/names.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The options of a Preprocess: listed once, read from JSON and written as JSON.
+// Lists the options of a Preprocess once, for reading it from JSON and writing it as JSON.
 #include "core/preprocess.h"
 
 #include <charconv>

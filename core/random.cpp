@@ -1,4 +1,4 @@
-// Philox4x32-10 and the distributions built on it.
+// Computes Philox4x32-10 and the distributions built on it.
 #include "core/random.h"
 
 #include <cmath>

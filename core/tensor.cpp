@@ -1,4 +1,4 @@
-// Tensor handles, dtype conversion.
+// Creates tensors and views, and converts between dtypes.
 #include "core/tensor.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Checks, normalises and measures text; the tables of Unicode are utf8proc's.
+// Checks, normalises and measures text by utf8proc's tables of Unicode.
 #include "core/unicode.h"
 
 #include <utf8proc.h>

@@ -1,4 +1,4 @@
-// Training augmentation: crop, flip, RandAugment, colour jitter, normalise, erase.
+// Augments for training: crop, flip, RandAugment, colour jitter, normalise, erase.
 #include "data/augment.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Flips, crops and affine transforms.
+// Flips, crops and transforms images.
 #include "data/augment_geometry.h"
 
 #include <algorithm>

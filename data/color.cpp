@@ -1,4 +1,4 @@
-// Colour operations of the augmentations.
+// Changes the colours of images for augmentation.
 #include "data/color.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// BMP: uncompressed bitmaps of Windows and OS/2, with every size and index checked.
+// Decodes uncompressed bitmaps of Windows and OS/2, with every size and index checked.
 #include <algorithm>
 #include <array>
 #include <bit>

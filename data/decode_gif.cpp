@@ -1,4 +1,4 @@
-// GIF: the first frame, with every code, index and size checked.
+// Decodes the first frame of a GIF, with every code, index and size checked.
 #include <algorithm>
 #include <array>
 #include <limits>

@@ -1,4 +1,4 @@
-// JPEG through libjpeg-turbo.
+// Decodes JPEG through libjpeg-turbo.
 #include <algorithm>
 #include <array>
 #include <csetjmp>

@@ -1,4 +1,4 @@
-// JPEG markers: frame size, scans, EXIF orientation.
+// Reads the markers of a JPEG: frame size, scans, EXIF orientation.
 #include <algorithm>
 #include <cstring>
 #include <limits>

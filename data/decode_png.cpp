@@ -1,4 +1,4 @@
-// PNG through libpng, which sees a file only after all its checksums have been verified.
+// Decodes PNG through libpng, which sees a file only after all its checksums have been verified.
 #include <png.h>
 #include <zlib.h>
 

@@ -1,4 +1,4 @@
-// The only file that holds stb_image_write.
+// Encodes PNG by stb_image_write, which no other file includes.
 #include "data/encode.h"
 
 #include "core/error.h"

@@ -1,4 +1,4 @@
-// Random erasing.
+// Erases random rectangles of images.
 #include "data/erasing.h"
 
 #include <cmath>

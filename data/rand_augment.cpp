@@ -1,4 +1,4 @@
-// The policy of RandAugment: its grammar, its operations, their strengths.
+// Parses RandAugment's policy, and draws its operations and their strengths.
 #include "data/rand_augment.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The one loop over the batches of a stream of images, and the counts of a labelled set.
+// Runs a session on all batches of a stream of images, and counts the answers on a labelled set.
 #include "infer/evaluate.h"
 
 #include <algorithm>

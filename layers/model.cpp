@@ -40,7 +40,6 @@ class Model::Level : public Module {
   }
 
   Variable embed_images(const Variable& images) const { return embed(patches_->of_images(images)); }
-  // Of the level before, whose class token, if any, is left behind.
   Variable embed_tokens(const Variable& tokens) const {
     return embed(patches_->of_tokens(tokens, input_));
   }

@@ -1,4 +1,4 @@
-// The parameter tree.
+// Walks through the tree of parameters, and loads values into it.
 #include "layers/module.h"
 
 #include <map>

@@ -1,4 +1,4 @@
-// The printed table of a network.
+// Writes the table of a network.
 #include <algorithm>
 #include <iomanip>
 #include <sstream>

@@ -1,4 +1,4 @@
-// Matching of tensors to parameters.
+// Matches tensors of a file to the parameters of a network.
 #include "model/convert.h"
 
 #include <algorithm>

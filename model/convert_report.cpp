@@ -1,4 +1,4 @@
-// The report of a conversion as text and as JSON.
+// Writes the report of a conversion as text and as JSON.
 #include <iomanip>
 #include <nlohmann/json.hpp>
 

@@ -1,4 +1,4 @@
-// latency.json: written, read and held against a network.
+// Writes latency.json, reads it, and holds it against a network.
 #include "model/latency_report.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Model files: weights, architecture, class names and preprocessing in one safetensors file.
+// Reads and writes model files: weights, architecture, class names and preprocessing.
 #include "model/model_file.h"
 
 #include <algorithm>

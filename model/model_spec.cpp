@@ -1,4 +1,4 @@
-// Named networks; the options of a ModelSpec, listed once and read from JSON and written as JSON.
+// Knows networks by name, and lists the options of a ModelSpec once, for reading and writing JSON.
 #include "model/model_spec.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Parsing, matching and applying of rename rules.
+// Parses, matches and applies rename rules.
 #include "model/name_map.h"
 
 #include <algorithm>

@@ -120,7 +120,6 @@ class Planner {
     const Grid input =
         level_ ? network_.levels[static_cast<std::size_t>(level_) - 1].grid : network_.image;
     const int64_t width = level.width(), prefix = level.prefix(), tokens = level.tokens();
-    if (level_) x_ = {x_.buffer, x_.rows - input.count(), input.count(), 0, x_.columns};
     const Rows under = gather(level.patches, layer, "gather", input, x_);
     Rows positions;
     if (!level.positions.empty()) positions = all(table(level.positions, tokens, width));

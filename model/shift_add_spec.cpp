@@ -1,4 +1,4 @@
-// The options of a ShiftAddSpec: listed once, for model files, training configs and their help.
+// Lists the options of a ShiftAddSpec once, for model files, training configs and their help.
 #include "model/shift_add_spec.h"
 
 #include <nlohmann/json.hpp>

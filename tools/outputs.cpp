@@ -1,4 +1,4 @@
-// See outputs.h.
+// Finds out, before the work, which files a program will read and write, and refuses what collides.
 #include "tools/outputs.h"
 
 #include <limits.h>

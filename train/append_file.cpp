@@ -1,4 +1,4 @@
-// Appending through a file descriptor.
+// Appends to a file through its descriptor.
 #include "train/append_file.h"
 
 #include <fcntl.h>

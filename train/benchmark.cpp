@@ -1,4 +1,4 @@
-// Random data through the real step.
+// Runs the real training step on random data.
 #include "train/benchmark.h"
 
 #include <chrono>

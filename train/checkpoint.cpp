@@ -1,4 +1,4 @@
-// Writing, reading and comparing checkpoints.
+// Writes, reads and compares checkpoints.
 #include "train/checkpoint.h"
 
 #include <algorithm>

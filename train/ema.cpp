@@ -1,4 +1,4 @@
-// The averaging, through the kernel table.
+// Averages parameters through the kernel table.
 #include "train/ema.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Building, initialising and freezing.
+// Builds, initialises and freezes the networks of a run.
 #include "train/network.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Parameter groups, gradient norm, and the update through the kernel table.
+// Groups parameters, measures the gradient, and updates through the kernel table.
 #include "train/optimizer.h"
 
 #include <algorithm>

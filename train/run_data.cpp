@@ -1,4 +1,4 @@
-// From configuration to image sets and loader options.
+// Opens the image sets of a configuration, and makes the options of their loaders.
 #include "train/run_data.h"
 
 #include <algorithm>

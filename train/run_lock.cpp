@@ -1,4 +1,4 @@
-// flock on a file inside the run's folder.
+// Locks a file inside the run's folder by flock.
 #include "train/run_lock.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// One record, three files.
+// Writes each record into three files.
 #include "train/run_log.h"
 
 #include <cstdio>

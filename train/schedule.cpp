@@ -1,4 +1,4 @@
-// Warm-up, then cosine, steps or nothing.
+// Computes the rate: warm-up, then cosine, steps or nothing.
 #include "train/schedule.h"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// The loop of a run over epochs and steps.
+// Runs the loop over epochs and steps.
 #include "train/trainer.h"
 
 #include <cmath>

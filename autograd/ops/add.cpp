@@ -1,4 +1,4 @@
-// a + b.
+// Adds two tensors of one shape.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

@@ -1,4 +1,4 @@
-// a + b, b repeated over a's leading axes.
+// Adds b to a, repeated over a's leading axes.
 #include <algorithm>
 
 #include "autograd/ops.h"

@@ -1,4 +1,4 @@
-// The load-balancing loss of a mixture, with the experts' latencies as weights.
+// Computes the load-balancing loss of a mixture, with the experts' latencies as weights.
 #include <algorithm>
 #include <cmath>
 

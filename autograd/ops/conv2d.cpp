@@ -1,4 +1,4 @@
-// Dense convolution, of images to images or to tokens.
+// Convolves images, to images or to tokens.
 #include "autograd/ops.h"
 #include "autograd/ops/convolution.h"
 

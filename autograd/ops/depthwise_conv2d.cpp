@@ -1,4 +1,4 @@
-// One filter per channel.
+// Convolves each channel with its own filter.
 #include "autograd/ops.h"
 #include "autograd/ops/convolution.h"
 

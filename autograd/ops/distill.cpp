@@ -1,4 +1,4 @@
-// Soft distillation (Hinton, Vinyals, Dean 2015), averaged over all elements as DeiT does.
+// Distils softly (Hinton, Vinyals, Dean 2015), averaged over all elements as DeiT does.
 #include "autograd/ops.h"
 #include "autograd/ops/loss.h"
 #include "autograd/ops/support.h"

@@ -1,4 +1,4 @@
-// Layer normalisation over the last axis (Ba, Kiros, Hinton 2016).
+// Normalises over the last axis (Ba, Kiros, Hinton 2016).
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

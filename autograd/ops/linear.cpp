@@ -1,4 +1,4 @@
-// y = x W^T + b (+ residual), leading axes folded into one matrix product.
+// Computes y = x W^T + b (+ residual), leading axes folded into one matrix product.
 #include "autograd/ops/linear.h"
 
 #include "autograd/ops.h"

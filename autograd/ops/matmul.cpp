@@ -1,4 +1,4 @@
-// Products of matrices with equal leading axes.
+// Multiplies matrices with equal leading axes.
 #include <algorithm>
 
 #include "autograd/ops.h"

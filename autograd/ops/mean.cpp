@@ -1,4 +1,4 @@
-// The mean of all elements.
+// Takes the mean of all elements.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

@@ -1,4 +1,4 @@
-// The mean over the token axis.
+// Takes the mean over the token axis.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 #include "core/parallel.h"

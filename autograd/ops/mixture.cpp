@@ -1,4 +1,4 @@
-// Top-1 mixture of experts: each token through its own expert, times the gate.
+// Sends each token through its own expert, and multiplies the answer by the gate.
 #include "autograd/mixture.h"
 
 #include "autograd/ops.h"

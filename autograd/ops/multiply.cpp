@@ -1,4 +1,4 @@
-// a b, element by element.
+// Multiplies two tensors element by element.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

@@ -1,4 +1,4 @@
-// The class token in front of the patches, and the learned positions on all of them.
+// Puts the class token in front of the patches, and adds the learned positions to all of them.
 #include <algorithm>
 
 #include "autograd/ops.h"

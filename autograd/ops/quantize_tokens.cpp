@@ -1,4 +1,4 @@
-// int8 activations, one scale per token, with a straight-through gradient.
+// Rounds activations to int8, one scale per token, with a straight-through gradient.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

@@ -1,4 +1,4 @@
-// Another shape of the same memory.
+// Gives the same memory another shape.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

@@ -1,4 +1,4 @@
-// The router of a mixture: logits, noise, and the expert each token goes to.
+// Computes the logits of a router, with noise, and the expert that each token goes to.
 #include <algorithm>
 #include <cmath>
 

@@ -1,4 +1,4 @@
-// alpha x.
+// Multiplies a tensor by a number.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

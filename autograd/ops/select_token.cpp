@@ -1,4 +1,4 @@
-// One row of the token axis.
+// Takes one row of the token axis.
 #include <algorithm>
 
 #include "autograd/ops.h"

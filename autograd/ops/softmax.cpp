@@ -1,4 +1,4 @@
-// Softmax over the last axis.
+// Computes softmax over the last axis.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

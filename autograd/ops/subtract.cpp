@@ -1,4 +1,4 @@
-// a - b.
+// Subtracts one tensor from another of its shape.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

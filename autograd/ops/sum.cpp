@@ -1,4 +1,4 @@
-// The sum of all elements.
+// Sums all elements.
 #include "autograd/ops.h"
 #include "autograd/ops/support.h"
 

@@ -1,4 +1,4 @@
-// What errors and merges ask of a config value.
+// Answers what errors and merges ask of a config value.
 #include "core/config/node.h"
 
 #include <cstdlib>

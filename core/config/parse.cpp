@@ -1,4 +1,4 @@
-// A strict JSON reader that keeps line numbers and explains the usual slips.
+// Reads JSON strictly, keeps line numbers, and explains the usual slips.
 #include <cmath>
 
 #include "core/config/node.h"

@@ -1,4 +1,4 @@
-// Typed reading of options, and the words of its errors.
+// Reads options by their type, and words their errors.
 #include "core/config/reader.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Reading, extending and overriding config trees.
+// Reads, extends and overrides config trees.
 #include "core/config/source.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Whole files: read, mapped, and written atomically.
+// Reads, maps and atomically writes whole files.
 #include "core/io/files.h"
 
 #include <fcntl.h>

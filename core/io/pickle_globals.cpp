@@ -1,4 +1,4 @@
-// The globals a pickle may not even name.
+// Lists the globals that a pickle may not even name.
 #include <algorithm>
 #include <string_view>
 

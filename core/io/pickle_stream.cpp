@@ -1,4 +1,4 @@
-// Reading of pickle streams and of their two kinds of escaped text.
+// Reads pickle streams and their two kinds of escaped text.
 #include "core/io/pickle_stream.h"
 
 #include <cerrno>

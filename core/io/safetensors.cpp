@@ -1,4 +1,4 @@
-// Safetensors: the checked reader and the atomic writer.
+// Reads safetensors with every check, and writes them atomically.
 #include "core/io/safetensors.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// PyTorch checkpoints: containers, wrappers, and the state dict inside.
+// Finds the state dict in the containers and wrappers of PyTorch checkpoints.
 #include "core/io/torch_file.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Storage ids, rebuild calls, strided views made dense.
+// Follows storage ids and rebuild calls, and makes strided views dense.
 #include "core/io/torch_storage.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Zip directory reader (PKWARE APPNOTE 6.3), for stored entries only.
+// Reads the directory of a zip (PKWARE APPNOTE 6.3), for stored entries only.
 #include "core/io/zip.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // Products and attention by dot products of int8 numbers.
 //
 // What a packed network's linear layers run on: activations are int8 with a scale per token,
-// weights are int8 with a unit per output: a Shift layer's codes {0, +-1, +-2 .. +-64} with a power
+// weights are int8 with a scale per row: a Shift layer's {0, +-1, +-2 .. +-64} with a power
 // of two, or any integers of +-127 with the scale of their row. Sums are exact int32.
 #pragma once
 
@@ -39,11 +39,11 @@ struct ExpandNibblesArgs {
   uint8_t* panels;         // dot_bytes(outputs, inputs)
 };
 
-/// y[i, r] = act(unit_r scale_t sum_j x[t, j] weight[r, j] + bias_r) + residual[i, r], t = rows[i]
-/// or i: the sum in int32, times the unit, then scale and bias in one rounding.
+/// y[i, r] = act(row_scale_r scale_t sum_j x[t, j] weight[r, j] + bias_r) + residual[i, r], t =
+/// rows[i] or i: the sum in int32, times its row scale, then the scale and bias in one rounding.
 /// inputs <= kMostDotInputs. For sums below 2^24 these are the bits of the float product: gemm with
-/// row_scale, on QuantizeTokensArgs::integers and weights that are unit times code. An element's
-/// bits depend on its operands alone.
+/// row_scale, on QuantizeTokensArgs::integers and weights that are row scale times integer. An
+/// element's bits depend on its operands alone.
 template <class T>
 struct Int8GemmArgs {
   int64_t tokens, outputs, inputs;

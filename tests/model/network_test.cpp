@@ -3,6 +3,7 @@
 #include "model/network.h"
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -124,4 +125,39 @@ TEST_CASE("network: packing reads roles, whatever parameters are called") {
     }
     CHECK_MESSAGE(all_equal, format);
   }
+}
+
+TEST_CASE("network: what cannot be is refused, named") {
+  const Network sound = network_of(mixed_spec());
+  validate(sound);
+  const auto refused = [&](const char* where, const std::function<void(Network&)>& damage) {
+    Network network = sound;
+    damage(network);
+    CHECK_THROWS_WITH_AS(validate(network), doctest::Contains(where), Error);
+  };
+  const auto in_block = [&](const std::function<void(BlockSpec&)>& damage) {
+    refused("blocks.1", [&](Network& network) { damage(network.levels[0].blocks[1]); });
+  };
+  refused("levels", [](Network& n) { n.levels.clear(); });
+  refused("has blocks", [](Network& n) { n.levels[0].blocks.clear(); });
+  refused("grid", [](Network& n) { n.image.width += n.levels[0].patches.stride; });
+  refused("only the last level", [](Network& n) { n.levels.push_back(n.levels[0]); });
+  refused("positions", [](Network& n) { n.levels[0].positions.clear(); });
+  refused("that is read", [](Network& n) {
+    n.levels[0].class_token.clear();
+    for (BlockSpec& block : n.levels[0].blocks) block.prefix = 0;
+  });
+  refused("head", [](Network& n) { n.head.in = 7; });
+  refused("twice", [](Network& n) { n.head.name = n.norm->name; });
+  in_block([](BlockSpec& block) { block.grid.width = 3; });
+  in_block([](BlockSpec& block) { block.norm2.width = 3; });
+  in_block([](BlockSpec& block) { block.attention.heads = 0; });
+  in_block([](BlockSpec& block) { block.attention.codes.width = 0; });
+  in_block([](BlockSpec& block) { block.attention.codes.kind = Codes::kNone; });
+  in_block([](BlockSpec& block) { block.attention.proj.out = 3; });
+  in_block([](BlockSpec& block) { std::get<FusedQkv>(block.attention.projection).qkv.out = 3; });
+  in_block([](BlockSpec& block) { block.attention.local = FilterSpec{"x"}; });
+  in_block([](BlockSpec& block) { block.mlp.fc2.in = 3; });
+  in_block([](BlockSpec& block) { block.mlp.routed = true; });
+  in_block([](BlockSpec& block) { block.mlp.depthwise = DepthwiseSpec{"dw", 192, 2}; });
 }

@@ -46,7 +46,7 @@ ModelFile random_model(const ModelSpec& spec) {
   for (const Parameter& info : parameters_of(spec)) {
     Tensor value(info.shape);
     const RandomStream random(0, stream++);
-    const bool norm = info.name.find("norm") != std::string::npos && info.name.ends_with("weight");
+    const bool norm = info.role == Role::kNorm;
     const double inputs = static_cast<double>(value.numel()) / static_cast<double>(info.shape[0]);
     for (int64_t i = 0; i < value.numel(); ++i)  // uniform with variance 1 / inputs
       value.data<float>()[i] =

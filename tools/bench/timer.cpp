@@ -1,4 +1,4 @@
-// The statistics of timed calls, and the clock of the processor time.
+// Summarises timed calls, and reads the clock of the processor time.
 #include "tools/bench/timer.h"
 
 #include <time.h>

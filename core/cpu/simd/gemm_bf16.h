@@ -282,11 +282,11 @@ void multiply_bf16(const GemmArgs<float>& g) {
   const int64_t slab = g.accumulate ? kSlabBlocks * kSteps : g.k;
   // Two lines of 16 bits: a panel's numbers take line_of floats.
   const int64_t blocks = ceil_div(least(slab, g.k), kSteps);
-  const auto room = [&](Scratch slot, int64_t count) {
+  const auto packed_in = [&](Scratch slot, int64_t count) {
     return reinterpret_cast<Bf16*>(scratch(slot, count * line_of(blocks)));
   };
-  Bf16* const packed_b = room(Scratch::kPackB, panels);
-  Bf16* const packed_a = g.transpose_a ? room(Scratch::kPackA, row_panels) : nullptr;
+  Bf16* const packed_b = packed_in(Scratch::kPackB, panels);
+  Bf16* const packed_a = g.transpose_a ? packed_in(Scratch::kPackA, row_panels) : nullptr;
   int64_t from = 0;
   do {
     const int64_t steps = least(g.k - from, slab);

@@ -118,18 +118,18 @@ void write_block(const Int8GemmArgs<float>& args, int64_t first, int count, int6
                  const int32_t* sum, const int32_t* offsets, const Ahead& ahead) {
   constexpr int kVectors = kDotBlock / kWidth;
   const int columns = static_cast<int>(lesser(args.outputs - j, kDotBlock));
-  Vec unit[kVectors], bias[kVectors];
+  Vec row_scale[kVectors], bias[kVectors];
 #pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
     const int left = columns - v * kWidth, lanes = left < 0 ? 0 : left < kWidth ? left : kWidth;
-    unit[v] = load(args.row_scales + j + v * kWidth, lanes);
+    row_scale[v] = load(args.row_scales + j + v * kWidth, lanes);
     bias[v] = args.bias ? load(args.bias + j + v * kWidth, lanes) : zero();
   }
   const auto one = [&](int i, int v, auto lanes) __attribute__((always_inline)) {
     const int64_t row = args.rows ? args.rows[first + i] : first + i;
     const int64_t at = (first + i) * args.outputs + j + v * kWidth;
     const Ints exact = load_ints(sum + i * kDotBlock + v * kWidth) - offsets[i];
-    Vec y = fma(to_floats(exact) * unit[v], set1(args.scales[row]), bias[v]);
+    Vec y = fma(to_floats(exact) * row_scale[v], set1(args.scales[row]), bias[v]);
     if (kGelu) y = gelu(y);
     if (kResidual) y = y + load(args.residual + at, lanes);
     store(args.y + at, y, lanes);

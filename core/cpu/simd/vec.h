@@ -1,5 +1,5 @@
 // One SIMD vocabulary for AVX2, AVX-512 and, by the compiler's own vectors of four lanes, any other
-// CPU (SSE2, NEON): included by *_avx2.cpp, *_avx512.cpp and *_generic.cpp only.
+// CPU (SSE2, NEON): included by files of the folders of one instruction set only.
 //
 // Everything in core/cpu/simd has internal linkage, on purpose: each includer compiles its own copy
 // for its own instruction set, and the linker must never pick one for the other. For the same
