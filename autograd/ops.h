@@ -114,8 +114,6 @@ Variable depthwise_conv2d(const Variable& x, const Variable& weight, const Varia
 /// The same as tokens (B, OH OW, O) in raster order.
 Variable conv2d_tokens(const Variable& x, const Variable& weight, const Variable& bias,
                        int64_t stride, int64_t padding);
-/// Non-overlapping patches: conv2d_tokens with kernel = stride = patch.
-Variable patch_embed(const Variable& image, const Variable& weight, const Variable& bias);
 
 // --- elementwise, shape
 Variable add(const Variable& a, const Variable& b);

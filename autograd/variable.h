@@ -75,7 +75,7 @@ class NoGradGuard {
  private:
   bool before_;
 };
-/// Inside its scope, on its thread, linear, gelu_linear, shift_linear, conv2d, patch_embed and
+/// Inside its scope, on its thread, linear, gelu_linear, shift_linear, conv2d, conv2d_tokens and
 /// matmul round the factors of their products to bf16 (GemmArgs::bf16), or with `on` false do not;
 /// their backward does what their forward did. route never rounds. Outside: no rounding.
 class Bf16Guard {

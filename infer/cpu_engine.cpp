@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/memory_limit.h"
 #include "core/parallel.h"
 #include "core/thread_seconds.h"
 #include "infer/cpu_steps.h"
@@ -24,13 +25,20 @@ int64_t group_size(const Network& network) {
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// The layouts without and with choices; one where both are the same.
+// The layouts without and with choices; one where both are the same. Throws where the arenas, one a
+// thread, do not fit into memory.
 struct Layouts {
   Layouts(const Network& network, const PackSpec& pack)
       : plain(plan_of(network, pack, false), group_size(network)) {
     const int64_t last = network.depth() - 1;
     if (answers_class_token(network, last, false) != answers_class_token(network, last, true))
       choosing.emplace(plan_of(network, pack, true), group_size(network));
+    const int threads = num_threads();
+    require_memory(
+        concat("the network '", network.name, "'"),
+        {{concat("values on the way in ", threads, threads == 1 ? " thread" : " threads"),
+          sizeof(float) * static_cast<double>(floats()) * threads,
+          "--threads, or the network's image_size (or raise its patch_size)"}});
   }
   int64_t floats() const { return std::max(plain.floats, choosing ? choosing->floats : 0); }
 
@@ -44,13 +52,14 @@ struct Loaded {
       : layouts(network, pack),
         weights(network, pack, layouts.plain.plan, std::move(tensors)),
         routers(routers_of(network)),
+        choices(routed_tokens(routers)),
         image_values(network.image_values()),
         classes(network.head.out) {}
 
   Layouts layouts;
   Weights weights;
   std::vector<Router> routers;
-  int64_t image_values, classes;
+  int64_t choices, image_values, classes;  // of one image
 };
 
 }  // namespace
@@ -68,9 +77,8 @@ struct CpuEngine::Impl {
     CpuSteps steps(layout, loaded->weights, arena, count, images, logits);
     steps.force_shift_share(shift_share);
     if (choices) {
-      const int64_t stride = routed_tokens(loaded->routers);
-      std::fill_n(choices, count * stride, kNotRouted);
-      steps.write_choices(choices, stride);
+      std::fill_n(choices, count * loaded->choices, kNotRouted);
+      steps.write_choices(choices, loaded->choices);
     }
     for (std::size_t i = 0; i < layout.plan.steps.size(); ++i) {
       const double start = seconds ? thread_seconds() : 0;
@@ -86,15 +94,14 @@ struct CpuEngine::Impl {
     reserve(static_cast<int>(threads));
     const Layouts& layouts = loaded->layouts;
     const CpuLayout& layout = choices && layouts.choosing ? *layouts.choosing : layouts.plain;
-    const int64_t stride = routed_tokens(loaded->routers);
     const int64_t size = std::min(layout.images, divide_up(batch, threads));
     const int64_t groups = size ? divide_up(batch, size) : 0;
     const int64_t shared = groups % threads, alone = groups - shared;
     const auto run_one = [&](int64_t index, const Tensor& arena) {
       const int64_t begin = index * size;
       run_group(layout, images + begin * loaded->image_values, std::min(size, batch - begin),
-                logits + begin * loaded->classes, choices ? choices + begin * stride : nullptr,
-                arena.data<float>());
+                logits + begin * loaded->classes,
+                choices ? choices + begin * loaded->choices : nullptr, arena.data<float>());
     };
     std::atomic<int64_t> next{0};
     parallel_for(std::min(threads, alone), [&](int64_t slot) {
@@ -129,8 +136,5 @@ void CpuEngine::time_steps(std::vector<double>* seconds) {
   if (seconds) seconds->assign(plan().steps.size(), 0);
 }
 int64_t CpuEngine::arena_floats() const { return impl_->loaded->layouts.floats(); }
-int64_t CpuEngine::arena_floats(const Network& network, const PackSpec& pack) {
-  return Layouts(network, pack).floats();
-}
 
 }  // namespace shiftadd::infer

@@ -14,7 +14,7 @@ class CpuEngine {
  public:
   /// `weights`: the tensors of stored_tensors of the network, by name; each is released as soon as
   /// it is laid out for the kernels. Throws Error (user) naming one that is missing or has another
-  /// shape or type.
+  /// shape or type, and, before any is laid out, where the arenas do not fit into memory.
   CpuEngine(const Network& network, const PackSpec& pack, NamedTensors weights);
   /// Another engine on the same weights, with an arena of its own: one a thread.
   CpuEngine share() const;
@@ -35,9 +35,8 @@ class CpuEngine {
   /// is set to 0 first (null: stop); for runs with one thread, without choices.
   void time_steps(std::vector<double>* seconds);
 
-  /// Floats of one thread's arena; before any weight is loaded, those that a network would take.
+  /// Floats of one thread's arena.
   int64_t arena_floats() const;
-  static int64_t arena_floats(const Network& network, const PackSpec& pack);
 
  private:
   struct Impl;

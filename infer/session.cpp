@@ -3,22 +3,8 @@
 
 #include <utility>
 
-#include "core/memory_limit.h"
-#include "core/parallel.h"
-
 namespace shiftadd::infer {
 namespace {
-
-// Throws where a packed model cannot be run, or its arenas, one a thread, do not fit into memory.
-void require_runnable(const ModelFile& model, const Network& network) {
-  require_deployable(model.spec);
-  const double floats = static_cast<double>(CpuEngine::arena_floats(network, *model.pack));
-  const int threads = num_threads();
-  require_memory(concat("the network '", model.spec.name, "'"),
-                 {{concat("values on the way in ", threads, threads == 1 ? " thread" : " threads"),
-                   sizeof(float) * floats * threads,
-                   "--threads, or the network's image_size (or raise its patch_size)"}});
-}
 
 // What sessions share of a file, in which nothing changes.
 struct About {
@@ -30,9 +16,8 @@ struct About {
 
 CpuEngine load(ModelFile model) {
   validate(model.spec);
-  const Network network = network_of(model.spec);
-  require_runnable(model, network);
-  return CpuEngine(network, *model.pack, std::move(model.weights));
+  require_deployable(model.spec);
+  return CpuEngine(network_of(model.spec), *model.pack, std::move(model.weights));
 }
 
 }  // namespace
@@ -44,8 +29,9 @@ struct Session::Impl {
 
 Session::Session(ModelFile model) {
   if (!model.pack) model = pack_model(model, {});
-  auto about = std::make_shared<const About>(About{
-      model.spec, *model.pack, model.preprocess, std::move(model.classes), std::move(model.class_ids)});
+  auto about =
+      std::make_shared<const About>(About{model.spec, *model.pack, model.preprocess,
+                                          std::move(model.classes), std::move(model.class_ids)});
   impl_ = std::make_unique<Impl>(Impl{std::move(about), load(std::move(model))});
 }
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

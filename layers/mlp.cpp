@@ -24,11 +24,9 @@ LayeredMlp::LayeredMlp(const MlpSpec& spec, const Grid& grid, const ShiftAddSpec
                        Random& random)
     : grid_(grid) {
   fc1_ = add_module(make_linear_layer(spec.named(spec.fc1), options, random));
-  if (spec.depthwise) {
-    DepthwiseSpec filter = *spec.depthwise;
-    filter.name = concat(spec.name, ".", filter.name);
-    filter_ = add_module(std::make_unique<DepthwiseConvolution>(filter, random));
-  }
+  if (spec.depthwise)
+    filter_ =
+        add_module(std::make_unique<DepthwiseConvolution>(spec.named(*spec.depthwise), random));
   fc2_ = add_module(make_linear_layer(spec.named(spec.fc2), options, random));
 }
 

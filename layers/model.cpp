@@ -34,7 +34,6 @@ class Model::Level : public Module {
   }
 
   int64_t end() const { return first_ + static_cast<int64_t>(blocks_.size()); }
-  bool has(int64_t block) const { return block >= first_ && block < end(); }
   const Block& block(int64_t index) const {
     return *blocks_[static_cast<std::size_t>(index - first_)];
   }
@@ -63,18 +62,13 @@ class Model::Level : public Module {
   LayerNorm* norm_ = nullptr;
 };
 
-struct Model::Answer {
-  LayerNorm* norm = nullptr;  // or null
-  Linear* head = nullptr;
-};
-
 Model::Model(const ModelSpec& spec, const ModelOptions& options, uint64_t seed)
     : Model((validate(spec), network_of(spec)), options, seed) {
   spec_ = spec;
 }
 
 Model::Model(const Network& network, const ModelOptions& options, uint64_t seed)
-    : network_(network), options_(options), answer_(std::make_unique<Answer>()) {
+    : network_(network), options_(options) {
   validate(network);
   if (!(options.dropout >= 0 && options.dropout < 1 && options.drop_path >= 0 &&
         options.drop_path < 1))
@@ -89,9 +83,9 @@ Model::Model(const Network& network, const ModelOptions& options, uint64_t seed)
     first = levels_.back()->end();
     input = level.grid;
   }
-  if (network.norm) answer_->norm = add_module(std::make_unique<LayerNorm>(*network.norm));
+  if (network.norm) norm_ = add_module(std::make_unique<LayerNorm>(*network.norm));
   const LinearSpec& head = network.head;
-  answer_->head = add_module(std::make_unique<Linear>(head.name, head.in, head.out, random));
+  head_ = add_module(std::make_unique<Linear>(head.name, head.in, head.out, random));
 }
 
 Model::~Model() = default;
@@ -102,6 +96,12 @@ const ModelSpec& Model::spec() const {
 }
 
 bool Model::class_token_only(int64_t i) const { return answers_class_token(network_, i, true); }
+
+std::size_t Model::level_of(int64_t block) const {
+  for (std::size_t level = 0; level < levels_.size(); ++level)
+    if (block < levels_[level]->end()) return level;
+  throw failure("[model] the network has no block ", block);
+}
 
 Variable Model::embed(const Variable& images, const Context& context) const {
   const Grid& size = network_.image;
@@ -121,8 +121,7 @@ Variable Model::run_block(int64_t i, const Variable& tokens, const Context& cont
   const double drop_path =
       options_.drop_path *
       (depth > 1 ? static_cast<double>(i) / static_cast<double>(depth - 1) : 1);
-  std::size_t level = 0;
-  while (!levels_[level]->has(i)) ++level;
+  const std::size_t level = level_of(i);
   const Variable x = levels_[level]->block(i).forward(tokens, context, options_.dropout, drop_path,
                                                       class_token_only(i) && !context.traces);
   if (i + 1 < levels_[level]->end()) return x;
@@ -132,9 +131,7 @@ Variable Model::run_block(int64_t i, const Variable& tokens, const Context& cont
 
 Variable Model::attend(int64_t i, const Variable& normed, int64_t queries,
                        const Context& context) const {
-  for (const Level* level : levels_)
-    if (level->has(i)) return level->block(i).attend(normed, queries, context);
-  throw failure("[model] the network has no block ", i);
+  return levels_[level_of(i)]->block(i).attend(normed, queries, context);
 }
 
 Variable Model::forward(const Variable& images, const Context& context) const {
@@ -154,13 +151,12 @@ Variable Model::forward(const Variable& images, const Context& context) const {
     if (context.tokens) context.tokens->push_back(x);
   }
   const auto normed = [this](const Variable& tokens) {
-    return answer_->norm ? answer_->norm->forward(tokens) : tokens;
+    return norm_ ? norm_->forward(tokens) : tokens;
   };
-  const Linear& head = *answer_->head;
-  if (network_.readout == Readout::kMean) return head(autograd::mean_tokens(normed(x)));
+  if (network_.readout == Readout::kMean) return (*head_)(autograd::mean_tokens(normed(x)));
   const Variable row =
       x.dim(1) == 1 ? autograd::reshape(x, {x.dim(0), x.dim(2)}) : autograd::select_token(x, 0);
-  return head(normed(row));
+  return (*head_)(normed(row));
 }
 
 }  // namespace shiftadd::layers

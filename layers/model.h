@@ -1,7 +1,6 @@
 // The network of a description, trainable.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +9,9 @@
 #include "model/network.h"
 
 namespace shiftadd::layers {
+
+class LayerNorm;
+class Linear;
 
 struct ModelOptions {
   double drop_path = 0;            // rate of the last block; earlier ones scale linearly from 0
@@ -46,13 +48,14 @@ class Model : public Module {
 
  private:
   class Level;
+  std::size_t level_of(int64_t block) const;
 
   Network network_;
   std::optional<ModelSpec> spec_;
   ModelOptions options_;
   std::vector<Level*> levels_;
-  struct Answer;
-  std::unique_ptr<Answer> answer_;  // what follows the blocks
+  LayerNorm* norm_ = nullptr;  // behind the levels, or null
+  Linear* head_ = nullptr;
 };
 
 /// A table: name, shape, parameters and MACs of each layer; totals last.

@@ -108,9 +108,9 @@ class ParameterList {
     if (projection.reduction_norm) norm(*projection.reduction_norm, {Layer::kReductionNorm, index});
   }
   void depthwise(const BlockSpec& block, int64_t index) {
-    DepthwiseSpec spec = *block.mlp.depthwise;
-    affine(concat(block.mlp.name, ".", spec.name), {spec.width, 1, spec.kernel, spec.kernel},
-           Role::kDepthwise, {Layer::kDepthwise, index}, block.grid.count());
+    const DepthwiseSpec spec = block.mlp.named(*block.mlp.depthwise);
+    affine(spec.name, {spec.width, 1, spec.kernel, spec.kernel}, Role::kDepthwise,
+           {Layer::kDepthwise, index}, block.grid.count());
   }
 
   void block(const BlockSpec& block, int64_t index) {

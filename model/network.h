@@ -152,9 +152,11 @@ struct MlpSpec {
   LinearSpec fc1, fc2;
   std::optional<DepthwiseSpec> depthwise;
 
-  /// Under its whole name, for an MLP without a router.
-  LinearSpec named(const LinearSpec& layer) const {
-    return {name + "." + layer.name, layer.in, layer.out, layer.kind};
+  /// A layer or the filter under its whole name, for an MLP without a router.
+  template <class Spec>
+  Spec named(Spec layer) const {
+    layer.name = name + "." + layer.name;
+    return layer;
   }
 };
 

@@ -93,7 +93,7 @@ class Counter {
   void layer(const std::string& name, LayerKind kind, int64_t tokens, int64_t width, Body body);
   void gate(const std::string& name, int64_t values);
   void convolution(const ConvSpec& conv, int64_t places);
-  void depthwise(const DepthwiseSpec& spec, const std::string& name, const Grid& grid);
+  void depthwise(const DepthwiseSpec& spec, const Grid& grid);
   void softmax_attention(const AttentionSpec& attention, int64_t tokens, int64_t keys);
   void linear_attention(const AttentionSpec& attention, int64_t tokens);
   void local_convolution(const FilterSpec& filter, int64_t head_dim, const Grid& grid);
@@ -243,9 +243,9 @@ void Counter::convolution(const ConvSpec& conv, int64_t places) {
   linear(conv.name, places, conv.inputs(), conv.out, false);
 }
 
-void Counter::depthwise(const DepthwiseSpec& spec, const std::string& name, const Grid& grid) {
+void Counter::depthwise(const DepthwiseSpec& spec, const Grid& grid) {
   const int64_t values = grid.count() * spec.width;
-  product(name,
+  product(spec.name,
           {.batch = spec.width,
            .in_height = grid.height,
            .in_width = grid.width,
@@ -280,8 +280,7 @@ void Counter::block(const BlockSpec& block) {
     }
     if (place.layer == Layer::kFc1) norm(block.norm2, tokens);
     if (place.layer == Layer::kFc2) {
-      if (mlp.depthwise)
-        depthwise(*mlp.depthwise, mlp.name + "." + mlp.depthwise->name, block.grid);
+      if (mlp.depthwise) depthwise(mlp.named(*mlp.depthwise), block.grid);
       other(mlp.name + ".gelu", tokens * mlp.fc1.out, 0);
     }
     linear(place.spec, place.tokens());

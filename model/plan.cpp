@@ -308,12 +308,11 @@ class Planner {
     add_experts(std::move(experts), part, x_, x_);
   }
   Rows depthwise(const MlpSpec& mlp, const Grid& grid, const Rows& hidden) {
-    const DepthwiseSpec& spec = *mlp.depthwise;
-    const std::string name = mlp.name + "." + spec.name;
+    const DepthwiseSpec spec = mlp.named(*mlp.depthwise);
     const Rows out = values("filtered", hidden.rows, hidden.columns);
     step(inside(Layer::kDepthwise), "depthwise",
-         Depthwise{spec, table(name + ".weight", spec.width, spec.kernel * spec.kernel),
-                   table(name + ".bias", 1, spec.width), grid, hidden, out});
+         Depthwise{spec, table(spec.name + ".weight", spec.width, spec.kernel * spec.kernel),
+                   table(spec.name + ".bias", 1, spec.width), grid, hidden, out});
     return out;
   }
 

@@ -1,4 +1,4 @@
-// What conv2d, depthwise_conv2d and patch_embed share.
+// What conv2d, conv2d_tokens and depthwise_conv2d share.
 #pragma once
 
 #include "autograd/variable.h"

@@ -36,7 +36,7 @@ TEST_CASE("gradcheck: right, wrong, missing and NaN gradients") {
 
 TEST_CASE("gradcheck: a transformer block composed of ops") {
   const auto block = [](const std::vector<Variable>& in) {
-    const Variable x = prepend_token(in[1], patch_embed(in[0], in[2], in[3]), in[4]);
+    const Variable x = prepend_token(in[1], conv2d_tokens(in[0], in[2], in[3], 2, 0), in[4]);
     const Variable n1 = layer_norm(x, in[5], in[6], 1e-5);
     const Variable attended =
         linear(softmax_attention(linear(n1, in[7], in[8]), 2), in[9], in[10], x);

@@ -87,6 +87,34 @@ TEST_CASE("the layers of a converted network beside those of the dense one") {
   std::map<std::string, bool> free;
   for (const json& layer : converted)
     CHECK(free.emplace(layer["name"], layer["multiplication_free"].get<bool>()).second);
+  // The first block whole; of the last, whose qkv is split, what the class token's row needs.
+  const auto names = [](const json& layers) {
+    std::vector<std::string> result;
+    for (const json& layer : layers) result.push_back(layer["name"]);
+    return result;
+  };
+  CHECK(names(converted) == std::vector<std::string>{"gather",
+                                                     "patches",
+                                                     "class_token",
+                                                     "blocks.0.norm1",
+                                                     "blocks.0.qkv",
+                                                     "blocks.0.attention",
+                                                     "blocks.0.proj",
+                                                     "blocks.0.norm2",
+                                                     "blocks.0.mlp.router",
+                                                     "blocks.0.mlp.experts",
+                                                     "blocks.1.norm1",
+                                                     "blocks.1.qkv.row",
+                                                     "blocks.1.qkv.q",
+                                                     "blocks.1.qkv.kv",
+                                                     "blocks.1.attention",
+                                                     "blocks.1.class_row",
+                                                     "blocks.1.proj",
+                                                     "blocks.1.norm2",
+                                                     "blocks.1.mlp",
+                                                     "norm",
+                                                     "head"});
+  CHECK(dense.size() == converted.size() - 1);  // a router and its experts in place of an MLP
   CHECK(free.at("blocks.0.qkv"));
   CHECK_FALSE(free.at("blocks.0.proj"));
   CHECK_FALSE(free.at("blocks.0.mlp.router"));

@@ -17,7 +17,7 @@ TEST_CASE("a converted network's arena has room for gathered tokens and int8 inp
   // its hidden values as int8, a quarter of 4 times the stream.
   const int64_t converted = floats(spec, {});
   CHECK(converted >= plain + 2 * values);
-  CHECK(converted < plain + 2 * values + 8 * spec.tokens() + 4 * spec.width + 1024);
+  CHECK(converted < plain + 2 * values + 4 * spec.tokens() + 4 * spec.width + 1024);
   // Experts that both multiply integers share the tokens' int8 numbers.
   PackSpec pack;
   pack.multiply = MultiplyFormat::kInt8;
