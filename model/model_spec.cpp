@@ -63,8 +63,45 @@ constexpr SizeKey kSizes[] = {
     {"mlp_hidden", &ModelSpec::mlp_hidden, kMostSize,
      "Channels inside the MLP, usually 4 * width."},
     {"classes", &ModelSpec::classes, kMostSize,
-     "Number of classes. 0, in a training: as many as the data has."},
+     "Number of classes. 0: no head; in a training: as many as the data has."},
 };
+
+void list_embedding(ConfigVisitor& v, ModelSpec& spec) {
+  v.boolean("class_token", spec.class_token, "Whether a class token stands before the patches.");
+  v.boolean("distillation", spec.distillation,
+            "Whether a distillation token follows it, with a head of its own: the answer is the "
+            "mean of both heads.");
+  v.integer("registers", spec.registers, ConfigRange::between(0, kMostSize),
+            "Register tokens, behind the class token.");
+  list_choice(v, "positions", spec.positions, "Which tokens have positions.");
+  list_choice(v, "position_resize", spec.position_resize,
+              "How positions are made to fit another image size: bicubic, plain, with antialias, "
+              "or by the factor (side + 0.1) / old side.");
+  v.boolean("patch_bias", spec.patch_bias, "Whether the patch embedding has a bias.");
+  v.boolean("embedding_norm", spec.embedding_norm, "A norm of all tokens before the blocks.");
+}
+
+void list_blocks(ConfigVisitor& v, ModelSpec& spec) {
+  list_choice(v, "qkv_bias", spec.qkv_bias, "Which of q, k and v have a bias.");
+  v.number("attention_scale", spec.attention_scale, ConfigRange::between(0, 1e6),
+           "Factor of q k^T. 0: 1 / sqrt(width / heads).");
+  list_choice(v, "activation", spec.activation,
+              "Inside the MLP; swiglu: fc1 makes x1 and x2, and silu(x1) x2 goes on.");
+  v.boolean("layer_scale", spec.layer_scale,
+            "A factor a channel on what attention and MLP add to the tokens.");
+  v.boolean("post_norm", spec.post_norm,
+            "Norms stand behind attention and MLP: x = norm1(x + attn x).");
+}
+
+void list_readout(ConfigVisitor& v, ModelSpec& spec) {
+  v.boolean("final_norm", spec.final_norm, "A norm behind the blocks.");
+  list_choice(v, "pooling", spec.pooling, "What is read of the tokens; the mean is the patches'.");
+  v.boolean("fc_norm", spec.fc_norm, "A norm of what is read.");
+  v.integer("pre_logits", spec.pre_logits, ConfigRange::between(0, kMostSize),
+            "Outputs of a dense layer and tanh before the head. 0: none.");
+  v.integer("projection", spec.projection, ConfigRange::between(0, kMostSize),
+            "Outputs of a layer without bias before the head. 0: none.");
+}
 
 // A network that names no other to start from says all its sizes: any default would be wrong for
 // most, and some (heads) no tensor would contradict.
@@ -135,11 +172,39 @@ void list_options(ConfigVisitor& v, ModelSpec& spec) {
   }
   v.number("norm_eps", spec.norm_eps, {.low = 0, .high = 1, .low_open = true, .high_open = true},
            "Epsilon of the layer norms.");
+  list_embedding(v, spec);
+  list_blocks(v, spec);
+  list_readout(v, spec);
 }
+
+namespace {
+
+// What is read must be there.
+void validate_tokens(const ModelSpec& spec) {
+  for (const auto& [key, size] : {std::pair{"registers", spec.registers},
+                                  {"pre_logits", spec.pre_logits},
+                                  {"projection", spec.projection}})
+    if (!ConfigRange::between(0, kMostSize).contains(static_cast<double>(size)))
+      throw key_error(key, "expected a whole number ", ConfigRange::between(0, kMostSize).text(),
+                      ", got ", size);
+  if (spec.pooling != Pooling::kMean && !spec.class_token)
+    throw key_error("pooling", name_of(spec.pooling),
+                    " reads the class token, which class_token: false leaves out");
+  if (!spec.distillation) return;
+  if (!spec.class_token || spec.pooling != Pooling::kClassToken || spec.classes == 0)
+    throw key_error("distillation", "true takes a class token, pooling class_token, and classes");
+  if (spec.registers || spec.fc_norm || spec.pre_logits || spec.projection)
+    throw key_error("distillation",
+                    "true takes heads that read their tokens at once: expected registers, "
+                    "pre_logits and projection 0, fc_norm false");
+}
+
+}  // namespace
 
 void validate(const ModelSpec& spec) {
   for (const SizeKey& size : kSizes) {
-    const ConfigRange range = ConfigRange::between(1, size.most);
+    const double least = size.member == &ModelSpec::classes ? 0 : 1;
+    const ConfigRange range = ConfigRange::between(least, size.most);
     if (!range.contains(static_cast<double>(spec.*size.member)))
       throw key_error(size.key, "expected a whole number ", range.text(), ", got ",
                       spec.*size.member);
@@ -151,6 +216,10 @@ void validate(const ModelSpec& spec) {
                     spec.patch_size);
   if (!(spec.norm_eps > 0 && spec.norm_eps < 1))
     throw key_error("norm_eps", "expected a number above 0 and below 1, got ", spec.norm_eps);
+  if (!(spec.attention_scale >= 0 && spec.attention_scale <= 1e6))
+    throw key_error("attention_scale", "expected a number from 0 to 1e6, got ",
+                    spec.attention_scale);
+  validate_tokens(spec);
   const auto blocks = static_cast<int64_t>(spec.shift_add.blocks.size());
   if (blocks != 0 && blocks != spec.depth)
     throw key_error("shift_add.blocks", "has ", blocks, " entries: the network has depth ",
