@@ -1,6 +1,8 @@
 // Creates a router and two experts, and sends tokens by the router's choice or by a fixed split.
 #include "layers/mixture.h"
 
+#include "autograd/ops.h"
+
 namespace shiftadd::layers {
 namespace {
 
