@@ -126,6 +126,7 @@ CpuEngine::CpuEngine(CpuEngine&&) noexcept = default;
 CpuEngine& CpuEngine::operator=(CpuEngine&&) noexcept = default;
 
 const std::vector<Router>& CpuEngine::routers() const { return impl_->loaded->routers; }
+int64_t CpuEngine::outputs() const { return impl_->loaded->outputs; }
 void CpuEngine::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
   impl_->run(images, batch, logits, choices);
 }
