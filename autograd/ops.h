@@ -75,7 +75,7 @@ struct LinearAngularOptions {
   int64_t heads = 1;
   Codes codes = Codes::kSign;
   ValueFormat value = ValueFormat::kFloat;
-  bool class_token = false;        // token 0 stays outside the local filter
+  int64_t prefix = 0;              // tokens before the patches: outside the local filter
   int64_t grid_h = 0, grid_w = 0;  // patches, for a filter wider than one column
   int64_t queries = kAllQueries;   // as in softmax_attention
 };

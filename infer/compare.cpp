@@ -11,7 +11,7 @@ namespace shiftadd::infer {
 
 Comparison compare(Session& trained, Session& packed, const LabelledSet& set,
                    const std::function<void(int64_t done)>& progress) {
-  const int64_t classes = packed.spec().classes, tokens = routed_tokens(packed.routers());
+  const int64_t classes = packed.outputs(), tokens = routed_tokens(packed.routers());
   Comparison result = {Evaluation(classes), Evaluation(classes), RoutingCounts(packed.routers())};
   ImageRun run = {.model = "the model as trained"};
   run.name = [&](int64_t item) { return set.images.full_name(item); };

@@ -31,7 +31,7 @@ struct Layouts {
   Layouts(const Network& network, const PackSpec& pack)
       : plain(plan_of(network, pack, false), group_size(network)) {
     const int64_t last = network.depth() - 1;
-    if (answers_class_token(network, last, false) != answers_class_token(network, last, true))
+    if (rows_answered(network, last, false) != rows_answered(network, last, true))
       choosing.emplace(plan_of(network, pack, true), group_size(network));
     const int threads = num_threads();
     require_memory(
@@ -54,12 +54,12 @@ struct Loaded {
         routers(routers_of(network)),
         choices(routed_tokens(routers)),
         image_values(network.image_values()),
-        classes(network.head.out) {}
+        outputs(network.outputs()) {}
 
   Layouts layouts;
   Weights weights;
   std::vector<Router> routers;
-  int64_t choices, image_values, classes;  // of one image
+  int64_t choices, image_values, outputs;  // of one image
 };
 
 }  // namespace
@@ -100,7 +100,7 @@ struct CpuEngine::Impl {
     const auto run_one = [&](int64_t index, const Tensor& arena) {
       const int64_t begin = index * size;
       run_group(layout, images + begin * loaded->image_values, std::min(size, batch - begin),
-                logits + begin * loaded->classes,
+                logits + begin * loaded->outputs,
                 choices ? choices + begin * loaded->choices : nullptr, arena.data<float>());
     };
     std::atomic<int64_t> next{0};
@@ -126,6 +126,7 @@ CpuEngine::CpuEngine(CpuEngine&&) noexcept = default;
 CpuEngine& CpuEngine::operator=(CpuEngine&&) noexcept = default;
 
 const std::vector<Router>& CpuEngine::routers() const { return impl_->loaded->routers; }
+int64_t CpuEngine::outputs() const { return impl_->loaded->outputs; }
 void CpuEngine::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
   impl_->run(images, batch, logits, choices);
 }

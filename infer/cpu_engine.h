@@ -23,6 +23,7 @@ class CpuEngine {
   CpuEngine& operator=(CpuEngine&&) noexcept;
 
   const std::vector<Router>& routers() const;  // routers_of the network
+  int64_t outputs() const;                     // of the network
 
   /// See Session::run.
   void run(const float* images, int64_t batch, float* logits, uint8_t* choices = nullptr);

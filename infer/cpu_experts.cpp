@@ -15,14 +15,16 @@ void CpuSteps::operator()(const Route& op) {
                  reinterpret_cast<int32_t*>(begin(op.order)), gates, sink);
 }
 
+MlpLayers CpuSteps::mlp(const Experts& op, int expert) const {
+  return {matrix(op.fc1[expert]), matrix(op.fc2[expert]), op.activation};
+}
+
 void CpuSteps::operator()(const Experts& op) {
   const Routed routed = {.order = reinterpret_cast<const int32_t*>(begin(op.order)),
                          .gates = op.gates == kNone ? nullptr : begin(op.gates),
                          .rows = count_ * op.in.rows,
                          .first = first_};
-  const auto in_integers = [&](int expert) {
-    return MlpLayers{matrix(op.fc1[expert]), matrix(op.fc2[expert])}.in_integers();
-  };
+  const auto in_integers = [&](int expert) { return mlp(op, expert).in_integers(); };
   if (op.is_mlp() && in_integers(kMultExpert) && in_integers(kShiftExpert))
     run_mlps_by_index(op, routed);
   else
@@ -33,7 +35,8 @@ void CpuSteps::operator()(const Experts& op) {
 // back to their places at a time.
 void CpuSteps::run_mlps_by_index(const Experts& op, const Routed& routed) {
   const int64_t width = op.in.columns, rows = routed.rows, first = routed.first;
-  const int64_t between = matrix(op.fc1[0]).outputs(), answers = op.out.columns;
+  const int64_t between = matrix(op.fc1[0]).outputs(), gated = matrix(op.fc2[0]).inputs(),
+                answers = op.out.columns;
   const QuantizedRows tokens = quantized(scratch_->token_integers, scratch_->token_scales),
                       scratch = quantized(scratch_->integers, scratch_->scales);
   const int64_t widest = std::max(width, between);
@@ -48,9 +51,11 @@ void CpuSteps::run_mlps_by_index(const Experts& op, const Routed& routed) {
     const int64_t end = std::min(begin + kExpertRows, shifts ? rows : first);
     const int expert = shifts ? kShiftExpert : kMultExpert;
     float* outputs = arena_ + scratch_->outputs;
-    run_expert({matrix(op.fc1[expert]), matrix(op.fc2[expert])}, tokens, routed.order + begin,
-               end - begin, outputs + begin * answers, arena_ + scratch_->hidden + begin * between,
-               {scratch.values + begin * widest, scratch.scales + begin});
+    run_expert(mlp(op, expert), tokens, routed.order + begin, end - begin,
+               outputs + begin * answers,
+               {arena_ + scratch_->hidden + begin * between,
+                arena_ + scratch_->gated + begin * gated,
+                {{scratch.values + begin * widest, scratch.scales + begin}}});
     scatter_rows(routed, begin, end, answers, op.gate, outputs,
                  op.residual.defined() ? at(op.residual) : nullptr, at(op.out));
   });
@@ -69,8 +74,7 @@ void CpuSteps::run_gathered(const Experts& op, const Routed& routed) {
     float *in = gathered + begin * width, *out = outputs + begin * answers;
     const LinearScratch scratch = {quantized(scratch_->integers, scratch_->scales), in};
     if (op.is_mlp())
-      run_mlp({matrix(op.fc1[expert]), matrix(op.fc2[expert])}, in, rows, out, nullptr,
-              arena_ + scratch_->hidden, scratch);
+      run_mlp(mlp(op, expert), in, rows, out, nullptr, mlp_scratch(scratch));
     else
       apply(matrix(op.fc1[expert]), in, rows, out, scratch);
   }

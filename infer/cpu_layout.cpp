@@ -20,6 +20,8 @@ class Needs {
   Scratch operator()(const Take&) const { return {}; }
   Scratch operator()(const Normalise&) const { return {}; }
   Scratch operator()(const Activate&) const { return {}; }
+  Scratch operator()(const Tanh&) const { return {}; }
+  Scratch operator()(const Scale&) const { return {}; }
   Scratch operator()(const Route&) const { return {}; }
   Scratch operator()(const Mean&) const { return {}; }
   Scratch operator()(const Product& op) const {
@@ -83,6 +85,7 @@ class Needs {
   }
   static void layers(Scratch& scratch, const Matrix& fc1, const Matrix& fc2, int64_t rows) {
     grow(scratch.hidden, rows * fc1.out);
+    if (fc2.in != fc1.out) grow(scratch.gated, rows * fc2.in);
     input(scratch, fc1, rows);
     input(scratch, fc2, rows);
   }

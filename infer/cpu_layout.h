@@ -12,16 +12,17 @@ namespace shiftadd::infer {
 struct Scratch {
   int64_t integers = 0, scales = 0;              // a layer's input as int8, and its scales
   int64_t rounded = 0;                           // a layer's input as whole numbers in floats
-  int64_t hidden = 0;                            // between the two layers of an MLP
+  int64_t hidden = 0;                            // what the first layer of an MLP makes
+  int64_t gated = 0;                             // and the second takes, where that is not as wide
   int64_t gathered = 0, outputs = 0;             // tokens sorted by expert, and what experts answer
   int64_t token_integers = 0, token_scales = 0;  // the tokens of all experts as int8
   int64_t thresholds = 0;                        // of attention on unit codes
   int64_t planes = 0;                            // tokens as planes of an image, for filters
 };
-inline constexpr int64_t Scratch::* kScratchParts[] = {
-    &Scratch::integers, &Scratch::scales,  &Scratch::rounded,        &Scratch::hidden,
-    &Scratch::gathered, &Scratch::outputs, &Scratch::token_integers, &Scratch::token_scales,
-    &Scratch::thresholds, &Scratch::planes};
+inline constexpr int64_t Scratch::*kScratchParts[] = {
+    &Scratch::integers,     &Scratch::scales,     &Scratch::rounded, &Scratch::hidden,
+    &Scratch::gated,        &Scratch::gathered,   &Scratch::outputs, &Scratch::token_integers,
+    &Scratch::token_scales, &Scratch::thresholds, &Scratch::planes};
 
 /// A plan for up to `images` images at once; offsets in floats.
 struct CpuLayout {

@@ -47,16 +47,20 @@ LinearScratch CpuSteps::linear_scratch() const {
   return {quantized(scratch_->integers, scratch_->scales), arena_ + scratch_->rounded};
 }
 
+MlpScratch CpuSteps::mlp_scratch(const LinearScratch& input) const {
+  return {arena_ + scratch_->hidden, arena_ + scratch_->gated, input};
+}
+
 // Rows of an image, or tokens, under each place of the kernel; what lies outside is 0.
 void CpuSteps::operator()(const Gather& op) {
-  const auto& [name, channels, outputs, kernel, stride, padding] = op.conv;
+  const int64_t channels = op.conv.in, kernel = op.conv.kernel, stride = op.conv.stride,
+                padding = op.conv.padding;
   const Grid input = op.input, places = op.conv.grid_of(input);
   const int64_t values = op.conv.inputs();
   const bool planes = buffer(op.in).storage == Storage::kImages;
   // The number at (y, x) of a channel is channel_step and pixel_step apart from its neighbours.
   const int64_t pixel_step = planes ? 1 : channels, channel_step = planes ? input.count() : 1;
-  parallel_for(count_ * places.height, [&, kernel = kernel, stride = stride, padding = padding,
-                                        channels = channels](int64_t band) {
+  parallel_for(count_ * places.height, [&](int64_t band) {
     const float* image = at(op.in, band / places.height);
     const int64_t top = band % places.height * stride - padding;
     float* out = at(op.out, band / places.height) + band % places.height * places.width * values;
@@ -112,8 +116,9 @@ void CpuSteps::operator()(const Product& op) {
 }
 
 void CpuSteps::operator()(const Mlp& op) {
-  run_mlp({matrix(op.fc1), matrix(op.fc2)}, at(op.in), count_ * op.in.rows, at(op.out), at(op.out),
-          arena_ + scratch_->hidden, linear_scratch());
+  run_mlp({matrix(op.fc1), matrix(op.fc2), op.activation}, at(op.in), count_ * op.in.rows,
+          at(op.out), op.residual.defined() ? at(op.residual) : nullptr,
+          mlp_scratch(linear_scratch()));
 }
 
 void CpuSteps::operator()(const Depthwise& op) {
@@ -138,12 +143,21 @@ void CpuSteps::operator()(const Depthwise& op) {
                                        .weight = begin(op.weight),
                                        .bias = begin(op.bias),
                                        .y = out});
-    kernels<float>().gelu({op.out.values(), out, out});
   }
 }
 
 void CpuSteps::operator()(const Activate& op) {
-  kernels<float>().gelu({count_ * op.values.values(), at(op.values), at(op.values)});
+  kernels<float>().activation(
+      {op.kind, count_ * op.in.rows, op.out.columns, at(op.in), at(op.out)});
+}
+
+void CpuSteps::operator()(const Tanh& op) {
+  kernels<float>().tanh({count_ * op.values.values(), at(op.values), at(op.values)});
+}
+
+void CpuSteps::operator()(const Scale& op) {
+  kernels<float>().scale_channels({count_ * op.in.rows, op.in.columns, at(op.in), begin(op.factors),
+                                   at(op.residual), at(op.out)});
 }
 
 void CpuSteps::operator()(const Mean& op) {
@@ -193,7 +207,7 @@ void CpuSteps::operator()(const Attend& op) {
                                 .o_row = stride(op.out),
                                 .o_head = op.head_dim};
   const float *q = at(op.q), *k = at(op.k), *v = at(op.v);
-  const double scale = 1 / std::sqrt(static_cast<double>(op.codes.width));
+  const double scale = op.scale > 0 ? op.scale : 1 / std::sqrt(static_cast<double>(op.codes.width));
   const bool codes = op.kind == AttentionKind::kSoftmaxAdd;
   const auto& kernel = kernels<float>();
   switch (op.kind) {

@@ -40,6 +40,8 @@ class CpuSteps {
   void operator()(const Mlp& op);
   void operator()(const Depthwise& op);
   void operator()(const Activate& op);
+  void operator()(const Tanh& op);
+  void operator()(const Scale& op);
   void operator()(const Attend& op);
   void operator()(const Route& op);
   void operator()(const Experts& op);
@@ -57,8 +59,10 @@ class CpuSteps {
   int64_t image_stride(const Rows& rows) const;  // in floats; 0 for tables
   bool follows_on(const Rows& rows) const;       // the rows of all images lie one after the other
   LinearScratch linear_scratch() const;
+  MlpScratch mlp_scratch(const LinearScratch& input) const;
   QuantizedRows quantized(int64_t values, int64_t scales) const;
   LinearAngularArgs<float> linear_angular(const Attend& op, const AttentionShape& shape) const;
+  MlpLayers mlp(const Experts& op, int expert) const;
   void run_mlps_by_index(const Experts& op, const Routed& routed);
   void run_gathered(const Experts& op, const Routed& routed);
 

@@ -10,10 +10,10 @@
 namespace shiftadd::infer {
 
 int64_t run_images(Session& session, const data::ImageSource& source, const ImageRun& run) {
-  const int64_t classes = session.spec().classes, tokens = routed_tokens(session.routers());
+  const int64_t outputs = session.outputs(), tokens = routed_tokens(session.routers());
   const int64_t most = std::min(run.batch, source.count);  // images a batch
   data::ImageStream stream(source, session.preprocess(), run.batch, run.workers, run.limits);
-  std::vector<float> logits(most * classes);
+  std::vector<float> logits(most * outputs);
   std::vector<uint8_t> choices(run.choices ? most * tokens : 0);
   int64_t done = 0, broken = 0;
   while (!(run.stopped && run.stopped())) {
@@ -28,8 +28,8 @@ int64_t run_images(Session& session, const data::ImageSource& source, const Imag
     const int64_t values = rows ? batch->images.numel() / rows : 0;
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t item = batch->items[i];
-      const float* answer = logits.data() + i * classes;
-      require_finite(answer, classes, run.model, run.name ? run.name(item) : source.name(item));
+      const float* answer = logits.data() + i * outputs;
+      require_finite(answer, outputs, run.model, run.name ? run.name(item) : source.name(item));
       if (run.answer)
         run.answer({item, pixels + i * values, answer,
                     run.choices ? choices.data() + i * tokens : nullptr});
@@ -43,12 +43,15 @@ int64_t run_images(Session& session, const data::ImageSource& source, const Imag
 
 LabelledSet labelled(const Session& session, const data::ImageFolder& images,
                      const std::string& given) {
+  if (session.spec().classes == 0)
+    throw user_error(given, ": the network has no head, so that its answers are features and ",
+                     "no class can be right: fine-tune it first (shiftadd-train, init.adapt)");
   return {images, match_classes(session.classes(), session.class_ids(), session.spec().classes,
                                 images.classes(), given)};
 }
 
 EvaluatedSet evaluate(Session& session, const LabelledSet& set, const ImageRun& run) {
-  EvaluatedSet result{Evaluation(session.spec().classes)};
+  EvaluatedSet result{Evaluation(session.outputs())};
   ImageRun counted = run;
   counted.answer = [&](const Answer& answer) {
     result.answers.add(answer.logits, set.label(answer.item));

@@ -41,6 +41,7 @@ class Workplace {
         x_(random_tokens(tokens, router.inputs)),
         y_({tokens, router.outputs}),
         hidden_({tokens, router.hidden}),
+        gated_({tokens, router.hidden}),
         input_({tokens, router.inputs}, DType::kI8),
         integers_({tokens, widest_}, DType::kI8),
         input_scales_({tokens}),
@@ -56,25 +57,27 @@ class Workplace {
   // time.
   void run(const Linear& expert) { apply(expert, x_.data<float>(), tokens_, y(), scratch(0)); }
   void run(const MlpLayers& expert, bool by_index) {
-    if (!by_index)
-      return run_mlp(expert, x_.data<float>(), tokens_, y(), nullptr, hidden(0), scratch(0));
+    if (!by_index) return run_mlp(expert, x_.data<float>(), tokens_, y(), nullptr, mlp_scratch(0));
     const QuantizedRows input = {input_.data<int8_t>(), input_scales_.data<float>()};
     parallel_chunks(tokens_, kExpertRows, [&](int64_t begin, int64_t end) {
       run_expert(expert, input, order_.data() + begin, end - begin, y() + begin * y_.dim(1),
-                 hidden(begin), scratch(begin).quantized);
+                 mlp_scratch(begin));
     });
   }
 
  private:
   float* y() const { return y_.data<float>(); }
-  float* hidden(int64_t row) const { return hidden_.data<float>() + row * hidden_.dim(1); }
+  MlpScratch mlp_scratch(int64_t row) const {
+    const int64_t begin = row * hidden_.dim(1);
+    return {hidden_.data<float>() + begin, gated_.data<float>() + begin, scratch(row)};
+  }
   LinearScratch scratch(int64_t row) const {
     return {{integers_.data<int8_t>() + row * widest_, scales_.data<float>() + row},
             x_.data<float>()};
   }
 
   int64_t tokens_, widest_;
-  Tensor x_, y_, hidden_, input_, integers_, input_scales_, scales_;
+  Tensor x_, y_, hidden_, gated_, input_, integers_, input_scales_, scales_;
   std::vector<int32_t> order_;
 };
 
@@ -123,7 +126,7 @@ PairTiming time_experts(const Experts& experts, const Weights& weights, Workplac
     return time_pair([&] { place.run(matrix(experts.fc1[kMultExpert])); },
                      [&] { place.run(matrix(experts.fc1[kShiftExpert])); }, seconds);
   const auto mlp = [&](int expert) {
-    return MlpLayers{matrix(experts.fc1[expert]), matrix(experts.fc2[expert])};
+    return MlpLayers{matrix(experts.fc1[expert]), matrix(experts.fc2[expert]), experts.activation};
   };
   const bool by_index = mlp(kMultExpert).in_integers() && mlp(kShiftExpert).in_integers();
   return time_pair([&] { place.run(mlp(kMultExpert), by_index); },
@@ -187,8 +190,8 @@ LatencyReport measure_latency(const ModelFile& given, const LatencyOptions& opti
     const auto sizes = std::tuple(latency.inputs, latency.hidden, latency.outputs);
     if (!known.contains(sizes)) {
       Workplace place(report.tokens, latency);
-      known[sizes] = time_experts(experts_of(plan, static_cast<int64_t>(i)), weights, place,
-                                  options.seconds);
+      known[sizes] =
+          time_experts(experts_of(plan, static_cast<int64_t>(i)), weights, place, options.seconds);
     }
     const PairTiming& timing = known.at(sizes);
     latency.mult_ms = timing.mult_ms;

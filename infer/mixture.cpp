@@ -13,8 +13,8 @@ int64_t grain(int64_t width) { return std::max<int64_t>(1, 16384 / width); }
 
 }  // namespace
 
-int64_t route(const Linear* router, const float* x, int64_t rows, GateKind gate,
-              double shift_share, int32_t* order, float* gates, const ChoiceSink& sink) {
+int64_t route(const Linear* router, const float* x, int64_t rows, GateKind gate, double shift_share,
+              int32_t* order, float* gates, const ChoiceSink& sink) {
   const bool fixed = gate == GateKind::kFixedSplit;
   if (!fixed)
     gemm_packed(x, router->inputs(), rows, router->weight, gates, 2, router->bias.data<float>());

@@ -33,8 +33,8 @@ struct Routed {
 /// Routes x (rows, width): order (rows), and gates (rows, 2): the router's logits or, with gate
 /// `probability`, its probabilities. With `fixed_split`, router (null) and gates are unused.
 /// Returns how many rows the first expert gets.
-int64_t route(const Linear* router, const float* x, int64_t rows, GateKind gate,
-              double shift_share, int32_t* order, float* gates, const ChoiceSink& sink);
+int64_t route(const Linear* router, const float* x, int64_t rows, GateKind gate, double shift_share,
+              int32_t* order, float* gates, const ChoiceSink& sink);
 
 /// gathered[i] = x[order[i]], rows of `width` numbers.
 void gather(const Routed& routed, const float* x, int64_t width, float* gathered);

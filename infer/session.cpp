@@ -48,6 +48,7 @@ const Preprocess& Session::preprocess() const { return impl_->about->preprocess;
 const std::vector<std::string>& Session::classes() const { return impl_->about->classes; }
 const std::vector<std::string>& Session::class_ids() const { return impl_->about->class_ids; }
 const std::vector<Router>& Session::routers() const { return impl_->engine.routers(); }
+int64_t Session::outputs() const { return impl_->engine.outputs(); }
 void Session::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
   impl_->engine.run(images, batch, logits, choices);
 }

@@ -48,7 +48,8 @@ Linear lay_out(const Matrix& matrix, const Shelf& shelf) {
     return tensor.defined() ? tensor.slice(matrix.first, matrix.first + matrix.out) : tensor;
   };
   Linear linear;
-  linear.bias = rows(".bias").clone();
+  const Tensor bias = rows(".bias");
+  linear.bias = bias.defined() ? bias.clone() : Tensor::zeros({matrix.out});
   linear.int8_input = matrix.int8_inputs;
   const Tensor nibbles = rows(".codes"), scales = rows(".scales");
   if (nibbles.defined()) {
@@ -64,11 +65,11 @@ Linear lay_out(const Matrix& matrix, const Shelf& shelf) {
   return linear;
 }
 
-// The parameter as rows x columns, with the first rows of another added to it.
+// The parameter as rows x columns, with rows of another added to it.
 Tensor values_of(const Table& table, const Shelf& shelf) {
   const Tensor values = shelf.copy(table.parameter).reshape({table.rows, table.columns});
   if (table.plus.empty()) return values;
-  const float* more = shelf.get(table.plus).data<float>();
+  const float* more = shelf.get(table.plus).data<float>() + table.plus_first * table.columns;
   for (float& x : values.span<float>()) x += *more++;
   return values;
 }

@@ -20,7 +20,7 @@ constexpr uint64_t kProjStream = 1, kKvStream = 2;  // of the noise of their rou
 }  // namespace
 
 Attention::Attention(const BlockSpec& block, const ShiftAddSpec& options, Random& random)
-    : spec_(block.attention), grid_(block.grid), class_token_(block.prefix > 0) {
+    : spec_(block.attention), grid_(block.grid), prefix_(block.prefix) {
   const auto add = [&](const LinearSpec& spec) {
     return add_module(make_linear_layer(spec, options, random));
   };
@@ -53,7 +53,7 @@ Variable Attention::attend_linearly(const Projected& in, int64_t queries) const 
   const autograd::LinearAngularOptions options = {.heads = spec_.heads,
                                                   .codes = spec_.codes.kind,
                                                   .value = spec_.values,
-                                                  .class_token = class_token_,
+                                                  .prefix = prefix_,
                                                   .grid_h = grid_.height,
                                                   .grid_w = grid_.width,
                                                   .queries = queries};
@@ -70,11 +70,13 @@ Variable Attention::attend(const Projected& projected, int64_t queries, double c
   }
   switch (spec_.kind) {
     case AttentionKind::kSoftmax:
-      return kv_ ? autograd::softmax_attention(in.first, in.kv, spec_.heads)
-                 : autograd::softmax_attention(in.first, spec_.heads, queries);
+      return kv_ ? autograd::softmax_attention(in.first, in.kv, spec_.heads, spec_.scale)
+                 : autograd::softmax_attention(in.first, spec_.heads, queries, spec_.scale);
     case AttentionKind::kSoftmaxAdd:
-      return kv_ ? autograd::softmax_add_attention(in.first, in.kv, spec_.heads, spec_.values)
-                 : autograd::softmax_add_attention(in.first, spec_.heads, spec_.values, queries);
+      return kv_ ? autograd::softmax_add_attention(in.first, in.kv, spec_.heads, spec_.values,
+                                                   spec_.scale)
+                 : autograd::softmax_add_attention(in.first, spec_.heads, spec_.values, queries,
+                                                   spec_.scale);
     case AttentionKind::kLinear:
     case AttentionKind::kLinearAdd:
       return attend_linearly(in, queries);

@@ -21,6 +21,8 @@ class Attention : public Module {
   /// residual (B, Q, C) + branch(apply(x, Q)).
   Variable forward(const Variable& x, const Variable& residual, const Branch& branch,
                    const Pass& pass) const;
+  /// See TokenLayer.
+  void scale_output(const Variable& factors) { proj_->scale_output(factors); }
 
  private:
   // What the tokens are projected to: q, k and v in one, or q, and k and v in another.
@@ -33,7 +35,7 @@ class Attention : public Module {
 
   AttentionSpec spec_;
   Grid grid_;
-  bool class_token_;
+  int64_t prefix_;                             // tokens before the patches
   TokenLayer *first_, *kv_ = nullptr, *proj_;  // first_: qkv, or q where there is kv_
   Convolution* reduction_ = nullptr;           // of what kv_ reads, or null
   LayerNorm* reduction_norm_ = nullptr;

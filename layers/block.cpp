@@ -6,12 +6,31 @@
 
 namespace shiftadd::layers {
 
+namespace {
+
+// Starts as ones: a network that is trained from scratch learns how small they are to be.
+struct LayerScale : Module {
+  LayerScale(const std::string& name, int64_t width) {
+    factors = add_parameter(name, Tensor::full({width}, 1));
+  }
+  Variable factors;
+};
+
+}  // namespace
+
 Block::Block(const BlockSpec& spec, int64_t index, const ShiftAddSpec& options, Random& random)
-    : index_(index),
-      norm1_(add_module(std::make_unique<LayerNorm>(spec.norm1))),
-      attn_(add_module(std::make_unique<Attention>(spec, options, random))),
-      norm2_(add_module(std::make_unique<LayerNorm>(spec.norm2))),
-      mlp_(add_module(make_mlp(spec.mlp, spec.grid, options, random))) {}
+    : index_(index), post_norm_(spec.post_norm) {
+  const auto scale = [&](const std::string& name, auto* layer) {
+    if (!name.empty())
+      layer->scale_output(add_module(std::make_unique<LayerScale>(name, spec.width))->factors);
+  };
+  norm1_ = add_module(std::make_unique<LayerNorm>(spec.norm1));
+  attn_ = add_module(std::make_unique<Attention>(spec, options, random));
+  scale(spec.scale1, attn_);
+  norm2_ = add_module(std::make_unique<LayerNorm>(spec.norm2));
+  mlp_ = add_module(make_mlp(spec.mlp, spec.grid, options, random));
+  scale(spec.scale2, mlp_);
+}
 
 uint64_t Block::stream(const Context& context, uint64_t which) const {
   return stream_of(context.stream, index_, which);
@@ -35,7 +54,7 @@ Variable Block::attend(const Variable& normed, int64_t queries, const Context& c
 }
 
 Variable Block::forward(const Variable& x, const Context& context, double dropout, double drop_path,
-                        bool class_token_only) const {
+                        int64_t answers) const {
   Branch attention_branch, mlp_branch;
   Pass mlp_pass;
   mlp_pass.routings = context.routings;
@@ -48,14 +67,17 @@ Variable Block::forward(const Variable& x, const Context& context, double dropou
     mlp_pass.dropout_stream = stream(context, 5);
     mlp_pass.noise_stream = stream(context, 7);
   }
-  Variable residual = x;
-  if (class_token_only)
-    residual = autograd::reshape(autograd::select_token(x, 0), {x.dim(0), 1, x.dim(2)});
-  const Variable y =
-      attn_->forward(norm1_->forward(x), residual, attention_branch, attention_pass(context));
-  const Variable normed = norm2_->forward(y);
-  if (mlp_branch.plain()) return mlp_->forward(normed, y, mlp_pass);
-  return mlp_branch.add(y, mlp_->forward(normed, {}, mlp_pass));
+  const auto normed = [this](const LayerNorm* norm, bool here, const Variable& tokens) {
+    return here ? norm->forward(tokens) : tokens;
+  };
+  const Variable residual = answers < x.dim(1) ? autograd::take_tokens(x, 0, answers) : x;
+  Variable y = attn_->forward(normed(norm1_, !post_norm_, x), residual, attention_branch,
+                              attention_pass(context));
+  y = normed(norm1_, post_norm_, y);
+  const Variable in = normed(norm2_, !post_norm_, y);
+  const Variable z = mlp_branch.plain() ? mlp_->forward(in, y, mlp_pass)
+                                        : mlp_branch.add(y, mlp_->forward(in, {}, mlp_pass));
+  return normed(norm2_, post_norm_, z);
 }
 
 }  // namespace shiftadd::layers

@@ -28,8 +28,10 @@ Convolution::Convolution(const ConvSpec& spec, Random& random)
     : spec_(spec),
       weight_(add_parameter(
           spec.name + ".weight",
-          uniform({spec.out, spec.in, spec.kernel, spec.kernel}, spec.inputs(), random))),
-      bias_(add_parameter(spec.name + ".bias", uniform({spec.out}, spec.inputs(), random))) {}
+          uniform({spec.out, spec.in, spec.kernel, spec.kernel}, spec.inputs(), random))) {
+  if (spec.bias)
+    bias_ = add_parameter(spec.name + ".bias", uniform({spec.out}, spec.inputs(), random));
+}
 
 Variable Convolution::of_images(const Variable& images) const {
   return autograd::conv2d_tokens(images, weight_, bias_, spec_.stride, spec_.padding);

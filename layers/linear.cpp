@@ -14,13 +14,18 @@ Tensor normal_weights(Shape shape, Random& random) {
   return result;
 }
 
-Linear::Linear(const std::string& name, int64_t in, int64_t out, Random& random)
-    : weight_(add_parameter(name + ".weight", normal_weights({out, in}, random))),
-      bias_(add_parameter(name + ".bias", Tensor::zeros({out}))) {}
+Linear::Linear(const std::string& name, int64_t in, int64_t out, Random& random, bool bias)
+    : weight_(add_parameter(name + ".weight", normal_weights({out, in}, random))) {
+  if (bias) bias_ = add_parameter(name + ".bias", Tensor::zeros({out}));
+}
 
 Variable Linear::apply(const Variable& x, Activation input, const Variable& residual) const {
-  return input == Activation::kGelu ? autograd::gelu_linear(x, weight_, bias_, residual)
-                                    : autograd::linear(x, weight_, bias_, residual);
+  const auto scaled = [this](const Variable& rows) {
+    return factors_.defined() && rows.defined() ? autograd::scale_rows(rows, factors_) : rows;
+  };
+  const Variable weight = scaled(weight_), bias = scaled(bias_);
+  return input == Activation::kGelu ? autograd::gelu_linear(x, weight, bias, residual)
+                                    : autograd::linear(x, weight, bias, residual);
 }
 
 std::pair<Tensor, Tensor> shift_and_sign_of(const Tensor& weight) {
@@ -35,33 +40,35 @@ std::pair<Tensor, Tensor> shift_and_sign_of(const Tensor& weight) {
   return {shift, sign};
 }
 
-ShiftLinear::ShiftLinear(const std::string& name, int64_t in, int64_t out,
-                         const ShiftAddSpec& options, Random& random)
+ShiftLinear::ShiftLinear(const LinearSpec& spec, const ShiftAddSpec& options, Random& random)
     : options_(options) {
-  const Tensor weight = normal_weights({out, in}, random);
+  const Tensor weight = normal_weights({spec.out, spec.in}, random);
   if (options.form == ShiftForm::kPs) {
     const auto [shift, sign] = shift_and_sign_of(weight);
-    shift_ = add_parameter(name + ".shift", shift);
-    sign_ = add_parameter(name + ".sign", sign);
+    shift_ = add_parameter(spec.name + ".shift", shift);
+    sign_ = add_parameter(spec.name + ".sign", sign);
   } else {
-    weight_ = add_parameter(name + ".weight", weight);
+    weight_ = add_parameter(spec.name + ".weight", weight);
   }
-  bias_ = add_parameter(name + ".bias", Tensor::zeros({out}));
+  if (spec.bias) bias_ = add_parameter(spec.name + ".bias", Tensor::zeros({spec.out}));
 }
 
 Variable ShiftLinear::apply(const Variable& x, Activation input, const Variable& residual) const {
   const autograd::ShiftLinearOptions options{
       .format = options_.format, .int8_activations = options_.int8_activations, .input = input};
-  return options_.form == ShiftForm::kPs
-             ? autograd::shift_linear_ps(x, shift_, sign_, bias_, options, residual)
-             : autograd::shift_linear(x, weight_, bias_, options, residual);
+  const auto product = [&](const Variable& sum) {
+    return options_.form == ShiftForm::kPs
+               ? autograd::shift_linear_ps(x, shift_, sign_, bias_, options, sum)
+               : autograd::shift_linear(x, weight_, bias_, options, sum);
+  };
+  return factors_.defined() ? autograd::scale_channels(product({}), factors_, residual)
+                            : product(residual);
 }
 
-std::unique_ptr<Projection> make_projection(const std::string& name, bool shift, int64_t in,
-                                            int64_t out, const ShiftAddSpec& options,
-                                            Random& random) {
-  if (shift) return std::make_unique<ShiftLinear>(name, in, out, options, random);
-  return std::make_unique<Linear>(name, in, out, random);
+std::unique_ptr<Projection> make_projection(const LinearSpec& spec, bool shift,
+                                            const ShiftAddSpec& options, Random& random) {
+  if (shift) return std::make_unique<ShiftLinear>(spec, options, random);
+  return std::make_unique<Linear>(spec, random);
 }
 
 LayerNorm::LayerNorm(const NormSpec& spec)

@@ -26,34 +26,40 @@ class Projection : public TokenLayer {
 
 class Linear : public Projection {
  public:
-  /// NAME.weight (out, in) as normal_weights, NAME.bias (out) zero.
-  Linear(const std::string& name, int64_t in, int64_t out, Random& random);
+  /// NAME.weight (out, in) as normal_weights, NAME.bias (out) zero, where there is one.
+  Linear(const std::string& name, int64_t in, int64_t out, Random& random, bool bias = true);
+  Linear(const LinearSpec& spec, Random& random)
+      : Linear(spec.name, spec.in, spec.out, random, spec.bias) {}
   Variable apply(const Variable& x, Activation input, const Variable& residual) const override;
+  /// The factors become those of the weight's rows, as in deployment.
+  void scale_output(const Variable& factors) override { factors_ = factors; }
   Variable operator()(const Variable& x) const { return apply(x, Activation::kNone, {}); }
   const Variable& weight() const { return weight_; }
   const Variable& bias() const { return bias_; }
 
  private:
-  Variable weight_, bias_;
+  Variable weight_, bias_, factors_;  // the last two may be undefined
 };
 
 /// W = s 2^p from latent parameters: NAME.weight (out, in), or NAME.shift and NAME.sign (out, in);
-/// NAME.bias (out).
+/// NAME.bias (out), where there is one.
 class ShiftLinear : public Projection {
  public:
   /// Latent values that give the Shift weights nearest to those of Linear.
-  ShiftLinear(const std::string& name, int64_t in, int64_t out, const ShiftAddSpec& options,
-              Random& random);
+  ShiftLinear(const LinearSpec& spec, const ShiftAddSpec& options, Random& random);
   Variable apply(const Variable& x, Activation input, const Variable& residual) const override;
+  /// The weights stay powers of two.
+  void scale_output(const Variable& factors) override { factors_ = factors; }
 
  private:
   ShiftAddSpec options_;
-  Variable weight_, shift_, sign_, bias_;  // weight_, or shift_ and sign_
+  Variable weight_, shift_, sign_;  // the first, or the other two
+  Variable bias_, factors_;         // may be undefined
 };
 
-std::unique_ptr<Projection> make_projection(const std::string& name, bool shift, int64_t in,
-                                            int64_t out, const ShiftAddSpec& options,
-                                            Random& random);
+/// The layer of the spec's name and sizes that multiplies or shifts, whatever its kind.
+std::unique_ptr<Projection> make_projection(const LinearSpec& spec, bool shift,
+                                            const ShiftAddSpec& options, Random& random);
 
 /// The latent form ps of `weight`: shift log2 |w|, sign +-1, both clamped to what 5bit can hold; a
 /// 0 has sign 0.

@@ -1,6 +1,8 @@
 // Creates a router and two experts, and sends tokens by the router's choice or by a fixed split.
 #include "layers/mixture.h"
 
+#include "autograd/ops.h"
+
 namespace shiftadd::layers {
 namespace {
 
@@ -50,9 +52,10 @@ Variable Mixture::forward(const Variable& x, const Variable& residual, const Pas
     return [layer, pass](const Variable& tokens) { return layer->forward(tokens, {}, pass); };
   };
   const Variable y =
-      autograd::mixture(x, routing, gate_, {expert(experts_[0]), expert(experts_[1])}, residual);
+      autograd::mixture(x, routing, gate_, {expert(experts_[0]), expert(experts_[1])},
+                        factors_.defined() ? Variable() : residual);
   if (pass.routings) pass.routings->push_back(routing);
-  return y;
+  return factors_.defined() ? autograd::scale_channels(y, factors_, residual) : y;
 }
 
 std::unique_ptr<TokenLayer> make_token_layer(const std::string& name, LayerKind kind, int64_t width,
@@ -66,7 +69,9 @@ std::unique_ptr<TokenLayer> make_linear_layer(const LinearSpec& spec, const Shif
                                               Random& random) {
   return make_token_layer(spec.name, spec.kind, spec.in, options.gate, random,
                           [&](const std::string& name, bool shift) {
-                            return make_projection(name, shift, spec.in, spec.out, options, random);
+                            LinearSpec named = spec;
+                            named.name = name;
+                            return make_projection(named, shift, options, random);
                           });
 }
 

@@ -22,6 +22,7 @@ class Mixture : public TokenLayer {
   /// x and residual (..., C). Each token goes through one expert; the routing is left in
   /// pass.routings.
   Variable forward(const Variable& x, const Variable& residual, const Pass& pass) const override;
+  void scale_output(const Variable& factors) override { factors_ = factors; }
 
  private:
   autograd::Routing route(const Variable& x, const Pass& pass) const;
@@ -29,6 +30,7 @@ class Mixture : public TokenLayer {
   autograd::Gate gate_;
   Linear* router_;  // null for a fixed split
   TokenLayer* experts_[2];
+  Variable factors_;  // may be undefined
 };
 
 /// The layer of this kind, on tokens of `width`.

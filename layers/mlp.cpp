@@ -1,4 +1,5 @@
-// Applies fc1, GELU, dropout and fc2; without dropout, the fc2 of a plain MLP computes GELU itself.
+// Applies fc1, the activation, dropout and fc2; without dropout, the fc2 of a plain MLP computes
+// GELU itself.
 #include "layers/mlp.h"
 
 #include "autograd/ops.h"
@@ -7,22 +8,28 @@ namespace shiftadd::layers {
 
 PlainMlp::PlainMlp(const std::string& name, const MlpSpec& spec, bool shift_fc1, bool shift_fc2,
                    const ShiftAddSpec& options, Random& random)
-    : fc1_(add_module(make_projection(concat(name, ".", spec.fc1.name), shift_fc1, spec.fc1.in,
-                                      spec.fc1.out, options, random))),
-      fc2_(add_module(make_projection(concat(name, ".", spec.fc2.name), shift_fc2, spec.fc2.in,
-                                      spec.fc2.out, options, random))) {}
+    : activation_(spec.activation) {
+  const auto add = [&](LinearSpec layer, bool shift) {
+    layer.name = concat(name, ".", layer.name);
+    return add_module(make_projection(layer, shift, options, random));
+  };
+  fc1_ = add(spec.fc1, shift_fc1);
+  fc2_ = add(spec.fc2, shift_fc2);
+}
 
 Variable PlainMlp::forward(const Variable& x, const Variable& residual, const Pass& pass) const {
   const Variable hidden = fc1_->apply(x, Activation::kNone, {});
-  if (pass.dropout == 0) return fc2_->apply(hidden, Activation::kGelu, residual);
-  const Variable kept =
-      autograd::dropout(autograd::gelu(hidden), pass.dropout, pass.seed, pass.dropout_stream);
+  if (pass.dropout == 0 && activation_ == HiddenActivation::kGelu)
+    return fc2_->apply(hidden, Activation::kGelu, residual);
+  Variable kept = autograd::activate(hidden, activation_);
+  if (pass.dropout > 0)
+    kept = autograd::dropout(kept, pass.dropout, pass.seed, pass.dropout_stream);
   return fc2_->apply(kept, Activation::kNone, residual);
 }
 
 LayeredMlp::LayeredMlp(const MlpSpec& spec, const Grid& grid, const ShiftAddSpec& options,
                        Random& random)
-    : grid_(grid) {
+    : activation_(spec.activation), grid_(grid) {
   fc1_ = add_module(make_linear_layer(spec.named(spec.fc1), options, random));
   if (spec.depthwise)
     filter_ =
@@ -33,7 +40,7 @@ LayeredMlp::LayeredMlp(const MlpSpec& spec, const Grid& grid, const ShiftAddSpec
 Variable LayeredMlp::forward(const Variable& x, const Variable& residual, const Pass& pass) const {
   Variable hidden = fc1_->forward(x, {}, pass);
   if (filter_) hidden = filter_->forward(hidden, grid_);
-  hidden = autograd::gelu(hidden);
+  hidden = autograd::activate(hidden, activation_);
   if (pass.dropout > 0)
     hidden = autograd::dropout(hidden, pass.dropout, pass.seed, pass.dropout_stream);
   Pass after = pass;

@@ -13,10 +13,12 @@ class PlainMlp : public TokenLayer {
   /// `name`: of the MLP or the expert, under which the layers of `spec` are.
   PlainMlp(const std::string& name, const MlpSpec& spec, bool shift_fc1, bool shift_fc2,
            const ShiftAddSpec& options, Random& random);
-  /// residual + fc2(gelu(fc1(x))); x and residual (..., C).
+  /// residual + fc2(activation(fc1(x))); x and residual (..., C).
   Variable forward(const Variable& x, const Variable& residual, const Pass& pass) const override;
+  void scale_output(const Variable& factors) override { fc2_->scale_output(factors); }
 
  private:
+  HiddenActivation activation_;
   Projection *fc1_, *fc2_;
 };
 
@@ -24,10 +26,12 @@ class PlainMlp : public TokenLayer {
 class LayeredMlp : public TokenLayer {
  public:
   LayeredMlp(const MlpSpec& spec, const Grid& grid, const ShiftAddSpec& options, Random& random);
-  /// residual + fc2(gelu(filter(fc1(x)))); x and residual (B, N, C).
+  /// residual + fc2(activation(filter(fc1(x)))); x and residual (B, N, C).
   Variable forward(const Variable& x, const Variable& residual, const Pass& pass) const override;
+  void scale_output(const Variable& factors) override { fc2_->scale_output(factors); }
 
  private:
+  HiddenActivation activation_;
   Grid grid_;
   TokenLayer *fc1_, *fc2_;
   DepthwiseConvolution* filter_ = nullptr;  // or null

@@ -20,14 +20,21 @@ class Model::Level : public Module {
   // first: the number of its first block; input: the grid that its patches are cut from.
   Level(const LevelSpec& spec, const Grid& input, int64_t first, const ShiftAddSpec& options,
         Random& random)
-      : input_(input), first_(first) {
+      : input_(input), first_(first), positioned_(spec.positioned_prefix()) {
     const int64_t width = spec.width();
-    if (spec.prefix())
-      class_token_ = add_parameter(spec.class_token, normal_weights({1, 1, width}, random));
+    const auto tokens = [&](const std::string& name, int64_t count) {
+      if (!name.empty())
+        front_.push_back(add_parameter(name, normal_weights({1, count, width}, random)));
+    };
+    tokens(spec.class_token, 1);
+    tokens(spec.distillation_token, 1);
+    tokens(spec.registers, spec.register_count);
     if (!spec.positions.empty())
-      positions_ = add_parameter(spec.positions, normal_weights({1, spec.tokens(), width}, random));
+      positions_ =
+          add_parameter(spec.positions, normal_weights({1, spec.position_rows(), width}, random));
     patches_ = add_module(std::make_unique<Convolution>(spec.patches, random));
     if (spec.patch_norm) patch_norm_ = add_module(std::make_unique<LayerNorm>(*spec.patch_norm));
+    if (spec.token_norm) token_norm_ = add_module(std::make_unique<LayerNorm>(*spec.token_norm));
     for (const BlockSpec& block : spec.blocks)
       blocks_.push_back(add_module(std::make_unique<Block>(block, first++, options, random)));
     if (spec.norm) norm_ = add_module(std::make_unique<LayerNorm>(*spec.norm));
@@ -47,17 +54,38 @@ class Model::Level : public Module {
  private:
   Variable embed(Variable patches) const {
     if (patch_norm_) patches = patch_norm_->forward(patches);
-    if (class_token_.defined()) return autograd::prepend_token(class_token_, patches, positions_);
-    if (!positions_.defined()) return patches;
-    return autograd::add_broadcast(
-        patches, autograd::reshape(positions_, {positions_.dim(1), positions_.dim(2)}));
+    const Variable tokens = with_front(patches);
+    return token_norm_ ? token_norm_->forward(tokens) : tokens;
+  }
+  // The tokens before the patches, and the positions of those that have some.
+  Variable with_front(const Variable& patches) const {
+    if (front_.size() == 1 && positioned_ == front_[0].dim(1) && positioned_ == 1 &&
+        positions_.defined())
+      return autograd::prepend_token(front_[0], patches, positions_);
+    Variable x = patches;
+    if (positions_.defined()) x = add_positions(x, positioned_, x.dim(1));
+    int64_t at = 0;
+    for (const Variable& tokens : front_) at += tokens.dim(1);
+    for (auto tokens = front_.rbegin(); tokens != front_.rend(); ++tokens) {
+      const int64_t count = tokens->dim(1);
+      at -= count;
+      const bool has_some = positions_.defined() && at < positioned_;
+      x = autograd::prepend_tokens(has_some ? add_positions(*tokens, at, count) : *tokens, x);
+    }
+    return x;
+  }
+  Variable add_positions(const Variable& tokens, int64_t first, int64_t count) const {
+    const Variable rows = autograd::take_tokens(positions_, first, count);
+    return autograd::add_broadcast(tokens, autograd::reshape(rows, {count, rows.dim(2)}));
   }
 
   Grid input_;
   int64_t first_;
-  Variable class_token_, positions_;
+  int64_t positioned_;           // tokens before the patches that have positions
+  std::vector<Variable> front_;  // class token, distillation token, registers
+  Variable positions_;
   Convolution* patches_;
-  LayerNorm* patch_norm_ = nullptr;
+  LayerNorm *patch_norm_ = nullptr, *token_norm_ = nullptr;
   std::vector<Block*> blocks_;
   LayerNorm* norm_ = nullptr;
 };
@@ -84,8 +112,14 @@ Model::Model(const Network& network, const ModelOptions& options, uint64_t seed)
     input = level.grid;
   }
   if (network.norm) norm_ = add_module(std::make_unique<LayerNorm>(*network.norm));
-  const LinearSpec& head = network.head;
-  head_ = add_module(std::make_unique<Linear>(head.name, head.in, head.out, random));
+  if (network.fc_norm) fc_norm_ = add_module(std::make_unique<LayerNorm>(*network.fc_norm));
+  const auto linear = [&](const std::optional<LinearSpec>& layer) {
+    return layer ? add_module(std::make_unique<Linear>(*layer, random)) : nullptr;
+  };
+  pre_logits_ = linear(network.pre_logits);
+  projection_ = linear(network.projection);
+  head_ = linear(network.head);
+  distilled_head_ = linear(network.distilled_head);
 }
 
 Model::~Model() = default;
@@ -95,7 +129,7 @@ const ModelSpec& Model::spec() const {
   return *spec_;
 }
 
-bool Model::class_token_only(int64_t i) const { return answers_class_token(network_, i, true); }
+int64_t Model::answers(int64_t i) const { return rows_answered(network_, i, true); }
 
 std::size_t Model::level_of(int64_t block) const {
   for (std::size_t level = 0; level < levels_.size(); ++level)
@@ -123,7 +157,7 @@ Variable Model::run_block(int64_t i, const Variable& tokens, const Context& cont
       (depth > 1 ? static_cast<double>(i) / static_cast<double>(depth - 1) : 1);
   const std::size_t level = level_of(i);
   const Variable x = levels_[level]->block(i).forward(tokens, context, options_.dropout, drop_path,
-                                                      class_token_only(i) && !context.traces);
+                                                      context.traces ? tokens.dim(1) : answers(i));
   if (i + 1 < levels_[level]->end()) return x;
   const Variable last = levels_[level]->finish(x);
   return level + 1 < levels_.size() ? levels_[level + 1]->embed_tokens(last) : last;
@@ -150,13 +184,33 @@ Variable Model::forward(const Variable& images, const Context& context) const {
     x = checkpointed ? autograd::checkpoint(block, x) : block(x);
     if (context.tokens) context.tokens->push_back(x);
   }
-  const auto normed = [this](const Variable& tokens) {
-    return norm_ ? norm_->forward(tokens) : tokens;
-  };
-  if (network_.readout == Readout::kMean) return (*head_)(autograd::mean_tokens(normed(x)));
-  const Variable row =
-      x.dim(1) == 1 ? autograd::reshape(x, {x.dim(0), x.dim(2)}) : autograd::select_token(x, 0);
-  return (*head_)(normed(row));
+  Variable y = pooled(x);
+  if (distilled_head_) {
+    const Variable first = (*head_)(autograd::select_token(y, 0)),
+                   second = (*distilled_head_)(autograd::select_token(y, 1));
+    return autograd::scale(autograd::add(first, second), 0.5);
+  }
+  if (fc_norm_) y = fc_norm_->forward(y);
+  if (pre_logits_) y = autograd::tanh((*pre_logits_)(y));
+  if (projection_) y = (*projection_)(y);
+  return head_ ? (*head_)(y) : y;
+}
+
+// What is read of the tokens, behind the norm: (B, width), or of a distilled network both tokens'
+// rows (B, 2, width).
+Variable Model::pooled(const Variable& tokens) const {
+  const auto normed = [this](const Variable& x) { return norm_ ? norm_->forward(x) : x; };
+  if (distilled_head_) return normed(autograd::take_tokens(tokens, 0, 2));
+  if (network_.pooling == Pooling::kClassToken)
+    return normed(tokens.dim(1) == 1 ? autograd::reshape(tokens, {tokens.dim(0), tokens.dim(2)})
+                                     : autograd::select_token(tokens, 0));
+  const Variable x = normed(tokens);
+  const int64_t prefix = network_.levels.back().prefix();
+  const Variable mean =
+      autograd::mean_tokens(prefix ? autograd::take_tokens(x, prefix, x.dim(1) - prefix) : x);
+  return network_.pooling == Pooling::kMean
+             ? mean
+             : autograd::concat_channels(autograd::select_token(x, 0), mean);
 }
 
 }  // namespace shiftadd::layers

@@ -27,20 +27,20 @@ class Model : public Module {
   Model(const Network& network, const ModelOptions& options, uint64_t seed);
   ~Model() override;
 
-  /// images (B, channels, H, W) -> logits (B, classes).
+  /// images (B, channels, H, W) -> logits (B, classes), or without a head what one would read.
   Variable forward(const Variable& images, const Context& context) const;
   /// The parts of forward, for those who work block by block: images -> tokens (B, N, C) of the
   /// first level.
   Variable embed(const Variable& images, const Context& context) const;
   /// tokens (B, N, C) -> those after block i and, where it is the last of its level, after the next
-  /// level's embedding; of the last block the class token's alone (B, 1, C) where nothing asks for
-  /// the others.
+  /// level's embedding; of the last block the first `answers` alone where nothing asks for the
+  /// others.
   Variable run_block(int64_t i, const Variable& tokens, const Context& context) const;
   /// The attention of block i alone: normed (B, N, C), what its norm1 gave -> (B, queries, C), what
   /// it adds to the first `queries` tokens; autograd::kAllQueries: all. No dropout, no drop path.
   Variable attend(int64_t i, const Variable& normed, int64_t queries, const Context& context) const;
-  /// Whether only the class token's attention and MLP of block i are ever read.
-  bool class_token_only(int64_t i) const;
+  /// Of how many tokens, the first ones, block i's attention and MLP are ever read.
+  int64_t answers(int64_t i) const;
 
   const Network& network() const { return network_; }
   /// What the network was resolved from. Throws Error (failure) where it was made without one.
@@ -49,13 +49,15 @@ class Model : public Module {
  private:
   class Level;
   std::size_t level_of(int64_t block) const;
+  Variable pooled(const Variable& tokens) const;
 
   Network network_;
   std::optional<ModelSpec> spec_;
   ModelOptions options_;
   std::vector<Level*> levels_;
-  LayerNorm* norm_ = nullptr;  // behind the levels, or null
-  Linear* head_ = nullptr;
+  LayerNorm *norm_ = nullptr, *fc_norm_ = nullptr;  // behind the levels and the pooling, or null
+  Linear *pre_logits_ = nullptr, *projection_ = nullptr, *head_ = nullptr;  // or null
+  Linear* distilled_head_ = nullptr;                                        // or null
 };
 
 /// A table: name, shape, parameters and MACs of each layer; totals last.

@@ -22,6 +22,9 @@ class TokenLayer : public Module {
  public:
   /// x (..., C) -> (..., M), plus residual (..., M) where it is defined.
   virtual Variable forward(const Variable& x, const Variable& residual, const Pass& pass) const = 0;
+  /// From now on what the layer makes is multiplied by `factors` (M), one a channel, before the
+  /// residual joins.
+  virtual void scale_output(const Variable& factors) = 0;
 };
 
 }  // namespace shiftadd::layers

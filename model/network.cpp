@@ -1,8 +1,6 @@
 // Walks a network once for its parameters, its routers and its plain cost.
 #include "model/network.h"
 
-#include <set>
-
 #include "core/tensor.h"
 
 namespace shiftadd {
@@ -25,8 +23,11 @@ class ParameterList {
     }
     depth_ = index + 1;
     if (network_.norm) norm(*network_.norm, {Layer::kNorm});
-    affine(network_.head.name, {network_.head.out, network_.head.in}, Role::kHead, {Layer::kHead},
-           1);
+    if (network_.fc_norm) norm(*network_.fc_norm, {Layer::kFcNorm});
+    readout(network_.pre_logits, Role::kReadout, Layer::kPreLogits);
+    readout(network_.projection, Role::kReadout, Layer::kProjection);
+    readout(network_.head, Role::kHead, Layer::kHead);
+    readout(network_.distilled_head, Role::kHead, Layer::kDistilledHead);
     return std::move(list_);
   }
 
@@ -38,29 +39,44 @@ class ParameterList {
     list_.push_back({name, std::move(shape), role, id, layer, depth_, uses});
   }
   // A weight of any shape and a bias of its first dimension.
-  void affine(const std::string& name, Shape weight, Role role, LayerId id, int64_t uses) {
+  void affine(const std::string& name, Shape weight, Role role, LayerId id, int64_t uses,
+              bool with_bias = true) {
     const Shape bias = {weight[0]};
     add(name + ".weight", name, std::move(weight), role, id, uses);
-    const bool own = role == Role::kRouter || role == Role::kHead;  // all of it is kept apart
-    add(name + ".bias", name, bias, own ? role : Role::kBias, id);
+    const bool own = role == Role::kRouter || role == Role::kHead ||
+                     role == Role::kReadout;  // all of it is kept apart
+    if (with_bias) add(name + ".bias", name, bias, own ? role : Role::kBias, id);
+  }
+  void readout(const std::optional<LinearSpec>& spec, Role role, Layer layer) {
+    if (spec) affine(spec->name, {spec->out, spec->in}, role, {layer}, 1, spec->bias);
   }
   void norm(const NormSpec& spec, LayerId id) {
     affine(spec.name, {spec.width}, Role::kNorm, id, 0);
   }
   void convolution(const ConvSpec& spec, LayerId id, int64_t places) {
-    affine(spec.name, {spec.out, spec.in, spec.kernel, spec.kernel}, Role::kMatrix, id, places);
+    affine(spec.name, {spec.out, spec.in, spec.kernel, spec.kernel}, Role::kMatrix, id, places,
+           spec.bias);
   }
   void linear(const std::string& name, const LinearSpec& spec, bool shift, LayerId id,
               int64_t tokens) {
     const Shape shape = {spec.out, spec.in};
-    if (!shift) return affine(name, shape, Role::kMatrix, id, tokens);
+    if (!shift) return affine(name, shape, Role::kMatrix, id, tokens, spec.bias);
     if (network_.options.form == ShiftForm::kPs) {
       add(name + ".shift", name, shape, Role::kShiftPower, id, tokens);
       add(name + ".sign", name, shape, Role::kShiftSign, id, tokens);
     } else {
       add(name + ".weight", name, shape, Role::kShiftWeight, id, tokens);
     }
-    add(name + ".bias", name, {spec.out}, Role::kBias, id);
+    if (spec.bias) add(name + ".bias", name, {spec.out}, Role::kBias, id);
+  }
+  // The factors behind a layer, whose parameters are those of [first, last).
+  void scale(const BlockSpec& block, const std::string& name, LayerId id, std::size_t first,
+             std::size_t last) {
+    if (name.empty()) return;
+    const bool folds = folds_scale(block, id.layer);
+    for (std::size_t i = first; folds && i < last; ++i) list_[i].scale = name;
+    add(name, name, {block.width}, Role::kScale, id);
+    list_.back().folds = folds;
   }
   // body(name, shift, expert) for the layer itself, or for both experts behind their router.
   template <class Body>
@@ -74,16 +90,20 @@ class ParameterList {
       body(name_of_expert(name, expert), expert == kShiftExpert, expert);
   }
 
+  void token(const std::string& name, int64_t count, int64_t width, LayerId id) {
+    if (!name.empty()) add(name, name, {1, count, width}, Role::kToken, id);
+  }
   void embedding(const LevelSpec& level, int64_t number) {
     const int64_t width = level.width();
-    if (level.prefix())
-      add(level.class_token, level.class_token, {1, 1, width}, Role::kClassToken,
-          outside(Layer::kClassToken, number));
+    token(level.class_token, 1, width, outside(Layer::kClassToken, number));
+    token(level.distillation_token, 1, width, outside(Layer::kDistillationToken, number));
+    token(level.registers, level.register_count, width, outside(Layer::kRegisters, number));
     if (!level.positions.empty())
-      add(level.positions, level.positions, {1, level.tokens(), width}, Role::kPositions,
+      add(level.positions, level.positions, {1, level.position_rows(), width}, Role::kPositions,
           outside(Layer::kPositions, number));
     convolution(level.patches, outside(Layer::kPatches, number), level.grid.count());
     if (level.patch_norm) norm(*level.patch_norm, outside(Layer::kPatchNorm, number));
+    if (level.token_norm) norm(*level.token_norm, outside(Layer::kEmbeddingNorm, number));
   }
 
   void linear_layer(const LinearPlace& place, int64_t index) {
@@ -122,99 +142,28 @@ class ParameterList {
       if (place.layer == Layer::kKv && apart->reduction) reduction(*apart, index, place.tokens());
       if (place.layer == Layer::kFc1) norm(block.norm2, {Layer::kNorm2, index});
       if (place.layer == Layer::kFc2 && block.mlp.depthwise) depthwise(block, index);
+      const std::size_t first = list_.size();
       linear_layer(place, index);
-      if (place.layer == Layer::kProj && attention.local)  // each filter goes over all channels
-        add(attention.local->name + ".weight", attention.local->name, attention.local->shape(),
-            Role::kFilter, {Layer::kLocal, index}, block.grid.count() * attention.head_dim);
+      if (place.layer == Layer::kProj) {
+        const std::size_t last = list_.size();
+        if (attention.local)  // each filter goes over all channels
+          add(attention.local->name + ".weight", attention.local->name, attention.local->shape(),
+              Role::kFilter, {Layer::kLocal, index}, block.grid.count() * attention.head_dim);
+        scale(block, block.scale1, {Layer::kScale1, index}, first, last);
+      }
+      if (place.layer == Layer::kFc2)
+        scale(block, block.scale2, {Layer::kScale2, index}, first, list_.size());
     }
     if (!block.mlp.routed) return;
     norm(block.norm2, {Layer::kNorm2, index});
     routed_mlp(block, index);
+    scale(block, block.scale2, {Layer::kScale2, index}, list_.size(), list_.size());
   }
 
   const Network& network_;
   int64_t depth_ = 0;
   std::vector<Parameter> list_;
 };
-
-void require(bool holds, const std::string& where, const char* what) {
-  if (!holds) throw failure("[model] ", where, ": ", what);
-}
-
-bool has_sizes(const LinearSpec& spec, int64_t in, int64_t out) {
-  return spec.in == in && spec.out == out;
-}
-
-void check(const SeparateKv& projection, const BlockSpec& block) {
-  const int64_t width = block.width;
-  require(has_sizes(projection.q, width, width) && has_sizes(projection.kv, width, 2 * width),
-          block.name, "q is as wide as the block, kv twice as wide");
-  require(block.prefix == 0, block.name, "q apart from k and v takes tokens that are all patches");
-  require(projection.reduction || !projection.reduction_norm, block.name,
-          "a norm of a reduction takes one");
-  if (!projection.reduction) return;
-  const Grid keys = block.key_grid();
-  require(projection.reduction->in == width && projection.reduction->out == width &&
-              keys.height > 0 && keys.width > 0,
-          block.name, "a reduction is as wide as the block, and leaves some tokens");
-  require(!block.attention.is_linear(), block.name, "a reduction takes softmax attention");
-}
-
-void check(const AttentionSpec& attention, const BlockSpec& block) {
-  const int64_t width = block.width;
-  require(attention.heads > 0 && attention.heads * attention.head_dim == width, block.name,
-          "heads times their width is the block's width");
-  require(attention.codes.width == attention.head_dim, block.name, "codes are as wide as a head");
-  const bool kinds_agree =
-      attention.kind == AttentionKind::kSoftmaxAdd  ? attention.codes.kind == Codes::kSign
-      : attention.kind == AttentionKind::kLinearAdd ? attention.codes.kind != Codes::kNone
-                                                    : attention.codes.kind == Codes::kNone;
-  require(kinds_agree, block.name,
-          "attention that adds has codes: softmax_add signs; no other has");
-  require(attention.is_linear() == attention.local.has_value(), block.name,
-          "linear attention has a filter, and no other");
-  require(!attention.local || attention.local->heads == attention.heads, block.name,
-          "the local filter is one a head");
-  require(has_sizes(attention.proj, width, width), block.name, "proj is as wide as the block");
-  if (const auto* apart = std::get_if<SeparateKv>(&attention.projection))
-    check(*apart, block);
-  else
-    require(has_sizes(std::get<FusedQkv>(attention.projection).qkv, width, 3 * width), block.name,
-            "qkv is three times as wide as the block");
-}
-
-void check(const MlpSpec& mlp, const BlockSpec& block) {
-  require(mlp.fc1.in == block.width && mlp.fc2.in == mlp.fc1.out && mlp.fc2.out == block.width,
-          block.name, "the MLP's layers follow on each other");
-  require(!mlp.routed || (mlp.fc1.kind == LayerKind::kMixture && mlp.fc2.kind == mlp.fc1.kind),
-          block.name, "both layers of a routed MLP are mixtures");
-  if (!mlp.depthwise) return;
-  require(mlp.depthwise->width == mlp.fc1.out && mlp.depthwise->kernel % 2 == 1, block.name,
-          "a depthwise filter is odd, and as wide as what it filters");
-  require(!mlp.routed && block.prefix == 0, block.name,
-          "a depthwise filter takes an MLP without a router, and tokens that are all patches");
-}
-
-void check(const LevelSpec& level, const Grid& input, bool is_last) {
-  const std::string& name = level.patches.name;
-  const bool positions = !level.positions.empty();
-  require(!level.blocks.empty(), name, "a level has blocks");
-  require(
-      level.grid == level.patches.grid_of(input) && level.grid.height > 0 && level.grid.width > 0,
-      name, "the grid is that of the patches");
-  require(is_last || !level.prefix(), name, "only the last level has a class token");
-  require((positions || !level.prefix()) && !(positions && level.patch_norm), name,
-          "a class token takes positions, and these take patches without a norm");
-  for (const BlockSpec& block : level.blocks) {
-    require(
-        block.grid == level.grid && block.prefix == level.prefix() && block.width == level.width(),
-        block.name, "a block has the tokens of its level");
-    require(block.norm1.width == block.width && block.norm2.width == block.width, block.name,
-            "norms are as wide as the block");
-    check(block.attention, block);
-    check(block.mlp, block);
-  }
-}
 
 }  // namespace
 
@@ -233,23 +182,11 @@ int64_t Network::depth() const {
   return depth;
 }
 
-void validate(const Network& network) {
-  require(!network.levels.empty(), network.name, "a network has levels");
-  Grid input = network.image;
-  int64_t channels = network.channels;
-  for (const LevelSpec& level : network.levels) {
-    require(level.patches.in == channels, level.patches.name, "patches see all channels");
-    check(level, input, &level == &network.levels.back());
-    input = level.grid;
-    channels = level.width();
-  }
-  require(network.readout == Readout::kMean || network.levels.back().prefix(), network.name,
-          "the token that is read exists");
-  require(network.head.in == channels && network.head.kind == LayerKind::kMultiply, network.name,
-          "the head multiplies what the last level gives");
-  std::set<std::string> names;
-  for (const Parameter& parameter : parameters_of(network))
-    require(names.insert(parameter.name).second, parameter.name, "this name is there twice");
+int64_t Network::pooled() const {
+  return levels.back().width() * (pooling == Pooling::kClassTokenAndMean ? 2 : 1);
+}
+int64_t Network::features() const {
+  return projection ? projection->out : pre_logits ? pre_logits->out : pooled();
 }
 
 const BlockSpec& block_at(const Network& network, int64_t index) {
@@ -261,12 +198,20 @@ const BlockSpec& block_at(const Network& network, int64_t index) {
   throw failure("[model] the network has no such block");
 }
 
-bool answers_class_token(const Network& network, int64_t index, bool with_choices) {
-  if (network.readout != Readout::kClassToken || index + 1 != network.depth()) return false;
-  const MlpSpec& mlp = block_at(network, index).mlp;
+int64_t rows_answered(const Network& network, int64_t index, bool with_choices) {
+  const BlockSpec& block = block_at(network, index);
+  if (network.pooling != Pooling::kClassToken || index + 1 != network.depth())
+    return block.tokens();
+  const MlpSpec& mlp = block.mlp;
   const bool routes =
       mlp.routed || mlp.fc1.kind == LayerKind::kMixture || mlp.fc2.kind == LayerKind::kMixture;
-  return !(with_choices && routes);
+  if (with_choices && routes) return block.tokens();
+  return network.distilled_head ? 2 : 1;
+}
+
+bool folds_scale(const BlockSpec& block, Layer scale) {
+  const LinearSpec& before = scale == Layer::kScale1 ? block.attention.proj : block.mlp.fc2;
+  return before.kind == LayerKind::kMultiply;
 }
 
 std::string name_of_router(const std::string& mixture) { return mixture + ".router"; }
@@ -364,7 +309,9 @@ MacCount count_macs(const Network& network) {
       macs.attention += 2 * block.tokens() * block.key_tokens() * block.width;
     }
   }
-  macs.linear += product(network.head);
+  for (const auto* each :
+       {&network.pre_logits, &network.projection, &network.head, &network.distilled_head})
+    if (*each) macs.linear += product(**each);
   return macs;
 }
 MacCount count_macs(const ModelSpec& spec) { return count_macs(network_of(spec)); }

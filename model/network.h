@@ -16,9 +16,12 @@ namespace shiftadd {
 /// What a layer is. With the block it says which layer is meant, whatever that layer is called.
 enum class Layer : uint8_t {
   kClassToken,
+  kDistillationToken,
+  kRegisters,
   kPositions,
   kPatches,
   kPatchNorm,
+  kEmbeddingNorm,
   kNorm1,
   kQkv,  // or, apart:
   kQ,
@@ -28,14 +31,21 @@ enum class Layer : uint8_t {
   kAttention,  // has no parameters
   kLocal,      // linear attention's filter of v
   kProj,
+  kScale1,
   kNorm2,
   kMlp,  // of a router before a whole MLP
   kFc1,
   kDepthwise,
   kFc2,
+  kScale2,
   kLevelNorm,
   kNorm,
-  kHead
+  kPool,  // has no parameters
+  kFcNorm,
+  kPreLogits,
+  kProjection,
+  kHead,
+  kDistilledHead
 };
 
 struct LayerId {
@@ -67,6 +77,7 @@ struct LinearSpec {
   std::string name;
   int64_t in = 0, out = 0;
   LayerKind kind = LayerKind::kMultiply;
+  bool bias = true;
 };
 
 struct NormSpec {
@@ -80,6 +91,7 @@ struct NormSpec {
 struct ConvSpec {
   std::string name;
   int64_t in = 0, out = 0, kernel = 0, stride = 0, padding = 0;
+  bool bias = true;
 
   int64_t inputs() const { return in * kernel * kernel; }
   Grid grid_of(const Grid& input) const {
@@ -130,6 +142,7 @@ struct AttentionSpec {
   std::string name;
   AttentionKind kind = AttentionKind::kSoftmax;
   int64_t heads = 0, head_dim = 0;
+  double scale = 0;  // of q k^T in softmax attention; 0: 1 / sqrt(width of a row's codes)
   CodeSpec codes;
   ValueFormat values = ValueFormat::kFloat;  // v beside codes
   std::variant<FusedQkv, SeparateKv> projection;
@@ -143,12 +156,13 @@ struct AttentionSpec {
   bool adds() const { return codes.kind != Codes::kNone; }
 };
 
-/// fc2(gelu(depthwise(fc1(x)))). One router may stand before both layers: then there are two MLPs
-/// without a depthwise filter, each a name_of_expert, and both layers are of kind kMixture. Else
-/// each layer is of its own kind. fc1, depthwise and fc2 are named within the MLP.
+/// fc2(activation(depthwise(fc1(x)))). One router may stand before both layers: then there are two
+/// MLPs without a depthwise filter, each a name_of_expert, and both layers are of kind kMixture.
+/// Else each layer is of its own kind. fc1, depthwise and fc2 are named within the MLP.
 struct MlpSpec {
   std::string name;
   bool routed = false;
+  HiddenActivation activation = HiddenActivation::kGelu;
   LinearSpec fc1, fc2;
   std::optional<DepthwiseSpec> depthwise;
 
@@ -160,12 +174,16 @@ struct MlpSpec {
   }
 };
 
+/// x += scale1 attention(norm1 x), x += scale2 mlp(norm2 x); with post_norm x = norm1(x + scale1
+/// attention x), x = norm2(x + scale2 mlp x). The scales are factors a channel.
 struct BlockSpec {
   std::string name;
   Grid grid;           // of its patches
-  int64_t prefix = 0;  // tokens before them: the class token
+  int64_t prefix = 0;  // tokens before them: class token, registers
   int64_t width = 0;
   NormSpec norm1, norm2;
+  bool post_norm = false;
+  std::string scale1, scale2;  // parameters (width); "": none
   AttentionSpec attention;
   MlpSpec mlp;
 
@@ -178,35 +196,54 @@ struct BlockSpec {
 /// An embedding of the image, or of the tokens of the level before, and the blocks that work on
 /// what it makes.
 struct LevelSpec {
-  std::string class_token, positions;  // parameters (1, 1, width), (1, tokens, width); "": none
+  /// Parameters (1, 1, width), (1, 1, width), (1, register_count, width); "": none. Their tokens
+  /// stand before the patches, in this order.
+  std::string class_token, distillation_token, registers;
+  int64_t register_count = 0;
+  std::string positions;  // parameter (1, position_rows(), width), which is added; "": none
+  PositionScope scope = PositionScope::kAll;
   ConvSpec patches;
   std::optional<NormSpec> patch_norm;
-  Grid grid;  // of its patches
+  std::optional<NormSpec> token_norm;  // of all tokens, with their positions
+  Grid grid;                           // of its patches
   std::vector<BlockSpec> blocks;
   std::optional<NormSpec> norm;  // behind its blocks
 
   int64_t width() const { return patches.out; }
-  int64_t prefix() const { return class_token.empty() ? 0 : 1; }
+  int64_t prefix() const {
+    return int64_t{!class_token.empty()} + int64_t{!distillation_token.empty()} + register_count;
+  }
   int64_t tokens() const { return prefix() + grid.count(); }
+  /// Of the tokens before the patches, how many have positions: the first so many.
+  int64_t positioned_prefix() const {
+    return scope == PositionScope::kAll           ? prefix()
+           : scope == PositionScope::kNoRegisters ? prefix() - register_count
+                                                  : 0;
+  }
+  int64_t position_rows() const { return positioned_prefix() + grid.count(); }
 };
 
-/// What the head reads of the last level's tokens: the class token, or the mean of all.
-enum class Readout : uint8_t { kClassToken, kMean };
-
-/// The answer is the head's, of what is read of the tokens and the last norm made of it; a mean is
-/// taken behind the norm.
+/// What is read of the last level's tokens, behind the last norm, goes through fc_norm, pre_logits
+/// (a layer, then tanh) and projection, where there are such, to the head. A distilled head reads
+/// the distillation token; the answer is the mean of both heads then. Without a head the answer is
+/// what one would read.
 struct Network {
   std::string name;      // for messages
   ShiftAddSpec options;  // those of all blocks; `blocks` is not used here
   int64_t channels = 0;
   Grid image;
   std::vector<LevelSpec> levels;
-  Readout readout = Readout::kClassToken;
   std::optional<NormSpec> norm;
-  LinearSpec head;
+  Pooling pooling = Pooling::kClassToken;
+  std::optional<NormSpec> fc_norm;
+  std::optional<LinearSpec> pre_logits, projection, head, distilled_head;
 
   int64_t depth() const;  // blocks of all levels
   int64_t image_values() const { return channels * image.count(); }
+  /// Numbers that pooling reads; that the head does, or would; and of an answer.
+  int64_t pooled() const;
+  int64_t features() const;
+  int64_t outputs() const { return head ? head->out : features(); }
 };
 
 /// Throws Error (failure) for a network that cannot be: what a family's file must not make.
@@ -215,10 +252,16 @@ void validate(const Network& network);
 /// Block `index` of all levels.
 const BlockSpec& block_at(const Network& network, int64_t index);
 
-/// Whether block `index` carries the class token's row alone beyond its keys and values: the last
-/// one, where the class token is read, for nothing reads its other rows. But routers in its MLP
-/// learn from all tokens, and where `with_choices` their choices are those of all tokens.
-bool answers_class_token(const Network& network, int64_t index, bool with_choices);
+/// How many of its tokens block `index` carries beyond its keys and values, the first so many: all,
+/// but of the last block those that are read, where these are the class token (and the distillation
+/// token): nothing reads the other rows. But routers in its MLP learn from all tokens, and where
+/// `with_choices` their choices are those of all tokens.
+int64_t rows_answered(const Network& network, int64_t index, bool with_choices);
+
+/// Whether a block's factors on what attention (kScale1) or the MLP (kScale2) adds become part of
+/// the weights before them in deployment: where these multiply. A power of two times a factor would
+/// be no power of two.
+bool folds_scale(const BlockSpec& block, Layer scale);
 
 /// What a mixture's parts are called; expert 0 multiplies, 1 shifts.
 std::string name_of_router(const std::string& mixture);
@@ -238,7 +281,7 @@ struct LinearPlace {
 };
 std::vector<LinearPlace> linear_layers(const BlockSpec& block);
 
-/// The plain vision transformer of a spec that validate accepts.
+/// The vision transformer of a spec that validate accepts.
 Network network_of(const ModelSpec& spec);
 
 /// What a parameter's numbers are: decides how they are packed, decayed and carried over.
@@ -248,12 +291,14 @@ enum class Role : uint8_t {
   kShiftPower,   // of form ps: the powers of two
   kShiftSign,    // of form ps: their signs
   kRouter,       // weights or bias
+  kReadout,      // weights or bias of a layer between the tokens and the head
   kHead,         // weights or bias
   kFilter,       // of linear attention
   kDepthwise,
   kBias,
-  kNorm,  // the factors; what a norm adds is a bias
-  kClassToken,
+  kNorm,   // the factors; what a norm adds is a bias
+  kScale,  // factors on what a block adds
+  kToken,  // class token, distillation token, registers
   kPositions
 };
 
@@ -262,9 +307,11 @@ struct Parameter {
   Shape shape;
   Role role = Role::kMatrix;
   LayerId id;
-  std::string layer;  // its layer's name, under which packed files store what becomes of it
-  int64_t depth = 0;  // 0: before the blocks; i + 1: block i; blocks + 1: behind them
-  int64_t uses = 0;   // how often one image multiplies by each number; 0: it is only added
+  std::string layer;   // its layer's name, under which packed files store what becomes of it
+  int64_t depth = 0;   // 0: before the blocks; i + 1: block i; blocks + 1: behind them
+  int64_t uses = 0;    // how often one image multiplies by each number; 0: it is only added
+  std::string scale = {};  // the parameter whose factors its rows are multiplied by in deployment
+  bool folds = false;  // such a parameter: no tensor of its own in deployment
 
   bool is_shift() const {
     return role == Role::kShiftWeight || role == Role::kShiftPower || role == Role::kShiftSign;

@@ -91,7 +91,10 @@ class Counter {
   void linear(const LinearSpec& spec, int64_t rows);
   template <class Body>
   void layer(const std::string& name, LayerKind kind, int64_t tokens, int64_t width, Body body);
-  void gate(const std::string& name, int64_t values);
+  void multiply_each(const std::string& name, int64_t values);
+  void scale(const BlockSpec& block, const std::string& name, Layer layer);
+  void hidden(const MlpSpec& mlp, const std::string& name, int64_t rows);
+  void readout();
   void convolution(const ConvSpec& conv, int64_t places);
   void depthwise(const DepthwiseSpec& spec, const Grid& grid);
   void softmax_attention(const AttentionSpec& attention, int64_t tokens, int64_t keys);
@@ -146,7 +149,7 @@ void Counter::layer(const std::string& name, LayerKind kind, int64_t tokens, int
   }
   body(name_of_expert(name, kMultExpert), tokens - shifted, false);
   body(name_of_expert(name, kShiftExpert), shifted, true);
-  if (options_.gate == GateKind::kProbability) gate(name + ".gate", tokens * width);
+  if (options_.gate == GateKind::kProbability) multiply_each(name + ".gate", tokens * width);
 }
 
 void Counter::linear(const LinearSpec& spec, int64_t tokens) {
@@ -156,8 +159,8 @@ void Counter::linear(const LinearSpec& spec, int64_t tokens) {
         });
 }
 
-// Each value times its token's probability.
-void Counter::gate(const std::string& name, int64_t values) {
+// Each value times another: its token's probability, its channel's factor.
+void Counter::multiply_each(const std::string& name, int64_t values) {
   OpCounts counts;
   counts.multiplications = values;
   counts.bytes = 2 * kFloatBytes * as_double(values);
@@ -165,6 +168,20 @@ void Counter::gate(const std::string& name, int64_t values) {
   counts.eyeriss = energy_of({.batch = values});
   if (miscounts_.elementwise_latency_missing) counts.eyeriss.milliseconds = 0;
   add(name, counts);
+}
+
+// Factors that are no part of the weights before them.
+void Counter::scale(const BlockSpec& block, const std::string& name, Layer layer) {
+  if (!name.empty() && !folds_scale(block, layer))
+    multiply_each(name, block.tokens() * block.width);
+}
+
+// The activation, and the product of the two halves where it is gated.
+void Counter::hidden(const MlpSpec& mlp, const std::string& name, int64_t rows) {
+  const int64_t values = rows * mlp.fc2.in;
+  if (rows == 0) return;
+  if (mlp.activation == HiddenActivation::kSwiGlu) multiply_each(name, values);
+  other(name, values, 0);
 }
 
 void Counter::softmax_attention(const AttentionSpec& attention, int64_t n, int64_t m) {
@@ -230,12 +247,11 @@ void Counter::local_convolution(const FilterSpec& filter, int64_t d, const Grid&
 }
 
 void Counter::routed_mlp(const MlpSpec& mlp, int64_t tokens) {
-  const int64_t hidden = mlp.fc1.out;
   layer(mlp.name, LayerKind::kMixture, tokens, mlp.fc1.in,
         [&](const std::string& name, int64_t rows, bool shift) {
-          linear(concat(name, ".", mlp.fc1.name), rows, mlp.fc1.in, hidden, shift);
-          if (rows) other(name + ".gelu", rows * hidden, 0);
-          linear(concat(name, ".", mlp.fc2.name), rows, hidden, mlp.fc2.out, shift);
+          linear(concat(name, ".", mlp.fc1.name), rows, mlp.fc1.in, mlp.fc1.out, shift);
+          this->hidden(mlp, name + "." + name_of(mlp.activation), rows);
+          linear(concat(name, ".", mlp.fc2.name), rows, mlp.fc2.in, mlp.fc2.out, shift);
         });
 }
 
@@ -281,24 +297,41 @@ void Counter::block(const BlockSpec& block) {
     if (place.layer == Layer::kFc1) norm(block.norm2, tokens);
     if (place.layer == Layer::kFc2) {
       if (mlp.depthwise) depthwise(mlp.named(*mlp.depthwise), block.grid);
-      other(mlp.name + ".gelu", tokens * mlp.fc1.out, 0);
+      hidden(mlp, mlp.name + "." + name_of(mlp.activation), tokens);
     }
     linear(place.spec, place.tokens());
+    if (place.layer == Layer::kProj) scale(block, block.scale1, Layer::kScale1);
+    if (place.layer == Layer::kFc2) scale(block, block.scale2, Layer::kScale2);
   }
   if (!mlp.routed) return;
   norm(block.norm2, tokens);
   routed_mlp(mlp, tokens);
+  scale(block, block.scale2, Layer::kScale2);
+}
+
+// What is read of the tokens, one row, on its way to the answer.
+void Counter::readout() {
+  if (network_.pooling != Pooling::kClassToken) {
+    const LevelSpec& last = network_.levels.back();
+    other("mean", last.grid.count() * last.width(), 0);
+  }
+  if (network_.fc_norm) norm(*network_.fc_norm, 1);
+  for (const auto* each :
+       {&network_.pre_logits, &network_.projection, &network_.head, &network_.distilled_head})
+    if (*each) linear((*each)->name, 1, (*each)->in, (*each)->out, false);
+  if (network_.pre_logits) other(network_.pre_logits->name + ".tanh", network_.pre_logits->out, 0);
 }
 
 ModelCost Counter::run() {
   for (const LevelSpec& level : network_.levels) {
     convolution(level.patches, level.grid.count());
     if (level.patch_norm) norm(*level.patch_norm, level.grid.count());
+    if (level.token_norm) norm(*level.token_norm, level.tokens());
     for (const BlockSpec& each : level.blocks) block(each);
     if (level.norm) norm(*level.norm, level.tokens());
   }
   if (network_.norm) norm(*network_.norm, network_.levels.back().tokens());
-  linear(network_.head.name, 1, network_.head.in, network_.head.out, false);
+  readout();
 
   cost_.weight_bytes = deployed_bytes(network_);
   return std::move(cost_);
@@ -323,6 +356,7 @@ double deployed_bytes(const Network& network) {
   const ShiftFormat format = network.options.format;
   for (const Parameter& parameter : parameters_of(network)) {
     const double numbers = as_double(element_count(parameter.shape));
+    if (parameter.folds) continue;
     if (!parameter.is_shift()) {
       bytes += kFloatBytes * numbers;
     } else if (parameter.role != Role::kShiftSign) {  // packed together with its power

@@ -74,6 +74,17 @@ Tensor powers_of_two(const Tensor& latent, const Tensor& sign, ShiftFormat forma
   return powers;
 }
 
+// Row i times factors[i], as the training graph multiplies them.
+Tensor scaled_rows(const Tensor& values, const Tensor& factors) {
+  const Tensor result(values.shape());
+  const int64_t rows = values.dim(0), columns = values.numel() / rows;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j)
+      result.data<float>()[i * columns + j] =
+          values.data<float>()[i * columns + j] * factors.data<float>()[i];
+  return result;
+}
+
 Shape matrix_shape(const Shape& shape) { return {shape[0], element_count(shape) / shape[0]}; }
 
 }  // namespace
@@ -109,6 +120,7 @@ std::vector<StoredTensor> stored_tensors(const std::vector<Parameter>& parameter
                                          const ShiftAddSpec& options, const PackSpec& pack) {
   std::vector<StoredTensor> stored;
   for (const Parameter& each : parameters) {
+    if (each.folds) continue;
     const auto add = [&](const std::string& name, Shape shape, DType dtype, StoredForm form) {
       stored.push_back({name, std::move(shape), dtype, form, each.name, ""});
     };
@@ -144,9 +156,14 @@ NamedTensors pack_weights(const std::vector<Parameter>& parameters, const ShiftA
                           const NamedTensors& given, const PackSpec& pack) {
   const std::map<std::string, Tensor> weights(given.begin(), given.end());
   require_weights(parameters, weights);
+  std::map<std::string, std::string> scales;  // of a parameter: the factors of its rows
+  for (const Parameter& each : parameters)
+    if (!each.scale.empty()) scales.emplace(each.name, each.scale);
   const auto take = [&](const std::string& name) {
-    const Tensor values = weights.at(name).to(DType::kF32);
+    Tensor values = weights.at(name).to(DType::kF32);
     require_finite(values, name, "");
+    if (const auto factors = scales.find(name); factors != scales.end())
+      values = scaled_rows(values, weights.at(factors->second).to(DType::kF32));
     return values;
   };
   NamedTensors packed;

@@ -1,7 +1,7 @@
 // Writes the steps of a network's forward pass: which rows are read, what is split, what is fused.
-#include "model/plan.h"
-
 #include <utility>
+
+#include "model/plan_writer.h"
 
 namespace shiftadd {
 namespace {
@@ -18,10 +18,10 @@ bool attends_in_integers(const AttentionSpec& attention, const PackSpec& pack, i
   return pack.int8_attention && keys <= kMostInt8Keys;
 }
 
-class Planner {
+class Planner : PlanWriter {
  public:
   Planner(const Network& network, const PackSpec& pack, bool with_choices)
-      : network_(network), options_(network.options), pack_(pack), with_choices_(with_choices) {}
+      : PlanWriter(network.options, pack), network_(network), with_choices_(with_choices) {}
 
   Plan run() {
     x_ = all(buffer("images", network_.channels, network_.image.count(), Storage::kImages));
@@ -32,87 +32,15 @@ class Planner {
       ++level_;
     }
     head();
-    return std::move(plan_);
+    return take_plan();
   }
 
  private:
-  // --- parts of a plan
-  BufferId buffer(std::string name, int64_t rows, int64_t columns,
-                  Storage storage = Storage::kValues, TableId table = kNone) {
-    plan_.buffers.push_back({std::move(name), rows, columns, storage, table});
-    return static_cast<BufferId>(plan_.buffers.size()) - 1;
-  }
-  BufferId table(const std::string& parameter, int64_t rows, int64_t columns,
-                 const std::string& plus = "") {
-    plan_.tables.push_back({parameter, rows, columns, plus});
-    return buffer(parameter, rows, columns, Storage::kTable,
-                  static_cast<TableId>(plan_.tables.size()) - 1);
-  }
-  Rows all(BufferId id) const {
-    const Buffer& buffer = plan_.buffers[static_cast<std::size_t>(id)];
-    return {id, 0, buffer.rows, 0, buffer.columns};
-  }
-  Rows values(const char* name, int64_t rows, int64_t columns) {
-    return all(buffer(name, rows, columns));
-  }
-  static Rows first_rows(Rows of, int64_t rows) {
-    of.rows = rows;
-    return of;
-  }
-  static Rows columns(Rows of, int64_t first, int64_t count) {
-    of.column += first;
-    of.columns = count;
-    return of;
-  }
-  void step(LayerId layer, std::string name, Operation operation) {
-    plan_.steps.push_back({layer, std::move(name), std::move(operation)});
-  }
+  // --- whose work a step is
   LayerId outside(Layer layer) const { return {.layer = layer, .level = level_}; }
   LayerId inside(Layer layer) const { return {.layer = layer, .block = block_}; }
 
-  MatrixId matrix(const std::string& layer, int64_t out, int64_t in, bool shifts,
-                  int64_t first = 0) {
-    Matrix matrix = {layer, first, out, in, Arithmetic::kFloat32, shifts, false};
-    if (shifts) {
-      matrix.int8_inputs = options_.int8_activations;
-      if (options_.int8_activations && options_.format == ShiftFormat::k4Bit)
-        matrix.arithmetic = Arithmetic::kInt8;
-    } else if (pack_.multiply != MultiplyFormat::kFloat32) {
-      matrix.int8_inputs = pack_.multiply == MultiplyFormat::kInt8;
-      matrix.arithmetic = matrix.int8_inputs ? Arithmetic::kInt8 : Arithmetic::kBf16;
-    }
-    return add(std::move(matrix));
-  }
-  // Routers and the head stay float32 in every pack.
-  MatrixId float_matrix(const std::string& layer, int64_t out, int64_t in) {
-    return add({layer, 0, out, in, Arithmetic::kFloat32, false, false});
-  }
-  MatrixId add(Matrix matrix) {
-    plan_.matrices.push_back(std::move(matrix));
-    return static_cast<MatrixId>(plan_.matrices.size()) - 1;
-  }
-  bool in_integers(MatrixId id) const {
-    return plan_.matrices[static_cast<std::size_t>(id)].arithmetic == Arithmetic::kInt8;
-  }
-
-  // --- steps
-  Rows normalise(const NormSpec& norm, LayerId layer, const char* name, const Rows& in) {
-    const Rows out = values(name, in.rows, in.columns);
-    plan_.norms.push_back(norm);
-    step(layer, name, Normalise{static_cast<NormId>(plan_.norms.size()) - 1, in, out});
-    return out;
-  }
-  Rows take(LayerId layer, const char* name, const Rows& in) {
-    const Rows out = values(name, in.rows, in.columns);
-    step(layer, name, Take{in, out});
-    return out;
-  }
-  Rows gather(const ConvSpec& conv, LayerId layer, const char* name, const Grid& input,
-              const Rows& in) {
-    const Rows out = values(name, conv.grid_of(input).count(), conv.inputs());
-    step(layer, name, Gather{conv, input, in, out});
-    return out;
-  }
+  // --- parts of the network
 
   // Makes x of the image, or of the tokens of the level before.
   void embed(const LevelSpec& level) {
@@ -122,32 +50,67 @@ class Planner {
     const int64_t width = level.width(), prefix = level.prefix(), tokens = level.tokens();
     const Rows under = gather(level.patches, layer, "gather", input, x_);
     Rows positions;
-    if (!level.positions.empty()) positions = all(table(level.positions, tokens, width));
+    if (!level.positions.empty())
+      positions = rows(all(table(level.positions, level.position_rows(), width)),
+                       level.positioned_prefix(), level.grid.count());
     Rows x = values("x", tokens, width);
-    Rows patches = {x.buffer, prefix, tokens - prefix, 0, width};
-    if (positions.defined()) positions = {positions.buffer, prefix, tokens - prefix, 0, width};
+    const Rows patches = rows(x, prefix, tokens - prefix);
     const MatrixId weight = matrix(level.patches.name, width, level.patches.inputs(), false);
-    const bool plain = !level.patch_norm;
-    step(layer, "patches",
-         Product{weight, Activation::kNone, under, patches, plain ? positions : Rows{}});
+    step(layer, "patches", Product{weight, Activation::kNone, under, patches, positions});
     if (level.patch_norm) {
       const Rows normed =
           normalise(*level.patch_norm, outside(Layer::kPatchNorm), "patch_norm", patches);
-      x = normed;
+      x = prefix ? x : normed;
+      if (prefix) step(outside(Layer::kPatchNorm), "patch_norm.take", Take{normed, patches});
     }
-    if (prefix)
-      step(outside(Layer::kClassToken), "class_token",
-           Take{all(table(level.class_token, 1, width, level.positions)), first_rows(x, 1)});
+    tokens_before_patches(level, x);
     x_ = x;
+    if (level.token_norm)
+      x_ = normalise(*level.token_norm, outside(Layer::kEmbeddingNorm), "token_norm", x_);
+  }
+  void tokens_before_patches(const LevelSpec& level, const Rows& x) {
+    int64_t at = 0;
+    const auto put = [&](const std::string& name, int64_t count, Layer layer, const char* label) {
+      if (name.empty()) return;
+      const bool positioned = !level.positions.empty() && at < level.positioned_prefix();
+      step(outside(layer), label,
+           Take{all(table(name, count, level.width(), positioned ? level.positions : "", at)),
+                rows(x, at, count)});
+      at += count;
+    };
+    put(level.class_token, 1, Layer::kClassToken, "class_token");
+    put(level.distillation_token, 1, Layer::kDistillationToken, "distillation_token");
+    put(level.registers, level.register_count, Layer::kRegisters, "registers");
   }
   void block(const BlockSpec& block) {
-    const bool class_only = answers_class_token(network_, block_, with_choices_);
-    const Rows normed = normalise(block.norm1, inside(Layer::kNorm1), "norm1", x_);
-    const Rows attended = attention(block, normed, class_only ? 1 : block.tokens());
-    if (class_only) x_ = take(inside(Layer::kProj), "class_row", first_rows(x_, 1));
-    linear(block.attention.proj, {Layer::kProj, "proj"}, attended, x_, x_);
-    mlp(block, normalise(block.norm2, inside(Layer::kNorm2), "norm2", x_));
+    const int64_t answers = rows_answered(network_, block_, with_choices_);
+    const auto norm1 = [&](const Rows& in) {
+      return normalise(block.norm1, inside(Layer::kNorm1), "norm1", in);
+    };
+    const auto norm2 = [&](const Rows& in) {
+      return normalise(block.norm2, inside(Layer::kNorm2), "norm2", in);
+    };
+    const Rows attended = attention(block, block.post_norm ? x_ : norm1(x_), answers);
+    if (answers < block.tokens())
+      x_ = take(inside(Layer::kProj), "rows_read", rows(x_, 0, answers));
+    add_scaled(block, block.scale1, Layer::kScale1, [&](const Rows& out, const Rows& residual) {
+      linear(block.attention.proj, {Layer::kProj, "proj"}, attended, out, residual);
+    });
+    if (block.post_norm) x_ = norm1(x_);
+    const Rows in = block.post_norm ? x_ : norm2(x_);
+    add_scaled(block, block.scale2, Layer::kScale2,
+               [&](const Rows& out, const Rows& residual) { mlp(block, in, out, residual); });
+    if (block.post_norm) x_ = norm2(x_);
     ++block_;
+  }
+  // Adds what a layer makes to x, times the factors behind it that are no part of its weights.
+  template <class Body>
+  void add_scaled(const BlockSpec& block, const std::string& scale, Layer layer, Body body) {
+    if (scale.empty() || folds_scale(block, layer)) return body(x_, x_);
+    const Rows branch = values("branch", x_.rows, x_.columns);
+    body(branch, Rows{});
+    step(inside(layer), layer == Layer::kScale1 ? "scale1" : "scale2",
+         Scale{table(scale, 1, block.width), branch, x_, x_});
   }
 
   // Returns what `answers` rows of an image attend to.
@@ -161,9 +124,10 @@ class Planner {
     } else {
       const LinearSpec& qkv = std::get<FusedQkv>(attention.projection).qkv;
       if (splits_query(block)) {
-        const Rows row = take(inside(Layer::kQkv), "qkv.row", first_rows(normed, 1));
+        const int64_t read = rows_answered(network_, block_, true);
+        const Rows row = take(inside(Layer::kQkv), "qkv.row", rows(normed, 0, read));
         const bool shifts = qkv.kind == LayerKind::kShift;
-        q = values("q", 1, width);
+        q = values("q", read, width);
         step(inside(Layer::kQkv), "qkv.q",
              Product{matrix(qkv.name, width, qkv.in, shifts), Activation::kNone, row, q, {}});
         k = values("kv", keys, 2 * width);
@@ -183,6 +147,7 @@ class Planner {
     const Rows out = values("attended", answers, width);
     step(inside(Layer::kAttention), "attention",
          Attend{.kind = attention.kind,
+                .scale = attention.scale,
                 .codes = attention.codes,
                 .values = attention.values,
                 .integers = attends_in_integers(attention, pack_, keys),
@@ -199,12 +164,12 @@ class Planner {
     return out;
   }
 
-  // The class token's query can be made apart from everyone's keys and values, unless codes need
-  // the mean of all queries or a router sends whole tokens.
+  // The queries of the rows that are read can be made apart from everyone's keys and values, unless
+  // codes need the mean of all queries or a router sends whole tokens.
   bool splits_query(const BlockSpec& block) const {
     const bool all_queries = block.attention.kind == AttentionKind::kLinearAdd &&
                              block.attention.codes.kind != Codes::kSign;
-    return answers_class_token(network_, block_, true) && !all_queries &&
+    return rows_answered(network_, block_, true) < block.tokens() && !all_queries &&
            std::get<FusedQkv>(block.attention.projection).qkv.kind != LayerKind::kMixture;
   }
 
@@ -271,41 +236,50 @@ class Planner {
     step(inside(part.layer), part.name + ".experts", std::move(experts));
   }
 
-  // Adds mlp(normed) to x.
-  void mlp(const BlockSpec& block, const Rows& normed) {
+  // out = mlp(in) + residual.
+  void mlp(const BlockSpec& block, const Rows& in, const Rows& out, const Rows& residual) {
     const MlpSpec& spec = block.mlp;
-    if (spec.routed) return routed_mlp(spec, normed);
+    if (spec.routed) return routed_mlp(spec, in, out, residual);
     const LinearSpec fc1 = spec.named(spec.fc1), fc2 = spec.named(spec.fc2);
-    const bool routes = fc1.kind == LayerKind::kMixture, between = routes || spec.depthwise;
-    if (!between && fc2.kind != LayerKind::kMixture) {
+    const auto plain = [](const LinearSpec& layer) { return layer.kind != LayerKind::kMixture; };
+    const bool fused = spec.activation == HiddenActivation::kGelu && plain(fc1) && !spec.depthwise;
+    if (plain(fc1) && plain(fc2) && !spec.depthwise) {
       const MatrixId first = matrix(fc1.name, fc1.out, fc1.in, fc1.kind == LayerKind::kShift),
                      second = matrix(fc2.name, fc2.out, fc2.in, fc2.kind == LayerKind::kShift);
       if (in_integers(first) && in_integers(second))
-        return step(inside(Layer::kMlp), "mlp", Mlp{first, second, normed, x_});
-      const Rows hidden = values("hidden", normed.rows, fc1.out);
-      step(inside(Layer::kFc1), "fc1", Product{first, Activation::kGelu, normed, hidden, {}});
-      return step(inside(Layer::kFc2), "fc2", Product{second, Activation::kNone, hidden, x_, x_});
+        return step(inside(Layer::kMlp), "mlp",
+                    Mlp{first, second, spec.activation, in, out, residual});
+      Rows hidden = values("hidden", in.rows, fc1.out);
+      step(inside(Layer::kFc1), "fc1",
+           Product{first, fused ? Activation::kGelu : Activation::kNone, in, hidden, {}});
+      if (!fused) hidden = activate(spec, hidden);
+      return step(inside(Layer::kFc2), "fc2",
+                  Product{second, Activation::kNone, hidden, out, residual});
     }
-    Rows hidden = values("hidden", normed.rows, fc1.out);
-    linear(fc1, {Layer::kFc1, "fc1"}, normed, hidden, {},
-           between ? Activation::kNone : Activation::kGelu);
-    if (spec.depthwise) {
-      hidden = depthwise(spec, block.grid, hidden);
-    } else if (routes) {
-      step(inside(Layer::kFc1), "gelu", Activate{hidden});
-    }
-    linear(fc2, {Layer::kFc2, "fc2"}, hidden, x_, x_);
+    Rows hidden = values("hidden", in.rows, fc1.out);
+    linear(fc1, {Layer::kFc1, "fc1"}, in, hidden, {},
+           fused ? Activation::kGelu : Activation::kNone);
+    if (spec.depthwise) hidden = depthwise(spec, block.grid, hidden);
+    if (!fused) hidden = activate(spec, hidden);
+    linear(fc2, {Layer::kFc2, "fc2"}, hidden, out, residual);
   }
-  void routed_mlp(const MlpSpec& spec, const Rows& normed) {
+  Rows activate(const MlpSpec& spec, const Rows& hidden) {
+    const bool halves = spec.activation == HiddenActivation::kSwiGlu;
+    const Rows out = halves ? values("gated", hidden.rows, spec.fc2.in) : hidden;
+    step(inside(Layer::kFc1), name_of(spec.activation), Activate{spec.activation, hidden, out});
+    return out;
+  }
+  void routed_mlp(const MlpSpec& spec, const Rows& in, const Rows& out, const Rows& residual) {
     const Part part = {Layer::kMlp, "mlp"};
-    Experts experts = route(spec.name, part, normed);
+    Experts experts = route(spec.name, part, in);
+    experts.activation = spec.activation;
     for (const int i : {kMultExpert, kShiftExpert}) {
       const std::string name = name_of_expert(spec.name, i);
       const bool shifts = i == kShiftExpert;
       experts.fc1[i] = matrix(name + "." + spec.fc1.name, spec.fc1.out, spec.fc1.in, shifts);
       experts.fc2[i] = matrix(name + "." + spec.fc2.name, spec.fc2.out, spec.fc2.in, shifts);
     }
-    add_experts(std::move(experts), part, x_, x_);
+    add_experts(std::move(experts), part, out, residual);
   }
   Rows depthwise(const MlpSpec& mlp, const Grid& grid, const Rows& hidden) {
     const DepthwiseSpec spec = mlp.named(*mlp.depthwise);
@@ -316,27 +290,65 @@ class Planner {
     return out;
   }
 
+  // Ends in the answer: the logits, or without a head what one would read.
   void head() {
-    const bool reads_class = network_.readout == Readout::kClassToken;
-    const LayerId layer = {Layer::kNorm};
-    if (reads_class && x_.rows > 1) x_ = take(layer, "class_row", first_rows(x_, 1));
-    if (network_.norm) x_ = normalise(*network_.norm, layer, "norm", x_);
-    if (!reads_class) {
-      const Rows mean = values("mean", 1, x_.columns);
-      step({Layer::kHead}, "mean", Mean{x_, mean});
-      x_ = mean;
-    }
-    const LinearSpec& head = network_.head;
-    const Rows logits = all(buffer("logits", 1, head.out, Storage::kLogits));
-    step({Layer::kHead}, "head",
-         Product{float_matrix(head.name, head.out, head.in), Activation::kNone, x_, logits, {}});
+    x_ = pooled();
+    if (network_.fc_norm)
+      x_ = normalise(*network_.fc_norm, {.layer = Layer::kFcNorm}, "fc_norm", x_);
+    const BufferId answer = buffer("logits", 1, network_.outputs(), Storage::kLogits);
+    if (network_.distilled_head) return both_heads(all(answer));
+    const auto layer = [&](const std::optional<LinearSpec>& spec, Layer which, const char* name) {
+      if (!spec) return;
+      const Rows out = is_last(which) ? all(answer) : values(name, 1, spec->out);
+      step({.layer = which}, name,
+           Product{float_matrix(spec->name, spec->out, spec->in), Activation::kNone, x_, out, {}});
+      x_ = out;
+    };
+    layer(network_.pre_logits, Layer::kPreLogits, "pre_logits");
+    if (network_.pre_logits) step({.layer = Layer::kPreLogits}, "pre_logits.tanh", Tanh{x_});
+    layer(network_.projection, Layer::kProjection, "projection");
+    layer(network_.head, Layer::kHead, "head");
+    if (x_.buffer != answer) step({.layer = Layer::kPool}, "answer", Take{x_, all(answer)});
+  }
+  bool is_last(Layer layer) const {
+    return layer == (network_.head         ? Layer::kHead
+                     : network_.projection ? Layer::kProjection
+                                           : Layer::kPreLogits);
+  }
+  // One row an image, or of a distilled network both tokens'.
+  Rows pooled() {
+    const LayerId pool = {.layer = Layer::kPool};
+    const int64_t prefix = network_.levels.back().prefix();
+    const bool reads_class = network_.pooling == Pooling::kClassToken;
+    const int64_t read = network_.distilled_head ? 2 : 1;
+    if (reads_class && x_.rows > read) x_ = take(pool, "rows_read", rows(x_, 0, read));
+    if (network_.norm) x_ = normalise(*network_.norm, {.layer = Layer::kNorm}, "norm", x_);
+    if (reads_class) return x_;
+    const int64_t width = x_.columns;
+    const Rows out = values("pooled", 1, network_.pooled());
+    if (network_.pooling == Pooling::kClassTokenAndMean)
+      step(pool, "class_row", Take{rows(x_, 0, 1), columns(out, 0, width)});
+    step(pool, "mean",
+         Mean{rows(x_, prefix, x_.rows - prefix), columns(out, out.columns - width, width)});
+    return out;
+  }
+  void both_heads(const Rows& answer) {
+    const Rows both = values("heads", 2, answer.columns);
+    const auto head = [&](const LinearSpec& spec, Layer layer, const char* name, int64_t row) {
+      step({.layer = layer}, name,
+           Product{float_matrix(spec.name, spec.out, spec.in),
+                   Activation::kNone,
+                   rows(x_, row, 1),
+                   rows(both, row, 1),
+                   {}});
+    };
+    head(*network_.head, Layer::kHead, "head", 0);
+    head(*network_.distilled_head, Layer::kDistilledHead, "distilled_head", 1);
+    step({.layer = Layer::kHead}, "mean_of_heads", Mean{both, answer});
   }
 
   const Network& network_;
-  const ShiftAddSpec& options_;
-  const PackSpec& pack_;
   const bool with_choices_;
-  Plan plan_;
   Rows x_;  // the residual stream
   int64_t level_ = 0, block_ = 0, router_ = 0, choice_ = 0;
 };

@@ -40,7 +40,8 @@ struct Buffer {
 struct Table {
   std::string parameter;
   int64_t rows = 0, columns = 0;
-  std::string plus = {};  // another, whose first rows are added to it; "": none
+  std::string plus = {};  // another, whose rows from plus_first on are added to it; "": none
+  int64_t plus_first = 0;
 };
 
 /// Rows [first, first + rows) of a buffer, of each the columns [column, column + columns).
@@ -87,25 +88,37 @@ struct Product {
   Activation activation = Activation::kNone;
   Rows in, out, residual;
 };
-/// out += fc2(gelu(fc1(in))), both products in integers: an engine may keep what lies between them
-/// near.
+/// out = fc2(activation(fc1(in))) + residual, both products in integers: an engine may keep what
+/// lies between them near. The residual may be undefined, or be out.
 struct Mlp {
   MatrixId fc1, fc2;
-  Rows in, out;
+  HiddenActivation activation;
+  Rows in, out, residual;
 };
-/// A filter a channel over tokens on a grid, then GELU.
+/// A filter a channel over tokens on a grid.
 struct Depthwise {
   DepthwiseSpec spec;
   BufferId weight, bias;
   Grid grid;
   Rows in, out;
 };
-/// GELU in place.
+/// out may be in where no two channels become one.
 struct Activate {
+  HiddenActivation kind;
+  Rows in, out;
+};
+/// In place.
+struct Tanh {
   Rows values;
+};
+/// out = factors in + residual, a factor a channel; the residual may be out.
+struct Scale {
+  BufferId factors;
+  Rows in, out, residual;
 };
 struct Attend {
   AttentionKind kind;
+  double scale;  // of q k^T, where there is a softmax
   CodeSpec codes;
   ValueFormat values;
   bool integers;  // its two products are of integers
@@ -130,9 +143,10 @@ struct Route {
   BufferId order = kNone, gates = kNone;
 };
 /// out = gate expert(in) + residual, of each row its own expert, as the Route before it says:
-/// layers fc1 alone, or fc2(gelu(fc1)).
+/// layers fc1 alone, or fc2(activation(fc1)). The residual may be undefined.
 struct Experts {
   std::array<MatrixId, 2> fc1 = {kNone, kNone}, fc2 = {kNone, kNone};
+  HiddenActivation activation = HiddenActivation::kGelu;
   GateKind gate;
   int64_t index = 0;  // of routers_of
   Rows in, out, residual;
@@ -145,8 +159,8 @@ struct Mean {
   Rows in, out;
 };
 
-using Operation = std::variant<Gather, Take, Normalise, Product, Mlp, Depthwise, Activate, Attend,
-                               Route, Experts, Mean>;
+using Operation = std::variant<Gather, Take, Normalise, Product, Mlp, Depthwise, Activate, Tanh,
+                               Scale, Attend, Route, Experts, Mean>;
 
 struct Step {
   LayerId layer;     // whose work this is
@@ -163,7 +177,7 @@ struct Plan {
 };
 
 /// `with_choices`: every router in an MLP decides on all tokens, also in a last block of which only
-/// the class token's row is read (answers_class_token). Both plans have the same matrices, norms
+/// a few rows are read (rows_answered). Both plans have the same matrices, norms
 /// and tables.
 Plan plan_of(const Network& network, const PackSpec& pack, bool with_choices);
 

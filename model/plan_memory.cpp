@@ -21,11 +21,15 @@ struct Touched {
   std::vector<BufferId> operator()(const Product& op) const {
     return of({op.in, op.out, op.residual});
   }
-  std::vector<BufferId> operator()(const Mlp& op) const { return of({op.in, op.out}); }
+  std::vector<BufferId> operator()(const Mlp& op) const { return of({op.in, op.out, op.residual}); }
   std::vector<BufferId> operator()(const Depthwise& op) const {
     return of({op.in, op.out}, {op.weight, op.bias});
   }
-  std::vector<BufferId> operator()(const Activate& op) const { return of({op.values}); }
+  std::vector<BufferId> operator()(const Activate& op) const { return of({op.in, op.out}); }
+  std::vector<BufferId> operator()(const Tanh& op) const { return of({op.values}); }
+  std::vector<BufferId> operator()(const Scale& op) const {
+    return of({op.in, op.out, op.residual}, {op.factors});
+  }
   std::vector<BufferId> operator()(const Attend& op) const {
     return of({op.q, op.k, op.v, op.out}, {op.filter});
   }

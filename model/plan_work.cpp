@@ -29,7 +29,7 @@ class Counter {
     StepWork work;
     product(work, op.fc1, op.in.rows);
     product(work, op.fc2, op.in.rows);
-    work.bytes += kFloat * op.out.values();
+    if (op.residual.defined()) work.bytes += kFloat * op.residual.values();
     return work;
   }
   StepWork operator()(const Depthwise& op) const {
@@ -39,7 +39,13 @@ class Counter {
     work.bytes += kFloat * op.spec.width * (taps + 1);
     return work;
   }
-  StepWork operator()(const Activate& op) const { return moved({op.values, op.values}); }
+  StepWork operator()(const Activate& op) const { return moved({op.in, op.out}); }
+  StepWork operator()(const Tanh& op) const { return moved({op.values, op.values}); }
+  StepWork operator()(const Scale& op) const {
+    StepWork work = moved({op.in, op.out, op.residual});
+    work.bytes += kFloat * op.in.columns;
+    return work;
+  }
   StepWork operator()(const Attend& op) const {
     StepWork work = moved({op.q, op.out, op.k, op.v});
     const bool linear = op.filter != kNone;

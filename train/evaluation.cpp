@@ -28,7 +28,7 @@ std::function<void(int64_t, int64_t)> validation_report(Reporter& reporter) {
 std::optional<Validation> evaluate(const EvaluationTask& task, const std::atomic<bool>& stop) {
   const auto& [model, set, loader, name, report] = task;
   const autograd::NoGradGuard no_grad;
-  const int64_t classes = model.network().head.out;
+  const int64_t classes = model.network().outputs();
   const std::size_t routers = routers_of(model.network()).size();
   Validation result{.answers = Evaluation(classes), .shift_shares = {}, .right = {}};
   std::vector<int64_t> shifted(routers), tokens(routers);  // of those that each router has seen

@@ -53,8 +53,11 @@ Parameters count(const TrainConfig& config, const ModelSpec& spec) {
 // pass of the one before it needs most.
 double kept_of_image(const TrainConfig& config, const ModelSpec& spec,
                      const Parameters& parameters) {
+  // GELU is computed again; what another activation makes is kept beside what it was made of.
+  const bool gelu = spec.activation == HiddenActivation::kGelu;
   const auto tokens = static_cast<double>(spec.tokens()), width = static_cast<double>(spec.width),
-             hidden = static_cast<double>(spec.mlp_hidden);
+             hidden = static_cast<double>(spec.mlp_hidden *
+                                          (gelu ? 1 : 1 + inputs_of(spec.activation)));
   const double learning = tokens * (8 * width + hidden), passing = tokens * (4 * width + hidden);
   const bool again = config.regularisation.checkpoint_blocks;  // only inputs are kept
   const int64_t first = parameters.first_block();

@@ -38,7 +38,7 @@ double sum_of_squares(const Tensor& x) {
 
 bool decays(const Parameter& parameter) {
   return parameter.shape.size() > 1 && parameter.role != Role::kPositions &&
-         parameter.role != Role::kClassToken;
+         parameter.role != Role::kToken;
 }
 
 Optimizer::Optimizer(const OptimizerConfig& config, const NamedParameters& variables,

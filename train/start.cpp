@@ -20,7 +20,7 @@ struct Inherited {
 };
 
 template <auto kMember>
-void take_size(TrainConfig& config, const Source& from) {
+void take_model(TrainConfig& config, const Source& from) {
   config.model.*kMember = from.spec.*kMember;
 }
 template <auto kMember>
@@ -40,14 +40,32 @@ void take_resize(TrainConfig& config, const Source& from) {
 
 // image_size stands before resize, which depends on it.
 constexpr Inherited kInherited[] = {
-    {"model.name", take_size<&ModelSpec::name>},
-    {"model.image_size", take_size<&ModelSpec::image_size>},
-    {"model.patch_size", take_size<&ModelSpec::patch_size>},
-    {"model.width", take_size<&ModelSpec::width>},
-    {"model.depth", take_size<&ModelSpec::depth>},
-    {"model.heads", take_size<&ModelSpec::heads>},
-    {"model.mlp_hidden", take_size<&ModelSpec::mlp_hidden>},
-    {"model.norm_eps", take_size<&ModelSpec::norm_eps>},
+    {"model.name", take_model<&ModelSpec::name>},
+    {"model.image_size", take_model<&ModelSpec::image_size>},
+    {"model.patch_size", take_model<&ModelSpec::patch_size>},
+    {"model.in_channels", take_model<&ModelSpec::in_channels>},
+    {"model.width", take_model<&ModelSpec::width>},
+    {"model.depth", take_model<&ModelSpec::depth>},
+    {"model.heads", take_model<&ModelSpec::heads>},
+    {"model.mlp_hidden", take_model<&ModelSpec::mlp_hidden>},
+    {"model.norm_eps", take_model<&ModelSpec::norm_eps>},
+    {"model.class_token", take_model<&ModelSpec::class_token>},
+    {"model.distillation", take_model<&ModelSpec::distillation>},
+    {"model.registers", take_model<&ModelSpec::registers>},
+    {"model.positions", take_model<&ModelSpec::positions>},
+    {"model.position_resize", take_model<&ModelSpec::position_resize>},
+    {"model.patch_bias", take_model<&ModelSpec::patch_bias>},
+    {"model.embedding_norm", take_model<&ModelSpec::embedding_norm>},
+    {"model.qkv_bias", take_model<&ModelSpec::qkv_bias>},
+    {"model.attention_scale", take_model<&ModelSpec::attention_scale>},
+    {"model.activation", take_model<&ModelSpec::activation>},
+    {"model.layer_scale", take_model<&ModelSpec::layer_scale>},
+    {"model.post_norm", take_model<&ModelSpec::post_norm>},
+    {"model.final_norm", take_model<&ModelSpec::final_norm>},
+    {"model.pooling", take_model<&ModelSpec::pooling>},
+    {"model.fc_norm", take_model<&ModelSpec::fc_norm>},
+    {"model.pre_logits", take_model<&ModelSpec::pre_logits>},
+    {"model.projection", take_model<&ModelSpec::projection>},
     {"data.preprocess.resize", take_resize},
     {"data.preprocess.interpolation", take_preprocess<&Preprocess::interpolation>},
     {"data.preprocess.mean", take_preprocess<&Preprocess::mean>},

@@ -86,7 +86,7 @@ class Transfer {
       const bool converted = std::binary_search(blocks_.begin(), blocks_.end(), i);
       const Traced is = own ? run(student_, i, mine) : wanted;
       if (converted) {
-        const int64_t queries = student_.class_token_only(i) ? 1 : autograd::kAllQueries;
+        const int64_t queries = student_.answers(i);
         const Tensor target = own ? corrected(wanted.trace.output, x, mine) : wanted.trace.output;
         const Variable error =
             relative_error(student_.attend(i, Variable(is.trace.input), queries, context), target);

@@ -13,7 +13,7 @@ constexpr const char* kOp = "linear_angular_attention";
 LocalShape check_local(const Variable& weight, int64_t tokens, const LinearAngularOptions& o) {
   if (!weight.defined()) return {};
   check_rank(kOp, "local_weight", weight, 4);
-  LocalShape s{weight.dim(2), weight.dim(3), 0, 0, o.class_token ? 1 : 0};
+  LocalShape s{weight.dim(2), weight.dim(3), 0, 0, o.prefix};
   if (weight.dim(0) != o.heads || weight.dim(1) != 1)
     throw user_error("[", kOp, "] local_weight is ", weight.shape(), ": expected one filter (",
                      o.heads, ", 1, h, w) per head");

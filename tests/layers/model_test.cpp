@@ -342,10 +342,10 @@ TEST_CASE("vit: its parts, and the attention of a block alone") {
   CHECK(x.shape() == Shape{2, 10, 21});
   for (int64_t i = 0; i < 3; ++i) x = model.run_block(i, x, {});
   CHECK(x.shape() == Shape{2, 1, 21});  // nobody reads the last block's patches
-  CHECK(model.class_token_only(2));
-  CHECK_FALSE(model.class_token_only(1));
+  CHECK(model.answers(2) == 1);
+  CHECK(model.answers(1) == spec.tokens());
   spec.shift_add.blocks[2].mlp = LayerKind::kMixture;
-  CHECK_FALSE(Model(spec, {}, 3).class_token_only(2));
+  CHECK(Model(spec, {}, 3).answers(2) == spec.tokens());
   CHECK(values(model.forward(images, {}).value()) == values(logits));
 }
 

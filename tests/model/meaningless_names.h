@@ -18,11 +18,13 @@ inline Network meaningless(Network network, int& next) {
     if (spec) rename(spec->name);
   };
   for (LevelSpec& level : network.levels) {
-    rename(level.class_token), rename(level.positions), rename(level.patches.name);
-    rename_spec(level.patch_norm), rename_spec(level.norm);
+    rename(level.class_token), rename(level.distillation_token), rename(level.registers);
+    rename(level.positions), rename(level.patches.name);
+    rename_spec(level.patch_norm), rename_spec(level.token_norm), rename_spec(level.norm);
     for (BlockSpec& block : level.blocks) {
       AttentionSpec& attention = block.attention;
       rename(block.name), rename(block.norm1.name), rename(block.norm2.name);
+      rename(block.scale1), rename(block.scale2);
       rename(attention.name), rename(attention.proj.name), rename_spec(attention.local);
       if (auto* apart = std::get_if<SeparateKv>(&attention.projection)) {
         rename(apart->q.name), rename(apart->kv.name);
@@ -34,7 +36,8 @@ inline Network meaningless(Network network, int& next) {
       rename_spec(block.mlp.depthwise);
     }
   }
-  rename_spec(network.norm), rename(network.head.name);
+  rename_spec(network.norm), rename_spec(network.fc_norm), rename_spec(network.pre_logits);
+  rename_spec(network.projection), rename_spec(network.head), rename_spec(network.distilled_head);
   return network;
 }
 
@@ -82,7 +85,7 @@ inline Outcome outcome_of(const Network& plain, const Network& adds, const Netwo
   const std::vector<Router> routers = routers_of(mixed);
   outcome.counts = count_operations(mixed, std::vector<double>(routers.size(), 0.4)).total;
   outcome.choices.resize(static_cast<std::size_t>(2 * routed_tokens(routers)));
-  outcome.logits = Tensor({2, mixed.head.out});
+  outcome.logits = Tensor({2, mixed.outputs()});
   infer::CpuEngine engine(mixed, pack, outcome.packed);
   engine.run(images_for(mixed, 2).value().data<float>(), 2, outcome.logits.data<float>(),
              outcome.choices.data());

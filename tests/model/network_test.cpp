@@ -68,7 +68,7 @@ TEST_CASE("network: each parameter says what it is, where it is, and how often i
     CHECK(found[name].depth == depth);
     CHECK(found[name].uses == uses);
   };
-  check("cls_token", Role::kClassToken, {Layer::kClassToken}, 0, 0);
+  check("cls_token", Role::kToken, {Layer::kClassToken}, 0, 0);
   check("patch_embed.proj.weight", Role::kMatrix, {Layer::kPatches}, 0, 16);
   check("blocks.0.attn.qkv.router.bias", Role::kRouter, {Layer::kQkv, 0}, 1, 0);
   check("blocks.0.attn.qkv.experts.1.weight", Role::kShiftWeight, {Layer::kQkv, 0, 1}, 1, 17);
@@ -147,8 +147,8 @@ TEST_CASE("network: what cannot be is refused, named") {
     n.levels[0].class_token.clear();
     for (BlockSpec& block : n.levels[0].blocks) block.prefix = 0;
   });
-  refused("head", [](Network& n) { n.head.in = 7; });
-  refused("twice", [](Network& n) { n.head.name = n.norm->name; });
+  refused("head", [](Network& n) { n.head->in = 7; });
+  refused("twice", [](Network& n) { n.head->name = n.norm->name; });
   in_block([](BlockSpec& block) { block.grid.width = 3; });
   in_block([](BlockSpec& block) { block.norm2.width = 3; });
   in_block([](BlockSpec& block) { block.attention.heads = 0; });

@@ -84,7 +84,7 @@ TEST_CASE("plan: a dense block's steps, and those of the last, where one row is 
         Names{"gather", "patches", "class_token", "norm", "head"});
   CHECK(step_names(plan, 0) == Names{"norm1", "qkv", "attention", "proj", "norm2", "fc1", "fc2"});
   CHECK(step_names(plan, 11) == Names{"norm1", "qkv.row", "qkv.q", "qkv.kv", "attention",
-                                      "class_row", "proj", "norm2", "fc1", "fc2"});
+                                      "rows_read", "proj", "norm2", "fc1", "fc2"});
 }
 
 TEST_CASE("plan: an MLP whose products are of integers is one step, a router and its experts two") {

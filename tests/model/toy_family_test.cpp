@@ -69,8 +69,8 @@ Network toy(Stage stage) {
   const ConvSpec first = {"", 3, 16, 5, 3, 2}, second = {"", 16, 24, 3, 2, 1};
   toy.levels = {toy_level(1, toy.image, first, 2, stage),
                 toy_level(2, first.grid_of(toy.image), second, 3, stage)};
-  toy.readout = Readout::kMean;
-  toy.head = {"classifier", 24, 5};
+  toy.pooling = Pooling::kMean;
+  toy.head = LinearSpec{"classifier", 24, 5};
   return toy;
 }
 

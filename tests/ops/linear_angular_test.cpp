@@ -34,7 +34,7 @@ TEST_CASE("linear_angular: golden") {
     LinearAngularOptions o =
         options(file.at("in.q").dim(1), codes_of(attributes.at("codes")),
                 attributes.at("value") == "int8" ? ValueFormat::kInt8 : ValueFormat::kFloat);
-    o.class_token = attributes.at("class_token");
+    o.prefix = attributes.at("class_token").get<bool>() ? 1 : 0;
     const Variable qkv(fuse(file, "in."), true), weight(file.at("param.conv_w").clone(), true);
     CHECK(weight.dim(2) == attributes.at("token_kernel"));
     const Variable out = linear_angular_attention(qkv, weight, o);
@@ -58,11 +58,11 @@ TEST_CASE("linear_angular: gradient check, codes none") {
   }
   LinearAngularOptions first = options(2, Codes::kNone);
   first.queries = 3;
-  first.class_token = true;
+  first.prefix = 1;
   check_gradients([&](const auto& in) { return linear_angular_attention(in[0], in[1], first); },
                   {{3, 7, 12}, {2, 1, 5, 1}});
   LinearAngularOptions grid = options(2, Codes::kNone);
-  grid.class_token = true;
+  grid.prefix = 1;
   grid.grid_h = 3;
   grid.grid_w = 4;
   check_gradients([&](const auto& in) { return linear_angular_attention(in[0], in[1], grid); },
@@ -100,7 +100,7 @@ TEST_CASE("linear_angular: a filter on the grid is a depthwise convolution of v"
 
 TEST_CASE("linear_angular: the class token stays outside the filter") {
   LinearAngularOptions o = options(2, Codes::kSign);
-  o.class_token = true;
+  o.prefix = 1;
   const Variable qkv = variable({2, 11, 24});
   const std::vector<float> with =
       values(linear_angular_attention(qkv, variable({2, 1, 9, 1}, 2), o).value());
@@ -113,7 +113,7 @@ TEST_CASE("linear_angular: the class token stays outside the filter") {
 TEST_CASE("linear_angular: fewer queries give the same first rows, bit for bit") {
   for (Codes codes : {Codes::kNone, Codes::kSign, Codes::kUnitHead, Codes::kUnitBatch}) {
     LinearAngularOptions o = options(2, codes);
-    o.class_token = true;
+    o.prefix = 1;
     const Variable qkv = variable({2, 197, 3 * 6}), weight = variable({2, 1, 9, 1}, 2);
     const std::vector<float> all = values(linear_angular_attention(qkv, weight, o).value());
     o.queries = 17;
@@ -128,7 +128,7 @@ TEST_CASE("linear_angular: evaluation only adds, and gives training's bits") {
     for (const auto& [tokens, heads, d] :
          {std::array<int64_t, 3>{1, 1, 1}, {17, 3, 17}, {65, 2, 32}, {197, 1, 64}}) {
       LinearAngularOptions o = options(heads, Codes::kSign, value);
-      o.class_token = true;
+      o.prefix = 1;
       const Variable qkv = variable({2, tokens, 3 * heads * d}), w = variable({heads, 1, 9, 1}, 2);
       const std::vector<float> training = values(linear_angular_attention(qkv, w, o).value());
       autograd::NoGradGuard guard;

@@ -106,7 +106,7 @@ TEST_CASE("norms, biases, positions and class token do not decay, whatever they 
   CHECK_FALSE(decays_as({9}, Role::kBias));
   CHECK_FALSE(decays_as({3}, Role::kNorm));
   CHECK_FALSE(decays_as({1, 5, 3}, Role::kPositions));
-  CHECK_FALSE(decays_as({1, 1, 3}, Role::kClassToken));
+  CHECK_FALSE(decays_as({1, 1, 3}, Role::kToken));
 }
 
 TEST_CASE("layer-wise decay counts from the head") {
@@ -123,7 +123,7 @@ TEST_CASE("layer-wise decay counts from the head") {
   OptimizerConfig config;
   config.layer_decay = 0.5;
   Described described;
-  described.add("x", Variable(noise({1, 1, 3}, 0), true), Role::kClassToken, 0);
+  described.add("x", Variable(noise({1, 1, 3}, 0), true), Role::kToken, 0);
   described.add("y", Variable(noise({3, 3}, 0), true), Role::kMatrix, 2);
   described.add("z", Variable(noise({3, 3}, 0), true), Role::kHead, 3);
   const Optimizer optimizer = described.optimizer(config);

@@ -15,9 +15,9 @@
 #include "core/io/files.h"
 #include "core/io/json_text.h"
 #include "data/decode.h"
+#include "data/list_images.h"
 #include "data/preprocess.h"
 #include "data/resize.h"
-#include "data/list_images.h"
 #include "tools/bench/commands.h"
 #include "tools/bench/timer.h"
 

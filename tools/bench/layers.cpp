@@ -37,10 +37,9 @@ Roofline measure_roofline(double seconds) {
 
 // The shares of tokens that the routers send to Shift, which the work of their experts depends on.
 std::vector<double> shift_shares(infer::Session& session, const Tensor& image) {
-  const ModelSpec& spec = session.spec();
   infer::RoutingCounts counts(session.routers());
   std::vector<uint8_t> choices(static_cast<std::size_t>(routed_tokens(session.routers())));
-  const Tensor logits({1, spec.classes});
+  const Tensor logits({1, session.outputs()});
   session.run(image.data<float>(), 1, logits.data<float>(), choices.data());
   counts.add(choices.data());
   std::vector<double> shares;
@@ -93,7 +92,7 @@ void time_layers(LayersTable& table, double seconds) {
   std::vector<LayersNetwork>& networks = table.networks;
   const ModelSpec& spec = networks[0].session.spec();
   const Tensor image = random_floats({1, spec.in_channels, spec.image_size, spec.image_size}, 1);
-  const Tensor logits({1, spec.classes});
+  const Tensor logits({1, networks[0].session.outputs()});
   struct Samples {
     std::vector<std::vector<double>> steps;  // milliseconds
     std::vector<double> pass;

@@ -79,7 +79,7 @@ ModelFigures bench_inference(const ModelOptions& options, infer::Session& sessio
                    "--batch, or the network's image_size"}});
   const Tensor images =
       random_floats({options.batch, spec.in_channels, spec.image_size, spec.image_size}, 0, 1);
-  Tensor logits({options.batch, spec.classes});
+  Tensor logits({options.batch, session.outputs()});
   const auto forward = [&] {
     session.run(images.data<float>(), options.batch, logits.data<float>());
   };

@@ -78,9 +78,9 @@ Speeds time_case(const Case& each, double seconds) {
     multiply();
   });
   speeds.vector_shifts = gops([&] {
-    bench_kernels().shift_gemm(
-        {m, n, k, quantized.data<int8_t>(), scales.data<float>(), literal.codes.data<uint8_t>(),
-         literal.exponents.data<int32_t>(), nullptr, nullptr, y.data<float>()});
+    bench_kernels().shift_gemm({m, n, k, quantized.data<int8_t>(), scales.data<float>(),
+                                literal.codes.data<uint8_t>(), literal.exponents.data<int32_t>(),
+                                nullptr, nullptr, y.data<float>()});
   });
   speeds.float32 = gops([&] { gemm_packed(x.data<float>(), k, m, floats, y.data<float>(), n); });
   return speeds;

@@ -38,10 +38,10 @@ PackSpec pack_spec_of(const PackOptions& options, const ModelSpec& spec) {
 void require_finite_answer(infer::Session& session, const std::string& input) {
   const ModelSpec& spec = session.spec();
   const Tensor image = Tensor::zeros({1, spec.in_channels, spec.image_size, spec.image_size});
-  std::vector<float> logits(static_cast<std::size_t>(spec.classes));
+  std::vector<float> logits(static_cast<std::size_t>(session.outputs()));
   session.run(image.data<float>(), 1, logits.data());
   infer::require_finite(
-      logits.data(), spec.classes,
+      logits.data(), session.outputs(),
       concat(input, " packed (products in ", name_of(session.pack().multiply), ")"),
       "an image of the mean colour");
 }
