@@ -70,12 +70,20 @@ void use(const TranslatedTensor& tensor, const Parameter& parameter, Conversion&
 
 }  // namespace
 
-Preprocess default_preprocess(const ModelSpec& spec) {
+Preprocess default_preprocess(const ModelSpec& spec, double share) {
   Preprocess result;
   result.crop = spec.image_size;
-  // 224 -> 256, as the published models were evaluated; small images are used as they are.
-  constexpr int64_t kSmall = 64;
-  result.resize = spec.image_size <= kSmall ? 0 : (spec.image_size * 256 + 112) / 224;
+  constexpr int64_t kSmall = 64;  // such images are used as they are
+  result.resize = spec.image_size <= kSmall
+                      ? 0
+                      : static_cast<int64_t>(static_cast<double>(spec.image_size) / share + 0.5);
+  return result;
+}
+
+Preprocess preprocess_of(const ModelSpec& spec, const Dialect& dialect) {
+  const Preprocess sizes = default_preprocess(spec, dialect.crop_share);
+  Preprocess result = dialect.preprocess;
+  result.resize = sizes.resize, result.crop = sizes.crop;
   return result;
 }
 

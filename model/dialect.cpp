@@ -56,6 +56,8 @@ Dialect Dialect::parse(std::string_view text, const std::string& source) {
     v.begin("preprocess", "How its images are prepared, but for their size.");
     list_preprocess(v, read.preprocess);
     v.end();
+    v.number("crop_share", read.crop_share, ConfigRange::above_up_to(0, 1),
+             "Share of the shorter side that the crop takes.");
     list_objects(v, "rules", rules, "The first that fits a name counts.", list_rule);
   });
   if (!reader.has("rules"))

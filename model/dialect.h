@@ -18,6 +18,7 @@ struct Dialect {
   std::vector<NameMap::Pattern> needs;    // our names, of which these are never absent
   std::vector<std::string> spec;          // "norm_eps=1e-12": what no tensor tells
   Preprocess preprocess;                  // its colours and filter; sizes count for nothing
+  double crop_share = 0.875;              // of the shorter side, that the crop takes
   NameMap map;
 
   /// Throws Error (user) "SOURCE:LINE: rules[i].key: what is wrong".

@@ -32,10 +32,17 @@ namespace {
      {"from": "@embeddings.position_embeddings", "to": "pos_embed"},                          \
      {"from": "@embeddings.patch_embeddings.projection.{part}",                               \
       "to": "patch_embed.proj.{part}"},                                                       \
-     {"from": ["@encoder.layer.{N}.attention.attention.query.{part}",                         \
-               "@encoder.layer.{N}.attention.attention.key.{part}",                           \
-               "@encoder.layer.{N}.attention.attention.value.{part}"],                        \
-      "to": "blocks.{N}.attn.qkv.{part}"},                                                    \
+     {"from": ["@encoder.layer.{N}.attention.attention.query.weight",                         \
+               "@encoder.layer.{N}.attention.attention.key.weight",                           \
+               "@encoder.layer.{N}.attention.attention.value.weight"],                        \
+      "to": "blocks.{N}.attn.qkv.weight"},                                                    \
+     {"from": ["@encoder.layer.{N}.attention.attention.query.bias",                           \
+               "@encoder.layer.{N}.attention.attention.key.bias",                             \
+               "@encoder.layer.{N}.attention.attention.value.bias"],                          \
+      "to": "blocks.{N}.attn.qkv.bias", "spec": ["qkv_bias=all"]},                            \
+     {"from": ["@encoder.layer.{N}.attention.attention.query.bias", "{zeros}",                \
+               "@encoder.layer.{N}.attention.attention.value.bias"],                          \
+      "to": "blocks.{N}.attn.qkv.bias", "spec": ["qkv_bias=qv"]},                             \
      {"from": "@encoder.layer.{N}.attention.output.dense.{part}",                             \
       "to": "blocks.{N}.attn.proj.{part}"},                                                   \
      {"from": "@layernorm.{part}", "to": "norm.{part}"},)"
@@ -66,7 +73,7 @@ namespace {
 
 #define CLIP_PREPROCESS                                                                       \
   R"("preprocess": {"mean": [0.48145466, 0.4578275, 0.40821073],                              \
-                    "std": [0.26862954, 0.26130258, 0.27577711]})"
+                    "std": [0.26862954, 0.26130258, 0.27577711]}, "crop_share": 1)"
 
 constexpr DialectTable kTables[] = {
     {{""}, R"({"name": "deit", "description": "DeiT, distilled", "where": ["dist_token"],
@@ -102,7 +109,8 @@ constexpr DialectTable kTables[] = {
       R"({"from": "@embeddings.mask_token", "ignore": true}]})"},
     {{"vit.", ""}, R"({"name": "huggingface", "description": "Hugging Face's ViT",
       "spec": ["norm_eps=1e-12", "position_resize=plain"],
-      "preprocess": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}, "rules": [
+      "preprocess": {"interpolation": "bilinear", "mean": [0.5, 0.5, 0.5],
+                     "std": [0.5, 0.5, 0.5]}, "crop_share": 1, "rules": [
         {"from": "classifier.{part}", "to": "head.{part}"},)" HUGGING_FACE_VIT_RULES
       R"({"from": "@embeddings.mask_token", "ignore": true}]})"},
     {{"dinov2_with_registers.", ""},
