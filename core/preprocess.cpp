@@ -27,9 +27,9 @@ void list_channels(ConfigVisitor& v, const char* key, std::array<float, 3>& valu
 }
 
 void list_preprocess(ConfigVisitor& v, Preprocess& p) {
-  v.integer("resize", p.resize, Range::between(0, 16384),
+  v.integer("resize", p.resize, Range::between(0, kLargestSide),
             "Shorter side after resizing, pixels. 0: no resize.");
-  v.integer("crop", p.crop, Range::between(1, 16384),
+  v.integer("crop", p.crop, Range::between(1, kLargestSide),
             "Side of the square cut from the centre, black around a smaller image.");
   list_colours(v, p, Range::any(), Range::above(0));
 }

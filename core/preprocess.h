@@ -15,6 +15,9 @@ enum class Interpolation : uint8_t { kBilinear, kBicubic };
 template <>
 inline constexpr std::array kEnumNames<Interpolation> = {"bilinear", "bicubic"};
 
+/// The most pixels of a side after resizing or cropping.
+inline constexpr int64_t kLargestSide = 16384;
+
 /// Shorter side to `resize` (0: no resize), centre crop of `crop` (black around a smaller image),
 /// RGB / 255, minus mean, divided by std.
 struct Preprocess {

@@ -22,12 +22,14 @@ constexpr const char* kName = "shiftadd-convert";
 constexpr std::size_t kMostProblemsShown = 20;  // the report has them all
 
 constexpr const char* kInputs = R"(
-IN is recognised by its content: safetensors (our own model files included), or a PyTorch checkpoint
-(zip, or the stream older than 1.6). PyTorch files are read without running any code. timm and DeiT
-names are known; a prefix under which most of the network lies, such as "module.", is stripped.
-Where the network lies under two, it is the one that is no moving average (ema, swa ...), or none;
-else --prefix chooses. A tensor that is left over is an error, unless it is a known counter,
-constant or training state: --ignore drops it. The report goes to stdout.
+IN is recognised by its content: safetensors (our own model files included), a PyTorch checkpoint
+(zip, or the stream older than 1.6), or the index of either in several files (*.index.json). Of a
+folder model.safetensors, else its index, else pytorch_model.bin, else its index is read. PyTorch
+files are read without running any code. timm and DeiT names are known; a prefix under which most of
+the network lies, such as "module.", is stripped. Where the network lies under two, it is the one
+that is no moving average (ema, swa ...), or none; else --prefix chooses. A tensor that is left over
+is an error, unless it is a known counter, constant or training state: --ignore drops it. The report
+goes to stdout.
 
 Mapping file (--mapping), for other names:
   {"rules": [{"from": "transformer.{N}.attn.in_proj_weight", "to": "blocks.{N}.attn.qkv.weight"},
@@ -112,7 +114,7 @@ ModelFile describe(const Options& options, const WeightsFile& weights) {
   ModelFile model;
   const bool is_ours = weights.metadata.contains("shiftadd.model");
   if (is_ours) {
-    model = load_model(options.input);
+    model = load_model(weights.files.front());
     model.weights.clear();
   } else {
     model.classes = weights.classes;
@@ -189,6 +191,8 @@ void check(const Options& options, const ModelFile& model, const Conversion& con
 
 int convert(const Options& options, Outputs& outputs) {
   const WeightsFile weights = read_weights(options.input, options.state_dict, !options.no_crc);
+  for (const std::string& file : weights.files) outputs.input("IN", file);
+  outputs.check();
   ModelFile model = describe(options, weights);
   require_deployable(model.spec);
   if (options.to != "ours" && model.spec.converted())
@@ -242,7 +246,9 @@ int main(int argc, char** argv) {
   CLI::App app("Converts checkpoints: PyTorch or safetensors in, a model file or timm names out.",
                kName);
   app.footer(footer);
-  app.add_option("IN", options.input, "checkpoint (.pth, .pt, .safetensors)")->required();
+  app.add_option("IN", options.input,
+                 "checkpoint (.pth, .pt, .safetensors, .index.json), or a folder with one")
+      ->required();
   app.add_option("--arch", options.arch,
                  "architecture: a known name or a JSON file; our own model files know theirs");
   app.add_option("--mapping", options.mapping, "JSON file with rename rules (below)");

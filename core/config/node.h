@@ -40,8 +40,9 @@ struct ConfigMember {
 
 /// The most nested value that is read.
 inline constexpr int kMaxConfigDepth = 64;
-inline constexpr std::size_t kMaxConfigMembers =
-    1000;  // of one object: keeps every look-up by key cheap
+/// The most keys of one object: keeps every look-up by key cheap, and leaves room for the names of
+/// ImageNet-21k's classes.
+inline constexpr std::size_t kMaxConfigMembers = 50'000;
 
 /// Strict JSON (RFC 8259, UTF-8, a byte order mark is skipped). Throws Error (user)
 /// "SOURCE:LINE:COLUMN: what is wrong"; columns count characters from 1. Refused with an own

@@ -1,5 +1,6 @@
 // Reads JSON strictly, keeps line numbers, and explains the usual slips.
 #include <cmath>
+#include <map>
 
 #include "core/config/node.h"
 #include "core/error.h"
@@ -251,15 +252,15 @@ class Parser {
     ++at_;
     skip_space();
     if (peek() == '}') return ++at_, node;
+    std::map<std::string, int64_t> lines;  // of the keys so far
     do {
       if (peek() != '"') fail(at_, concat("expected a key in double quotes, got ", shown(at_)));
       const std::size_t start = at_;
       ConfigMember member;
       member.line = line_;
       member.key = string();
-      for (const ConfigMember& other : node.members)
-        if (other.key == member.key)
-          fail(start, concat("duplicate key '", member.key, "', first on line ", other.line));
+      if (const auto [first, is_new] = lines.emplace(member.key, member.line); !is_new)
+        fail(start, concat("duplicate key '", member.key, "', first on line ", first->second));
       if (node.members.size() == kMaxConfigMembers)
         fail(start, concat("more than ", kMaxConfigMembers, " keys in one object"));
       skip_space();

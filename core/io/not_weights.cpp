@@ -106,7 +106,7 @@ std::string what_text(std::string_view text) {
   if (const std::string other = what_placeholder(text); !other.empty()) return other;
   if (text.starts_with("<")) return what_xml(text);
   if (text.find("\"weight_map\"") != std::string_view::npos)
-    return "is the index of a checkpoint in several files: join them into one first";
+    return "is the index of a checkpoint in several files, which shiftadd-convert makes a model of";
   if (text.starts_with("{") || text.starts_with("["))
     return concat("is JSON text, such as a server's error or a configuration: ", beginning(text));
   return concat("is text, not weights: ", beginning(text));

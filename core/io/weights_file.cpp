@@ -2,10 +2,12 @@
 #include "core/io/weights_file.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/io/files.h"
 #include "core/io/not_weights.h"
 #include "core/io/safetensors.h"
+#include "core/io/shards.h"
 #include "core/io/torch_file.h"
 
 namespace shiftadd {
@@ -21,11 +23,10 @@ bool looks_like_safetensors(const MappedFile& file) {
   return first != file.data + file.size && *first == '{';
 }
 
-}  // namespace
-
-WeightsFile read_weights(const std::string& path, const std::string& state_dict, bool check_crc) {
-  const MappedFile file = map_file(path);
+WeightsFile read_one(const std::string& path, const MappedFile& file, const std::string& state_dict,
+                     bool check_crc) {
   WeightsFile result;
+  result.files = {path};
   if (!looks_like_safetensors(file) && looks_like_torch(file.data, file.size)) {
     TorchFile torch = parse_torch(file.data, file.size, path, state_dict, file.owner, check_crc);
     result.format = "pytorch";
@@ -53,6 +54,30 @@ WeightsFile read_weights(const std::string& path, const std::string& state_dict,
     result.unread.emplace(name, "is of type " + type + ", which is not read");
   result.metadata = std::move(tensors.metadata);
   return result;
+}
+
+}  // namespace
+
+std::string weights_path(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return path;
+  for (const char* name : {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                           "pytorch_model.bin.index.json"})
+    if (fs::exists(fs::path(path) / name, ignored)) return fs::path(path) / name;
+  throw user_error(path, ": a folder without weights: expected model.safetensors or ",
+                   "pytorch_model.bin in it, or the .index.json of either; or name a file");
+}
+
+WeightsFile read_weights(const std::string& path, const std::string& state_dict, bool check_crc) {
+  const std::string whole = weights_path(path);
+  const MappedFile file = map_file(whole);
+  const std::string_view text(reinterpret_cast<const char*>(file.data), file.size);
+  if (!looks_like_safetensors(file) && looks_like_shard_index(text))
+    return read_shards(whole, text, [&](const std::string& shard) {
+      return read_one(shard, map_file(shard), state_dict, check_crc);
+    });
+  return read_one(whole, file, state_dict, check_crc);
 }
 
 }  // namespace shiftadd

@@ -113,8 +113,8 @@ TEST_CASE("config: nesting and size have limits") {
         std::string::npos);
   CHECK(message(std::string(1000000, '[')).find("nested deeper than") != std::string::npos);
   std::string many = "{\"k\": 0";
-  for (int i = 0; i < 1000; ++i) many += ", \"k" + std::to_string(i) + "\": 0";
-  CHECK(message(many + "}").find("more than 1000 keys in one object") != std::string::npos);
+  for (int i = 0; i < 50'000; ++i) many += ", \"k" + std::to_string(i) + "\": 0";
+  CHECK(message(many + "}").find("more than 50000 keys in one object") != std::string::npos);
 }
 
 TEST_CASE("config: a zero byte inside the text is an error, not its end") {
