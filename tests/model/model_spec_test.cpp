@@ -93,11 +93,22 @@ TEST_CASE("a spec without base gives every size that has no right default") {
                        Error);
 }
 
-TEST_CASE("the JSON of a spec is written as it always was, and earlier files read") {
+TEST_CASE(
+    "the JSON of a spec says all that the network is, and files without the newer keys read") {
   ModelSpec spec = named_spec("vit_micro");
+  const std::string sizes =
+      R"("heads":3,"image_size":64,"in_channels":3,"mlp_hidden":192,"name":"vit_micro",)"
+      R"("norm_eps":1e-06,)";
+  const std::string earlier =
+      concat(R"({"classes":7,"depth":2,"family":"vit",)", sizes, R"("patch_size":16,"width":48})");
+  CHECK(parse_model_spec(earlier, "net.json") == spec);
   const std::string plain =
-      R"({"classes":7,"depth":2,"family":"vit","heads":3,"image_size":64,"in_channels":3,)"
-      R"("mlp_hidden":192,"name":"vit_micro","norm_eps":1e-06,"patch_size":16,)";
+      R"({"activation":"gelu","attention_scale":0.0,"class_token":true,"classes":7,"depth":2,)"
+      R"("distillation":false,"embedding_norm":false,"family":"vit","fc_norm":false,)"
+      R"("final_norm":true,"heads":3,"image_size":64,"in_channels":3,"layer_scale":false,)"
+      R"("mlp_hidden":192,"name":"vit_micro","norm_eps":1e-06,"patch_bias":true,"patch_size":16,)"
+      R"("pooling":"class_token","position_resize":"plain","positions":"all","post_norm":false,)"
+      R"("pre_logits":0,"projection":0,"qkv_bias":"all","registers":0,)";
   CHECK(json_text(to_json(spec)) == plain + R"("width":48})");
   spec.shift_add.blocks.assign(2, {.mlp = LayerKind::kShift});
   spec.shift_add.int8_activations = true;
@@ -109,6 +120,25 @@ TEST_CASE("the JSON of a spec is written as it always was, and earlier files rea
              R"("local":"token_conv","value":"float"},"width":48})");
   CHECK(json_text(to_json(spec)) == converted);
   CHECK(parse_model_spec(converted, "net.json") == spec);
+}
+
+TEST_CASE("a spec whose head reads what is not there is refused by its key") {
+  const auto refused = [](const char* key, const char* text) {
+    CAPTURE(text);
+    const std::string json = concat(R"({"base": "vit_micro", )", text, "}");
+    CHECK_THROWS_WITH_AS(parse_model_spec(json, "net.json"),
+                         doctest::Contains(concat("net.json:1: ", key, ": ").c_str()), Error);
+  };
+  refused("pooling", R"("class_token": false)");
+  refused("pooling", R"("class_token": false, "pooling": "class_token_and_mean")");
+  refused("distillation", R"("distillation": true, "class_token": false, "pooling": "mean")");
+  refused("distillation", R"("distillation": true, "classes": 0)");
+  refused("distillation", R"("distillation": true, "fc_norm": true)");
+  refused("distillation", R"("distillation": true, "registers": 2)");
+  refused("registers", R"("registers": -1)");
+  refused("projection", R"("projection": 0.5)");
+  refused("attention_scale", R"("attention_scale": -1)");
+  refused("activation", R"("activation": "silu")");
 }
 
 TEST_CASE("errors of a spec name file, line and key; its help names every key") {

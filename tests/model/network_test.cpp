@@ -142,7 +142,16 @@ TEST_CASE("network: what cannot be is refused, named") {
   refused("has blocks", [](Network& n) { n.levels[0].blocks.clear(); });
   refused("grid", [](Network& n) { n.image.width += n.levels[0].patches.stride; });
   refused("only the last level", [](Network& n) { n.levels.push_back(n.levels[0]); });
-  refused("positions", [](Network& n) { n.levels[0].positions.clear(); });
+  refused("positions", [](Network& n) { n.levels[0].patch_norm = NormSpec{"x", 48, 1e-6}; });
+  refused("registers", [](Network& n) { n.levels[0].registers = "x"; });
+  refused("class token", [](Network& n) {
+    n.levels[0].class_token.clear();
+    n.levels[0].distillation_token = "x";
+  });
+  refused("norm of tokens", [](Network& n) { n.levels[0].token_norm = NormSpec{"x", 3, 1e-6}; });
+  refused("norm of what is read", [](Network& n) { n.fc_norm = NormSpec{"x", 3, 1e-6}; });
+  refused("behind the pooling", [](Network& n) { n.pre_logits = LinearSpec{"x", 48, 24}; });
+  refused("distilled head", [](Network& n) { n.distilled_head = LinearSpec{"x", 48, 7}; });
   refused("that is read", [](Network& n) {
     n.levels[0].class_token.clear();
     for (BlockSpec& block : n.levels[0].blocks) block.prefix = 0;
