@@ -40,6 +40,15 @@ void list_preprocess(ConfigVisitor& v, Preprocess& preprocess) {
   list_colours(v, preprocess, ConfigRange::any(), ConfigRange::above(0));
 }
 
+std::string text_of(const DialectTable& table, const std::string& base) {
+  std::string rules, text;
+  for (const char* each : table.rules)
+    if (each) rules += concat(rules.empty() ? "" : ",", each);
+  for (const char c : concat("{", table.keys, ", \"rules\": [", rules, "]}"))
+    text += c == '@' ? base : std::string(1, c);
+  return text;
+}
+
 }  // namespace
 
 Dialect Dialect::parse(std::string_view text, const std::string& source) {
@@ -89,13 +98,8 @@ const std::vector<Dialect>& known_dialects() {
   static const std::vector<Dialect> dialects = [] {
     std::vector<Dialect> read;
     for (const DialectTable& table : dialect_tables())
-      for (const char* base : table.bases) {
-        if (!base) break;
-        std::string text = table.text;
-        for (std::size_t at = 0; (at = text.find('@', at)) != std::string::npos;)
-          text.replace(at, 1, base), at += std::char_traits<char>::length(base);
-        read.push_back(Dialect::parse(text, table.text));
-      }
+      for (const char* base : table.bases)
+        if (base) read.push_back(Dialect::parse(text_of(table, base), table.keys));
     return read;
   }();
   return dialects;
