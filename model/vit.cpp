@@ -18,7 +18,7 @@ BlockSpec block_of(const ModelSpec& spec, int64_t index) {
   const int64_t width = spec.width;
   BlockSpec block;
   block.name = name;
-  block.grid = {spec.grid(), spec.grid()};
+  block.grid = spec.grid();
   block.prefix = 1;
   block.width = width;
   block.norm1 = {name + ".norm1", width, spec.norm_eps};
@@ -53,7 +53,7 @@ Network network_of(const ModelSpec& spec) {
                    .out = spec.width,
                    .kernel = spec.patch_size,
                    .stride = spec.patch_size};
-  level.grid = {spec.grid(), spec.grid()};
+  level.grid = spec.grid();
   for (int64_t i = 0; i < spec.depth; ++i) level.blocks.push_back(block_of(spec, i));
   Network network;
   network.name = spec.name;
