@@ -63,15 +63,15 @@ class Model : public Module {
 /// A table: name, shape, parameters and MACs of each layer; totals last.
 std::string summary(const Network& network);
 
-/// Adapts weights of `from` to `to` where only classes or image size differ: a new zero-initialised
-/// bias and small random head for another number of classes, positions interpolated (bicubic,
-/// antialias off, align_corners = false, class token's row kept) for another grid. Returns what was
-/// changed, for the log. Throws Error naming the keys when anything else differs.
+/// Adapts weights of `from` to `to` where only classes or image size differ: heads of small random
+/// weights and zero biases for another number of classes, none being one too, and positions
+/// interpolated as `to` says for another grid. Returns what was changed, for the log. Throws Error
+/// naming the keys when anything else differs.
 std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& to, uint64_t seed,
                                        NamedTensors& weights);
 
-/// The head of a network of other classes: row i is row rows[i] of the one in `weights`, which are
-/// of `from`, or new as in adapt_weights where that is -1.
+/// The heads of a network of other classes: row i is row rows[i] of those in `weights`, which are
+/// of `from`, or new as in adapt_weights where that is -1, as all must be where `from` has no head.
 void select_head(const ModelSpec& from, const std::vector<int64_t>& rows, uint64_t seed,
                  NamedTensors& weights);
 

@@ -9,6 +9,7 @@
 
 #include "core/enum_names.h"
 #include "core/error.h"
+#include "core/grid.h"
 #include "core/kernels/activation.h"
 #include "model/shift_add_spec.h"
 
@@ -78,10 +79,10 @@ struct ModelSpec {
 
   ShiftAddSpec shift_add;
 
-  int64_t grid() const { return image_size / patch_size; }
+  Grid grid() const { return Grid::square(image_size / patch_size); }
   /// Tokens in front of the patches.
   int64_t prefix() const { return int64_t{class_token} + int64_t{distillation} + registers; }
-  int64_t tokens() const { return prefix() + grid() * grid(); }
+  int64_t tokens() const { return prefix() + grid().count(); }
   int64_t head_dim() const { return width / heads; }
   BlockKinds block(int64_t i) const {
     return shift_add.blocks.empty() ? BlockKinds{} : shift_add.blocks[static_cast<std::size_t>(i)];

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/grid.h"
 #include "model/model_spec.h"
 
 namespace shiftadd {
@@ -62,13 +63,6 @@ struct LayerId {
            layer == Layer::kLocal || layer == Layer::kProj;
   }
   auto operator<=>(const LayerId&) const = default;
-};
-
-/// Rows of pixels, patches or tokens.
-struct Grid {
-  int64_t height = 0, width = 0;
-  int64_t count() const { return height * width; }
-  bool operator==(const Grid&) const = default;
 };
 
 /// y = W x + b, W (out, in). A mixture has two of them, each a name_of_expert, behind a

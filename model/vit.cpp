@@ -18,7 +18,7 @@ BlockSpec block_of(const ModelSpec& spec, int64_t index) {
   const int64_t width = spec.width;
   BlockSpec block;
   block.name = name;
-  block.grid = {spec.grid(), spec.grid()};
+  block.grid = spec.grid();
   block.prefix = spec.prefix();
   block.width = width;
   block.norm1 = {name + ".norm1", width, spec.norm_eps};
@@ -67,7 +67,7 @@ Network network_of(const ModelSpec& spec) {
                    .stride = spec.patch_size,
                    .bias = spec.patch_bias};
   if (spec.embedding_norm) level.token_norm = NormSpec{"norm_pre", spec.width, spec.norm_eps};
-  level.grid = {spec.grid(), spec.grid()};
+  level.grid = spec.grid();
   for (int64_t i = 0; i < spec.depth; ++i) level.blocks.push_back(block_of(spec, i));
   Network network;
   network.name = spec.name;

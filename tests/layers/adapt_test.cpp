@@ -45,7 +45,7 @@ TEST_CASE("adapt: the result loads into the other network") {
   Weights weights = Model(spec_of(4), {}, 1).state_dict();
   const auto changes = adapt_weights(spec_of(4), spec_of(7, 3), 1, weights);
   REQUIRE(changes.size() == 2);
-  CHECK(changes[0].find("4 x 4 to 7 x 7") != std::string::npos);
+  CHECK(changes[0] == "positions interpolated (plain) from 4 x 4 to 7 x 7 patches");
   CHECK(changes[1].find("7 classes before, 3 now") != std::string::npos);
   Model model(spec_of(7, 3), {}, 2);
   model.load_state_dict(weights);
@@ -71,6 +71,33 @@ TEST_CASE("adapt: a head of kept, moved and new rows") {
   }
   CHECK_THROWS_WITH_AS(select_head(spec_of(4, 9), {0}, 1, weights),
                        doctest::Contains("head.weight is (5, 48): expected (9, 48)"), Error);
+}
+
+TEST_CASE("adapt: positions follow the network's own way, and the weights' way may differ") {
+  const auto step = [](int64_t, int64_t x, int64_t) { return x >= 2 ? 1 : 0; };
+  Weights plain = weights_with(4, step), filtered = weights_with(4, step);
+  ModelSpec to = spec_of(2);
+  adapt_weights(spec_of(4), to, 1, plain);
+  to.position_resize = PositionResize::kAntialias;
+  CHECK(adapt_weights(spec_of(4), to, 1, filtered).front() ==
+        "positions interpolated (antialias) from 4 x 4 to 2 x 2 patches");
+  // Halving, at 0.5 of the first two patches: plain takes four neighbours there, of which the
+  // border's stands for one beyond it; the widened filter weighs 0.8671875, 0.8671875, 0.2265625
+  // and -0.0703125, whose sum becomes 1.
+  CHECK(position(plain, 2, 0, 0, 0) == doctest::Approx(-0.09375).epsilon(1e-6));
+  CHECK(position(filtered, 2, 0, 0, 0) == doctest::Approx(0.15625 / 1.890625).epsilon(1e-6));
+}
+
+TEST_CASE("adapt: a head where there was none, and none where there was one") {
+  const ModelSpec with = spec_of(4), without = spec_of(4, 0);
+  Weights weights = Model(with, {}, 1).state_dict();
+  const std::size_t tensors = weights.size();
+  CHECK(adapt_weights(with, without, 1, weights).front() == "head of 7 classes left out");
+  REQUIRE(weights.size() == tensors - 2);
+  CHECK(adapt_weights(without, with, 1, weights).front() == "head added: 7 classes");
+  REQUIRE(weights.size() == tensors);
+  Model(with, {}, 2).load_state_dict(weights);
+  for (float x : named(weights, "head.bias").span<float>()) CHECK(x == 0);
 }
 
 TEST_CASE("adapt: nothing to do") {
