@@ -17,7 +17,8 @@ std::string leftover_note(const TranslatedTensor& tensor, const Network& network
   if (const char* harmless = harmless_leftover(tensor.name, tensor.is_beside)) return harmless;
   if (!tensor.tensor.defined()) return tensor.unread;
   if (const char* part = unsupported_part(tensor.name)) {
-    result.problems.push_back(concat(tensor.source(), " belongs to ", part, ", which no network here has"));
+    result.problems.push_back(
+        concat(tensor.source(), " belongs to ", part, ", which no network here has"));
     return part;
   }
   result.problems.push_back(concat(
@@ -56,8 +57,7 @@ void use(const TranslatedTensor& tensor, const Parameter& parameter, Conversion&
   } else if (!same_shape && !differs_in_ones_only(shape, parameter.shape)) {
     entry.status = TensorStatus::kUnused;
     entry.note = "wrong shape";
-    result.problems.push_back(
-        concat(what, " has shape ", shape, ": expected ", parameter.shape));
+    result.problems.push_back(concat(what, " has shape ", shape, ": expected ", parameter.shape));
   } else {
     if (!same_shape) entry.status = TensorStatus::kReshaped;
     if (const int64_t bad = count_unusable(tensor.tensor))

@@ -164,9 +164,9 @@ class Detector {
                                          {PositionScope::kPatches, 0},
                                          {PositionScope::kAll, tokens + spec().registers}};
     if (spec().registers == 0) candidates[0].scope = PositionScope::kAll;
-    const bool is_told = std::any_of(
-        translation_.told.begin(), translation_.told.end(),
-        [](const std::string& setting) { return key_of(setting) == "positions"; });
+    const bool is_told =
+        std::any_of(translation_.told.begin(), translation_.told.end(),
+                    [](const std::string& setting) { return key_of(setting) == "positions"; });
     const bool is_given = is_told || !source_of("positions").empty();
     for (const Candidate& each : candidates) {
       if (is_given && each.scope != spec().positions) continue;
@@ -178,8 +178,10 @@ class Detector {
       if (const std::string given = given_image(); !given.empty()) set(given);
       return;
     }
-    problem(concat("pos_embed has ", rows, " positions, with ", tokens, " class and distillation "
-                   "tokens and ", spec().registers,
+    problem(concat("pos_embed has ", rows, " positions, with ", tokens,
+                   " class and distillation "
+                   "tokens and ",
+                   spec().registers,
                    " registers in front of the patches: expected those of a square grid. Is a "
                    "token missing?"));
   }
@@ -238,9 +240,9 @@ class Detector {
         result_.known.push_back(concat(key, " ", text, " (", source, ")"));
     };
     const auto usual = [&](const char* key) {
-      const bool is_publishers = std::any_of(
-          translation_.dialect.spec.begin(), translation_.dialect.spec.end(),
-          [&](const std::string& setting) { return key_of(setting) == key; });
+      const bool is_publishers =
+          std::any_of(translation_.dialect.spec.begin(), translation_.dialect.spec.end(),
+                      [&](const std::string& setting) { return key_of(setting) == key; });
       return is_publishers ? publisher : std::string("the usual one");
     };
     add("heads", "width / 64");

@@ -108,8 +108,7 @@ const std::vector<Dialect>& known_dialects() {
 std::vector<std::string> dialect_names() {
   std::vector<std::string> names;
   for (const Dialect& each : known_dialects())
-    if (std::find(names.begin(), names.end(), each.name) == names.end())
-      names.push_back(each.name);
+    if (std::find(names.begin(), names.end(), each.name) == names.end()) names.push_back(each.name);
   return names;
 }
 

@@ -12,13 +12,13 @@ namespace shiftadd {
 
 /// A mapping file (configs/mappings/README.md) or one of known_dialects().
 struct Dialect {
-  std::string name;         // "torchvision"
-  std::string description;  // for people
-  std::vector<NameMap::Pattern> where;    // spoken only where a tensor fits each
-  std::vector<NameMap::Pattern> needs;    // our names, of which these are never absent
-  std::vector<std::string> spec;          // "norm_eps=1e-12": what no tensor tells
-  Preprocess preprocess;                  // its colours and filter; sizes count for nothing
-  double crop_share = 0.875;              // of the shorter side, that the crop takes
+  std::string name;                     // "torchvision"
+  std::string description;              // for people
+  std::vector<NameMap::Pattern> where;  // spoken only where a tensor fits each
+  std::vector<NameMap::Pattern> needs;  // our names, of which these are never absent
+  std::vector<std::string> spec;        // "norm_eps=1e-12": what no tensor tells
+  Preprocess preprocess;                // its colours and filter; sizes count for nothing
+  double crop_share = 0.875;            // of the shorter side, that the crop takes
   NameMap map;
 
   /// Throws Error (user) "SOURCE:LINE: rules[i].key: what is wrong".

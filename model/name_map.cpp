@@ -107,7 +107,8 @@ std::pair<const char*, std::string> fault_of(const Rule& rule) {
 
 // Whether the placeholders of `to` tell those of `from`.
 bool can_turn(const Rule& rule) {
-  return !rule.ignored && placeholders_of(first_name(rule.to)) == placeholders_of(first_name(rule.from));
+  return !rule.ignored &&
+         placeholders_of(first_name(rule.to)) == placeholders_of(first_name(rule.from));
 }
 
 }  // namespace
@@ -234,9 +235,9 @@ bool NameMap::fits(const std::string& name) const {
 NameMap NameMap::inverse(const ModelSpec& spec) const {
   std::vector<Rule> turned;
   for (const Rule& rule : rules_) {
-    const bool holds = std::all_of(rule.spec.begin(), rule.spec.end(), [&](const std::string& each) {
-      return with_setting(spec, each) == spec;
-    });
+    const bool holds =
+        std::all_of(rule.spec.begin(), rule.spec.end(),
+                    [&](const std::string& each) { return with_setting(spec, each) == spec; });
     if (!can_turn(rule) || !holds) continue;
     Rule other = rule;
     std::swap(other.from, other.to);

@@ -17,7 +17,7 @@ struct NameUse {
   std::vector<std::string> from;  // "": zeros, shaped as the first of the others
   std::vector<std::string> to;    // "": must be zeros, and is dropped; none: all is left out
   bool transposes = false;
-  bool squeezes = false;  // drops dimensions of 1
+  bool squeezes = false;            // drops dimensions of 1
   std::optional<std::size_t> rule;  // of NameMap::rules(); none: the name stays as it is
 };
 

@@ -23,6 +23,13 @@ struct Source {
   Shape shape() const { return tensor ? tensor->shape() : Shape{}; }
 };
 
+std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& each : names)
+    if (!each.empty()) text += concat(text.empty() ? "" : ", ", each);
+  return text;
+}
+
 class Translator {
  public:
   Translator(const WeightsFile& file, const ConvertOptions& options) : options_(options) {
@@ -32,7 +39,9 @@ class Translator {
     for (Source& source : sources_) source.is_ignored = is_ignored(source.name);
   }
 
-  Translation run(const std::vector<Dialect>& dialects, const std::vector<Parameter>* parameters) {
+  Translation run(const std::vector<Dialect>& given, const std::vector<Parameter>* parameters) {
+    const std::vector<Dialect>& dialects = given.empty() ? known_dialects() : given;
+    is_given_ = !given.empty();
     std::vector<NamedShape> shapes;
     for (const Source& source : sources_)
       if (!source.is_ignored) shapes.push_back({source.name, source.shape()});
@@ -41,9 +50,10 @@ class Translator {
     if (choice_.dialect) result_.dialect = *choice_.dialect;
     if (!choice_.problem.empty()) result_.problems.push_back(choice_.problem);
     sort_sources();
-    std::unordered_set<std::size_t> used;
-    for (const NameUse& use : result_.dialect.map.apply(inside_)) {
-      if (use.rule) used.insert(*use.rule);
+    std::unordered_map<std::size_t, const NameUse*> used;
+    const std::vector<NameUse> uses = result_.dialect.map.apply(inside_);
+    for (const NameUse& use : uses) {
+      if (use.rule) used.emplace(*use.rule, &use);
       apply(use);
     }
     tell(used);
@@ -73,19 +83,28 @@ class Translator {
     return result_.tensors.back();
   }
 
+  // A user's rule may be written for a name with its prefix.
+  bool fits_whole(const std::string& name, const std::string& inner) const {
+    const NameMap& map = result_.dialect.map;
+    return is_given_ && !choice_.prefix.empty() && map.fits(name) && !map.fits(inner);
+  }
+
   // Those under the prefix are translated, the others told as they are.
   void sort_sources() {
     for (std::size_t i = 0; i < sources_.size(); ++i) {
       const Source& source = sources_[i];
       const bool is_inside = source.name.starts_with(choice_.prefix);
-      const bool is_copy = std::any_of(
-          choice_.copies.begin(), choice_.copies.end(), [&](const std::string& copy) {
+      const bool is_copy =
+          std::any_of(choice_.copies.begin(), choice_.copies.end(), [&](const std::string& copy) {
             // "" and "ema.", or "net." and "net.ema.": the longer prefix says whose a name is
             return source.name.starts_with(copy) &&
                    (!is_inside || copy.size() > choice_.prefix.size());
           });
-      const std::string inner = is_inside ? source.name.substr(choice_.prefix.size()) : "";
-      if (!source.is_ignored && !is_copy && is_inside && by_name_.emplace(inner, i).second) {
+      std::string inner = is_inside ? source.name.substr(choice_.prefix.size()) : "";
+      const bool is_whole = fits_whole(source.name, inner);
+      if (is_whole) inner = source.name;
+      if (!source.is_ignored && !is_copy && (is_inside || is_whole) &&
+          by_name_.emplace(inner, i).second) {
         inside_.push_back(inner);
         continue;
       }
@@ -113,7 +132,9 @@ class Translator {
       if (!last->tensor) made.unread = last->unread;
     }
     if (use.to.empty()) {
-      add(*last, use.from[0]).note = concat("ignored by a rule of ", result_.dialect.name.empty() ? "--mapping" : result_.dialect.name);
+      add(*last, use.from[0]).note =
+          concat("ignored by a rule of ",
+                 result_.dialect.name.empty() ? "--mapping" : result_.dialect.name);
       return;
     }
     std::vector<Tensor> to(use.to.size());
@@ -133,18 +154,27 @@ class Translator {
     }
   }
 
-  // What the rules that were used say, and how to write the names back.
-  void tell(const std::unordered_set<std::size_t>& used) {
+  // What the rules that were used say, and how to write the names back. `used`: one use of each.
+  void tell(const std::unordered_map<std::size_t, const NameUse*>& used) {
     nlohmann::ordered_json rules = nlohmann::ordered_json::array();
     const std::vector<NameMap::Rule>& all = result_.dialect.map.rules();
+    std::unordered_map<std::string, std::pair<std::string, const NameUse*>> said;  // by key
     for (std::size_t i = 0; i < all.size(); ++i) {
-      if (!used.contains(i) || all[i].ignored) continue;
+      const auto use = used.find(i);
+      if (use == used.end() || all[i].ignored) continue;
       NameMap::Rule rule = all[i];
       rule.where.reset();
       rules.push_back(to_json(rule));
-      for (const std::string& setting : rule.spec)
-        if (std::find(result_.told.begin(), result_.told.end(), setting) == result_.told.end())
+      for (const std::string& setting : rule.spec) {
+        const std::string key = setting.substr(0, setting.find('='));
+        const auto [before, is_new] = said.emplace(key, std::pair{setting, use->second});
+        if (is_new)
           result_.told.push_back(setting);
+        else if (before->second.first != setting)
+          result_.problems.push_back(
+              concat(listed(before->second.second->from), " say ", before->second.first, ", but ",
+                     listed(use->second->from), " ", setting, ": expected all blocks to be alike"));
+      }
     }
     result_.names = json_text(nlohmann::ordered_json{{"name", result_.dialect.name},
                                                      {"description", result_.dialect.description},
@@ -155,8 +185,9 @@ class Translator {
   std::vector<Source> sources_;
   std::vector<bool> matched_;  // of options_.ignore
   NamesChoice choice_;
-  std::vector<std::string> inside_;  // names behind the prefix,
+  std::vector<std::string> inside_;                       // names behind the prefix,
   std::unordered_map<std::string, std::size_t> by_name_;  // of these sources
+  bool is_given_ = false;                                 // the dialect is a mapping file
   Translation result_;
 };
 
@@ -170,8 +201,7 @@ std::string TranslatedTensor::source() const {
 
 Translation translate(const WeightsFile& file, const std::vector<Dialect>& dialects,
                       const std::vector<Parameter>* parameters, const ConvertOptions& options) {
-  return Translator(file, options)
-      .run(dialects.empty() ? known_dialects() : dialects, parameters);
+  return Translator(file, options).run(dialects, parameters);
 }
 
 }  // namespace shiftadd

@@ -13,7 +13,7 @@
 namespace shiftadd {
 namespace {
 
-constexpr std::size_t kLongest = 512;     // of a name: the search is quadratic in it
+constexpr std::size_t kLongest = 512;      // of a name: the search is quadratic in it
 constexpr std::size_t kMostPrefixes = 16;  // that are looked at whole: those with most names
 
 struct Fit {
@@ -55,9 +55,8 @@ std::vector<std::string> prefixes_of(const std::vector<NamedShape>& tensors,
     if (name.size() > kLongest) continue;
     for (std::size_t at = 0; at != std::string::npos && at < name.size();) {
       const std::string rest = name.substr(at);
-      if (wanted.has(rest) ||
-          std::any_of(dialects.begin(), dialects.end(),
-                      [&](const Dialect& each) { return each.map.fits(rest); }))
+      if (wanted.has(rest) || std::any_of(dialects.begin(), dialects.end(),
+                                          [&](const Dialect& each) { return each.map.fits(rest); }))
         ++counts[name.substr(0, at)];
       at = name.find('.', at);
       if (at != std::string::npos) ++at;
@@ -65,9 +64,8 @@ std::vector<std::string> prefixes_of(const std::vector<NamedShape>& tensors,
   }
   std::vector<std::string> prefixes;
   for (const auto& [prefix, count] : counts) prefixes.push_back(prefix);
-  std::stable_sort(prefixes.begin(), prefixes.end(), [&](const auto& a, const auto& b) {
-    return counts[a] > counts[b];
-  });
+  std::stable_sort(prefixes.begin(), prefixes.end(),
+                   [&](const auto& a, const auto& b) { return counts[a] > counts[b]; });
   if (prefixes.size() > kMostPrefixes) prefixes.resize(kMostPrefixes);
   return prefixes;
 }
@@ -111,8 +109,7 @@ Fit best_fit(const std::string& prefix, const std::vector<NamedShape>& tensors,
     Fit fit;
     fit.prefix = prefix, fit.dialect = &dialect;
     for (const NameUse& use : dialect.map.apply(names)) count_use(use, shapes, wanted, fit);
-    if (!best.dialect ||
-        std::pair(fit.names, fit.left_out) > std::pair(best.names, best.left_out))
+    if (!best.dialect || std::pair(fit.names, fit.left_out) > std::pair(best.names, best.left_out))
       best = std::move(fit);
   }
   return best;
@@ -146,19 +143,34 @@ std::vector<Fit> without_shadows(std::vector<Fit> fits) {
 }  // namespace
 
 bool is_parameter_name(const std::string& name) {
-  static const std::set<std::string> kOutside = {
-      "cls_token", "dist_token", "reg_token", "pos_embed", "patch_embed.proj.weight",
-      "patch_embed.proj.bias", "norm_pre.weight", "norm_pre.bias", "norm.weight", "norm.bias",
-      "fc_norm.weight", "fc_norm.bias", "pre_logits.fc.weight", "pre_logits.fc.bias",
-      "projection.weight", "head.weight", "head.bias", "head_dist.weight", "head_dist.bias"};
+  static const std::set<std::string> kOutside = {"cls_token",
+                                                 "dist_token",
+                                                 "reg_token",
+                                                 "pos_embed",
+                                                 "patch_embed.proj.weight",
+                                                 "patch_embed.proj.bias",
+                                                 "norm_pre.weight",
+                                                 "norm_pre.bias",
+                                                 "norm.weight",
+                                                 "norm.bias",
+                                                 "fc_norm.weight",
+                                                 "fc_norm.bias",
+                                                 "pre_logits.fc.weight",
+                                                 "pre_logits.fc.bias",
+                                                 "projection.weight",
+                                                 "head.weight",
+                                                 "head.bias",
+                                                 "head_dist.weight",
+                                                 "head_dist.bias"};
   static const std::set<std::string> kInside = {
-      "norm1.weight", "norm1.bias", "attn.qkv.weight", "attn.qkv.bias", "attn.proj.weight",
-      "attn.proj.bias", "ls1.gamma", "norm2.weight", "norm2.bias", "mlp.fc1.weight",
-      "mlp.fc1.bias", "mlp.fc2.weight", "mlp.fc2.bias", "ls2.gamma"};
+      "norm1.weight",   "norm1.bias",     "attn.qkv.weight", "attn.qkv.bias", "attn.proj.weight",
+      "attn.proj.bias", "ls1.gamma",      "norm2.weight",    "norm2.bias",    "mlp.fc1.weight",
+      "mlp.fc1.bias",   "mlp.fc2.weight", "mlp.fc2.bias",    "ls2.gamma"};
   if (!name.starts_with("blocks.")) return kOutside.contains(name);
   const std::size_t start = std::char_traits<char>::length("blocks."), dot = name.find('.', start);
   if (dot == std::string::npos || dot == start) return false;
-  return name.find_first_not_of("0123456789", start) == dot && kInside.contains(name.substr(dot + 1));
+  return name.find_first_not_of("0123456789", start) == dot &&
+         kInside.contains(name.substr(dot + 1));
 }
 
 bool differs_in_ones_only(const Shape& a, const Shape& b) {

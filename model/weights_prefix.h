@@ -25,8 +25,8 @@ struct NamesChoice {
 };
 
 /// A prefix counts only where most of the network lies under it, by the names that a dialect makes
-/// of what follows it; of dialects, the one that knows most of them. Of several prefixes, those with
-/// a patch embedding count, then those whose shapes fit, then those that are no moving average
+/// of what follows it; of dialects, the one that knows most of them. Of several prefixes, those
+/// with a patch embedding count, then those whose shapes fit, then those that are no moving average
 /// (is_average_name), then those that have every parameter, then none at all (""); where two are
 /// left, it is a problem that names them. `wanted` settles it. Without `parameters`, the network is
 /// what any vision transformer here has, as much of it as the best prefix has.

@@ -59,7 +59,8 @@ NamedTensors under_names_of(const std::string& to, const std::string& names, con
   for (const Dialect& known : known_dialects())
     if (known.name == to) candidates.push_back(known);
   if (candidates.empty())
-    throw user_error("--to ", to, ": this model does not say which names its tensors had: name "
+    throw user_error("--to ", to,
+                     ": this model does not say which names its tensors had: name "
                      "the publisher whose names to write");
   std::vector<std::string> ours;
   for (const auto& [name, tensor] : weights) ours.push_back(name);

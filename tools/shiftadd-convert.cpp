@@ -9,8 +9,8 @@
 #include "core/io/not_weights.h"
 #include "model/convert.h"
 #include "model/model_file.h"
-#include "tools/archs.h"
 #include "model/write_names.h"
+#include "tools/archs.h"
 #include "tools/convert/describe.h"
 #include "tools/convert/pack.h"
 #include "tools/outputs.h"
@@ -136,7 +136,8 @@ int convert(const Options& options, Outputs& outputs) {
   std::cout << report_text(conversion) << std::flush;
   if (!options.report.empty())
     outputs.write(options.report, [&] {
-      write_file(options.report, report_json_text(options, weights, model, conversion, description.notes));
+      write_file(options.report,
+                 report_json_text(options, weights, model, conversion, description.notes));
     });
   check(options, model, conversion);
   model.weights = conversion.weights;
@@ -144,9 +145,9 @@ int convert(const Options& options, Outputs& outputs) {
     if (options.to == "ours")
       save_model(options.out, model);
     else
-      write_safetensors(options.out,
-                        {under_names_of(options.to, model.names, model.spec, model.weights),
-                         {{"format", "pt"}}});
+      write_safetensors(
+          options.out,
+          {under_names_of(options.to, model.names, model.spec, model.weights), {{"format", "pt"}}});
     std::cerr << kName << ": wrote " << options.out << "\n";
     if (description.assumes && options.to == "ours")
       std::cerr << kName << ": what is assumed is right where this gives the accuracy expected: "
@@ -250,8 +251,8 @@ int main(int argc, char** argv) {
       return convert(options, outputs);
     }
     for (const char* other : {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict",
-                              "--no-crc", "--prefix", "--ignore", "--to", "--report", "--set", "--heads",
-                              "--activation", "--image-size", "--positions"})
+                              "--no-crc", "--prefix", "--ignore", "--to", "--report", "--set",
+                              "--heads", "--activation", "--image-size", "--positions"})
       if (app.count(other))
         throw shiftadd::user_error("--pack takes a model file as it is: convert first, then pack; ",
                                    other, " is of no use here");

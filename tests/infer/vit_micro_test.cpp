@@ -18,7 +18,7 @@ TEST_CASE("the five vit_micro checkpoints give the golden logits") {
     const std::string path = test::golden_folder() + "/models/vit_micro" + suffix;
     if (!std::filesystem::exists(path)) continue;  // tests/golden holds fewer
     ++found;
-    Conversion conversion = convert_weights(read_weights(path), spec, NameMap());
+    Conversion conversion = convert_weights(read_weights(path), spec);
     REQUIRE(conversion.problems.empty());
     ModelFile model;
     model.spec = spec;

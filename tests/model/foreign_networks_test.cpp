@@ -14,10 +14,11 @@ using test::numbered_weights;
 namespace {
 
 constexpr const char* kPublished[] = {
-    "deit_distilled", "deit3",     "deit3_timm",       "dinov2_reg",        "dinov2_swiglu",
-    "hf_dinov2_reg",  "hf_vit",    "hf_vit_sharded",   "hf_deit_distilled", "torchvision",
-    "torchvision_ddp", "mae",      "mae_finetuned",    "gap",               "in21k_pre_logits",
-    "no_qkv_bias",    "qv_bias",   "openai_clip"};
+    "deit_distilled",    "deit3",         "deit3_timm",       "dinov2_reg",
+    "dinov2_swiglu",     "hf_dinov2_reg", "hf_vit",           "hf_vit_sharded",
+    "hf_deit_distilled", "torchvision",   "torchvision_ddp",  "mae",
+    "mae_finetuned",     "gap",           "in21k_pre_logits", "no_qkv_bias",
+    "qv_bias",           "openai_clip"};
 
 // What INDEX.json says of a network, as a description.
 ModelSpec described(const nlohmann::json& words) {
@@ -36,9 +37,9 @@ ModelSpec described(const nlohmann::json& words) {
       words.at("mlp") == "swiglu" ? "swiglu" : words.at("act").get<std::string>(), "act");
   spec.final_norm = words.at("norm"), spec.pre_logits = words.at("pre_logits") ? 48 : 0;
   spec.fc_norm = words.at("pool") == "fc_norm";
-  spec.pooling = spec.fc_norm                          ? Pooling::kMean
+  spec.pooling = spec.fc_norm                           ? Pooling::kMean
                  : words.at("pool") == "token_and_mean" ? Pooling::kClassTokenAndMean
-                                                       : Pooling::kClassToken;
+                                                        : Pooling::kClassToken;
   return spec;
 }
 
@@ -70,14 +71,14 @@ TEST_CASE("the published checkpoints are described by their tensors, and written
     for (const std::string& problem : found.problems) FAIL_CHECK(problem);
     if (!found.problems.empty()) continue;
     CHECK(difference(found.spec(), described(entry.at("spec"))).empty());
-    const NamedTensors back = under_names_of("origin", found.conversion.names, found.spec(),
-                                             found.conversion.weights);
+    const NamedTensors back =
+        under_names_of("origin", found.conversion.names, found.spec(), found.conversion.weights);
     std::size_t used = 0;
     for (const auto& [source, tensor] : file.tensors) {
       const std::string& prefix = found.conversion.prefix;
       const Tensor* written = test::tensor_in(back, source.substr(prefix.size()));
-      const bool is_harmless = source.ends_with("mask_token") || source == "logit_scale" ||
-                               source == "text_projection";
+      const bool is_harmless =
+          source.ends_with("mask_token") || source == "logit_scale" || source == "text_projection";
       CHECK_MESSAGE((written == nullptr) == is_harmless, source);
       if (written) CHECK_MESSAGE(test::same_bytes(*written, tensor), source);
       used += written != nullptr;
@@ -107,40 +108,41 @@ TEST_CASE("every variant goes into a publisher's names and back") {
   const auto clip = [](ModelSpec& spec) {
     spec.classes = 0, spec.projection = 4, spec.embedding_norm = true, spec.patch_bias = false;
   };
-  const Case cases[] = {{"timm", [](ModelSpec&) {}},
-                        {"timm", scaled},
-                        {"timm", swiglu},
-                        {"timm", registers},
-                        {"timm", partial},
-                        {"timm", bare},
-                        {"timm", headless},
-                        {"timm", pooled},
-                        {"timm", clip},
-                        {"deit", distilled},
-                        {"deit3", scaled},
-                        {"deit3", [](ModelSpec& spec) {
-                           spec.layer_scale = true, spec.positions = PositionScope::kPatches;
-                         }},
-                        {"dinov2", scaled},
-                        {"dinov2", swiglu},
-                        {"dinov2", registers},
-                        {"huggingface", [](ModelSpec&) {}},
-                        {"huggingface", partial},
-                        {"huggingface", bare},
-                        {"huggingface", headless},
-                        {"huggingface", pooled},
-                        {"huggingface", distilled},
-                        {"huggingface", extra_token},
-                        {"huggingface", scaled},
-                        {"huggingface", swiglu},
-                        {"huggingface", registers},
-                        {"huggingface", [](ModelSpec& spec) {
-                           spec.layer_scale = true, spec.pooling = Pooling::kClassTokenAndMean;
-                         }},
-                        {"huggingface", clip},
-                        {"torchvision", [](ModelSpec&) {}},
-                        {"torchvision", headless},
-                        {"open_clip", clip}};
+  const Case cases[] = {
+      {"timm", [](ModelSpec&) {}},
+      {"timm", scaled},
+      {"timm", swiglu},
+      {"timm", registers},
+      {"timm", partial},
+      {"timm", bare},
+      {"timm", headless},
+      {"timm", pooled},
+      {"timm", clip},
+      {"deit", distilled},
+      {"deit3", scaled},
+      {"deit3",
+       [](ModelSpec& spec) { spec.layer_scale = true, spec.positions = PositionScope::kPatches; }},
+      {"dinov2", scaled},
+      {"dinov2", swiglu},
+      {"dinov2", registers},
+      {"huggingface", [](ModelSpec&) {}},
+      {"huggingface", partial},
+      {"huggingface", bare},
+      {"huggingface", headless},
+      {"huggingface", pooled},
+      {"huggingface", distilled},
+      {"huggingface", extra_token},
+      {"huggingface", scaled},
+      {"huggingface", swiglu},
+      {"huggingface", registers},
+      {"huggingface",
+       [](ModelSpec& spec) {
+         spec.layer_scale = true, spec.pooling = Pooling::kClassTokenAndMean;
+       }},
+      {"huggingface", clip},
+      {"torchvision", [](ModelSpec&) {}},
+      {"torchvision", headless},
+      {"open_clip", clip}};
   int index = 0;
   for (const Case& each : cases) {
     INFO(each.to << ", case " << index++);
@@ -161,8 +163,8 @@ TEST_CASE("every variant goes into a publisher's names and back") {
       for (std::size_t i = 0; i < weights.size(); ++i)
         CHECK_MESSAGE(test::same_bytes(found.conversion.weights[i].second, weights[i].second),
                       weights[i].first);
-      const NamedTensors back = under_names_of("origin", found.conversion.names, found.spec(),
-                                               found.conversion.weights);
+      const NamedTensors back =
+          under_names_of("origin", found.conversion.names, found.spec(), found.conversion.weights);
       REQUIRE(back.size() == theirs.size());
       for (const auto& [name, tensor] : theirs) {
         const Tensor* same = test::tensor_in(back, name);

@@ -25,7 +25,8 @@ struct Found {
   }
 };
 
-inline Found find_network(const WeightsFile& file, const std::vector<std::string>& set = {"heads=3"},
+inline Found find_network(const WeightsFile& file,
+                          const std::vector<std::string>& set = {"heads=3"},
                           const ConvertOptions& options = {},
                           const std::vector<Dialect>& dialects = {}) {
   std::vector<SpecSetting> settings;

@@ -50,9 +50,9 @@ TEST_CASE("a tensor that is left over is an error that names it and how to drop 
       for (const std::string& pattern : {source, source.substr(0, source.size() - 1) + "*"})
         CHECK(
             convert_weights(file, spec, {}, {.prefix = {}, .ignore = {pattern}}).problems.empty());
-      const NameMap rule = NameMap::parse(
+      const Dialect rule = Dialect::parse(
           concat(R"({"rules": [{"from": ")", source, R"(", "ignore": true}]})"), "rules.json");
-      CHECK(convert_weights(file, spec, rule).problems.empty());
+      CHECK(convert_weights(file, spec, {rule}).problems.empty());
     }
   }
   const Conversion unknown =
@@ -68,7 +68,7 @@ TEST_CASE("counters, constants and training state are no loss") {
   for (const char* name :
        {"norm.num_batches_tracked", "embeddings.position_ids", "blocks.0.attn.total_ops",
         "blocks.1.attn.relative_position_index", "blocks.1.attn_mask", "mask_token",
-        "optimizer.exp_avg.cls_token", "step", "n_averaged", "ema.head.bias", "head_dist.weight",
+        "optimizer.exp_avg.cls_token", "step", "n_averaged", "ema.head.bias", "decoder_embed.bias",
         "lr_scheduler.last", "scaler.scale"}) {
     WeightsFile file = weights_of(spec, "net.");
     file.tensors.emplace_back(name, three());

@@ -136,15 +136,13 @@ void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weig
   model.preprocess = preprocess_of(model.spec, description.translation.dialect);
   model.classes = weights.classes;
   if (arguments.arch != "auto") return;
-  if (model.classes.empty() &&
-      static_cast<int64_t>(hints.classes.size()) == model.spec.classes)
+  if (model.classes.empty() && static_cast<int64_t>(hints.classes.size()) == model.spec.classes)
     model.classes = hints.classes;
   if (hints.preprocess && hints.preprocess->crop == model.spec.image_size)
     model.preprocess = *hints.preprocess;
   else if (arguments.preprocess.empty())
-    description.notes.push_back(concat("assumed: preprocess ",
-                                       json_text(to_json(model.preprocess)), " (",
-                                       description.translation.dialect.description, ")"));
+    description.notes.push_back(concat("assumed: preprocess ", json_text(to_json(model.preprocess)),
+                                       " (", description.translation.dialect.description, ")"));
 }
 
 void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights,
