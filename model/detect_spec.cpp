@@ -186,7 +186,8 @@ class Detector {
   }
   // A network without a class token tells it: it has a mean's norm.
   void require_class_token() {
-    if (!spec().class_token && !spec().fc_norm && source_of("class_token").empty())
+    if (!spec().class_token && !spec().fc_norm && source_of("class_token").empty() &&
+        source_of("pooling").empty())
       missing("cls_token",
               "only a network whose mean has a norm (fc_norm) may do without it; --set "
               "class_token=false --set pooling=mean says that this one does");

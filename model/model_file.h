@@ -24,7 +24,7 @@ struct ModelFile {
   Preprocess preprocess;
   std::vector<std::string> classes;             // size spec.classes, or empty: unnamed
   std::vector<std::string> class_ids;           // what folders of the classes are called, or empty
-  std::string names;                            // Translation::names of a foreign one; else ""
+  std::string names = {};                       // Translation::names of a foreign one; else ""
   std::optional<PackSpec> pack = std::nullopt;  // a packed model's
   /// in the order of parameters_of(spec), of a packed model stored_tensors(spec, pack)
   NamedTensors weights;

@@ -1,5 +1,5 @@
-// shiftadd-convert: a foreign checkpoint into a model file, a model file into plain timm names, or
-// a trained model file into the one that is deployed.
+// shiftadd-convert: a foreign checkpoint into a model file, either into plain tensors of any
+// publisher's names, or a trained model file into the one that is deployed.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -34,8 +34,8 @@ CLIP (OpenAI, open_clip) are known; docs/conversion.md has the table. A prefix u
 the network lies, such as "module.", is stripped. Where the network lies under two, it is the one
 that is no moving average (ema, swa ...), or none; else --prefix chooses. With --arch auto, tensors
 tell the network, and config.json, preprocessor_config.json or open_clip_config.json beside them
-what they do not; the rest is assumed, and printed. A tensor that is left over is an error, unless it
-is known to be of no use: --ignore drops it. The report goes to stdout.
+what they do not; the rest is assumed, and printed. A tensor that is left over is an error, unless
+it is known to be of no use: --ignore drops it. The report goes to stdout.
 
 Mapping file (--mapping), for other names:
   {"rules": [{"from": "transformer.{N}.attn.in_proj_weight", "to": "blocks.{N}.attn.qkv.weight"},
@@ -186,10 +186,10 @@ Outputs outputs_of(const Options& options) {
 int main(int argc, char** argv) {
   using namespace shiftadd::tools;
   Options options;
-  CLI::App app("Converts checkpoints: PyTorch or safetensors in, a model file or timm names out.",
-               kName);
+  CLI::App app(
+      "Converts checkpoints: PyTorch or safetensors in, a model file or plain tensors out.", kName);
   app.footer(footer);
-  std::vector<std::string> targets = dialect_names();
+  std::vector<std::string> targets = shiftadd::dialect_names();
   targets.insert(targets.begin(), {"ours", "origin"});
   app.add_option("IN", options.input,
                  "checkpoint (.pth, .pt, .safetensors, .index.json), or a folder with one")

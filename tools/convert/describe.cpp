@@ -73,6 +73,19 @@ std::vector<SpecSetting> settings_of(const FileHints& hints) {
   return settings;
 }
 
+// Of the images that the model will take.
+int64_t side_of(const ConvertArguments& arguments, const ModelFile& model) {
+  return arguments.image_size ? arguments.image_size : model.spec.image_size;
+}
+
+// The same share of the image for another side.
+void fit_preprocess(int64_t side, ModelFile& model) {
+  Preprocess& images = model.preprocess;
+  if (images.crop != model.spec.image_size || images.crop == side) return;
+  images.resize = images.resize * side / images.crop;
+  images.crop = side;
+}
+
 // A configuration that lies beside another checkpoint would give it wrong heads without a word.
 void require_agreement(const FileHints& hints, const ModelSpec& spec) {
   const auto compare = [&](const char* key, const std::optional<int64_t>& said, int64_t found) {
@@ -110,12 +123,32 @@ void detect(const ConvertArguments& arguments, const WeightsFile& weights, const
   require_agreement(hints, detected.spec);
   description.model.spec = detected.spec;
   description.notes.push_back(
-      concat("names of ", translation.dialect.description,
+      concat("family: ", translation.dialect.description,
              translation.prefix.empty() ? "" : concat(", behind '", translation.prefix, "'")));
   for (const std::string& each : detected.known) description.notes.push_back("known: " + each);
   for (const std::string& each : detected.assumed) description.notes.push_back("assumed: " + each);
   for (const std::string& each : hints.notes) description.notes.push_back(each);
   description.assumes = true;
+}
+
+// A publisher may prepare smaller images than the positions are for.
+void use_preprocess(const ConvertArguments& arguments, const FileHints& hints,
+                    Description& description) {
+  ModelFile& model = description.model;
+  const int64_t side = side_of(arguments, model);
+  if (hints.preprocess && hints.preprocess->crop == side) {
+    model.preprocess = *hints.preprocess;
+    return;
+  }
+  if (hints.preprocess)
+    description.notes.push_back(concat(hints.sources.front(), " prepares images of ",
+                                       hints.preprocess->crop, ", this model takes ", side,
+                                       ": --image-size ", hints.preprocess->crop,
+                                       " makes one that takes the same"));
+  fit_preprocess(side, model);
+  if (arguments.preprocess.empty())
+    description.notes.push_back(concat("assumed: preprocess ", json_text(to_json(model.preprocess)),
+                                       " (", description.translation.dialect.description, ")"));
 }
 
 void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weights,
@@ -141,11 +174,7 @@ void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weig
   if (arguments.arch != "auto") return;
   if (model.classes.empty() && static_cast<int64_t>(hints.classes.size()) == model.spec.classes)
     model.classes = hints.classes;
-  if (hints.preprocess && hints.preprocess->crop == model.spec.image_size)
-    model.preprocess = *hints.preprocess;
-  else if (arguments.preprocess.empty())
-    description.notes.push_back(concat("assumed: preprocess ", json_text(to_json(model.preprocess)),
-                                       " (", description.translation.dialect.description, ")"));
+  use_preprocess(arguments, hints, description);
 }
 
 void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights,
@@ -193,11 +222,8 @@ Description describe(const ConvertArguments& arguments, const WeightsFile& weigh
     describe_ours(arguments, weights, description);
   else
     describe_foreign(arguments, weights, description);
-  const int64_t side = arguments.image_size ? arguments.image_size : model.spec.image_size;
-  if (side != model.spec.image_size) {
-    model.preprocess.resize = model.preprocess.resize * side / model.spec.image_size;
-    model.preprocess.crop = side;
-  }
+  const int64_t side = side_of(arguments, model);
+  fit_preprocess(side, model);
   if (!arguments.preprocess.empty())
     model.preprocess = merged_preprocess(model.preprocess, arguments.preprocess);
   if (model.preprocess.crop != side)
