@@ -120,6 +120,16 @@ ModelFile model_from(const TensorFile& file) {
   return model;
 }
 
+ModelFile trainable(ModelFile model, const std::string& path) {
+  if (model.pack)
+    throw user_error(path,
+                     ": a packed model, which can only be run (shiftadd-infer): expected the "
+                     "model file it was packed from");
+  return model;
+}
+
+}  // namespace
+
 ModelFile any_model_in(const TensorFile& file, const std::string& path) {
   try {
     ModelFile model = model_from(file);
@@ -132,16 +142,6 @@ ModelFile any_model_in(const TensorFile& file, const std::string& path) {
     throw Error(problem.kind(), path + ": " + problem.what());
   }
 }
-
-ModelFile trainable(ModelFile model, const std::string& path) {
-  if (model.pack)
-    throw user_error(path,
-                     ": a packed model, which can only be run (shiftadd-infer): expected the "
-                     "model file it was packed from");
-  return model;
-}
-
-}  // namespace
 
 ModelFile load_any_model(const std::string& path) {
   const MappedFile content = map_file(path);
