@@ -48,19 +48,28 @@ Variable quantize_tokens(const Variable& x);
 /// Over the last axis; gamma, beta (last).
 Variable layer_norm(const Variable& x, const Variable& gamma, const Variable& beta, double eps);
 Variable gelu(const Variable& x);
+/// What lies between the layers of an MLP: (..., inputs_of(kind) C) -> (..., C). kGelu has the bits
+/// of gelu. Keeps x.
+Variable activate(const Variable& x, HiddenActivation kind);
+Variable tanh(const Variable& x);     // keeps its result
 Variable softmax(const Variable& x);  // last axis
 
 // --- attention
 /// qkv (B, N, 3 C), order q, k, v, each (heads, d) -> softmax(q k^T / sqrt(d)) v as (B, N, C).
 /// Keeps qkv, the output and one number per row and head; backward recomputes the scores. With
 /// `queries`, only the first so many tokens ask (all remain keys): (B, queries, C), what a last
-/// block needs that is read at its class token alone.
+/// block needs that is read at its class token alone. `scale`, finite and positive, stands for
+/// 1 / sqrt(d).
 inline constexpr int64_t kAllQueries = -1;
-Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries = kAllQueries);
+inline constexpr double kUsualScale = 0;
+Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries = kAllQueries,
+                           double scale = kUsualScale);
 /// Separate tensors (spatial-reduction attention): q (B, N, C), kv (B, M, 2 C) or k and v (B, M,
 /// C).
-Variable softmax_attention(const Variable& q, const Variable& kv, int64_t heads);
-Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads);
+Variable softmax_attention(const Variable& q, const Variable& kv, int64_t heads,
+                           double scale = kUsualScale);
+Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads,
+                           double scale = kUsualScale);
 
 // --- attention of ShiftAddViT, with codes for q and k: core/kernels/attention.h says the formulas
 /// Codes of every head of x (B, N, C), C = heads * d. Sign codes are +-1 / sqrt(d). The
@@ -91,13 +100,14 @@ Variable linear_angular_attention(const Variable& q, const Variable& kv,
                                   const Variable& local_weight,
                                   const LinearAngularOptions& options);
 /// qkv (B, N, 3 C) -> (B, queries, C): softmax(sign(q) sign(k)^T / sqrt(d)) v. The gradient passes
-/// a sign where |x| <= 1. Without recording, the logits are counted from packed signs.
+/// a sign where |x| <= 1. Without recording, the logits are counted from packed signs. `scale` as
+/// in softmax_attention.
 Variable softmax_add_attention(const Variable& qkv, int64_t heads,
                                ValueFormat value = ValueFormat::kFloat,
-                               int64_t queries = kAllQueries);
+                               int64_t queries = kAllQueries, double scale = kUsualScale);
 /// q (B, N, C), kv (B, M, 2 C) -> (B, N, C).
 Variable softmax_add_attention(const Variable& q, const Variable& kv, int64_t heads,
-                               ValueFormat value = ValueFormat::kFloat);
+                               ValueFormat value = ValueFormat::kFloat, double scale = kUsualScale);
 
 /// Signs of q and k, v as it is: x (B, N, C) -> (B, N, C) with +-1 (sign(0) = +1) in the first
 /// `coded` channels, for the attentions on sign codes, whose own estimator passes all of a +-1. The
@@ -120,15 +130,27 @@ Variable add(const Variable& a, const Variable& b);
 Variable subtract(const Variable& a, const Variable& b);
 Variable multiply(const Variable& a, const Variable& b);
 Variable scale(const Variable& x, double alpha);
+/// LayerScale (Touvron et al. 2021, arXiv 2103.17239): x (..., C), factors (C) -> factors x, plus
+/// residual (..., C) where it is defined: then one rounding (fma), on every instruction set.
+Variable scale_channels(const Variable& x, const Variable& factors, const Variable& residual = {});
+/// Row i of weight (out, ...) times factors[i], factors (out): LayerScale folded into the weight,
+/// or the bias, before it.
+Variable scale_rows(const Variable& weight, const Variable& factors);
 /// b's shape is a suffix of a's.
 Variable add_broadcast(const Variable& a, const Variable& b);
 Variable reshape(const Variable& x, Shape shape);
 Variable transpose_last(const Variable& x);  // swaps the last two axes (copies)
 /// token (1, 1, C) in front of x (B, N, C), plus positions (1, N+1, C): (B, N+1, C).
 Variable prepend_token(const Variable& token, const Variable& x, const Variable& positions);
+/// tokens (1, P, C) in front of x (B, N, C): (B, P+N, C).
+Variable prepend_tokens(const Variable& tokens, const Variable& x);
+/// Rows `first` to first + count - 1 of the middle axis: (B, N, C) -> (B, count, C).
+Variable take_tokens(const Variable& x, int64_t first, int64_t count);
 /// Row `index` of the middle axis: (B, N, C) -> (B, C).
 Variable select_token(const Variable& x, int64_t index);
 Variable mean_tokens(const Variable& x);  // (B, N, C) -> (B, C)
+/// a (..., C), then b (..., D): (..., C + D).
+Variable concat_channels(const Variable& a, const Variable& b);
 /// rows[i] of x (T, C) -> (n, C); and its opposite: x (n, C) written (rows distinct) into zeros
 /// (total, C).
 Variable gather_rows(const Variable& x, std::vector<int64_t> rows);

@@ -8,6 +8,7 @@
 // where a comment says "or null" leaves that part out.
 #pragma once
 
+#include "core/kernels/activation.h"
 #include "core/kernels/attention.h"
 #include "core/kernels/conv.h"
 #include "core/kernels/elementwise.h"
@@ -25,6 +26,7 @@ namespace shiftadd {
 template <class T>
 struct KernelTable : ProductKernels<T>,
                      NormKernels<T>,
+                     ActivationKernels<T>,
                      AttentionKernels<T>,
                      ShiftKernels<T>,
                      Int8Kernels<T>,

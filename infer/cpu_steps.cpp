@@ -214,7 +214,8 @@ void CpuSteps::operator()(const Attend& op) {
     case AttentionKind::kSoftmax:
     case AttentionKind::kSoftmaxAdd:
       if (op.integers) return kernel.int8_attention({shape, scale, codes, q, k, v, at(op.out)});
-      if (codes) return kernel.popcount_attention({shape, op.values, q, k, v, at(op.out), nullptr});
+      if (codes)
+        return kernel.popcount_attention({shape, scale, op.values, q, k, v, at(op.out), nullptr});
       return kernel.attention({shape, scale, q, k, v, at(op.out), nullptr});
     case AttentionKind::kLinear:
     case AttentionKind::kLinearAdd:

@@ -3,100 +3,28 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <unordered_set>
 
-#include "core/names.h"
-#include "core/pattern.h"
 #include "model/leftovers.h"
-#include "model/weights_prefix.h"
 
 namespace shiftadd {
 namespace {
 
-struct Candidate {
-  std::string source;       // as in the file
-  std::string name;         // after the rules and without the prefix
-  const Tensor* tensor;     // null where it is of a type that is not read,
-  std::string unread = "";  // for this reason
-  const char* note = "";    // why it is left out before anything is matched
-  bool is_used = false;
-
-  Shape shape() const { return tensor ? tensor->shape() : Shape{}; }
-};
-
-std::vector<Candidate> candidates_of(const WeightsFile& file, const NameMap& map,
-                                     const ConvertOptions& options, Conversion& result) {
-  std::vector<Candidate> candidates;
-  std::vector<bool> matched(options.ignore.size());
-  const auto add = [&](const std::string& name, const Tensor* tensor, const std::string& unread) {
-    const NameMap::Result mapped = map.apply(name);
-    Candidate candidate{name, mapped.name, tensor, unread};
-    if (mapped.ignored) candidate.note = "ignored by a mapping rule";
-    for (std::size_t i = 0; i < matched.size(); ++i) {
-      if (!matches_pattern(options.ignore[i], name) &&
-          !matches_pattern(options.ignore[i], mapped.name))
-        continue;
-      matched[i] = true;
-      candidate.note = "ignored by --ignore";
-    }
-    candidates.push_back(std::move(candidate));
-  };
-  for (const auto& [name, tensor] : file.tensors) add(name, &tensor, "");
-  for (const auto& [name, reason] : file.unread) add(name, nullptr, reason);
-  std::vector<std::string> names;
-  for (const Candidate& candidate : candidates) names.push_back(candidate.source);
-  for (std::size_t i = 0; i < matched.size(); ++i)
-    if (!matched[i])
-      result.problems.push_back(concat("--ignore '", options.ignore[i], "' matches no tensor",
-                                       did_you_mean(options.ignore[i], names)));
-  return candidates;
-}
-
-// The candidates that may be parameters, by name. Takes the prefix from their names and says why
-// those that lie beside it are left out.
-std::unordered_map<std::string, Candidate*> strip_prefix(std::vector<Candidate>& candidates,
-                                                         const std::vector<Parameter>& parameters,
-                                                         const ConvertOptions& options,
-                                                         Conversion& result) {
-  std::vector<NamedShape> named;
-  for (const Candidate& candidate : candidates)
-    if (!*candidate.note) named.push_back({candidate.name, candidate.shape()});
-  const WeightsPrefix chosen = choose_prefix(named, parameters, options.prefix);
-  result.prefix = chosen.prefix;
-  if (!chosen.problem.empty()) result.problems.push_back(chosen.problem);
-  std::unordered_map<std::string, Candidate*> by_name;
-  for (Candidate& candidate : candidates) {
-    if (*candidate.note) continue;
-    const bool is_inside = candidate.name.starts_with(chosen.prefix);
-    const bool is_copy =
-        std::any_of(chosen.copies.begin(), chosen.copies.end(), [&](const std::string& copy) {
-          // "" and "ema.", or "net." and "net.ema.": the longer prefix says whose a name is
-          return candidate.name.starts_with(copy) &&
-                 (!is_inside || copy.size() > chosen.prefix.size());
-        });
-    if (is_copy)
-      candidate.note = "of another copy of the network";
-    else if (!is_inside && options.prefix)
-      candidate.note = "outside of --prefix";
-    if (*candidate.note || !is_inside) continue;
-    candidate.name.erase(0, chosen.prefix.size());
-    const auto [other, is_new] = by_name.emplace(candidate.name, &candidate);
-    if (!is_new)
-      result.problems.push_back(concat(other->second->source, " and ", candidate.source,
-                                       " both become ", candidate.name, ": change the mapping"));
-  }
-  return by_name;
-}
-
 // Why a tensor that nothing used is left out; what is no harmless leftover becomes a problem.
-std::string leftover_note(const Candidate& candidate, const Network& network, Conversion& result) {
-  if (*candidate.note) return candidate.note;
-  if (const char* harmless = harmless_leftover(candidate.name)) return harmless;
-  if (!candidate.tensor) return candidate.unread;
+std::string leftover_note(const TranslatedTensor& tensor, const Network& network,
+                          Conversion& result) {
+  if (!tensor.note.empty()) return tensor.note;
+  if (const char* harmless = harmless_leftover(tensor.name, tensor.is_beside)) return harmless;
+  if (!tensor.tensor.defined()) return tensor.unread;
+  if (const char* part = unsupported_part(tensor.name)) {
+    result.problems.push_back(concat(tensor.source(), " belongs to ", part, ", which no network here has"));
+    return part;
+  }
   result.problems.push_back(concat(
-      candidate.source, candidate.shape(), " is left over: '", network.name, "' of depth ",
+      tensor.source(), tensor.shape(), " is left over: '", network.name, "' of depth ",
       network.depth(),
       " has no such tensor. Is it another architecture? If the tensor is not needed: --ignore '",
-      candidate.source, "'"));
+      tensor.source(), "'"));
   return "not part of the network";
 }
 
@@ -105,14 +33,57 @@ int64_t count_unusable(const Tensor& tensor) {
   return count_not_finite(tensor.dtype() == DType::kF64 ? tensor.to(DType::kF32) : tensor);
 }
 
+// Takes a tensor for a parameter, or says why it cannot be.
+void use(const TranslatedTensor& tensor, const Parameter& parameter, Conversion& result) {
+  const Shape shape = tensor.shape();
+  const bool same_name = tensor.source() == parameter.name, same_shape = shape == parameter.shape;
+  TensorReport entry{same_name ? TensorStatus::kUsed : TensorStatus::kRenamed,
+                     parameter.name,
+                     tensor.source(),
+                     parameter.shape,
+                     shape,
+                     ""};
+  const std::string what =
+      same_name ? parameter.name : concat(tensor.source(), " (", parameter.name, ")");
+  if (!tensor.tensor.defined()) {
+    entry.status = TensorStatus::kUnused;
+    entry.note = tensor.unread;
+    result.problems.push_back(concat(what, " ", entry.note, ": expected floats"));
+  } else if (!is_floating(tensor.tensor.dtype())) {
+    entry.status = TensorStatus::kUnused;
+    entry.note = concat("dtype ", tensor.tensor.dtype(), ": expected a floating one");
+    result.problems.push_back(concat(what, " has ", entry.note));
+  } else if (!same_shape && !differs_in_ones_only(shape, parameter.shape)) {
+    entry.status = TensorStatus::kUnused;
+    entry.note = "wrong shape";
+    result.problems.push_back(
+        concat(what, " has shape ", shape, ": expected ", parameter.shape));
+  } else {
+    if (!same_shape) entry.status = TensorStatus::kReshaped;
+    if (const int64_t bad = count_unusable(tensor.tensor))
+      result.problems.push_back(
+          concat(what, " has ", bad, " values that are not finite (in float32)"));
+    result.weights.emplace_back(parameter.name, tensor.tensor.reshape(parameter.shape));
+  }
+  result.report.push_back(std::move(entry));
+}
+
 }  // namespace
 
-Preprocess default_preprocess(const ModelSpec& spec) {
+Preprocess default_preprocess(const ModelSpec& spec, double share) {
   Preprocess result;
   result.crop = spec.image_size;
-  // 224 -> 256, as the published models were evaluated; small images are used as they are.
-  constexpr int64_t kSmall = 64;
-  result.resize = spec.image_size <= kSmall ? 0 : (spec.image_size * 256 + 112) / 224;
+  constexpr int64_t kSmall = 64;  // such images are used as they are
+  result.resize = spec.image_size <= kSmall
+                      ? 0
+                      : static_cast<int64_t>(static_cast<double>(spec.image_size) / share + 0.5);
+  return result;
+}
+
+Preprocess preprocess_of(const ModelSpec& spec, const Dialect& dialect) {
+  const Preprocess sizes = default_preprocess(spec, dialect.crop_share);
+  Preprocess result = dialect.preprocess;
+  result.resize = sizes.resize, result.crop = sizes.crop;
   return result;
 }
 
@@ -127,19 +98,34 @@ std::size_t Conversion::count(TensorStatus status) const {
                     [&](const TensorReport& entry) { return entry.status == status; }));
 }
 
-Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map,
-                           const ConvertOptions& options) {
-  return convert_weights(file, network_of(spec), map, options);
+Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec,
+                           const std::vector<Dialect>& dialects, const ConvertOptions& options) {
+  return convert_weights(file, network_of(spec), dialects, options);
 }
 
-Conversion convert_weights(const WeightsFile& file, const Network& network, const NameMap& map,
-                           const ConvertOptions& options) {
+Conversion convert_weights(const WeightsFile& file, const Network& network,
+                           const std::vector<Dialect>& dialects, const ConvertOptions& options) {
   const std::vector<Parameter> parameters = parameters_of(network);
-  Conversion result;
-  std::vector<Candidate> candidates = candidates_of(file, map, options, result);
-  const auto by_name = strip_prefix(candidates, parameters, options, result);
+  return fit_weights(file, translate(file, dialects, &parameters, options), network);
+}
 
-  for (const Parameter& parameter : parameters) {
+Conversion fit_weights(const WeightsFile& file, const Translation& translation,
+                       const Network& network) {
+  Conversion result;
+  result.prefix = translation.prefix;
+  result.dialect = translation.dialect.name;
+  result.names = translation.names;
+  result.problems = translation.problems;
+  std::unordered_map<std::string, const TranslatedTensor*> by_name;
+  for (const TranslatedTensor& tensor : translation.tensors) {
+    if (!tensor.note.empty() || tensor.is_beside) continue;
+    const auto [other, is_new] = by_name.emplace(tensor.name, &tensor);
+    if (!is_new)
+      result.problems.push_back(concat(other->second->source(), " and ", tensor.source(),
+                                       " both become ", tensor.name, ": change the mapping"));
+  }
+  std::unordered_set<const TranslatedTensor*> used;
+  for (const Parameter& parameter : parameters_of(network)) {
     const auto found = by_name.find(parameter.name);
     if (found == by_name.end()) {
       result.report.push_back(
@@ -148,47 +134,13 @@ Conversion convert_weights(const WeightsFile& file, const Network& network, cons
           concat(parameter.name, " is missing: expected shape ", parameter.shape));
       continue;
     }
-    Candidate& candidate = *found->second;
-    candidate.is_used = true;
-    const bool same_shape = candidate.shape() == parameter.shape;
-    TensorReport entry{
-        candidate.source == parameter.name ? TensorStatus::kUsed : TensorStatus::kRenamed,
-        parameter.name,
-        candidate.source,
-        parameter.shape,
-        candidate.shape(),
-        ""};
-    const std::string what = candidate.source == parameter.name
-                                 ? parameter.name
-                                 : concat(candidate.source, " (", parameter.name, ")");
-    if (!candidate.tensor) {
-      entry.status = TensorStatus::kUnused;
-      entry.note = candidate.unread;
-      result.problems.push_back(concat(what, " ", entry.note, ": expected floats"));
-    } else if (!is_floating(candidate.tensor->dtype())) {
-      entry.status = TensorStatus::kUnused;
-      entry.note = concat("dtype ", candidate.tensor->dtype(), ": expected a floating one");
-      result.problems.push_back(concat(what, " has ", entry.note));
-    } else if (!same_shape && !differs_in_ones_only(candidate.shape(), parameter.shape)) {
-      entry.status = TensorStatus::kUnused;
-      entry.note = "wrong shape";
-      result.problems.push_back(
-          concat(what, " has shape ", candidate.shape(), ": expected ", parameter.shape));
-    } else {
-      if (!same_shape) entry.status = TensorStatus::kReshaped;
-      if (const int64_t bad = count_unusable(*candidate.tensor))
-        result.problems.push_back(
-            concat(what, " has ", bad, " values that are not finite (in float32)"));
-      result.weights.emplace_back(parameter.name, candidate.tensor->reshape(parameter.shape));
-    }
-    result.report.push_back(std::move(entry));
+    used.insert(found->second);
+    use(*found->second, parameter, result);
   }
-
-  for (const Candidate& candidate : candidates) {
-    if (candidate.is_used) continue;
-    result.report.push_back({TensorStatus::kUnused, candidate.name, candidate.source,
-                             candidate.shape(), candidate.shape(),
-                             leftover_note(candidate, network, result)});
+  for (const TranslatedTensor& tensor : translation.tensors) {
+    if (used.contains(&tensor)) continue;
+    result.report.push_back({TensorStatus::kUnused, tensor.name, tensor.source(), tensor.shape(),
+                             tensor.shape(), leftover_note(tensor, network, result)});
   }
   for (const std::string& name : file.outside)
     result.report.push_back({TensorStatus::kUnused, name, name, {}, {}, "beside the state dict"});

@@ -2,15 +2,13 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "core/io/weights_file.h"
 #include "core/preprocess.h"
-#include "model/name_map.h"
 #include "model/network.h"
+#include "model/translate.h"
 
 namespace shiftadd {
 
@@ -30,29 +28,32 @@ struct Conversion {
   NamedTensors weights;               // in the order of parameters_of(network), dtypes as found
   std::vector<TensorReport> report;   // the network's tensors, then the unused ones
   std::string prefix;                 // stripped from every name: "module."
+  std::string dialect;                // whose names the file has
+  std::string names;                  // Translation::names
   std::vector<std::string> problems;  // why the weights cannot be used; empty: they can
 
   std::size_t count(TensorStatus status) const;
 };
 
-struct ConvertOptions {
-  std::optional<std::string> prefix;  // under which the network lies; none: choose_prefix
-  std::vector<std::string> ignore;    // patterns of tensors to leave out, by either name
-};
-
-/// Renames by `map`, strips the prefix under which most parameters are found, reshapes where only
-/// dimensions of 1 differ. Does not throw for missing or misshapen tensors: they are in `problems`,
-/// with both shapes. So is a tensor that is left over and neither ignored, nor part of another copy
-/// of the network, nor outside of options.prefix, nor on the list of harmless_leftover, nor of a
-/// type that is not read; and a pattern of options.ignore that no tensor has.
-Conversion convert_weights(const WeightsFile& file, const Network& network, const NameMap& map,
+/// Fits tensors under our names to a network, reshaped where only dimensions of 1 differ. Does not
+/// throw for missing or misshapen tensors: they are in `problems`, with both shapes. So is a tensor
+/// that is left over and neither ignored, nor part of another copy of the network, nor outside of
+/// --prefix, nor on the list of harmless_leftover, nor of a type that is not read.
+Conversion fit_weights(const WeightsFile& file, const Translation& translation,
+                       const Network& network);
+/// translate() for this network, and fit_weights().
+Conversion convert_weights(const WeightsFile& file, const Network& network,
+                           const std::vector<Dialect>& dialects = {},
                            const ConvertOptions& options = {});
-Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const NameMap& map,
+Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec,
+                           const std::vector<Dialect>& dialects = {},
                            const ConvertOptions& options = {});
 
-/// What published models of this image size were evaluated with: shorter side to image_size * 256 /
-/// 224, bicubic, ImageNet's mean and deviation; no resize for images of up to 64 pixels.
-Preprocess default_preprocess(const ModelSpec& spec);
+/// What published models of this image size were evaluated with: shorter side to image_size / share,
+/// of which the crop is taken; no resize for images of up to 64 pixels; ImageNet's colours.
+Preprocess default_preprocess(const ModelSpec& spec, double share = 0.875);
+/// The same with the share, the filter and the colours of a publisher.
+Preprocess preprocess_of(const ModelSpec& spec, const Dialect& dialect);
 
 /// One line for each tensor and the counts.
 std::string report_text(const Conversion& conversion);

@@ -109,6 +109,8 @@ ModelFile model_from(const TensorFile& file) {
   const auto preprocess = file.metadata.find("shiftadd.preprocess");
   if (preprocess != file.metadata.end())
     model.preprocess = parse_preprocess(preprocess->second, preprocess->first);
+  const auto names = file.metadata.find("shiftadd.names");
+  if (names != file.metadata.end()) model.names = names->second;
   // Every parameter takes room in the file: a spec that asks for more blocks than there are tensors
   // is not worth a list of its parameters.
   if (model.spec.depth > static_cast<int64_t>(file.tensors.size()))
@@ -178,6 +180,7 @@ std::map<std::string, std::string> metadata_of(const ModelFile& model) {
       {"shiftadd.model", json_text(to_json(model.spec))},
       {"shiftadd.classes", json_text(nlohmann::json(model.classes))},
       {"shiftadd.preprocess", json_text(to_json(model.preprocess))}};
+  if (!model.names.empty()) metadata["shiftadd.names"] = model.names;
   if (model.pack) metadata["shiftadd.pack"] = json_text(to_json(*model.pack));
   if (!model.class_ids.empty())
     metadata["shiftadd.class_ids"] = json_text(nlohmann::json(model.class_ids));

@@ -17,12 +17,14 @@ namespace shiftadd {
 /// JSON), "shiftadd.classes" (JSON array), "shiftadd.class_ids" (JSON array, where known),
 /// "shiftadd.preprocess" (JSON). Training checkpoints carry
 /// the same keys and further tensors under "optimizer.", "ema." and so on, which load_model
-/// ignores. A packed model has "shiftadd.pack" (PackSpec as JSON).
+/// ignores. A packed model has "shiftadd.pack" (PackSpec as JSON), one that was converted
+/// "shiftadd.names" (the rules of a mapping file).
 struct ModelFile {
   ModelSpec spec;
   Preprocess preprocess;
   std::vector<std::string> classes;             // size spec.classes, or empty: unnamed
   std::vector<std::string> class_ids;           // what folders of the classes are called, or empty
+  std::string names;                            // Translation::names of a foreign one; else ""
   std::optional<PackSpec> pack = std::nullopt;  // a packed model's
   /// in the order of parameters_of(spec), of a packed model stored_tensors(spec, pack)
   NamedTensors weights;

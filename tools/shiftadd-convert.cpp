@@ -10,6 +10,8 @@
 #include "model/convert.h"
 #include "model/model_file.h"
 #include "tools/archs.h"
+#include "model/write_names.h"
+#include "tools/convert/describe.h"
 #include "tools/convert/pack.h"
 #include "tools/outputs.h"
 #include "tools/program.h"
@@ -62,95 +64,18 @@ std::string footer() {
                 model_spec_help(), kExamples);
 }
 
-struct Options {
-  std::string input, arch, mapping, classes, preprocess, state_dict, out, to = "ours", report;
-  std::optional<std::string> prefix;
-  std::vector<std::string> ignore;
+struct Options : ConvertArguments {
   std::string pack, multiply, calibrate;
-  bool no_crc = false;
 };
-
-bool is_inline_json(const std::string& text) { return text.starts_with('{'); }
-
-// `option` is inline JSON or a path.
-Preprocess merged_preprocess(const Preprocess& base, const std::string& option) {
-  if (is_inline_json(option)) return parse_preprocess(option, "--preprocess", base);
-  const std::string text = read_text(option);
-  require_no_placeholder(text, option);
-  return parse_preprocess(text, option, base);
-}
-
-// Tensors may fit both ways, as those of any number of heads and of softmax_add do: the answers
-// would be wrong without a word.
-void require_same_network(const Options& options, const ModelSpec& from, const ModelSpec& to) {
-  const std::string difference = spec_difference(to, from);
-  if (difference.empty()) return;
-  throw user_error("--arch ", options.arch, " is another network than ", options.input,
-                   " holds: ", difference,
-                   ". Leave --arch out to keep it as it is; shiftadd-train turns a network into "
-                   "another (surgery.recipe, init.adapt)");
-}
 
 ModelSpec plain_of(ModelSpec spec) {
   spec.shift_add = {};
   return spec;
 }
 
-// A file that does not say what network it holds may be a plain one, and every tensor of one that
-// only shifts, or only has codes, fits a plain one's: unless tensors of its own tell it, it is not
-// taken for a converted one.
-void require_told(const Options& options, const ModelSpec& spec) {
-  const ModelSpec plain = plain_of(spec);
-  if (parameters_of(spec).size() != parameters_of(plain).size()) return;
-  throw user_error(
-      options.input, " does not say that it was trained as a converted network, and would fit a ",
-      "plain one as well as --arch ", options.arch, " (", spec_difference(spec, plain),
-      "): give the plain architecture; shiftadd-train turns it into the other (surgery.recipe)");
-}
-
-// Everything of the model but its weights: what the options say, else what the input holds, else
-// defaults.
-ModelFile describe(const Options& options, const WeightsFile& weights) {
-  ModelFile model;
-  const bool is_ours = weights.metadata.contains("shiftadd.model");
-  if (is_ours) {
-    model = load_model(weights.files.front());
-    model.weights.clear();
-  } else {
-    model.classes = weights.classes;
-  }
-  if (!options.arch.empty()) {
-    const ModelSpec spec = load_spec(options.arch);
-    if (is_ours) require_same_network(options, model.spec, spec);
-    if (!is_ours && spec.converted()) require_told(options, spec);
-    if (!is_ours) model.preprocess = default_preprocess(spec);
-    model.spec = spec;
-  } else if (!is_ours) {
-    throw user_error(
-        "--arch is required: ", options.input,
-        " does not say its architecture. Known: ", CLI::detail::join(spec_names(), ", "),
-        " (--list-archs says more); or a JSON file");
-  }
-  if (!options.preprocess.empty())
-    model.preprocess = merged_preprocess(model.preprocess, options.preprocess);
-  if (model.preprocess.crop != model.spec.image_size)
-    throw user_error("--preprocess: crop is ", model.preprocess.crop, ", the architecture '",
-                     model.spec.name, "' takes images of ", model.spec.image_size);
-  if (!options.classes.empty()) {
-    ClassNames given = read_class_names(options.classes);
-    model.classes = std::move(given.names);
-    model.class_ids = std::move(given.ids);
-  }
-  const int64_t named = static_cast<int64_t>(model.classes.size());
-  if (named && named != model.spec.classes)
-    throw user_error(options.classes.empty() ? options.input : options.classes, ": ", named,
-                     " class names, the architecture '", model.spec.name, "' has ",
-                     model.spec.classes, " classes");
-  return model;
-}
-
 std::string report_json_text(const Options& options, const WeightsFile& weights,
-                             const ModelFile& model, const Conversion& conversion) {
+                             const ModelFile& model, const Conversion& conversion,
+                             const std::vector<std::string>& notes) {
   nlohmann::ordered_json json = {{"input", options.input},
                                  {"format", weights.format},
                                  {"state_dict", weights.wrapper},
@@ -159,7 +84,8 @@ std::string report_json_text(const Options& options, const WeightsFile& weights,
                                  {"preprocess", to_json(model.preprocess)},
                                  {"classes", model.classes},
                                  {"output", options.out},
-                                 {"to", options.to}};
+                                 {"to", options.to},
+                                 {"notes", notes}};
   json.update(report_json(conversion));
   std::string text = "{";  // one line an entry and a tensor: people read it, too
   for (const auto& [key, value] : json.items()) {
@@ -193,23 +119,24 @@ int convert(const Options& options, Outputs& outputs) {
   const WeightsFile weights = read_weights(options.input, options.state_dict, !options.no_crc);
   for (const std::string& file : weights.files) outputs.input("IN", file);
   outputs.check();
-  ModelFile model = describe(options, weights);
+  const Description description = describe(options, weights);
+  ModelFile model = description.model;
   require_deployable(model.spec);
   if (options.to != "ours" && model.spec.converted())
     throw user_error("--to ", options.to, ": ", options.input, " holds a converted network, ",
                      spec_difference(model.spec, plain_of(model.spec)),
                      ", which plain tensors cannot describe: expected --to ours");
-  const NameMap map = options.mapping.empty() ? NameMap() : NameMap::load(options.mapping);
   const Conversion conversion =
-      convert_weights(weights, model.spec, map, {options.prefix, options.ignore});
+      fit_weights(weights, description.translation, network_of(model.spec));
   if (!weights.wrapper.empty())
     std::cerr << kName << ": reading the entry '" << weights.wrapper << "'\n";
   for (const std::string& global : weights.placeholders)
     std::cerr << kName << ": " << global << " is not data and was left out\n";
+  for (const std::string& note : description.notes) std::cerr << kName << ": " << note << "\n";
   std::cout << report_text(conversion) << std::flush;
   if (!options.report.empty())
     outputs.write(options.report, [&] {
-      write_file(options.report, report_json_text(options, weights, model, conversion));
+      write_file(options.report, report_json_text(options, weights, model, conversion, description.notes));
     });
   check(options, model, conversion);
   model.weights = conversion.weights;
@@ -217,8 +144,13 @@ int convert(const Options& options, Outputs& outputs) {
     if (options.to == "ours")
       save_model(options.out, model);
     else
-      write_safetensors(options.out, {model.weights, {{"format", "pt"}}});
+      write_safetensors(options.out,
+                        {under_names_of(options.to, model.names, model.spec, model.weights),
+                         {{"format", "pt"}}});
     std::cerr << kName << ": wrote " << options.out << "\n";
+    if (description.assumes && options.to == "ours")
+      std::cerr << kName << ": what is assumed is right where this gives the accuracy expected: "
+                << "shiftadd-infer " << options.out << " --eval FOLDER\n";
   });
   return outputs.status();
 }
@@ -226,7 +158,7 @@ int convert(const Options& options, Outputs& outputs) {
 Outputs outputs_of(const Options& options) {
   Outputs outputs(kName);
   outputs.input("IN", options.input);
-  if (!is_known_arch(options.arch)) outputs.input("--arch", options.arch);
+  if (options.arch != "auto" && !is_known_arch(options.arch)) outputs.input("--arch", options.arch);
   outputs.input("--mapping", options.mapping);
   outputs.input("--classes", options.classes);
   if (!is_inline_json(options.preprocess)) outputs.input("--preprocess", options.preprocess);
@@ -246,11 +178,29 @@ int main(int argc, char** argv) {
   CLI::App app("Converts checkpoints: PyTorch or safetensors in, a model file or timm names out.",
                kName);
   app.footer(footer);
+  std::vector<std::string> targets = dialect_names();
+  targets.insert(targets.begin(), {"ours", "origin"});
   app.add_option("IN", options.input,
                  "checkpoint (.pth, .pt, .safetensors, .index.json), or a folder with one")
       ->required();
   app.add_option("--arch", options.arch,
-                 "architecture: a known name or a JSON file; our own model files know theirs");
+                 "architecture: a known name, a JSON file, or auto: what the tensors and the files "
+                 "beside them tell")
+      ->capture_default_str();
+  app.add_option("--set", options.set,
+                 "KEY=VALUE: what a checkpoint does not tell of its network, e.g. heads=6; keys "
+                 "below; may be repeated")
+      ->allow_extra_args(false);
+  std::vector<std::pair<const char*, std::string>> keys = {
+      {"heads", ""}, {"activation", ""}, {"image_size", ""}, {"position_resize", ""}};
+  app.add_option("--heads", keys[0].second, "attention heads; the same as --set heads=");
+  app.add_option("--activation", keys[1].second,
+                 "gelu, gelu_tanh, quick_gelu, relu or swiglu; the same as --set activation=");
+  app.add_option("--image-size", keys[2].second,
+                 "side of the images, pixels; the same as --set image_size=");
+  app.add_option("--positions", keys[3].second,
+                 "how positions fit other images: plain, antialias or offset; the same as --set "
+                 "position_resize=");
   app.add_option("--mapping", options.mapping, "JSON file with rename rules (below)");
   app.add_option("--classes", options.classes,
                  "class names: one a line, or a TSV with a column 'label'");
@@ -261,15 +211,16 @@ int main(int argc, char** argv) {
   app.add_flag(
       "--no-crc", options.no_crc,
       "read a PyTorch zip whose entries have no right CRC-32, as torch can be told to save");
-  app.add_option("--prefix", options.prefix,
+  app.add_option("--prefix", options.options.prefix,
                  "prefix of the network's tensors, where it is there twice, e.g. student.");
-  app.add_option("--ignore", options.ignore,
+  app.add_option("--ignore", options.options.ignore,
                  "tensors to leave out, e.g. 'decoder.*'; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--out", options.out, "file to write (.safetensors)")->required();
   app.add_option("--to", options.to,
-                 "what to write: ours, timm or deit (plain tensors under timm's names)")
-      ->check(CLI::IsMember({"ours", "timm", "deit"}))
+                 "what to write: ours, or plain tensors under the names of a publisher or, origin, "
+                 "under those that they came with")
+      ->check(CLI::IsMember(targets))
       ->capture_default_str();
   app.add_option("--report", options.report, "also write the report as JSON");
   CLI::Option* pack_option =
@@ -289,6 +240,8 @@ int main(int argc, char** argv) {
       ->needs(pack_option);
   add_list_archs(app);
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
+  for (const auto& [key, value] : keys)
+    if (!value.empty()) options.set.push_back(shiftadd::concat(key, "=", value));
   return run_program(kName, [&] {
     stop_at_once(kName);
     if (options.pack.empty()) {
@@ -297,7 +250,8 @@ int main(int argc, char** argv) {
       return convert(options, outputs);
     }
     for (const char* other : {"--arch", "--mapping", "--classes", "--preprocess", "--state-dict",
-                              "--no-crc", "--prefix", "--ignore", "--to", "--report"})
+                              "--no-crc", "--prefix", "--ignore", "--to", "--report", "--set", "--heads",
+                              "--activation", "--image-size", "--positions"})
       if (app.count(other))
         throw shiftadd::user_error("--pack takes a model file as it is: convert first, then pack; ",
                                    other, " is of no use here");

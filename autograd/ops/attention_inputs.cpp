@@ -1,6 +1,7 @@
 // Checks the inputs of attention ops, and computes the strides of q, k and v in them.
 #include "autograd/ops/attention_inputs.h"
 
+#include <cmath>
 #include <utility>
 
 #include "autograd/ops.h"
@@ -38,6 +39,13 @@ void check_heads(const char* op, int64_t heads, int64_t channels, const Shape& s
   if (heads < 1 || channels % heads)
     throw user_error("[", op, "] input is ", shape, " with ", heads,
                      " heads: expected a number of heads that divides ", channels);
+}
+
+double attention_scale(const char* op, double given, const AttentionShape& shape) {
+  if (given == kUsualScale) return 1 / std::sqrt(static_cast<double>(shape.code_dim));
+  if (!std::isfinite(given) || given < 0)
+    throw user_error("[", op, "] scale is ", given, ": expected a finite positive number");
+  return given;
 }
 
 AttentionTensors AttentionTensors::gradients(const AttentionShape& shape) const {

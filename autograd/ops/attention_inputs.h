@@ -44,6 +44,9 @@ AttentionInputs paired_inputs(const char* op, const Variable& q, const Variable&
 /// q (B, N, C), k and v (B, M, C).
 AttentionInputs separate_inputs(const char* op, const Variable& q, const Variable& k,
                                 const Variable& v, int64_t heads);
+/// What softmax multiplies q k^T by: `given`, or, where that is kUsualScale, 1 / sqrt(code_dim).
+/// Throws Error unless it is finite and positive.
+double attention_scale(const char* op, double given, const AttentionShape& shape);
 /// Throws Error unless 1 <= heads divides channels; `shape` is the input's, for the message.
 void check_heads(const char* op, int64_t heads, int64_t channels, const Shape& shape);
 

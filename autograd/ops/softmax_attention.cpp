@@ -1,8 +1,6 @@
 // Fused softmax attention (Vaswani et al. 2017) without a stored score matrix: the row-wise
 // log-sum-exp is kept and backward recomputes the scores (Dao et al. 2022, "FlashAttention",
 // section 3.1).
-#include <cmath>
-
 #include "autograd/ops.h"
 #include "autograd/ops/attention_inputs.h"
 
@@ -11,9 +9,9 @@ namespace {
 
 constexpr const char* kOp = "softmax_attention";
 
-Variable attend(const AttentionInputs& in) {
+Variable attend(const AttentionInputs& in, double given_scale) {
   const AttentionShape s = in.shape;
-  const double scale = 1 / std::sqrt(static_cast<double>(s.code_dim));
+  const double scale = attention_scale(kOp, given_scale, s);
   const Tensor out = in.output();
   Tensor log_sum_exp;
   if (will_record(in.variables)) log_sum_exp = Tensor({s.batch, s.heads, s.queries}, in.dtype());
@@ -37,14 +35,15 @@ Variable attend(const AttentionInputs& in) {
 
 }  // namespace
 
-Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries) {
-  return attend(fused_inputs(kOp, qkv, heads, queries));
+Variable softmax_attention(const Variable& qkv, int64_t heads, int64_t queries, double scale) {
+  return attend(fused_inputs(kOp, qkv, heads, queries), scale);
 }
-Variable softmax_attention(const Variable& q, const Variable& kv, int64_t heads) {
-  return attend(paired_inputs(kOp, q, kv, heads));
+Variable softmax_attention(const Variable& q, const Variable& kv, int64_t heads, double scale) {
+  return attend(paired_inputs(kOp, q, kv, heads), scale);
 }
-Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads) {
-  return attend(separate_inputs(kOp, q, k, v, heads));
+Variable softmax_attention(const Variable& q, const Variable& k, const Variable& v, int64_t heads,
+                           double scale) {
+  return attend(separate_inputs(kOp, q, k, v, heads), scale);
 }
 
 }  // namespace shiftadd::autograd

@@ -19,6 +19,7 @@ const KernelTable<float>& table() {
   static const KernelTable<float> made = {
       product_kernels<isa>(),
       norm_kernels<isa>(),
+      activation_kernels<isa>(),
       attention_kernels<isa>(),
       shift_kernels<isa>(),
       isa == Isa::kAvx512 ? int8_kernels(int8_unit()) : int8_kernels(isa),

@@ -15,6 +15,8 @@ const ProductKernels<float>& product_kernels();
 template <Isa>
 const NormKernels<float>& norm_kernels();
 template <Isa>
+const ActivationKernels<float>& activation_kernels();
+template <Isa>
 const AttentionKernels<float>& attention_kernels();
 template <Isa>
 const ShiftKernels<float>& shift_kernels();

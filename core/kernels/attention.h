@@ -107,10 +107,11 @@ struct LinearAngularBackwardArgs {
   T* dlocal_weight;  // accumulated, or null
 };
 
-/// Quadratic attention on codes: out = softmax(sign(q) sign(k)^T / sqrt(code_dim)) v.
+/// Quadratic attention on codes: out = softmax(sign(q) sign(k)^T scale) v. scale > 0.
 template <class T>
 struct SoftmaxAddArgs {
   AttentionShape shape;
+  double scale;
   ValueFormat value;
   const T *q, *k, *v;
   T* out;
@@ -120,6 +121,7 @@ struct SoftmaxAddArgs {
 template <class T>
 struct SoftmaxAddBackwardArgs {
   AttentionShape shape;
+  double scale;
   ValueFormat value;
   const T *q, *k, *v, *out, *log_sum_exp, *dout;
   T *dq, *dk, *dv;

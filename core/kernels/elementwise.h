@@ -1,4 +1,5 @@
-// Sums and products number by number, sums over all numbers or rows, and dropout.
+// Sums and products number by number, factors of channels and of rows, sums over all numbers or
+// rows, and dropout.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +26,30 @@ struct ScaleArgs {  // y = alpha x, or y += alpha x when accumulate; y may equal
   const T* x;
   T* y;
   bool accumulate = false;
+};
+/// y[row, j] = x[row, j] factors[j], or, as one rounding (fma), that plus residual[row, j]. y may
+/// equal x or residual.
+template <class T>
+struct ScaleChannelsArgs {
+  int64_t rows, columns;
+  const T *x, *factors;
+  const T* residual;  // or null
+  T* y;
+};
+/// y[row, j] = factors[row] x[row, j]; y may equal x.
+template <class T>
+struct ScaleRowsArgs {
+  int64_t rows, columns;
+  const T *x, *factors;
+  T* y;
+};
+/// Sums of a[row, j] b[row, j], added to out, in a fixed order: over rows, out (columns), or over
+/// each row, out (rows). The gradients of the factors above.
+template <class T>
+struct DotsArgs {
+  int64_t rows, columns;
+  const T *a, *b;
+  T* out;
 };
 /// out = sum of x, in a fixed order, accumulated in double.
 template <class T>
@@ -60,6 +85,10 @@ struct ElementwiseKernels {
   void (*multiply)(const BinaryArgs<T>&);
   void (*add_broadcast)(const AddBroadcastArgs<T>&);
   void (*scale)(const ScaleArgs<T>&);
+  void (*scale_channels)(const ScaleChannelsArgs<T>&);
+  void (*scale_rows)(const ScaleRowsArgs<T>&);
+  void (*column_dot)(const DotsArgs<T>&);
+  void (*row_dot)(const DotsArgs<T>&);
   void (*sum)(const SumArgs<T>&);
   void (*column_sum)(const ColumnSumArgs<T>&);
   void (*drop)(const DropArgs<T>&);

@@ -1,4 +1,4 @@
-// Normalisations and activations: layer norm, softmax and gelu.
+// Normalisations: layer norm and softmax.
 #pragma once
 
 #include <cstdint>
@@ -24,19 +24,6 @@ struct LayerNormBackwardArgs {
   T *dgamma, *dbeta;   // accumulated; or null
 };
 
-template <class T>
-struct UnaryArgs {  // y = f(x); y may equal x
-  int64_t n;
-  const T* x;
-  T* y;
-};
-template <class T>
-struct UnaryBackwardArgs {  // dx = dy f'(x); dx may equal dy
-  int64_t n;
-  const T *x, *dy;
-  T* dx;
-};
-
 /// Over the last axis; y may equal x.
 template <class T>
 struct SoftmaxArgs {
@@ -56,8 +43,6 @@ template <class T>
 struct NormKernels {
   void (*layer_norm)(const LayerNormArgs<T>&);
   void (*layer_norm_backward)(const LayerNormBackwardArgs<T>&);
-  void (*gelu)(const UnaryArgs<T>&);
-  void (*gelu_backward)(const UnaryBackwardArgs<T>&);
   void (*softmax)(const SoftmaxArgs<T>&);
   void (*softmax_backward)(const SoftmaxBackwardArgs<T>&);
 };

@@ -72,8 +72,8 @@ TEST_CASE("kernels: softmax_add of separate q, k and v") {
     for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8}) {
       const Inputs in(widths);
       Numbers out(in.dout.size()), sums(in.s.batch * in.s.heads * in.s.queries);
-      const SoftmaxAddArgs<float> args = {in.s,        value,      in.q.data(), in.k.data(),
-                                          in.v.data(), out.data(), sums.data()};
+      const SoftmaxAddArgs<float> args = {in.s,        0.2,         value,      in.q.data(),
+                                          in.k.data(), in.v.data(), out.data(), sums.data()};
       reference_kernels<float>().softmax_add(args);
       check_kernel(in.name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
         Numbers y(out.size()), counted(out.size());
@@ -87,7 +87,7 @@ TEST_CASE("kernels: softmax_add of separate q, k and v") {
       });
       check_kernel(in.name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
         Gradients g(in);
-        kernels.softmax_add_backward({in.s, value, in.q.data(), in.k.data(), in.v.data(),
+        kernels.softmax_add_backward({in.s, 0.2, value, in.q.data(), in.k.data(), in.v.data(),
                                       out.data(), sums.data(), in.dout.data(), g.dq.data(),
                                       g.dk.data(), g.dv.data()});
         return join({g.dq, g.dk, g.dv});

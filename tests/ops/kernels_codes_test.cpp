@@ -92,29 +92,30 @@ void check_softmax_add(const Case& c) {
   Inputs in(c);
   const AttentionShape s = c.shape();
   const float *q = in.qkv.data(), *k = q + c.width(), *v = k + c.width();
+  const double scale = 1 / std::sqrt(static_cast<double>(s.code_dim));
   Numbers out(in.dout.size()), lse(c.batch * c.heads * c.queries);
-  reference_kernels<float>().softmax_add({s, c.value, q, k, v, out.data(), lse.data()});
+  reference_kernels<float>().softmax_add({s, scale, c.value, q, k, v, out.data(), lse.data()});
   check_kernel(c.name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
     Numbers training(out.size()), counted(out.size()), l(lse.size()), counted_l(lse.size());
-    kernels.softmax_add({s, c.value, q, k, v, training.data(), l.data()});
-    kernels.popcount_attention({s, c.value, q, k, v, counted.data(), counted_l.data()});
+    kernels.softmax_add({s, scale, c.value, q, k, v, training.data(), l.data()});
+    kernels.popcount_attention({s, scale, c.value, q, k, v, counted.data(), counted_l.data()});
     CHECK(same_bits(counted, training));
     CHECK(same_bits(counted_l, l));
     Numbers bare(out.size());
-    kernels.popcount_attention({s, c.value, q, k, v, bare.data(), nullptr});
+    kernels.popcount_attention({s, scale, c.value, q, k, v, bare.data(), nullptr});
     CHECK(same_bits(bare, counted));
     return join({training, l});
   });
   check_kernel(c.name("popcount_attention"), 1e-5, [&](const KernelTable<float>& kernels) {
     Numbers counted(out.size()), l(lse.size());
-    kernels.popcount_attention({s, c.value, q, k, v, counted.data(), l.data()});
+    kernels.popcount_attention({s, scale, c.value, q, k, v, counted.data(), l.data()});
     return join({counted, l});
   });
   check_kernel(c.name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
     Numbers dqkv(in.qkv.size());  // rows of dq beyond the queries are the op's to clear
     float* dq = dqkv.data();
-    kernels.softmax_add_backward({s, c.value, q, k, v, out.data(), lse.data(), in.dout.data(), dq,
-                                  dq + c.width(), dq + 2 * c.width()});
+    kernels.softmax_add_backward({s, scale, c.value, q, k, v, out.data(), lse.data(),
+                                  in.dout.data(), dq, dq + c.width(), dq + 2 * c.width()});
     return dqkv;
   });
 }

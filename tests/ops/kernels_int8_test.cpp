@@ -199,7 +199,7 @@ TEST_CASE("kernels: int8_attention") {
           Numbers exact(batch * queries * width);
           if (codes)
             reference_kernels<float>().softmax_add(
-                {s, ValueFormat::kInt8, q, k, v, exact.data(), nullptr});
+                {s, scale, ValueFormat::kInt8, q, k, v, exact.data(), nullptr});
           else
             reference_kernels<float>().attention({s, scale, q, k, v, exact.data(), nullptr});
           // A probability may round the other way than the definition does: 1 / 16383 of it.

@@ -83,6 +83,35 @@ TEST_CASE("softmax_add: evaluation counts signs and gives training's bits") {
     }
 }
 
+TEST_CASE("softmax_add: a given scale is softmax attention's, and 1 / sqrt(d) the one of none") {
+  const Variable qkv = variable({2, 17, 3 * 3 * 5});
+  const Variable codes(coded(qkv.value()), true);
+  const auto scaled = [&](double scale) {
+    return softmax_add_attention(qkv, 3, ValueFormat::kFloat, autograd::kAllQueries, scale);
+  };
+  check_close(scaled(0.9).value(),
+              autograd::softmax_attention(codes, 3, autograd::kAllQueries, 0.9).value(), 1e-6,
+              "values");
+  CHECK(values(scaled(1 / std::sqrt(static_cast<double>(5))).value()) ==
+        values(softmax_add_attention(qkv, 3).value()));
+  const std::vector<float> training = values(scaled(0.3).value());
+  autograd::NoGradGuard guard;
+  CHECK(training == values(scaled(0.3).value()));
+}
+
+TEST_CASE("softmax_add: the gradient at a given scale is softmax attention's, where |x| <= 1") {
+  const Variable qkv = variable({2, 5, 3 * 2 * 3});
+  const Variable codes(coded(qkv.value()), true);
+  softmax_add_attention(qkv, 2, ValueFormat::kFloat, autograd::kAllQueries, 0.9)
+      .backward(variable({2, 5, 6}, 3).value().clone());
+  autograd::softmax_attention(codes, 2, autograd::kAllQueries, 0.9)
+      .backward(variable({2, 5, 6}, 3).value().clone());
+  const Tensor expected = codes.grad().clone();
+  for (int64_t i = 0; i < expected.numel(); ++i)
+    if (i % 18 < 12 && std::abs(qkv.value().data<float>()[i]) > 1) expected.data<float>()[i] = 0;
+  check_close(qkv.grad(), expected, 1e-6, "gradient");
+}
+
 TEST_CASE("softmax_add: fewer queries give the same first rows, bit for bit") {
   const Variable qkv = variable({2, 65, 3 * 6});
   const std::vector<float> all = values(softmax_add_attention(qkv, 2).value());
@@ -113,6 +142,11 @@ TEST_CASE("softmax_add: errors") {
         softmax_add_attention(variable({2, 5, 12}), 2, ValueFormat::kFloat, 0);
       },
       "[softmax_add_attention] 0 queries of 5 tokens");
+  check_error(
+      [] {
+        softmax_add_attention(variable({2, 5, 12}), 2, ValueFormat::kFloat, 5, INFINITY);
+      },
+      "[softmax_add_attention] scale is inf: expected a finite positive number");
 }
 
 }  // namespace shiftadd::test

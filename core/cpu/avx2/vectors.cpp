@@ -10,6 +10,11 @@ const NormKernels<float>& norm_kernels<Isa::kAvx2>() {
 }
 
 template <>
+const ActivationKernels<float>& activation_kernels<Isa::kAvx2>() {
+  return kActivationKernels;
+}
+
+template <>
 const ShiftKernels<float>& shift_kernels<Isa::kAvx2>() {
   return kShiftKernels;
 }

@@ -10,6 +10,11 @@ const NormKernels<float>& norm_kernels<Isa::kAvx512>() {
 }
 
 template <>
+const ActivationKernels<float>& activation_kernels<Isa::kAvx512>() {
+  return kActivationKernels;
+}
+
+template <>
 const ShiftKernels<float>& shift_kernels<Isa::kAvx512>() {
   return kShiftKernels;
 }

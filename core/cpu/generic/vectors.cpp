@@ -10,6 +10,11 @@ const NormKernels<float>& norm_kernels<Isa::kGeneric>() {
 }
 
 template <>
+const ActivationKernels<float>& activation_kernels<Isa::kGeneric>() {
+  return kActivationKernels;
+}
+
+template <>
 const ShiftKernels<float>& shift_kernels<Isa::kGeneric>() {
   return kShiftKernels;
 }

@@ -36,9 +36,17 @@ void layer_norm(const LayerNormArgs<T>& args);
 template <class T>
 void layer_norm_backward(const LayerNormBackwardArgs<T>& args);
 template <class T>
+void activation(const ActivationArgs<T>& args);
+template <class T>
+void activation_backward(const ActivationBackwardArgs<T>& args);
+template <class T>
 void gelu(const UnaryArgs<T>& args);
 template <class T>
 void gelu_backward(const UnaryBackwardArgs<T>& args);
+template <class T>
+void tanh(const UnaryArgs<T>& args);
+template <class T>
+void tanh_backward(const TanhBackwardArgs<T>& args);
 template <class T>
 void softmax(const SoftmaxArgs<T>& args);
 template <class T>
@@ -86,6 +94,14 @@ void add_broadcast(const AddBroadcastArgs<T>& args);
 template <class T>
 void scale(const ScaleArgs<T>& args);
 template <class T>
+void scale_channels(const ScaleChannelsArgs<T>& args);
+template <class T>
+void scale_rows(const ScaleRowsArgs<T>& args);
+template <class T>
+void column_dot(const DotsArgs<T>& args);
+template <class T>
+void row_dot(const DotsArgs<T>& args);
+template <class T>
 void sum(const SumArgs<T>& args);
 template <class T>
 void drop(const DropArgs<T>& args);
@@ -119,10 +135,18 @@ template <class T>
 constexpr NormKernels<T> kNormKernels = {
     .layer_norm = layer_norm<T>,
     .layer_norm_backward = layer_norm_backward<T>,
-    .gelu = gelu<T>,
-    .gelu_backward = gelu_backward<T>,
     .softmax = softmax<T>,
     .softmax_backward = softmax_backward<T>,
+};
+
+template <class T>
+constexpr ActivationKernels<T> kActivationKernels = {
+    .activation = activation<T>,
+    .activation_backward = activation_backward<T>,
+    .gelu = gelu<T>,
+    .gelu_backward = gelu_backward<T>,
+    .tanh = tanh<T>,
+    .tanh_backward = tanh_backward<T>,
 };
 
 template <class T>
@@ -169,6 +193,10 @@ constexpr ElementwiseKernels<T> kElementwiseKernels = {
     .multiply = multiply<T>,
     .add_broadcast = add_broadcast<T>,
     .scale = scale<T>,
+    .scale_channels = scale_channels<T>,
+    .scale_rows = scale_rows<T>,
+    .column_dot = column_dot<T>,
+    .row_dot = row_dot<T>,
     .sum = sum<T>,
     .column_sum = column_sum<T>,
     .drop = drop<T>,

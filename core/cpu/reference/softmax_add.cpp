@@ -36,10 +36,6 @@ Coded<T> code(const Args& args) {
   return c;
 }
 
-double logit_scale(const AttentionShape& s) {
-  return 1 / std::sqrt(static_cast<double>(s.code_dim));
-}
-
 template <class T>
 void window(const Rows<const T>& x, const T* g, const Rows<T>& dx) {
   for (int64_t n = 0; n < x.count; ++n)
@@ -52,8 +48,8 @@ void window(const Rows<const T>& x, const T* g, const Rows<T>& dx) {
 template <class T>
 void softmax_add(const SoftmaxAddArgs<T>& args) {
   const Coded<T> c = code<T>(args);
-  attention<T>({c.shape, logit_scale(args.shape), c.q.data(), c.k.data(), c.v.data(), args.out,
-                args.log_sum_exp});
+  attention<T>(
+      {c.shape, args.scale, c.q.data(), c.k.data(), c.v.data(), args.out, args.log_sum_exp});
 }
 
 template <class T>
@@ -61,7 +57,7 @@ void softmax_add_backward(const SoftmaxAddBackwardArgs<T>& args) {
   const AttentionShape& s = args.shape;
   const Coded<T> c = code<T>(args);
   std::vector<T> dq(c.q.size()), dk(c.k.size()), dv(c.v.size());
-  attention_backward<T>({c.shape, logit_scale(s), c.q.data(), c.k.data(), c.v.data(), args.out,
+  attention_backward<T>({c.shape, args.scale, c.q.data(), c.k.data(), c.v.data(), args.out,
                          args.log_sum_exp, args.dout, dq.data(), dk.data(), dv.data()});
   for (int64_t b = 0; b < s.batch; ++b)
     for (int64_t h = 0; h < s.heads; ++h) {
@@ -92,7 +88,7 @@ void popcount_attention(const SoftmaxAddArgs<T>& args) {
           int64_t different = 0;
           for (int64_t j = 0; j < s.code_dim; ++j)
             different += (q.at(n, j) < 0) != (k.at(m, j) < 0);
-          p[m] = logit_scale(s) * static_cast<double>(s.code_dim - 2 * different);
+          p[m] = args.scale * static_cast<double>(s.code_dim - 2 * different);
         }
         const double top = *std::max_element(p.begin(), p.end());
         double sum = 0;

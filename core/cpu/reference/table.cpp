@@ -7,9 +7,9 @@ template <class T>
 const KernelTable<T>& reference_kernels() {
   using namespace reference;
   static constexpr KernelTable<T> table = {
-      kProductKernels<T>,     kNormKernels<T>, kAttentionKernels<T>,
-      kShiftKernels<T>,       kInt8Kernels<T>, kConvKernels<T>,
-      kElementwiseKernels<T>, kLossKernels<T>, kOptimizerKernels<T>,
+      kProductKernels<T>, kNormKernels<T>,      kActivationKernels<T>, kAttentionKernels<T>,
+      kShiftKernels<T>,   kInt8Kernels<T>,      kConvKernels<T>,       kElementwiseKernels<T>,
+      kLossKernels<T>,    kOptimizerKernels<T>,
   };
   return table;
 }

@@ -1,4 +1,4 @@
-// exp and gelu on vectors, in float.
+// exp, tanh, gelu and its kin on vectors, in float.
 #pragma once
 
 #include "core/cpu/simd/vec.h"
@@ -60,6 +60,60 @@ SHIFTADD_INLINE Vec gelu_derivative(Vec x) {
                                 0.00535582222f, -0.005544387521f, 0.002047452441f};
   return select_less(x, set1(kGeluEnd), zero(), set1(0.5f) + odd_polynomial(c, x));
 }
+
+/// tanh to about 2 ulp, of |x| = t: 1 - 2 / (e^2t + 1), or, below 5/8, where that would cancel,
+/// t + t^3 P(t^2), P through Chebyshev nodes, error 1.6e-8 of the result.
+SHIFTADD_INLINE Vec tanh(Vec x) {
+  static constexpr float c[] = {-0.3333332894f, 0.1333276974f, -0.05385090958f, 0.02099717899f,
+                                -0.00609671416f};
+  const Vec size = abs(x), square = size * size;
+  const Vec small = fma(polynomial(c, square) * square, size, size);
+  const Vec large = set1(1.f) - set1(2.f) / (exp(size + size) + set1(1.f));
+  return with_sign(select_less(size, set1(0.625f), small, large), x);
+}
+
+// Where z is less, x / (1 + e^-z) is below 2e-38 of x and taken for 0.
+constexpr float kSwishEnd = -87.f;
+
+// x / (1 + e^-z), whose limits are x and 0.
+SHIFTADD_INLINE Vec swish(Vec x, Vec z) {
+  return select_less(z, set1(kSwishEnd), zero(), x / (set1(1.f) + exp(zero() - z)));
+}
+// d/dx of it: s (1 + x z' (1 - s)), s = 1 / (1 + e^-z); rise = x z', both finite.
+SHIFTADD_INLINE Vec swish_derivative(Vec z, Vec rise) {
+  const Vec e = exp(zero() - z), s = set1(1.f) / (set1(1.f) + e);
+  return select_less(z, set1(kSwishEnd), zero(), s * fma(rise, e * s, set1(1.f)));
+}
+SHIFTADD_INLINE Vec within(Vec x, float bound) { return max(set1(-bound), min(set1(bound), x)); }
+
+/// x / (1 + e^-x).
+SHIFTADD_INLINE Vec silu(Vec x) { return swish(x, x); }
+SHIFTADD_INLINE Vec silu_derivative(Vec x) {
+  const Vec z = within(x, 90.f);  // beyond, the derivative is 0 or 1
+  return swish_derivative(z, z);
+}
+
+constexpr float kQuickGelu = 1.702f;
+SHIFTADD_INLINE Vec quick_gelu(Vec x) { return swish(x, x * set1(kQuickGelu)); }
+SHIFTADD_INLINE Vec quick_gelu_derivative(Vec x) {
+  const Vec z = within(x * set1(kQuickGelu), 90.f);
+  return swish_derivative(z, z);
+}
+
+/// x/2 (1 + tanh u) = x / (1 + e^-2u), 2u = a x + b x^3.
+constexpr float kGeluTanhA = 1.595769122f, kGeluTanhB = 0.07135481627f;
+SHIFTADD_INLINE Vec gelu_tanh_exponent(Vec x) {
+  return x * fma(x * x, set1(kGeluTanhB), set1(kGeluTanhA));
+}
+SHIFTADD_INLINE Vec gelu_tanh(Vec x) { return swish(x, gelu_tanh_exponent(x)); }
+SHIFTADD_INLINE Vec gelu_tanh_derivative(Vec x) {
+  const Vec near = within(x, 10.2f);  // 2u = 92
+  const Vec rise = near * fma(near * near, set1(3 * kGeluTanhB), set1(kGeluTanhA));
+  return swish_derivative(gelu_tanh_exponent(near), rise);
+}
+
+SHIFTADD_INLINE Vec relu(Vec x) { return max(zero(), x); }  // NaN stays, as in exp
+SHIFTADD_INLINE Vec relu_derivative(Vec x) { return select_less(zero(), x, set1(1.f), zero()); }
 
 }  // namespace
 }  // namespace shiftadd

@@ -9,10 +9,6 @@
 namespace shiftadd {
 namespace {
 
-SHIFTADD_INLINE double logit_scale(const AttentionShape& s) {
-  return 1 / __builtin_sqrt(static_cast<double>(s.code_dim));
-}
-
 // Values of one head as floats, quantised or not: (keys, d) with leading dimension ld.
 SHIFTADD_INLINE void decode_values(ValueFormat format, const float* v, int64_t ldv, int64_t rows,
                                    int64_t d, float* y, int64_t ld) {
@@ -41,7 +37,7 @@ void softmax_add_kernel(const SoftmaxAddArgs<float>& args) {
     pack_all(rows_of, ldc, true, c, s.keys, keys);
     decode_values(args.value, args.v + at.v, s.v_row, s.keys, d, rows_of, ld);
     pack_all(rows_of, ld, false, s.keys, d, values);
-    attend(s, logit_scale(s), 0, s.queries, values, codes + kTileRows * ldc, args.out + at.o,
+    attend(s, args.scale, 0, s.queries, values, codes + kTileRows * ldc, args.out + at.o,
            log_sum_exp_of(args, task), [&](int64_t i, int rows, float* p) {
              encode_rows(Codes::kSign, args.q + at.q + i * s.q_row, s.q_row, rows, c, 0, codes,
                          ldc);
@@ -69,7 +65,7 @@ void softmax_add_backward_kernel(const SoftmaxAddBackwardArgs<float>& args) {
                              m,
                              c,
                              d,
-                             logit_scale(s),
+                             args.scale,
                              q_codes,
                              ldc,
                              k_codes,
@@ -144,7 +140,7 @@ void popcount_attention_kernel(const SoftmaxAddArgs<float>& args) {
     }
     decode_values(args.value, args.v + at.v, s.v_row, s.keys, d, rows_of, ld);
     pack_all(rows_of, ld, false, s.keys, d, values);
-    attend(s, logit_scale(s), 0, s.queries, values, p, args.out + at.o, log_sum_exp_of(args, task),
+    attend(s, args.scale, 0, s.queries, values, p, args.out + at.o, log_sum_exp_of(args, task),
            [&](int64_t i, int rows, float* scores) {
              for (int r = 0; r < rows; ++r) {
                pack_signs(args.q + at.q + (i + r) * s.q_row, c, row);

@@ -2,18 +2,20 @@
 // kernels of the sub-tables that it names.
 #pragma once
 
+#include "core/cpu/simd/activation.h"
 #include "core/cpu/simd/adamw.h"
 #include "core/cpu/simd/add_attention.h"
 #include "core/cpu/simd/column_sum.h"
 #include "core/cpu/simd/dot_attention.h"
 #include "core/cpu/simd/elementwise.h"
 #include "core/cpu/simd/expand_nibbles.h"
-#include "core/cpu/simd/gelu.h"
 #include "core/cpu/simd/gemm.h"
 #include "core/cpu/simd/int8_attention.h"
 #include "core/cpu/simd/int8_gemm.h"
 #include "core/cpu/simd/layer_norm.h"
 #include "core/cpu/simd/linear_angular_backward.h"
+#include "core/cpu/simd/scale_channels.h"
+#include "core/cpu/simd/scale_rows.h"
 #include "core/cpu/simd/sgd.h"
 #include "core/cpu/simd/shift.h"
 #include "core/cpu/simd/softmax.h"
@@ -35,10 +37,17 @@ constexpr ProductKernels<float> kProductKernels = {
 constexpr NormKernels<float> kNormKernels = {
     .layer_norm = layer_norm_kernel,
     .layer_norm_backward = layer_norm_backward_kernel,
-    .gelu = gelu_kernel,
-    .gelu_backward = gelu_backward_kernel,
     .softmax = softmax_kernel,
     .softmax_backward = softmax_backward_kernel,
+};
+
+constexpr ActivationKernels<float> kActivationKernels = {
+    .activation = activation_kernel,
+    .activation_backward = activation_backward_kernel,
+    .gelu = gelu_kernel,
+    .gelu_backward = gelu_backward_kernel,
+    .tanh = tanh_kernel,
+    .tanh_backward = tanh_backward_kernel,
 };
 
 constexpr ShiftKernels<float> kShiftKernels = {
@@ -53,6 +62,10 @@ constexpr ElementwiseKernels<float> kElementwiseKernels = {
     .multiply = multiply_kernel,
     .add_broadcast = add_broadcast_kernel,
     .scale = scale_kernel,
+    .scale_channels = scale_channels_kernel,
+    .scale_rows = scale_rows_kernel,
+    .column_dot = column_dot_kernel,
+    .row_dot = row_dot_kernel,
     .sum = sum_kernel,
     .column_sum = column_sum_kernel,
     .drop = drop,

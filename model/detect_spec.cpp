@@ -1,0 +1,288 @@
+// Reads sizes and parts off the names and shapes of tensors.
+#include "model/detect_spec.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/io/json_text.h"
+#include "model/leftovers.h"
+#include "model/spec_setting.h"
+
+namespace shiftadd {
+namespace {
+
+constexpr int64_t kUsualHead = 64;  // channels of a head in every published ViT
+
+std::string key_of(const std::string& setting) { return setting.substr(0, setting.find('=')); }
+
+// The side of a square of so many tokens; 0: they are none.
+int64_t side_of(int64_t tokens) {
+  if (tokens < 1) return 0;
+  const auto side = static_cast<int64_t>(std::lround(std::sqrt(static_cast<double>(tokens))));
+  return side * side == tokens ? side : 0;
+}
+
+class Detector {
+ public:
+  Detector(const Translation& translation, const std::vector<SpecSetting>& given)
+      : translation_(translation), given_(given) {
+    for (const TranslatedTensor& tensor : translation.tensors)
+      if (tensor.note.empty() && !tensor.is_beside) shapes_.emplace(tensor.name, tensor.shape());
+  }
+
+  DetectedSpec run() {
+    result_.problems = translation_.problems;
+    if (refuse_unsupported()) return std::move(result_);
+    for (const std::string& setting : translation_.dialect.spec) set(setting);
+    for (const char* name : {"patch_embed.proj.weight", "pos_embed", "blocks.0.attn.qkv.weight",
+                             "blocks.0.mlp.fc2.weight"})
+      if (!has(name)) missing(name, "a vision transformer has it");
+    if (!result_.problems.empty()) return std::move(result_);
+    read_blocks();
+    read_embedding();
+    read_head();
+    for (const std::string& setting : translation_.told) set(setting);
+    for (const SpecSetting& each : given_) set(each.setting);
+    read_positions();
+    read_heads();
+    require_pairs();
+    for (const NameMap::Pattern& each : translation_.dialect.needs)
+      if (!has(each.text))
+        missing(each.text, concat(translation_.dialect.description, " always has it"));
+    list_assumed();
+    name_it();
+    return std::move(result_);
+  }
+
+ private:
+  bool has(const std::string& name) const { return shapes_.contains(name); }
+  bool has_part(const std::string& name) const { return has(name + ".weight"); }
+  // 0 where there is no such dimension.
+  int64_t dim(const std::string& name, std::size_t axis) const {
+    const auto found = shapes_.find(name);
+    return found == shapes_.end() || axis >= found->second.size() ? 0 : found->second[axis];
+  }
+  int64_t last_dim(const std::string& name) const {
+    const Shape& shape = shapes_.at(name);
+    return shape.empty() ? 0 : shape.back();
+  }
+  void problem(const std::string& text) { result_.problems.push_back(text); }
+  void missing(const std::string& name, const std::string& why) {
+    problem(concat(name, " is missing: ", why));
+  }
+  void set(const std::string& setting) { spec() = with_setting(spec(), setting); }
+  ModelSpec& spec() { return result_.spec; }
+  std::string source_of(const std::string& key) const {
+    std::string source;
+    for (const SpecSetting& each : given_)
+      if (key_of(each.setting) == key) source = each.source;
+    return source;
+  }
+
+  bool refuse_unsupported() {
+    for (const TranslatedTensor& tensor : translation_.tensors) {
+      if (!tensor.note.empty() || tensor.is_beside || is_parameter_name(tensor.name) ||
+          harmless_leftover(tensor.name))
+        continue;
+      if (const char* part = unsupported_part(tensor.name)) {
+        result_.problems = {
+            concat(tensor.source(), " belongs to ", part, ", which no network here has")};
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // Every part of a block must be in all of them.
+  void read_blocks() {
+    std::map<int64_t, std::set<std::string>> parts;
+    std::set<std::string> all;
+    for (const auto& [name, shape] : shapes_) {
+      if (!name.starts_with("blocks.") || !is_parameter_name(name)) continue;
+      const std::size_t dot = name.find('.', 7);
+      if (dot > 7 + 9) continue;
+      const std::string part = name.substr(dot + 1);
+      parts[std::stoll(name.substr(7))].insert(part);
+      all.insert(part);
+    }
+    spec().depth = parts.rbegin()->first + 1;
+    if (spec().depth > static_cast<int64_t>(shapes_.size()))
+      return problem(concat("blocks.", spec().depth - 1, " is there, most before it are not"));
+    for (int64_t i = 0; i < spec().depth; ++i)
+      for (const std::string& part : all)
+        if (!parts[i].contains(part))
+          missing(concat("blocks.", i, ".", part), "other blocks have it");
+    spec().qkv_bias = all.contains("attn.qkv.bias") ? QkvBias::kAll : QkvBias::kNone;
+    spec().layer_scale = all.contains("ls1.gamma") || all.contains("ls2.gamma");
+    spec().mlp_hidden = dim("blocks.0.mlp.fc2.weight", 1);
+    const int64_t rows = dim("blocks.0.mlp.fc1.weight", 0);
+    if (rows && rows == 2 * spec().mlp_hidden) spec().activation = HiddenActivation::kSwiGlu;
+  }
+
+  void read_embedding() {
+    const std::string patches = "patch_embed.proj.weight";
+    if (shapes_.at(patches).size() != 4 || dim(patches, 2) != dim(patches, 3))
+      return problem(concat(patches, " has shape ", shapes_.at(patches),
+                            ": expected (width, channels, patch, patch)"));
+    spec().width = dim(patches, 0);
+    spec().in_channels = dim(patches, 1);
+    spec().patch_size = dim(patches, 2);
+    spec().patch_bias = has("patch_embed.proj.bias");
+    spec().class_token = has("cls_token");
+    spec().distillation = has("dist_token") || has_part("head_dist");
+    const int64_t rows = has("reg_token") ? element_count(shapes_.at("reg_token")) : 0;
+    if (spec().width) spec().registers = rows / spec().width;
+    spec().embedding_norm = has_part("norm_pre");
+  }
+
+  void read_head() {
+    spec().final_norm = has_part("norm");
+    spec().fc_norm = has_part("fc_norm");
+    spec().pre_logits = dim("pre_logits.fc.weight", 0);
+    spec().projection = dim("projection.weight", 0);
+    spec().classes = dim("head.weight", 0);
+    const int64_t read = dim("head.weight", 1);
+    const bool is_plain = !spec().pre_logits && !spec().projection;
+    if (spec().fc_norm || (!spec().class_token && spec().classes == 0))
+      spec().pooling = Pooling::kMean;
+    else if (is_plain && read == 2 * spec().width)
+      spec().pooling = Pooling::kClassTokenAndMean;
+  }
+
+  void read_positions() {
+    const Shape& shape = shapes_.at("pos_embed");
+    const int64_t rows = spec().width ? element_count(shape) / spec().width : 0;
+    const int64_t tokens = int64_t{spec().class_token} + int64_t{spec().distillation};
+    struct Candidate {
+      PositionScope scope;
+      int64_t before;
+    };
+    std::vector<Candidate> candidates = {{PositionScope::kNoRegisters, tokens},
+                                         {PositionScope::kPatches, 0},
+                                         {PositionScope::kAll, tokens + spec().registers}};
+    if (spec().registers == 0) candidates[0].scope = PositionScope::kAll;
+    const bool is_told = std::any_of(
+        translation_.told.begin(), translation_.told.end(),
+        [](const std::string& setting) { return key_of(setting) == "positions"; });
+    const bool is_given = is_told || !source_of("positions").empty();
+    for (const Candidate& each : candidates) {
+      if (is_given && each.scope != spec().positions) continue;
+      const int64_t side = side_of(rows - each.before);
+      if (!side) continue;
+      spec().positions = each.scope;
+      spec().image_size = side * spec().patch_size;
+      require_class_token(each.before);
+      if (const std::string given = given_image(); !given.empty()) set(given);
+      return;
+    }
+    problem(concat("pos_embed has ", rows, " positions, with ", tokens, " class and distillation "
+                   "tokens and ", spec().registers,
+                   " registers in front of the patches: expected those of a square grid. Is a "
+                   "token missing?"));
+  }
+  std::string given_image() const {
+    std::string setting;
+    for (const SpecSetting& each : given_)
+      if (key_of(each.setting) == "image_size") setting = each.setting;
+    return setting;
+  }
+
+  // A network without a class token tells it: it has a mean's norm.
+  void require_class_token(int64_t) {
+    if (!spec().class_token && !spec().fc_norm && source_of("class_token").empty())
+      missing("cls_token",
+              "only a network whose mean has a norm (fc_norm) may do without it; --set "
+              "class_token=false --set pooling=mean says that this one does");
+  }
+
+  void read_heads() {
+    if (!source_of("heads").empty()) return;
+    if (spec().width % kUsualHead == 0) {
+      spec().heads = spec().width / kUsualHead;
+      return;
+    }
+    spec().heads = 1;
+    problem(concat("heads cannot be told: width ", spec().width, " is no multiple of ", kUsualHead,
+                   ", the usual width of a head. Give --heads N"));
+  }
+
+  // A weight comes with its bias, and what is scaled is scaled in both places.
+  void require_pairs() {
+    for (const auto& [name, shape] : shapes_) {
+      if (!is_parameter_name(name)) continue;
+      if (name.ends_with(".bias")) {
+        const std::string weight = name.substr(0, name.size() - 5) + ".weight";
+        if (!has(weight)) missing(weight, concat(name, " is there"));
+      }
+      if (name.ends_with(".weight") && name != "patch_embed.proj.weight" &&
+          name != "projection.weight" && !name.ends_with(".attn.qkv.weight")) {
+        const std::string bias = name.substr(0, name.size() - 7) + ".bias";
+        if (!has(bias)) missing(bias, concat(name, " is there"));
+      }
+    }
+  }
+
+  void list_assumed() {
+    const nlohmann::json values = to_json(spec());
+    const std::string publisher = translation_.dialect.description;
+    const auto add = [&](const std::string& key, const std::string& why) {
+      const nlohmann::json& value = values.at(key);
+      const std::string text = value.is_string() ? value.get<std::string>() : json_text(value);
+      const std::string source = source_of(key);
+      if (source.empty())
+        result_.assumed.push_back(concat(key, " ", text, " (", why, ")"));
+      else
+        result_.known.push_back(concat(key, " ", text, " (", source, ")"));
+    };
+    const auto usual = [&](const char* key) {
+      const bool is_publishers = std::any_of(
+          translation_.dialect.spec.begin(), translation_.dialect.spec.end(),
+          [&](const std::string& setting) { return key_of(setting) == key; });
+      return is_publishers ? publisher : std::string("the usual one");
+    };
+    add("heads", "width / 64");
+    add("norm_eps", usual("norm_eps"));
+    if (spec().activation != HiddenActivation::kSwiGlu) add("activation", usual("activation"));
+    if (spec().class_token && !spec().fc_norm && spec().pooling != Pooling::kClassTokenAndMean)
+      add("pooling", "the usual one");
+    add("post_norm", "norms stand before attention and MLP");
+    add("position_resize", usual("position_resize"));
+  }
+
+  void name_it() {
+    for (const std::string& name : spec_names()) {
+      ModelSpec known = named_spec(name);
+      known.position_resize = spec().position_resize;
+      known.name = spec().name;
+      if (known == spec()) {
+        spec().name = name;
+        return;
+      }
+    }
+    spec().name = concat("vit_width", spec().width, "_depth", spec().depth, "_patch",
+                         spec().patch_size, "_", spec().image_size);
+  }
+
+  const Translation& translation_;
+  const std::vector<SpecSetting>& given_;
+  std::map<std::string, Shape> shapes_;
+  DetectedSpec result_;
+};
+
+}  // namespace
+
+DetectedSpec detect_spec(const Translation& translation, const std::vector<SpecSetting>& given) {
+  DetectedSpec detected = Detector(translation, given).run();
+  if (!detected.problems.empty()) return detected;
+  try {
+    validate(detected.spec);
+  } catch (const Error& error) {
+    detected.problems.push_back(error.what());
+  }
+  return detected;
+}
+
+}  // namespace shiftadd

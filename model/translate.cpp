@@ -1,0 +1,177 @@
+// Strips the prefix, applies the rules of a dialect, and keeps account of every tensor.
+#include "model/translate.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/io/json_text.h"
+#include "core/names.h"
+#include "core/pattern.h"
+#include "model/rearrange.h"
+
+namespace shiftadd {
+namespace {
+
+struct Source {
+  std::string name;
+  const Tensor* tensor;  // null where it is of a type that is not read,
+  std::string unread;    // for this reason
+  bool is_ignored = false;
+
+  Shape shape() const { return tensor ? tensor->shape() : Shape{}; }
+};
+
+class Translator {
+ public:
+  Translator(const WeightsFile& file, const ConvertOptions& options) : options_(options) {
+    for (const auto& [name, tensor] : file.tensors) sources_.push_back({name, &tensor, ""});
+    for (const auto& [name, reason] : file.unread) sources_.push_back({name, nullptr, reason});
+    matched_.resize(options.ignore.size());
+    for (Source& source : sources_) source.is_ignored = is_ignored(source.name);
+  }
+
+  Translation run(const std::vector<Dialect>& dialects, const std::vector<Parameter>* parameters) {
+    std::vector<NamedShape> shapes;
+    for (const Source& source : sources_)
+      if (!source.is_ignored) shapes.push_back({source.name, source.shape()});
+    choice_ = choose_names(shapes, dialects, parameters, options_.prefix);
+    result_.prefix = choice_.prefix;
+    if (choice_.dialect) result_.dialect = *choice_.dialect;
+    if (!choice_.problem.empty()) result_.problems.push_back(choice_.problem);
+    sort_sources();
+    std::unordered_set<std::size_t> used;
+    for (const NameUse& use : result_.dialect.map.apply(inside_)) {
+      if (use.rule) used.insert(*use.rule);
+      apply(use);
+    }
+    tell(used);
+    for (std::size_t i = 0; i < matched_.size(); ++i)
+      if (!matched_[i])
+        result_.problems.push_back(concat("--ignore '", options_.ignore[i], "' matches no tensor",
+                                          did_you_mean(options_.ignore[i], names())));
+    return std::move(result_);
+  }
+
+ private:
+  bool is_ignored(const std::string& name) {
+    bool ignored = false;
+    for (std::size_t i = 0; i < matched_.size(); ++i)
+      if (matches_pattern(options_.ignore[i], name)) matched_[i] = ignored = true;
+    return ignored;
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const Source& source : sources_) all.push_back(source.name);
+    return all;
+  }
+
+  TranslatedTensor& add(const Source& source, const std::string& name) {
+    result_.tensors.push_back(
+        {name, {source.name}, source.tensor ? *source.tensor : Tensor(), source.unread, ""});
+    return result_.tensors.back();
+  }
+
+  // Those under the prefix are translated, the others told as they are.
+  void sort_sources() {
+    for (std::size_t i = 0; i < sources_.size(); ++i) {
+      const Source& source = sources_[i];
+      const bool is_inside = source.name.starts_with(choice_.prefix);
+      const bool is_copy = std::any_of(
+          choice_.copies.begin(), choice_.copies.end(), [&](const std::string& copy) {
+            // "" and "ema.", or "net." and "net.ema.": the longer prefix says whose a name is
+            return source.name.starts_with(copy) &&
+                   (!is_inside || copy.size() > choice_.prefix.size());
+          });
+      const std::string inner = is_inside ? source.name.substr(choice_.prefix.size()) : "";
+      if (!source.is_ignored && !is_copy && is_inside && by_name_.emplace(inner, i).second) {
+        inside_.push_back(inner);
+        continue;
+      }
+      TranslatedTensor& tensor = add(source, source.name);
+      tensor.is_beside = true;
+      if (source.is_ignored)
+        tensor.note = "ignored by --ignore";
+      else if (is_copy)
+        tensor.note = "of another copy of the network";
+      else if (options_.prefix)
+        tensor.note = "outside of --prefix";
+    }
+  }
+
+  void apply(const NameUse& use) {
+    std::vector<Tensor> from;
+    TranslatedTensor made;
+    const Source* last = nullptr;
+    for (const std::string& name : use.from) {
+      from.emplace_back();
+      if (name.empty()) continue;
+      last = &sources_[by_name_.at(name)];
+      made.sources.push_back(last->name);
+      if (last->tensor) from.back() = *last->tensor;
+      if (!last->tensor) made.unread = last->unread;
+    }
+    if (use.to.empty()) {
+      add(*last, use.from[0]).note = concat("ignored by a rule of ", result_.dialect.name.empty() ? "--mapping" : result_.dialect.name);
+      return;
+    }
+    std::vector<Tensor> to(use.to.size());
+    if (made.unread.empty()) {
+      try {
+        to = rearranged(use, from);
+      } catch (const Error& error) {
+        result_.problems.push_back(error.what());
+        made.note = "does not fit the others";
+      }
+    }
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      made.name = use.to[i];
+      made.tensor = to[i];
+      result_.tensors.push_back(made);
+      if (is_ignored(made.name)) result_.tensors.back().note = "ignored by --ignore";
+    }
+  }
+
+  // What the rules that were used say, and how to write the names back.
+  void tell(const std::unordered_set<std::size_t>& used) {
+    nlohmann::ordered_json rules = nlohmann::ordered_json::array();
+    const std::vector<NameMap::Rule>& all = result_.dialect.map.rules();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (!used.contains(i) || all[i].ignored) continue;
+      NameMap::Rule rule = all[i];
+      rule.where.reset();
+      rules.push_back(to_json(rule));
+      for (const std::string& setting : rule.spec)
+        if (std::find(result_.told.begin(), result_.told.end(), setting) == result_.told.end())
+          result_.told.push_back(setting);
+    }
+    result_.names = json_text(nlohmann::ordered_json{{"name", result_.dialect.name},
+                                                     {"description", result_.dialect.description},
+                                                     {"rules", rules}});
+  }
+
+  const ConvertOptions& options_;
+  std::vector<Source> sources_;
+  std::vector<bool> matched_;  // of options_.ignore
+  NamesChoice choice_;
+  std::vector<std::string> inside_;  // names behind the prefix,
+  std::unordered_map<std::string, std::size_t> by_name_;  // of these sources
+  Translation result_;
+};
+
+}  // namespace
+
+std::string TranslatedTensor::source() const {
+  std::string text;
+  for (const std::string& each : sources) text += concat(text.empty() ? "" : " + ", each);
+  return text;
+}
+
+Translation translate(const WeightsFile& file, const std::vector<Dialect>& dialects,
+                      const std::vector<Parameter>* parameters, const ConvertOptions& options) {
+  return Translator(file, options)
+      .run(dialects.empty() ? known_dialects() : dialects, parameters);
+}
+
+}  // namespace shiftadd

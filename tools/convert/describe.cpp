@@ -1,0 +1,197 @@
+// Weighs what the arguments, the tensors and the files beside them say of a network.
+#include "tools/convert/describe.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/class_names.h"
+#include "core/io/files.h"
+#include "core/io/json_text.h"
+#include "core/io/not_weights.h"
+#include "model/convert.h"
+#include "model/detect_spec.h"
+#include "model/file_hints.h"
+#include "model/spec_setting.h"
+
+namespace shiftadd::tools {
+namespace {
+
+constexpr std::size_t kMostProblemsShown = 20;
+
+// `option` is inline JSON or a path.
+Preprocess merged_preprocess(const Preprocess& base, const std::string& option) {
+  if (is_inline_json(option)) return parse_preprocess(option, "--preprocess", base);
+  const std::string text = read_text(option);
+  require_no_placeholder(text, option);
+  return parse_preprocess(text, option, base);
+}
+
+// Tensors may fit both ways, as those of any number of heads and of softmax_add do: the answers
+// would be wrong without a word.
+void require_same_network(const ConvertArguments& arguments, const ModelSpec& from,
+                          const ModelSpec& to) {
+  const std::string difference = spec_difference(to, from);
+  if (difference.empty()) return;
+  throw user_error("--arch ", arguments.arch, " is another network than ", arguments.input,
+                   " holds: ", difference,
+                   ". Leave --arch out to keep it as it is; shiftadd-train turns a network into "
+                   "another (surgery.recipe, init.adapt)");
+}
+
+// A file that does not say what network it holds may be a plain one, and every tensor of one that
+// only shifts, or only has codes, fits a plain one's: unless tensors of its own tell it, it is not
+// taken for a converted one.
+void require_told(const ConvertArguments& arguments, const ModelSpec& spec) {
+  ModelSpec plain = spec;
+  plain.shift_add = {};
+  if (parameters_of(spec).size() != parameters_of(plain).size()) return;
+  throw user_error(
+      arguments.input, " does not say that it was trained as a converted network, and would fit a ",
+      "plain one as well as --arch ", arguments.arch, " (", spec_difference(spec, plain),
+      "): give the plain architecture; shiftadd-train turns it into the other (surgery.recipe)");
+}
+
+std::vector<Dialect> dialects_of(const ConvertArguments& arguments) {
+  if (arguments.mapping.empty()) return {};
+  return {Dialect::load(arguments.mapping)};
+}
+
+// What lies beside a checkpoint says, in the words of --set.
+std::vector<SpecSetting> settings_of(const FileHints& hints) {
+  std::string source;
+  for (const std::string& file : hints.sources) source += (source.empty() ? "" : ", ") + file;
+  std::vector<SpecSetting> settings;
+  const auto add = [&](const char* key, const auto& value) {
+    settings.push_back({concat(key, "=", value), source});
+  };
+  if (hints.heads) add("heads", *hints.heads);
+  if (hints.norm_eps) add("norm_eps", json_text(nlohmann::json(*hints.norm_eps)));
+  if (hints.activation) add("activation", name_of(*hints.activation));
+  if (hints.pooling) add("pooling", name_of(*hints.pooling));
+  return settings;
+}
+
+// A configuration that lies beside another checkpoint would give it wrong heads without a word.
+void require_agreement(const FileHints& hints, const ModelSpec& spec) {
+  const auto compare = [&](const char* key, const std::optional<int64_t>& said, int64_t found) {
+    if (said && *said != found)
+      throw user_error(hints.sources.front(), " says ", key, " ", *said, ", the tensors ", found,
+                       ": it belongs to another checkpoint");
+  };
+  compare("patch_size", hints.patch_size, spec.patch_size);
+  compare("in_channels", hints.channels, spec.in_channels);
+}
+
+void refuse(const ConvertArguments& arguments, const Translation& translation,
+            const std::vector<std::string>& problems) {
+  std::string text;
+  for (std::size_t i = 0; i < problems.size() && i < kMostProblemsShown; ++i)
+    text += "\n  " + problems[i];
+  if (problems.size() > kMostProblemsShown)
+    text += concat("\n  and ", problems.size() - kMostProblemsShown, " more");
+  throw user_error(arguments.input, " holds no network that is known, by the names of ",
+                   translation.dialect.description, ":", text,
+                   "\nGive --arch, rename tensors with --mapping, or say with --set what they do "
+                   "not tell (see --help)");
+}
+
+// The network that the tensors and the files beside them describe.
+void detect(const ConvertArguments& arguments, const WeightsFile& weights, const FileHints& hints,
+            Description& description) {
+  Translation& translation = description.translation;
+  translation = translate(weights, dialects_of(arguments), nullptr, arguments.options);
+  std::vector<SpecSetting> settings = settings_of(hints);
+  for (const std::string& each : arguments.set) settings.push_back({each, "as given"});
+  const DetectedSpec detected = detect_spec(translation, settings);
+  if (!detected.problems.empty()) refuse(arguments, translation, detected.problems);
+  for (const std::string& each : hints.unsupported) throw user_error(each);
+  require_agreement(hints, detected.spec);
+  description.model.spec = detected.spec;
+  description.notes.push_back(
+      concat("names of ", translation.dialect.description,
+             translation.prefix.empty() ? "" : concat(", behind '", translation.prefix, "'")));
+  for (const std::string& each : detected.known) description.notes.push_back("known: " + each);
+  for (const std::string& each : detected.assumed) description.notes.push_back("assumed: " + each);
+  for (const std::string& each : hints.notes) description.notes.push_back(each);
+  description.assumes = true;
+}
+
+void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weights,
+                      Description& description) {
+  ModelFile& model = description.model;
+  FileHints hints;
+  if (arguments.arch == "auto") {
+    hints = hints_beside(arguments.input);
+    detect(arguments, weights, hints, description);
+  } else {
+    model.spec = load_spec(arguments.arch);
+    for (const std::string& each : arguments.set) model.spec = with_setting(model.spec, each);
+    validate(model.spec);
+    if (model.spec.converted()) require_told(arguments, model.spec);
+    const std::vector<Parameter> parameters = parameters_of(model.spec);
+    description.translation =
+        translate(weights, dialects_of(arguments), &parameters, arguments.options);
+  }
+  model.names = description.translation.names;
+  model.preprocess = preprocess_of(model.spec, description.translation.dialect);
+  model.classes = weights.classes;
+  if (arguments.arch != "auto") return;
+  if (model.classes.empty() &&
+      static_cast<int64_t>(hints.classes.size()) == model.spec.classes)
+    model.classes = hints.classes;
+  if (hints.preprocess && hints.preprocess->crop == model.spec.image_size)
+    model.preprocess = *hints.preprocess;
+  else if (arguments.preprocess.empty())
+    description.notes.push_back(concat("assumed: preprocess ",
+                                       json_text(to_json(model.preprocess)), " (",
+                                       description.translation.dialect.description, ")"));
+}
+
+void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights,
+                   Description& description) {
+  ModelFile& model = description.model;
+  model = load_model(arguments.input);
+  model.weights.clear();
+  if (!arguments.set.empty())
+    throw user_error("--set and its like say what a foreign checkpoint does not tell: ",
+                     arguments.input, " is a model file, which says it all");
+  if (arguments.arch != "auto") {
+    const ModelSpec spec = load_spec(arguments.arch);
+    require_same_network(arguments, model.spec, spec);
+    model.spec = spec;
+  }
+  const std::vector<Parameter> parameters = parameters_of(model.spec);
+  description.translation =
+      translate(weights, dialects_of(arguments), &parameters, arguments.options);
+}
+
+}  // namespace
+
+bool is_inline_json(const std::string& text) { return text.starts_with('{'); }
+
+Description describe(const ConvertArguments& arguments, const WeightsFile& weights) {
+  Description description;
+  ModelFile& model = description.model;
+  if (weights.metadata.contains("shiftadd.model"))
+    describe_ours(arguments, weights, description);
+  else
+    describe_foreign(arguments, weights, description);
+  if (!arguments.preprocess.empty())
+    model.preprocess = merged_preprocess(model.preprocess, arguments.preprocess);
+  if (model.preprocess.crop != model.spec.image_size)
+    throw user_error("--preprocess: crop is ", model.preprocess.crop, ", the architecture '",
+                     model.spec.name, "' takes images of ", model.spec.image_size);
+  if (!arguments.classes.empty()) {
+    ClassNames given = read_class_names(arguments.classes);
+    model.classes = std::move(given.names);
+    model.class_ids = std::move(given.ids);
+  }
+  const int64_t named = static_cast<int64_t>(model.classes.size());
+  if (named && named != model.spec.classes)
+    throw user_error(arguments.classes.empty() ? arguments.input : arguments.classes, ": ", named,
+                     " class names, the architecture '", model.spec.name, "' has ",
+                     model.spec.classes, " classes");
+  return description;
+}
+
+}  // namespace shiftadd::tools
