@@ -171,6 +171,17 @@ void save_model(const std::string& path, const ModelFile& model) {
   write_safetensors(path, file);
 }
 
+ModelFile without_head(ModelFile model) {
+  if (model.spec.distillation)
+    throw user_error("'", model.spec.name, "' is distilled: its two heads read two tokens, and ",
+                     "neither alone is its features");
+  model.spec.classes = 0;
+  model.classes.clear();
+  model.class_ids.clear();
+  model.weights = select_weights(model, model.weights);
+  return model;
+}
+
 std::map<std::string, std::string> metadata_of(const ModelFile& model) {
   if (!model.classes.empty() && static_cast<int64_t>(model.classes.size()) != model.spec.classes)
     throw user_error("[model] ", model.classes.size(), " class names for a network of ",
