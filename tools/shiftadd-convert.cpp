@@ -11,7 +11,7 @@
 #include "model/model_file.h"
 #include "tools/archs.h"
 #include "model/write_names.h"
-#include "tools/convert/describe.h"
+#include "tools/describe.h"
 #include "tools/convert/pack.h"
 #include "tools/outputs.h"
 #include "tools/program.h"

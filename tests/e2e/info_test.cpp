@@ -49,6 +49,13 @@ TEST_CASE("info: a foreign checkpoint, its names grouped as a mapping file has t
   for (const json& each : names) grouped += each.at("count").get<int64_t>();
   CHECK(grouped == found.at("tensors").at("count"));
 
+  const json& network = found.at("arch_auto");
+  CHECK(network.at("architecture").at("depth") == 2);
+  CHECK(network.at("architecture").at("width") == 48);
+  CHECK(network.at("parameters") == count_parameters(named_spec("vit_micro")));
+  CHECK(network.at("classes").at("count") == 7);
+  CHECK_FALSE(network.contains("refused"));
+
   const ProcessResult text = info({golden(".pth")});
   CHECK(text.status == 0);
   CHECK(contains(text.out, "  blocks.{N}.attn.qkv.weight   f32    (144, 48)"));
@@ -69,6 +76,7 @@ TEST_CASE("info: a folder with an index and configuration files") {
   const json found = facts(folder.path());
   CHECK(found.at("files") == json{"model.safetensors.index.json", "part.safetensors"});
   CHECK(found.at("tensors").at("bytes") == 8);
+  CHECK_FALSE(found.at("arch_auto").at("refused").empty());  // a class token is no network
   const json& beside = found.at("beside");
   CHECK(beside.at("files").at(0) == folder / "config.json");
   CHECK(beside.at("heads") == 2);

@@ -2,8 +2,11 @@
 #include "tools/info/foreign.h"
 
 #include <algorithm>
+#include <sstream>
 
+#include "model/convert.h"
 #include "model/file_hints.h"
+#include "tools/describe.h"
 #include "tools/info/model.h"
 
 namespace shiftadd::tools {
@@ -68,6 +71,35 @@ ordered_json hints_json(const FileHints& hints) {
   return json;
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);)
+    lines.push_back(line.substr(std::min(line.find_first_not_of(' '), line.size())));
+  return lines;
+}
+
+// What shiftadd-convert --arch auto makes of it, or why it makes nothing.
+ordered_json conversion_json(const WeightsFile& weights, const std::string& path) {
+  try {
+    ConvertArguments arguments;
+    arguments.input = path;
+    const Description description = describe(arguments, weights);
+    const ModelFile& model = description.model;
+    ordered_json json = {{"architecture", to_json(model.spec)},
+                         {"parameters", count_parameters(model.spec)},
+                         {"macs", count_macs(model.spec).total()},
+                         {"classes", classes_json(model.spec.classes, model.classes)},
+                         {"preprocess", to_json(model.preprocess)},
+                         {"notes", description.notes}};
+    const Conversion fitted = fit_weights(weights, description.translation, network_of(model.spec));
+    if (!fitted.problems.empty()) json["refused"] = fitted.problems;
+    return json;
+  } catch (const Error& error) {
+    return {{"refused", lines_of(error.what())}};
+  }
+}
+
 }  // namespace
 
 void add_foreign(Facts& facts, const WeightsFile& weights, const std::string& path) {
@@ -79,6 +111,7 @@ void add_foreign(Facts& facts, const WeightsFile& weights, const std::string& pa
     const FileHints hints = hints_beside(path);
     if (!hints.sources.empty()) facts.json["beside"] = hints_json(hints);
   });
+  facts.json["arch_auto"] = conversion_json(weights, path);
 }
 
 }  // namespace shiftadd::tools

@@ -6,8 +6,8 @@
 
 namespace shiftadd::tools {
 
-/// Adds the names of its tensors, those of all blocks in one, its classes, and what configuration
-/// files beside it say.
+/// Adds the names of its tensors, those of all blocks in one, its classes, what configuration files
+/// beside it say, and the network that shiftadd-convert --arch auto finds in it.
 void add_foreign(Facts& facts, const WeightsFile& weights, const std::string& path);
 
 }  // namespace shiftadd::tools

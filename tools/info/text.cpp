@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t kMostListed = 8;
+constexpr std::size_t kMostListed = 8, kMostLines = 20;
 constexpr int64_t kColumns = 100;
 
 std::string grouped(std::string digits) {
@@ -63,6 +63,18 @@ bool holds_table(const ordered_json& value) {
          (value.is_object() && std::any_of(value.begin(), value.end(), holds_table));
 }
 
+bool is_list_of_texts(const ordered_json& value) {
+  return value.is_array() && !value.empty() && value.front().is_string();
+}
+
+// A line a text, for those that are too long for one line together.
+std::string lines(const ordered_json& texts, const std::string& indent) {
+  std::string all;
+  for (std::size_t i = 0; i < texts.size() && i < kMostLines; ++i)
+    all += indent + scalar(texts[i]) + "\n";
+  return all + (texts.size() > kMostLines ? indent + "...\n" : "");
+}
+
 std::string padded(const std::string& text, int64_t width) {
   return text + std::string(std::max<int64_t>(0, width - columns_of(text)), ' ');
 }
@@ -97,13 +109,18 @@ std::string block(const ordered_json& object, const std::string& indent) {
   std::string text;
   for (const auto& [key, value] : object.items()) {
     const std::string line = indent + padded(printable(key), width + 2) + in_line(value);
-    const bool nested = value.is_object() && (holds_table(value) || columns_of(line) > kColumns);
-    if (!is_table(value) && !nested) {
+    const bool is_long = columns_of(line) > kColumns, texts = is_list_of_texts(value);
+    const bool splits = is_table(value) || (texts && is_long) ||
+                        (value.is_object() && (is_long || holds_table(value)));
+    if (!splits) {
       text += line + "\n";
       continue;
     }
+    const std::string deeper = indent + "  ";
     text += indent + printable(key) + "\n";
-    text += is_table(value) ? table(value, indent + "  ") : block(value, indent + "  ");
+    text += texts             ? lines(value, deeper)
+            : is_table(value) ? table(value, deeper)
+                              : block(value, deeper);
   }
   return text;
 }

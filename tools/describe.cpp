@@ -1,5 +1,5 @@
 // Weighs what the arguments, the tensors and the files beside them say of a network.
-#include "tools/convert/describe.h"
+#include "tools/describe.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -136,21 +136,19 @@ void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weig
   model.preprocess = preprocess_of(model.spec, description.translation.dialect);
   model.classes = weights.classes;
   if (arguments.arch != "auto") return;
-  if (model.classes.empty() &&
-      static_cast<int64_t>(hints.classes.size()) == model.spec.classes)
+  if (model.classes.empty() && static_cast<int64_t>(hints.classes.size()) == model.spec.classes)
     model.classes = hints.classes;
   if (hints.preprocess && hints.preprocess->crop == model.spec.image_size)
     model.preprocess = *hints.preprocess;
   else if (arguments.preprocess.empty())
-    description.notes.push_back(concat("assumed: preprocess ",
-                                       json_text(to_json(model.preprocess)), " (",
-                                       description.translation.dialect.description, ")"));
+    description.notes.push_back(concat("assumed: preprocess ", json_text(to_json(model.preprocess)),
+                                       " (", description.translation.dialect.description, ")"));
 }
 
 void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights,
                    Description& description) {
   ModelFile& model = description.model;
-  model = load_model(arguments.input);
+  model = load_model(weights.files.front());
   model.weights.clear();
   if (!arguments.set.empty())
     throw user_error("--set and its like say what a foreign checkpoint does not tell: ",
