@@ -11,8 +11,8 @@
 #include "model/model_file.h"
 #include "model/write_names.h"
 #include "tools/archs.h"
-#include "tools/convert/describe.h"
 #include "tools/convert/pack.h"
+#include "tools/describe.h"
 #include "tools/outputs.h"
 #include "tools/program.h"
 #include "tools/stop_signals.h"
@@ -179,7 +179,7 @@ int main(int argc, char** argv) {
   CLI::App app("Converts checkpoints: PyTorch or safetensors in, a model file or timm names out.",
                kName);
   app.footer(footer);
-  std::vector<std::string> targets = dialect_names();
+  std::vector<std::string> targets = shiftadd::dialect_names();
   targets.insert(targets.begin(), {"ours", "origin"});
   app.add_option("IN", options.input,
                  "checkpoint (.pth, .pt, .safetensors, .index.json), or a folder with one")
