@@ -174,8 +174,7 @@ class Detector {
       if (!side) continue;
       spec().positions = each.scope;
       spec().image_size = side * spec().patch_size;
-      require_class_token(each.before);
-      if (const std::string given = given_image(); !given.empty()) set(given);
+      require_class_token();
       return;
     }
     problem(concat("pos_embed has ", rows, " positions, with ", tokens,
@@ -185,15 +184,8 @@ class Detector {
                    " registers in front of the patches: expected those of a square grid. Is a "
                    "token missing?"));
   }
-  std::string given_image() const {
-    std::string setting;
-    for (const SpecSetting& each : given_)
-      if (key_of(each.setting) == "image_size") setting = each.setting;
-    return setting;
-  }
-
   // A network without a class token tells it: it has a mean's norm.
-  void require_class_token(int64_t) {
+  void require_class_token() {
     if (!spec().class_token && !spec().fc_norm && source_of("class_token").empty())
       missing("cls_token",
               "only a network whose mean has a norm (fc_norm) may do without it; --set "

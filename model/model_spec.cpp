@@ -8,6 +8,7 @@
 #include "core/io/files.h"
 #include "core/io/not_weights.h"
 #include "core/names.h"
+#include "model/hub_names.h"
 #include "model/network.h"
 
 namespace shiftadd {
@@ -142,13 +143,16 @@ std::vector<std::string> spec_names() {
 }
 
 ModelSpec named_spec(const std::string& name) {
+  if (const auto hub = hub_network(name)) return hub->spec;
   for (const ModelSpec& spec : known_specs())
     if (spec.name == name) return spec;
   std::string known;
   for (const std::string& each : spec_names()) known += (known.empty() ? "" : ", ") + each;
   const std::string guess = did_you_mean(name, spec_names());
   throw user_error("unknown architecture '", name, "'", guess.empty() ? "." : guess,
-                   " Known: ", known, " (--list-archs says more); or give a JSON file");
+                   " Known: ", known,
+                   " (--list-archs says more), and timm's names of ViT, DeiT, "
+                   "DeiT III and DINOv2, with their tags; or give a JSON file");
 }
 
 void list_base(ConfigVisitor& v, std::string& base, ModelSpec& spec,

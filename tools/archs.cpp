@@ -5,13 +5,14 @@
 #include <iomanip>
 
 #include "core/error.h"
+#include "model/hub_names.h"
 #include "model/network.h"
 
 namespace shiftadd::tools {
 
 bool is_known_arch(const std::string& name) {
   const auto names = spec_names();
-  return std::find(names.begin(), names.end(), name) != names.end();
+  return hub_network(name) || std::find(names.begin(), names.end(), name) != names.end();
 }
 
 void print_archs(std::ostream& out) {
@@ -26,7 +27,11 @@ void print_archs(std::ostream& out) {
     const ModelSpec spec = named_spec(name);
     row(name, count_parameters(spec), concat(spec.image_size, "x", spec.image_size));
   }
-  out << "Any other network is described by a JSON file; see configs/models.\n";
+  out << "Known, too, with the tag of their weights or without: vit_SIZE_patchP_S, "
+         "deit_SIZE_patchP_S,\ndeit_SIZE_distilled_patchP_S, deit3_SIZE_patchP_S, "
+         "vit_SIZE_patch14_dinov2 and\nvit_SIZE_patch14_reg4_dinov2, e.g. "
+         "vit_base_patch16_224.augreg_in21k_ft_in1k.\n"
+         "Any other network is described by a JSON file; see configs/models.\n";
 }
 
 }  // namespace shiftadd::tools

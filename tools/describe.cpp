@@ -11,6 +11,8 @@
 #include "model/convert.h"
 #include "model/detect_spec.h"
 #include "model/file_hints.h"
+#include "model/hub_names.h"
+#include "model/positions.h"
 #include "model/spec_setting.h"
 
 namespace shiftadd::tools {
@@ -102,7 +104,7 @@ void detect(const ConvertArguments& arguments, const WeightsFile& weights, const
   translation = translate(weights, dialects_of(arguments), nullptr, arguments.options);
   std::vector<SpecSetting> settings = settings_of(hints);
   for (const std::string& each : arguments.set) settings.push_back({each, "as given"});
-  const DetectedSpec detected = detect_spec(translation, settings);
+  DetectedSpec detected = detect_spec(translation, settings);
   if (!detected.problems.empty()) refuse(arguments, translation, detected.problems);
   for (const std::string& each : hints.unsupported) throw user_error(each);
   require_agreement(hints, detected.spec);
@@ -134,6 +136,7 @@ void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weig
   }
   model.names = description.translation.names;
   model.preprocess = preprocess_of(model.spec, description.translation.dialect);
+  if (const auto hub = hub_network(arguments.arch)) model.preprocess = hub->preprocess;
   model.classes = weights.classes;
   if (arguments.arch != "auto") return;
   if (model.classes.empty() && static_cast<int64_t>(hints.classes.size()) == model.spec.classes)
@@ -165,6 +168,22 @@ void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights
 
 }  // namespace
 
+void fit_image_size(const ConvertArguments& arguments, ModelFile& model) {
+  ModelSpec& spec = model.spec;
+  const int64_t size = arguments.image_size;
+  if (size == 0 || size == spec.image_size) return;
+  const Grid from = spec.grid();
+  spec.image_size = size;
+  validate(spec);
+  const int64_t before = spec.positions == PositionScope::kAll ? spec.prefix()
+                         : spec.positions == PositionScope::kPatches
+                             ? 0
+                             : spec.prefix() - spec.registers;
+  for (auto& [name, tensor] : model.weights)
+    if (name == "pos_embed")
+      tensor = resize_positions(tensor, before, from, spec.grid(), spec.position_resize);
+}
+
 bool is_inline_json(const std::string& text) { return text.starts_with('{'); }
 
 Description describe(const ConvertArguments& arguments, const WeightsFile& weights) {
@@ -174,11 +193,16 @@ Description describe(const ConvertArguments& arguments, const WeightsFile& weigh
     describe_ours(arguments, weights, description);
   else
     describe_foreign(arguments, weights, description);
+  const int64_t side = arguments.image_size ? arguments.image_size : model.spec.image_size;
+  if (side != model.spec.image_size) {
+    model.preprocess.resize = model.preprocess.resize * side / model.spec.image_size;
+    model.preprocess.crop = side;
+  }
   if (!arguments.preprocess.empty())
     model.preprocess = merged_preprocess(model.preprocess, arguments.preprocess);
-  if (model.preprocess.crop != model.spec.image_size)
+  if (model.preprocess.crop != side)
     throw user_error("--preprocess: crop is ", model.preprocess.crop, ", the architecture '",
-                     model.spec.name, "' takes images of ", model.spec.image_size);
+                     model.spec.name, "' takes images of ", side);
   if (!arguments.classes.empty()) {
     ClassNames given = read_class_names(arguments.classes);
     model.classes = std::move(given.names);

@@ -15,6 +15,7 @@ struct ConvertArguments {
   std::string input, arch = "auto", mapping, classes, preprocess, state_dict, out, to = "ours",
                      report;
   std::vector<std::string> set;  // "heads=3"
+  int64_t image_size = 0;        // of the model that is written; 0: of the checkpoint
   ConvertOptions options;
   bool no_crc = false;
 };
@@ -27,6 +28,9 @@ struct Description {
 };
 
 bool is_inline_json(const std::string& text);
+
+/// `model`, whose weights are there, for images of arguments.image_size: positions are resized.
+void fit_image_size(const ConvertArguments& arguments, ModelFile& model);
 
 /// What the arguments say, else what the input or a file beside it holds, else what its publisher's
 /// networks have. Throws Error (user) where that is no network, or not the one that --arch names.

@@ -27,29 +27,38 @@ constexpr const char* kInputs = R"(
 IN is recognised by its content: safetensors (our own model files included), a PyTorch checkpoint
 (zip, or the stream older than 1.6), or the index of either in several files (*.index.json). Of a
 folder model.safetensors, else its index, else pytorch_model.bin, else its index is read. PyTorch
-files are read without running any code. timm and DeiT names are known; a prefix under which most of
+files are read without running any code.
+
+Names of timm, DeiT, DeiT III, DINOv2, MAE, Hugging Face (ViT, DeiT, DINOv2, CLIP), torchvision and
+CLIP (OpenAI, open_clip) are known; docs/conversion.md has the table. A prefix under which most of
 the network lies, such as "module.", is stripped. Where the network lies under two, it is the one
-that is no moving average (ema, swa ...), or none; else --prefix chooses. A tensor that is left over
-is an error, unless it is a known counter, constant or training state: --ignore drops it. The report
-goes to stdout.
+that is no moving average (ema, swa ...), or none; else --prefix chooses. With --arch auto, tensors
+tell the network, and config.json, preprocessor_config.json or open_clip_config.json beside them
+what they do not; the rest is assumed, and printed. A tensor that is left over is an error, unless it
+is known to be of no use: --ignore drops it. The report goes to stdout.
 
 Mapping file (--mapping), for other names:
   {"rules": [{"from": "transformer.{N}.attn.in_proj_weight", "to": "blocks.{N}.attn.qkv.weight"},
-             {"from": "transformer.{N}.mlp.0.{part}", "to": "blocks.{N}.mlp.fc1.{part}"},
-             {"from": "aux_head.{rest}", "ignore": true}]}
-  A rule holds for a whole name: {N} (capitals) stands for digits, {part} for one or more
-  characters; the first rule that fits counts. Examples: configs/mappings.
+             {"from": ["{N}.q.{part}", "{N}.k.{part}", "{N}.v.{part}"],
+              "to": "blocks.{N}.attn.qkv.{part}"},
+             {"from": "aux_head.{rest}", "ignore": true}],
+   "spec": ["activation=relu"]}
+  A rule holds for a whole name behind the prefix: {N} (capitals) stands for digits, {part} for one
+  or more characters; the first rule that fits counts. A list of "from" is stacked, one of "to" cut,
+  along the first dimension; {zeros} in "from" stands for zeros, "transpose": true turns a matrix.
+  configs/mappings/README.md says it all.
 
 )";
 
 constexpr const char* kExamples = R"(
 Examples:
+  shiftadd-convert dinov2_vits14_reg4_pretrain.pth --image-size 224 --out dinov2.safetensors
   shiftadd-convert deit_tiny.pth --arch deit_tiny_patch16_224 --classes imagenet.tsv \
       --out deit_tiny.safetensors
   shiftadd-convert vit.pth --arch configs/models/vit_cifar_visiontriad.json \
       --mapping configs/mappings/visiontriad.json \
       --preprocess configs/preprocess/visiontriad.json --out vit.safetensors
-  shiftadd-convert vit.safetensors --to timm --out vit_timm.safetensors
+  shiftadd-convert vit.safetensors --to origin --out vit_as_published.safetensors
   shiftadd-convert vit.safetensors --pack int8 --calibrate photos/val.tar --out vit_int8.safetensors
   shiftadd-convert shift/model.safetensors --pack shiftadd --multiply int8 \
       --out deployed.safetensors)";
@@ -141,6 +150,7 @@ int convert(const Options& options, Outputs& outputs) {
     });
   check(options, model, conversion);
   model.weights = conversion.weights;
+  fit_image_size(options, model);
   outputs.write(options.out, [&] {
     if (options.to == "ours")
       save_model(options.out, model);
@@ -193,13 +203,14 @@ int main(int argc, char** argv) {
                  "below; may be repeated")
       ->allow_extra_args(false);
   std::vector<std::pair<const char*, std::string>> keys = {
-      {"heads", ""}, {"activation", ""}, {"image_size", ""}, {"position_resize", ""}};
+      {"heads", ""}, {"activation", ""}, {"position_resize", ""}};
   app.add_option("--heads", keys[0].second, "attention heads; the same as --set heads=");
   app.add_option("--activation", keys[1].second,
                  "gelu, gelu_tanh, quick_gelu, relu or swiglu; the same as --set activation=");
-  app.add_option("--image-size", keys[2].second,
-                 "side of the images, pixels; the same as --set image_size=");
-  app.add_option("--positions", keys[3].second,
+  app.add_option("--image-size", options.image_size,
+                 "side of the images that the model is for, pixels: its positions are resized")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--positions", keys[2].second,
                  "how positions fit other images: plain, antialias or offset; the same as --set "
                  "position_resize=");
   app.add_option("--mapping", options.mapping, "JSON file with rename rules (below)");
