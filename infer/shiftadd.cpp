@@ -1,6 +1,7 @@
 // Implements the C interface with a Session; an exception becomes a return value and a kept text.
 #include "infer/shiftadd.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -38,20 +39,29 @@ Result guarded(Result otherwise, Body body) noexcept {
 shiftadd_session* made(infer::Session session, const std::string& path) {
   const ModelSpec& spec = session.spec();
   const auto values = static_cast<std::size_t>(3 * spec.image_size * spec.image_size);
-  const auto classes = static_cast<std::size_t>(spec.classes);
+  const auto outputs = static_cast<std::size_t>(session.outputs());
   return new shiftadd_session{std::move(session), path, std::vector<float>(values),
-                              std::vector<float>(classes)};
+                              std::vector<float>(outputs)};
+}
+
+// Runs the network on one image; the answer stands in self.logits.
+void answer(shiftadd_session& self, std::span<const uint8_t> bytes, const std::string& name) {
+  infer::Session& session = self.session;
+  const data::Image image = data::decode_image(bytes, name, session.preprocess().exif_orientation);
+  data::preprocess_image(image, session.preprocess(), self.pixels.data());
+  session.run(self.pixels.data(), 1, self.logits.data());
+  infer::require_finite(self.logits.data(), session.outputs(), self.path, name);
 }
 
 int classify(shiftadd_session* self, std::span<const uint8_t> bytes, const std::string& name,
              shiftadd_prediction* best, int most) {
   if (!self || most < 0 || (most > 0 && !best))
     throw user_error("[shiftadd_classify] expected a session, and room for ", most, " predictions");
-  infer::Session& session = self->session;
-  const data::Image image = data::decode_image(bytes, name, session.preprocess().exif_orientation);
-  data::preprocess_image(image, session.preprocess(), self->pixels.data());
-  session.run(self->pixels.data(), 1, self->logits.data());
-  infer::require_finite(self->logits.data(), session.spec().classes, self->path, name);
+  const infer::Session& session = self->session;
+  if (session.spec().classes == 0)
+    throw user_error("[shiftadd_classify] ", self->path, ": the network has no head, and so no ",
+                     "classes: take its features (shiftadd_features)");
+  answer(*self, bytes, name);
   const auto predictions = infer::top_k(self->logits.data(), session.spec().classes, most);
   int count = 0;
   for (const infer::Prediction& each : predictions) {
@@ -61,6 +71,21 @@ int classify(shiftadd_session* self, std::span<const uint8_t> bytes, const std::
                      static_cast<float>(each.probability)};
   }
   return count;
+}
+
+int features(shiftadd_session* self, std::span<const uint8_t> bytes, const std::string& name,
+             float* features, int most) {
+  if (!self || !features) throw user_error("[shiftadd_features] expected a session, and room");
+  const infer::Session& session = self->session;
+  if (session.spec().classes > 0)
+    throw user_error("[shiftadd_features] ", self->path, ": the network has a head, and answers ",
+                     "with classes (shiftadd_classify)");
+  if (most < session.outputs())
+    throw user_error("[shiftadd_features] expected room for ", session.outputs(), " numbers, got ",
+                     most);
+  answer(*self, bytes, name);
+  std::copy(self->logits.begin(), self->logits.end(), features);
+  return static_cast<int>(session.outputs());
 }
 
 }  // namespace
@@ -85,6 +110,10 @@ int shiftadd_classes(const shiftadd_session* session) {
   return session ? static_cast<int>(session->session.spec().classes) : 0;
 }
 
+int shiftadd_outputs(const shiftadd_session* session) {
+  return session ? static_cast<int>(session->session.outputs()) : 0;
+}
+
 int shiftadd_classify(shiftadd_session* session, const char* image, shiftadd_prediction* best,
                       int most) {
   return guarded<>(-1, [&] {
@@ -97,6 +126,20 @@ int shiftadd_classify_bytes(shiftadd_session* session, const void* bytes, size_t
                             shiftadd_prediction* best, int most) {
   return guarded<>(-1, [&] {
     return classify(session, {static_cast<const uint8_t*>(bytes), size}, "image", best, most);
+  });
+}
+
+int shiftadd_features(shiftadd_session* session, const char* image, float* numbers, int most) {
+  return guarded<>(-1, [&] {
+    if (!image) throw user_error("[shiftadd_features] expected the path of an image");
+    return features(session, data::read_image(image), image, numbers, most);
+  });
+}
+
+int shiftadd_features_bytes(shiftadd_session* session, const void* bytes, size_t size,
+                            float* numbers, int most) {
+  return guarded<>(-1, [&] {
+    return features(session, {static_cast<const uint8_t*>(bytes), size}, "image", numbers, most);
   });
 }
 

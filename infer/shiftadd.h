@@ -1,5 +1,5 @@
-/* ShiftAdd's C interface: open a model file, classify images, close. Link with the library
- * shiftadd. */
+/* ShiftAdd's C interface: open a model file, classify images or take their features, close. Link
+ * with the library shiftadd. */
 #ifndef SHIFTADD_H
 #define SHIFTADD_H
 
@@ -28,14 +28,28 @@ SHIFTADD_API shiftadd_session* shiftadd_open(const char* path);
 /* Another session on the same weights, for another thread. NULL on an error. */
 SHIFTADD_API shiftadd_session* shiftadd_share(const shiftadd_session* session);
 
+/* 0 for a network without a head, which shiftadd_features is for. */
 SHIFTADD_API int shiftadd_classes(const shiftadd_session* session);
 
+/* Numbers of the network's answer to an image: a logit for each class or, without a head, features.
+ */
+SHIFTADD_API int shiftadd_outputs(const shiftadd_session* session);
+
 /* The `most` most probable classes of an image file (JPEG, PNG, BMP, GIF), or of one in memory,
-   best first. Returns how many were written (at most shiftadd_classes()), or -1 on an error. */
+   best first. Returns how many were written (at most shiftadd_classes()), or -1 on an error: a
+   network without a head, too. */
 SHIFTADD_API int shiftadd_classify(shiftadd_session* session, const char* image,
                                    shiftadd_prediction* best, int most);
 SHIFTADD_API int shiftadd_classify_bytes(shiftadd_session* session, const void* bytes, size_t size,
                                          shiftadd_prediction* best, int most);
+
+/* What a network without a head answers to an image file, or to one in memory: shiftadd_outputs()
+   numbers, for which `most` must be room enough. Returns how many were written, or -1 on an error:
+   a network with a head, too. */
+SHIFTADD_API int shiftadd_features(shiftadd_session* session, const char* image, float* features,
+                                   int most);
+SHIFTADD_API int shiftadd_features_bytes(shiftadd_session* session, const void* bytes, size_t size,
+                                         float* features, int most);
 
 /* NULL is ignored. */
 SHIFTADD_API void shiftadd_close(shiftadd_session* session);

@@ -122,6 +122,16 @@ ModelFile model_from(const TensorFile& file) {
   return model;
 }
 
+ModelFile trainable(ModelFile model, const std::string& path) {
+  if (model.pack)
+    throw user_error(path,
+                     ": a packed model, which can only be run (shiftadd-infer): expected the "
+                     "model file it was packed from");
+  return model;
+}
+
+}  // namespace
+
 ModelFile any_model_in(const TensorFile& file, const std::string& path) {
   try {
     ModelFile model = model_from(file);
@@ -134,16 +144,6 @@ ModelFile any_model_in(const TensorFile& file, const std::string& path) {
     throw Error(problem.kind(), path + ": " + problem.what());
   }
 }
-
-ModelFile trainable(ModelFile model, const std::string& path) {
-  if (model.pack)
-    throw user_error(path,
-                     ": a packed model, which can only be run (shiftadd-infer): expected the "
-                     "model file it was packed from");
-  return model;
-}
-
-}  // namespace
 
 ModelFile load_any_model(const std::string& path) {
   const MappedFile content = map_file(path);
@@ -169,6 +169,17 @@ void save_model(const std::string& path, const ModelFile& model) {
   }
   file.metadata = metadata_of(model);
   write_safetensors(path, file);
+}
+
+ModelFile without_head(ModelFile model) {
+  if (model.spec.distillation)
+    throw user_error("'", model.spec.name, "' is distilled: its two heads read two tokens, and ",
+                     "neither alone is its features");
+  model.spec.classes = 0;
+  model.classes.clear();
+  model.class_ids.clear();
+  model.weights = select_weights(model, model.weights);
+  return model;
 }
 
 std::map<std::string, std::string> metadata_of(const ModelFile& model) {

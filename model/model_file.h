@@ -36,9 +36,13 @@ struct ModelFile {
 ModelFile load_model(const std::string& path);
 /// A model file of either kind.
 ModelFile load_any_model(const std::string& path);
-/// load_model of a file that was read from `path`.
+/// load_model and load_any_model of a file that was read from `path`.
 ModelFile model_in(const TensorFile& file, const std::string& path);
+ModelFile any_model_in(const TensorFile& file, const std::string& path);
 void save_model(const std::string& path, const ModelFile& model);
+/// The same network, trained or packed, up to what its head reads: with 0 classes. Throws Error
+/// (user) for a distilled network, whose two heads read two tokens.
+ModelFile without_head(ModelFile model);
 /// Throws Error (user) for a network whose answer to an image depends on the images beside it:
 /// codes unit_batch, which can be trained and compared with, but not deployed.
 void require_deployable(const ModelSpec& spec);

@@ -5,6 +5,7 @@
 #include "core/parallel.h"
 #include "tools/infer/classify.h"
 #include "tools/infer/evaluate.h"
+#include "tools/infer/features.h"
 #include "tools/program.h"
 
 namespace shiftadd::tools {
@@ -37,6 +38,8 @@ void declare(CLI::App& app, InferOptions& options) {
   app.add_option("--eval", options.eval,
                  "Evaluate on a folder of class folders, or such a tree in a .tar")
       ->option_text("DIR|TAR");
+  app.add_flag("--features", options.features,
+               "Print what the head reads of each image, or would: FILE, a tab and the numbers");
   app.add_option("--top-k", options.top_k, "How many classes to print for an image [5]")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}))
       ->option_text("N");
@@ -58,8 +61,10 @@ void declare(CLI::App& app, InferOptions& options) {
       ->option_text("N");
   app.add_option("--confusion", options.confusion, "With --eval: write the confusion matrix as CSV")
       ->option_text("FILE.csv");
-  app.add_option("--dump", options.dump,
-                 "Write tensors: input and logits of the images; with --eval logits and labels")
+  app.add_option(
+         "--dump", options.dump,
+         "Write tensors: input and logits (or features) of the images; with --eval logits and "
+         "labels")
       ->option_text("FILE.safetensors");
   app.add_option("--routing", options.routing,
                  "Draw, over the one image, which patches each router sent to Mult and to Shift")
@@ -97,11 +102,16 @@ int run(int argc, char** argv) {
 
   return run_program("shiftadd-infer", [&] {
     check(options);
+    for (const char* other : {"--eval", "--top-k", "--routing"})
+      if (options.features && app.count(other))
+        throw user_error("--features prints what the head reads, and no classes: ", other,
+                         " is of no use here");
     Outputs outputs = outputs_of(options);
     outputs.check();
     set_num_threads(options.threads);
     stop_soon();
     try {
+      if (options.features) return print_features(options, outputs);
       return options.eval.empty() ? classify(options, outputs) : evaluate(options, outputs);
     } catch (const Error&) {
       if (stop_signal) return finish(0, outputs);  // the signal cut a list or a file short

@@ -129,8 +129,7 @@ class PickleMachine : private PickleStream {
 
   // globals and calls
   Error refused(const std::string& global) const {
-    return error("refused: it names ", global,
-                 ", which could run code; do not trust this file");
+    return error("refused: it names ", global, ", which could run code; do not trust this file");
   }
   static bool is_getattr(const std::string& global) {
     return global == "builtins.getattr" || global == "__builtin__.getattr";

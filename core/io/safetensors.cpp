@@ -35,17 +35,17 @@ struct TypeName {
   bool is_read;
   DType dtype;
 };
-constexpr TypeName kTypes[] = {{"F64", 64, true, DType::kF64},   {"F32", 32, true, DType::kF32},
-                               {"F16", 16, true, DType::kF16},   {"BF16", 16, true, DType::kBF16},
-                               {"I64", 64, true, DType::kI64},   {"I32", 32, true, DType::kI32},
-                               {"I16", 16, true, DType::kI16},   {"I8", 8, true, DType::kI8},
-                               {"U8", 8, true, DType::kU8},      {"BOOL", 8, true, DType::kU8},
-                               {"C64", 64, false, {}},           {"U64", 64, false, {}},
-                               {"U32", 32, false, {}},           {"U16", 16, false, {}},
-                               {"F8_E4M3", 8, false, {}},        {"F8_E5M2", 8, false, {}},
-                               {"F8_E8M0", 8, false, {}},        {"F8_E4M3FNUZ", 8, false, {}},
-                               {"F8_E5M2FNUZ", 8, false, {}},    {"F6_E2M3", 6, false, {}},
-                               {"F6_E3M2", 6, false, {}},        {"F4", 4, false, {}}};
+constexpr TypeName kTypes[] = {{"F64", 64, true, DType::kF64}, {"F32", 32, true, DType::kF32},
+                               {"F16", 16, true, DType::kF16}, {"BF16", 16, true, DType::kBF16},
+                               {"I64", 64, true, DType::kI64}, {"I32", 32, true, DType::kI32},
+                               {"I16", 16, true, DType::kI16}, {"I8", 8, true, DType::kI8},
+                               {"U8", 8, true, DType::kU8},    {"BOOL", 8, true, DType::kU8},
+                               {"C64", 64, false, {}},         {"U64", 64, false, {}},
+                               {"U32", 32, false, {}},         {"U16", 16, false, {}},
+                               {"F8_E4M3", 8, false, {}},      {"F8_E5M2", 8, false, {}},
+                               {"F8_E8M0", 8, false, {}},      {"F8_E4M3FNUZ", 8, false, {}},
+                               {"F8_E5M2FNUZ", 8, false, {}},  {"F6_E2M3", 6, false, {}},
+                               {"F6_E3M2", 6, false, {}},      {"F4", 4, false, {}}};
 
 const char* name_in_file(DType dtype) {
   for (const TypeName& entry : kTypes)
@@ -226,8 +226,9 @@ bool starts_with_brace(std::string_view header) {
   return first != std::string_view::npos && header[first] == '{';
 }
 
+// `damage`: gets what is wrong with the checksum, which is an error where it is null.
 TensorFile parse(std::shared_ptr<const void> owner, const uint8_t* bytes, std::size_t size,
-                 const std::string& name) {
+                 const std::string& name, std::string* damage = nullptr) {
   const Source source{name};
   uint64_t header_size = 0;
   if (size >= 8) std::memcpy(&header_size, bytes, 8);
@@ -238,8 +239,13 @@ TensorFile parse(std::shared_ptr<const void> owner, const uint8_t* bytes, std::s
   if (!starts)
     if (const std::string what = what_instead_of_weights(bytes, size); !what.empty())
       throw user_error(name, " ", what);
-  const bool has_checksum =
-      has_right_checksum(kSafetensorsChecksum, {bytes, size}, "[safetensors] " + name);
+  bool has_checksum = false;
+  try {
+    has_checksum = has_right_checksum(kSafetensorsChecksum, {bytes, size}, "[safetensors] " + name);
+  } catch (const Error& wrong) {
+    if (!damage) throw;
+    *damage = wrong.what();
+  }
   if (size < 8) throw source.error("has ", size, " bytes: too short for a safetensors file");
   if (!fits)
     throw source.error("the header would take ", header_size, " bytes, the file has ", size,
@@ -332,6 +338,12 @@ TensorFile read_safetensors(const std::string& path) {
                   [](const auto& entry) { return entry.first.starts_with("shiftadd."); }))
     notice_no_checksum(path);
   return file;
+}
+
+TensorFile read_damaged_safetensors(const std::string& path, std::string& damage) {
+  MappedFile map = map_file(path);
+  damage.clear();
+  return parse(std::move(map.owner), map.data, map.size, path, &damage);
 }
 
 TensorFile parse_safetensors(const void* bytes, std::size_t size, const std::string& name) {

@@ -32,7 +32,10 @@ struct TensorFile {
 /// of this format. The checksum of a file that has one is held against all of its bytes; of a file
 /// that has none, but metadata of ours, a notice says so (notices.h).
 TensorFile read_safetensors(const std::string& path);
-/// The same from memory, which must outlive the tensors: for tests and fuzzing.
+/// The same, but a wrong checksum is no error: `damage` says what is wrong ("": nothing is), and
+/// the numbers may be.
+TensorFile read_damaged_safetensors(const std::string& path, std::string& damage);
+/// read_safetensors from memory, which must outlive the tensors: for tests and fuzzing.
 TensorFile parse_safetensors(const void* bytes, std::size_t size, const std::string& name);
 
 /// Data is 64-byte aligned, and the file carries its checksum. Atomic: temporary file, fsync,

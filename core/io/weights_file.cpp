@@ -6,7 +6,6 @@
 
 #include "core/io/files.h"
 #include "core/io/not_weights.h"
-#include "core/io/safetensors.h"
 #include "core/io/shards.h"
 #include "core/io/torch_file.h"
 
@@ -25,9 +24,9 @@ bool looks_like_safetensors(const MappedFile& file) {
 
 WeightsFile read_one(const std::string& path, const MappedFile& file, const std::string& state_dict,
                      bool check_crc) {
-  WeightsFile result;
-  result.files = {path};
   if (!looks_like_safetensors(file) && looks_like_torch(file.data, file.size)) {
+    WeightsFile result;
+    result.files = {path};
     TorchFile torch = parse_torch(file.data, file.size, path, state_dict, file.owner, check_crc);
     result.format = "pytorch";
     result.tensors = std::move(torch.tensors);
@@ -47,13 +46,7 @@ WeightsFile read_one(const std::string& path, const MappedFile& file, const std:
   if (!state_dict.empty())
     throw user_error(path, ": is a safetensors file, which has no state dict '", state_dict,
                      "' to choose");
-  TensorFile tensors = read_safetensors(path);
-  result.format = "safetensors";
-  result.tensors = std::move(tensors.tensors);
-  for (auto& [name, type] : tensors.unread)
-    result.unread.emplace(name, "is of type " + type + ", which is not read");
-  result.metadata = std::move(tensors.metadata);
-  return result;
+  return weights_of(read_safetensors(path), path);
 }
 
 }  // namespace
@@ -78,6 +71,18 @@ WeightsFile read_weights(const std::string& path, const std::string& state_dict,
       return read_one(shard, map_file(shard), state_dict, check_crc);
     });
   return read_one(whole, file, state_dict, check_crc);
+}
+
+WeightsFile weights_of(TensorFile file, const std::string& path) {
+  WeightsFile result;
+  result.files = {path};
+  result.format = "safetensors";
+  result.tensors = std::move(file.tensors);
+  for (auto& [name, type] : file.unread)
+    result.unread.emplace(name, "is of type " + type + ", which is not read");
+  result.metadata = std::move(file.metadata);
+  result.has_checksum = file.has_checksum;
+  return result;
 }
 
 }  // namespace shiftadd

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/io/safetensors.h"
 #include "core/tensor.h"
 
 namespace shiftadd {
@@ -16,6 +17,7 @@ struct WeightsFile {
   NamedTensors tensors;
   std::map<std::string, std::string> unread;    // tensors that are not read: name, why
   std::map<std::string, std::string> metadata;  // safetensors
+  bool has_checksum = false;                    // safetensors of ours; and it is right
   std::string wrapper;                          // these four: see TorchFile
   std::vector<std::string> outside, placeholders, classes;
   std::vector<std::string> files;  // that were read; of several the index is the first
@@ -32,5 +34,7 @@ std::string weights_path(const std::string& path);
 /// file, and what it is where it holds no weights.
 WeightsFile read_weights(const std::string& path, const std::string& state_dict = "",
                          bool check_crc = true);
+/// What read_weights gives of a safetensors file that was read from `path`.
+WeightsFile weights_of(TensorFile file, const std::string& path);
 
 }  // namespace shiftadd

@@ -15,7 +15,7 @@ namespace {
 
 std::vector<std::vector<std::string>> all_commands() {
   std::vector<std::vector<std::string>> commands;
-  for (const char* name : {"shiftadd-train", "shiftadd-convert", "shiftadd-infer"})
+  for (const char* name : {"shiftadd-train", "shiftadd-convert", "shiftadd-infer", "shiftadd-info"})
     commands.push_back({test::program(name)});
   const std::string bench = test::program("shiftadd-bench");
   commands.push_back({bench});

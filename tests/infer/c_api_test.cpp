@@ -1,4 +1,6 @@
 // The C interface: answers, errors, sessions of several threads on the same weights.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <thread>
 
@@ -41,6 +43,52 @@ TEST_CASE("the C interface says why a call failed, and nothing after one that di
     if (i > 0) CHECK(best[i].probability <= best[i - 1].probability);
   }
   CHECK(sum == doctest::Approx(1));
+  shiftadd_close(session);
+}
+
+TEST_CASE("a network without a head has features in place of classes") {
+  const test::TemporaryFolder folder;
+  const ModelFile whole = test::random_model(named_spec("vit_micro"), 1);
+  save_model(folder / "whole.safetensors", whole);
+  save_model(folder / "m.safetensors", without_head(whole));
+  shiftadd_session* session = shiftadd_open((folder / "m.safetensors").c_str());
+  REQUIRE(session);
+  CHECK(shiftadd_classes(session) == 0);
+  REQUIRE(shiftadd_outputs(session) == 48);
+  const std::string image = test::bitmap(64, 64, 1);
+  float features[48] = {};
+  CHECK(shiftadd_features_bytes(session, image.data(), image.size(), features, 47) == -1);
+  CHECK(test::contains(shiftadd_error(), "room for 48 numbers, got 47"));
+  CHECK(shiftadd_features_bytes(session, image.data(), image.size(), nullptr, 48) == -1);
+  CHECK(shiftadd_features(session, nullptr, features, 48) == -1);
+  CHECK(shiftadd_features_bytes(session, image.data(), image.size(), features, 48) == 48);
+  shiftadd_prediction best[1];
+  CHECK(shiftadd_classify_bytes(session, image.data(), image.size(), best, 1) == -1);
+  CHECK(test::contains(shiftadd_error(), "the network has no head"));
+  shiftadd_close(session);
+
+  // The head's answer to them is the whole network's.
+  session = shiftadd_open((folder / "whole.safetensors").c_str());
+  REQUIRE(session);
+  CHECK(shiftadd_outputs(session) == 7);
+  CHECK(shiftadd_features_bytes(session, image.data(), image.size(), features, 48) == -1);
+  CHECK(test::contains(shiftadd_error(), "the network has a head"));
+  REQUIRE(shiftadd_classify_bytes(session, image.data(), image.size(), best, 1) == 1);
+  const std::map<std::string, Tensor> weights(whole.weights.begin(), whole.weights.end());
+  std::vector<double> logits;
+  double sum = 0;
+  for (int c = 0; c < 7; ++c) {
+    double logit = weights.at("head.bias").data<float>()[c];
+    for (int i = 0; i < 48; ++i)
+      logit +=
+          static_cast<double>(weights.at("head.weight").data<float>()[48 * c + i]) * features[i];
+    logits.push_back(logit);
+    sum += std::exp(logit);
+  }
+  CHECK(best[0].index == std::max_element(logits.begin(), logits.end()) - logits.begin());
+  CHECK(best[0].probability ==
+        doctest::Approx(std::exp(logits[static_cast<std::size_t>(best[0].index)]) / sum)
+            .epsilon(1e-5));
   shiftadd_close(session);
 }
 

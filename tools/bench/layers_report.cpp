@@ -32,9 +32,12 @@ struct LayersRow {
 const char* group_of(Layer layer) {
   switch (layer) {
     case Layer::kClassToken:
+    case Layer::kDistillationToken:
+    case Layer::kRegisters:
     case Layer::kPositions:
     case Layer::kPatches:
     case Layer::kPatchNorm:
+    case Layer::kEmbeddingNorm:
       return "patches";
     case Layer::kNorm1:
       return "norm1";
@@ -48,6 +51,7 @@ const char* group_of(Layer layer) {
     case Layer::kLocal:
       return "attention";
     case Layer::kProj:
+    case Layer::kScale1:
       return "proj";
     case Layer::kNorm2:
       return "norm2";
@@ -55,11 +59,17 @@ const char* group_of(Layer layer) {
     case Layer::kFc1:
     case Layer::kDepthwise:
     case Layer::kFc2:
+    case Layer::kScale2:
       return "mlp";
     case Layer::kLevelNorm:
     case Layer::kNorm:
       return "norm";
+    case Layer::kPool:
+    case Layer::kFcNorm:
+    case Layer::kPreLogits:
+    case Layer::kProjection:
     case Layer::kHead:
+    case Layer::kDistilledHead:
       return "head";
   }
   return "";

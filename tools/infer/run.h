@@ -28,10 +28,11 @@ struct InferOptions {
   int64_t top_k = 5, batch = 32;
   data::DecodeLimits limits;
   int threads = available_cores(), workers = 0;
-  bool json = false;
+  bool json = false, features = false;
 };
 
-/// Opens the model. Throws Error (user) for what is no model, or one that is not of images.
+/// Opens the model, up to what its head reads where options.features are wanted. Throws Error
+/// (user) for what is no model, or one that is not of images.
 infer::Session open_model(const InferOptions& options);
 
 /// A line on stderr.

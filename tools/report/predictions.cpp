@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "core/io/json_text.h"
 #include "tools/report/routing.h"
 
 namespace shiftadd::tools {
@@ -19,8 +18,8 @@ std::vector<std::string> printed_names(const std::vector<std::string>& names, in
 }
 
 PredictionWriter::PredictionWriter(std::ostream& out, std::vector<std::string> names, bool json)
-    : out_(out), names_(std::move(names)), json_(json) {
-  if (json_) out_ << "[";
+    : out_(out), names_(std::move(names)) {
+  if (json) json_.emplace(out);
 }
 
 void PredictionWriter::prediction(const std::string& image,
@@ -34,7 +33,7 @@ void PredictionWriter::prediction(const std::string& image,
                      {"probability", each.probability}});
     nlohmann::ordered_json json = {{"image", image}, {"top", top}};
     if (!routing.rows().empty()) json["routing"] = routing_json(routing);
-    object(json);
+    json_->add(json);
     return;
   }
   out_ << image << "\n";
@@ -48,16 +47,11 @@ void PredictionWriter::prediction(const std::string& image,
 }
 
 void PredictionWriter::broken(const std::string& image, const std::string& reason) {
-  if (json_) object({{"image", image}, {"error", reason}});
+  if (json_) json_->add({{"image", image}, {"error", reason}});
 }
 
 void PredictionWriter::finish() {
-  if (json_) out_ << (first_ ? "]\n" : "\n]\n");
-}
-
-void PredictionWriter::object(const nlohmann::ordered_json& json) {
-  out_ << (first_ ? "\n" : ",\n") << json_text(json);
-  first_ = false;
+  if (json_) json_->finish();
 }
 
 }  // namespace shiftadd::tools

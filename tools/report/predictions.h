@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "infer/predictions.h"
 #include "infer/routing_counts.h"
+#include "tools/report/json_array.h"
 
 namespace shiftadd::tools {
 
@@ -27,11 +28,9 @@ class PredictionWriter {
   void finish();
 
  private:
-  void object(const nlohmann::ordered_json& json);
-
   std::ostream& out_;
   std::vector<std::string> names_;
-  bool json_, first_ = true;
+  std::optional<JsonArray> json_;
 };
 
 }  // namespace shiftadd::tools

@@ -1,5 +1,5 @@
 // Weighs what the arguments, the tensors and the files beside them say of a network.
-#include "tools/convert/describe.h"
+#include "tools/describe.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -180,7 +180,7 @@ void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weig
 void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights,
                    Description& description) {
   ModelFile& model = description.model;
-  model = load_model(arguments.input);
+  model = load_model(weights.files.front());
   model.weights.clear();
   if (!arguments.set.empty())
     throw user_error("--set and its like say what a foreign checkpoint does not tell: ",
