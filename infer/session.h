@@ -31,12 +31,12 @@ class Session {
   const std::vector<std::string>& class_ids() const;  // empty: unknown
   const std::vector<Router>& routers() const;         // routers_of(spec())
 
-  /// images: batch * in_channels * S * S floats, normalised planes; logits: batch * classes floats;
-  /// choices: batch * routed_tokens(routers()) bytes, or null: the expert of each token at each
-  /// router, kMultExpert, kShiftExpert or, for a token whose output nothing reads,
-  /// kNotRouted. The logits are those of the training graph's evaluation; an image's have the same
-  /// bits for any batch and any num_threads(). The first call, and the first after a change of
-  /// num_threads(), takes memory; later ones take none. One call at a time.
+  /// images: batch * spec().image_values() floats, normalised planes; logits: batch * classes
+  /// floats; choices: batch * routed_tokens(routers()) bytes, or null: the expert of each token at
+  /// each router, kMultExpert, kShiftExpert or, for a token whose output nothing reads, kNotRouted.
+  /// The logits are those of the training graph's evaluation; an image's have the same bits for any
+  /// batch and any num_threads(). The first call, and the first after a change of num_threads(),
+  /// takes memory; later ones take none. One call at a time.
   void run(const float* images, int64_t batch, float* logits, uint8_t* choices = nullptr);
 
   /// From now on every router sends this share of its tokens to Shift, 0 to 1, whatever it would

@@ -112,7 +112,10 @@ Preprocess default_preprocess(const ModelSpec& spec) {
   result.crop = spec.image_size;
   // 224 -> 256, as the published models were evaluated; small images are used as they are.
   constexpr int64_t kSmall = 64;
-  result.resize = spec.image_size <= kSmall ? 0 : (spec.image_size * 256 + 112) / 224;
+  const int64_t side = result.crop_side();
+  result.resize = side <= kSmall ? 0 : (side * 256 + 112) / 224;
+  result.mean = imagenet_mean(spec.in_channels);
+  result.std = imagenet_std(spec.in_channels);
   return result;
 }
 

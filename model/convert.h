@@ -51,7 +51,8 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec, const
                            const ConvertOptions& options = {});
 
 /// What published models of this image size were evaluated with: shorter side to image_size * 256 /
-/// 224, bicubic, ImageNet's mean and deviation; no resize for images of up to 64 pixels.
+/// 224 (of its longer side), bicubic, ImageNet's mean and deviation, or, of a network for gray
+/// images, the means of these; no resize for images of up to 64 pixels.
 Preprocess default_preprocess(const ModelSpec& spec);
 
 /// One line for each tensor and the counts.

@@ -24,7 +24,7 @@ void print_archs(std::ostream& out) {
   row("name", "parameters", "image size");
   for (const std::string& name : spec_names()) {
     const ModelSpec spec = named_spec(name);
-    row(name, count_parameters(spec), concat(spec.image_size, "x", spec.image_size));
+    row(name, count_parameters(spec), concat(spec.image_size.height, "x", spec.image_size.width));
   }
   out << "Any other network is described by a JSON file; see configs/models.\n";
 }

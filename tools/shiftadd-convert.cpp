@@ -133,7 +133,11 @@ ModelFile describe(const Options& options, const WeightsFile& weights) {
     model.preprocess = merged_preprocess(model.preprocess, options.preprocess);
   if (model.preprocess.crop != model.spec.image_size)
     throw user_error("--preprocess: crop is ", model.preprocess.crop, ", the architecture '",
-                     model.spec.name, "' takes images of ", model.spec.image_size);
+                     model.spec.name, "' takes images of ", model.spec.image_size,
+                     " pixels (height x width)");
+  const int64_t channels = model.spec.in_channels;
+  if (channels == 1 || channels == 3)  // no image becomes the input of any other network
+    require_channels(model.preprocess, channels, "--preprocess");
   if (!options.classes.empty()) {
     ClassNames given = read_class_names(options.classes);
     model.classes = std::move(given.names);

@@ -76,9 +76,7 @@ std::vector<MemoryUse> training_memory(const TrainConfig& config, const ModelSpe
   const bool adam = config.train.optimizer.kind == OptimizerConfig::Kind::kAdamW;
   const double states = 1 + (adam ? 2 : 1) + (config.train.ema_decay > 0 ? 1 : 0);
   const auto batch = static_cast<double>(config.train.batch);
-  const auto side = static_cast<double>(spec.image_size);
-  const double image =
-      static_cast<double>(spec.in_channels) * side * side + static_cast<double>(spec.classes);
+  const double image = static_cast<double>(spec.image_values() + spec.classes);
   const int64_t ahead = config.data.workers > 0 ? config.data.prefetch : 1;
   const std::string sizes =
       "model.width, model.depth, model.mlp_hidden, model.image_size (or "

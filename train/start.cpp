@@ -20,7 +20,7 @@ struct Inherited {
 };
 
 template <auto kMember>
-void take_size(TrainConfig& config, const Source& from) {
+void take_model(TrainConfig& config, const Source& from) {
   config.model.*kMember = from.spec.*kMember;
 }
 template <auto kMember>
@@ -29,25 +29,45 @@ void take_preprocess(TrainConfig& config, const Source& from) {
 }
 
 // The crop keeps the same share of the image.
-int64_t scaled_resize(const Source& from, int64_t image_size) {
+int64_t scaled_resize(const Source& from, const Preprocess& to) {
   return static_cast<int64_t>(
-      std::llround(static_cast<double>(from.preprocess.resize) * static_cast<double>(image_size) /
-                   static_cast<double>(from.spec.image_size)));
+      std::llround(static_cast<double>(from.preprocess.resize * to.crop_side()) /
+                   static_cast<double>(from.preprocess.crop_side())));
 }
 void take_resize(TrainConfig& config, const Source& from) {
-  config.data.preprocess.resize = scaled_resize(from, config.model.image_size);
+  config.data.preprocess.crop = config.model.image_size;
+  config.data.preprocess.resize = scaled_resize(from, config.data.preprocess);
 }
 
-// image_size stands before resize, which depends on it.
+// image_size and resize_mode stand before resize, which depends on them.
 constexpr Inherited kInherited[] = {
-    {"model.name", take_size<&ModelSpec::name>},
-    {"model.image_size", take_size<&ModelSpec::image_size>},
-    {"model.patch_size", take_size<&ModelSpec::patch_size>},
-    {"model.width", take_size<&ModelSpec::width>},
-    {"model.depth", take_size<&ModelSpec::depth>},
-    {"model.heads", take_size<&ModelSpec::heads>},
-    {"model.mlp_hidden", take_size<&ModelSpec::mlp_hidden>},
-    {"model.norm_eps", take_size<&ModelSpec::norm_eps>},
+    {"model.name", take_model<&ModelSpec::name>},
+    {"model.image_size", take_model<&ModelSpec::image_size>},
+    {"model.patch_size", take_model<&ModelSpec::patch_size>},
+    {"model.in_channels", take_model<&ModelSpec::in_channels>},
+    {"model.width", take_model<&ModelSpec::width>},
+    {"model.depth", take_model<&ModelSpec::depth>},
+    {"model.heads", take_model<&ModelSpec::heads>},
+    {"model.mlp_hidden", take_model<&ModelSpec::mlp_hidden>},
+    {"model.norm_eps", take_model<&ModelSpec::norm_eps>},
+    {"model.class_token", take_model<&ModelSpec::class_token>},
+    {"model.distillation", take_model<&ModelSpec::distillation>},
+    {"model.registers", take_model<&ModelSpec::registers>},
+    {"model.positions", take_model<&ModelSpec::positions>},
+    {"model.position_resize", take_model<&ModelSpec::position_resize>},
+    {"model.patch_bias", take_model<&ModelSpec::patch_bias>},
+    {"model.embedding_norm", take_model<&ModelSpec::embedding_norm>},
+    {"model.qkv_bias", take_model<&ModelSpec::qkv_bias>},
+    {"model.attention_scale", take_model<&ModelSpec::attention_scale>},
+    {"model.activation", take_model<&ModelSpec::activation>},
+    {"model.layer_scale", take_model<&ModelSpec::layer_scale>},
+    {"model.post_norm", take_model<&ModelSpec::post_norm>},
+    {"model.final_norm", take_model<&ModelSpec::final_norm>},
+    {"model.pooling", take_model<&ModelSpec::pooling>},
+    {"model.fc_norm", take_model<&ModelSpec::fc_norm>},
+    {"model.pre_logits", take_model<&ModelSpec::pre_logits>},
+    {"model.projection", take_model<&ModelSpec::projection>},
+    {"data.preprocess.resize_mode", take_preprocess<&Preprocess::resize_mode>},
     {"data.preprocess.resize", take_resize},
     {"data.preprocess.interpolation", take_preprocess<&Preprocess::interpolation>},
     {"data.preprocess.mean", take_preprocess<&Preprocess::mean>},
@@ -68,8 +88,7 @@ void fill(TrainConfig& config, const Source& from) {
   } catch (const Error& error) {
     throw error.under("model");
   }
-  if (const std::string wrong = settle_preprocess(config); !wrong.empty())
-    throw key_error("data.preprocess.resize", wrong);
+  settle_preprocess(config);
 }
 
 /// `path` is init.checkpoint, or a checkpoint to resume.
@@ -82,12 +101,16 @@ Source read_source(const std::string& path) {
   return {std::move(file.spec), file.preprocess};
 }
 
-std::string text_of(const std::array<float, 3>& channels) {
-  return concat(shortest_decimal(channels[0]), " ", shortest_decimal(channels[1]), " ",
-                shortest_decimal(channels[2]));
+std::string text_of(const std::vector<float>& channels) {
+  std::string text;
+  for (const float each : channels) text += concat(text.empty() ? "" : " ", shortest_decimal(each));
+  return text;
 }
 
-std::string size_text(int64_t resize) { return resize == 0 ? "none" : std::to_string(resize); }
+std::string resize_text(int64_t resize, ResizeMode mode) {
+  if (resize == 0) return "none";
+  return concat(resize, mode == ResizeMode::kSquash ? " (squash)" : "");
+}
 
 }  // namespace
 
@@ -132,8 +155,8 @@ std::string describe_preprocess(const TrainConfig& config, const ModelFile& file
     list += concat(list.empty() ? "" : ", ", what, " ", value);
     if (value != there) list += concat(" (there ", there, ")");
   };
-  add("resize", size_text(ours.resize),
-      size_text(scaled_resize({file.spec, theirs}, config.model.image_size)));
+  add("resize", resize_text(ours.resize, ours.resize_mode),
+      resize_text(scaled_resize({file.spec, theirs}, ours), theirs.resize_mode));
   add("interpolation", name_of(ours.interpolation), name_of(theirs.interpolation));
   add("mean", text_of(ours.mean), text_of(theirs.mean));
   add("std", text_of(ours.std), text_of(theirs.std));

@@ -2,6 +2,8 @@
 #include "tools/bench/commands.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <string_view>
 
 #include "core/error.h"
 #include "tools/program.h"
@@ -28,6 +30,27 @@ void Command::required_text(const char* name, std::string& value, const char* he
 
 void Command::integer(const char* name, int64_t& value, const char* help, int64_t most) {
   app_->add_option(name, value, help)->check(CLI::Range(int64_t{1}, most))->option_text("N");
+}
+
+void Command::size(const char* name, Grid& value, const char* help, int64_t most) {
+  const auto side = [most](std::string_view text) {
+    int64_t length = 0;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), length);
+    const bool whole = error == std::errc() && stop == text.data() + text.size();
+    return whole && length <= most ? length : 0;
+  };
+  const auto read = [&value, name, most, side](const std::string& text) {
+    const std::size_t cross = text.find('x');
+    const std::string_view all = text;
+    const int64_t height = side(all.substr(0, cross)),
+                  width = cross == std::string::npos ? height : side(all.substr(cross + 1));
+    if (height < 1 || width < 1)
+      throw CLI::ValidationError(
+          name,
+          concat("expected a size such as 224 or 224x160, each from 1 to ", most, ", got ", text));
+    value = {height, width};
+  };
+  app_->add_option_function<std::string>(name, read, help)->option_text("N|HxW");
 }
 
 void Command::choice(const char* name, std::string& value, const char* help,
