@@ -184,12 +184,13 @@ Outputs outputs_of(const Options& options) {
 }  // namespace shiftadd::tools
 
 int main(int argc, char** argv) {
+  using namespace shiftadd;
   using namespace shiftadd::tools;
   Options options;
   CLI::App app(
       "Converts checkpoints: PyTorch or safetensors in, a model file or plain tensors out.", kName);
   app.footer(footer);
-  std::vector<std::string> targets = shiftadd::dialect_names();
+  std::vector<std::string> targets = dialect_names();
   targets.insert(targets.begin(), {"ours", "origin"});
   app.add_option("IN", options.input,
                  "checkpoint (.pth, .pt, .safetensors, .index.json), or a folder with one")
@@ -207,9 +208,18 @@ int main(int argc, char** argv) {
   app.add_option("--heads", keys[0].second, "attention heads; the same as --set heads=");
   app.add_option("--activation", keys[1].second,
                  "gelu, gelu_tanh, quick_gelu, relu or swiglu; the same as --set activation=");
-  app.add_option("--image-size", options.image_size,
-                 "side of the images that the model is for, pixels: its positions are resized")
-      ->check(CLI::PositiveNumber);
+  app.add_option_function<std::string>(
+         "--image-size",
+         [&](const std::string& text) {
+           options.image_size = parse_grid(text, kLargestSide);
+           if (!options.image_size)
+             throw CLI::ValidationError(
+                 "--image-size", concat("expected a size such as 224 or 224x160 (height x width), "
+                                        "each from 1 to ",
+                                        kLargestSide, ", got ", text));
+         },
+         "size of the images that the model is for, pixels: its positions are resized")
+      ->option_text("N|HxW");
   app.add_option("--positions", keys[2].second,
                  "how positions fit other images: plain, antialias or offset; the same as --set "
                  "position_resize=");
