@@ -150,7 +150,8 @@ TEST_CASE("a converted network is not taken for a plain one, nor the reverse") {
   const test::TemporaryFolder folder;
   ModelFile plain;
   plain.spec = named_spec("vit_micro");
-  plain.preprocess.crop = plain.preprocess.resize = plain.spec.image_size;
+  plain.preprocess.crop = plain.spec.image_size;
+  plain.preprocess.resize = plain.spec.image_size.longer();
   for (const Parameter& each : parameters_of(plain.spec))
     plain.weights.emplace_back(each.name, Tensor::zeros(each.shape));
   save_model(folder / "plain.safetensors", plain);
