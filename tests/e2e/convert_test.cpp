@@ -111,8 +111,8 @@ TEST_CASE("another architecture is an error that names tensors and shapes and le
       convert({golden(".pth"), "--arch", "vit_micra", "--out", folder / "x.safetensors"});
   CHECK(unknown.status == 2);
   CHECK(has(unknown.err, "did you mean 'vit_micro'?"));
-  CHECK(
-      has(convert({golden(".pth"), "--out", folder / "x.safetensors"}).err, "--arch is required"));
+  // The published heads are not 16 wide: no tensor tells how many this network has.
+  CHECK(has(convert({golden(".pth"), "--out", folder / "x.safetensors"}).err, "Give --heads N"));
 }
 
 TEST_CASE(
