@@ -119,7 +119,7 @@ TEST_CASE("--image-size resizes positions and preprocessing") {
   REQUIRE(after);
   test::check_close(
       *after,
-      resize_positions(*before, 1, Grid::square(2), Grid::square(4), PositionResize::kPlain), 0,
+      resize_positions(*before, 1, Grid(2), Grid(4), PositionResize::kPlain), 0,
       "positions");
   CHECK(convert(in, ours, {"--image-size", "15"}).status == 2);
 }

@@ -1,4 +1,6 @@
 // Gray images that are no squares, through every program.
+#include <nlohmann/json.hpp>
+
 #include "core/io/json_text.h"
 #include "model/model_file.h"
 #include "tests/e2e/train_support.h"
