@@ -117,8 +117,10 @@ TEST_CASE("--image-size resizes positions and preprocessing") {
   const Tensor* after = test::tensor_in(model.weights, "pos_embed");
   REQUIRE(before);
   REQUIRE(after);
-  test::check_close(*after, resize_positions(*before, 1, 2, 4, PositionResize::kPlain), 0,
-                    "positions");
+  test::check_close(
+      *after,
+      resize_positions(*before, 1, Grid(2), Grid(4), PositionResize::kPlain), 0,
+      "positions");
   CHECK(convert(in, ours, {"--image-size", "15"}).status == 2);
 }
 
