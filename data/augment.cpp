@@ -49,20 +49,20 @@ Image random_resized_crop(const Image& image, const AugmentOptions& options, con
     x = (image.width - w) / 2;
     y = (image.height - h) / 2;
   }
-  return resize(crop(image, x, y, w, h), p.crop, p.crop, p.interpolation);
+  return resize(crop(image, x, y, w, h), p.crop.width, p.crop.height, p.interpolation);
 }
 
 // Evaluation's resize, black padding on all sides, and a crop anywhere within.
 Image padded_crop(const Image& image, const AugmentOptions& options, const Preprocess& p,
                   Random& random) {
   const Size size = resized_size(image, p);
-  const auto offset = [&](int64_t length) {
-    const int64_t room = length + 2 * options.padding - p.crop;
+  const auto offset = [&](int64_t length, int64_t wanted) {
+    const int64_t room = length + 2 * options.padding - wanted;
     return (room >= 0 ? random.below(room + 1) : room / 2) - options.padding;
   };
-  const int64_t y = offset(size.height), x = offset(size.width);
-  return resize_window_padded(image, size.width, size.height, p.interpolation, x, y, p.crop,
-                              p.crop);
+  const int64_t y = offset(size.height, p.crop.height), x = offset(size.width, p.crop.width);
+  return resize_window_padded(image, size.width, size.height, p.interpolation, x, y, p.crop.width,
+                              p.crop.height);
 }
 
 Image random_crop(const Image& image, const AugmentOptions& options, const Preprocess& p,
@@ -114,13 +114,15 @@ void augment_image(const Image& image, const AugmentOptions& options, const Prep
     flip_horizontally(result);
   if (!options.rand_augment.empty()) {
     Colour fill;
-    for (int c = 0; c < 3; ++c)
-      fill[c] = static_cast<uint8_t>(std::clamp<int64_t>(rounded(255.0 * p.mean[c]), 0, 255));
+    for (std::size_t c = 0; c < 3; ++c) {
+      const float mean = p.mean[std::min(c, p.mean.size() - 1)];  // gray stands for all three
+      fill[c] = static_cast<uint8_t>(std::clamp<int64_t>(rounded(255.0 * mean), 0, 255));
+    }
     rand_augment(result, parse_rand_augment(options.rand_augment, "rand_augment"), fill, random);
   }
   if (options.color_jitter > 0) color_jitter(result, options.color_jitter, random);
   normalise(result, p, out);
-  random_erasing(out, 3, p.crop, p.crop, options.random_erasing, random);
+  random_erasing(out, p.channels(), p.crop.height, p.crop.width, options.random_erasing, random);
 }
 
 }  // namespace shiftadd::data

@@ -25,7 +25,7 @@ struct AugmentOptions {
 /// ("data.augment").
 void validate(const AugmentOptions& options, const std::string& where);
 
-/// image -> 3 * crop * crop normalised floats at `out`.
+/// image -> p.values() normalised floats at `out`; gray is made of the augmented colours.
 void augment_image(const Image& image, const AugmentOptions& options, const Preprocess& p,
                    Random& random, float* out);
 

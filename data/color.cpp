@@ -17,11 +17,6 @@ uint8_t blend(int degenerate, int value, float factor) {
   return mixed <= 0 ? 0 : mixed >= 255 ? 255 : static_cast<uint8_t>(mixed);
 }
 
-// ITU-R 601 luma with 16 fraction bits.
-int luma(const uint8_t* rgb) {
-  return (rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16;
-}
-
 template <class Entry>
 void map_values(Image& image, Entry entry) {
   Table table;

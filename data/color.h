@@ -6,6 +6,11 @@
 
 namespace shiftadd::data {
 
+/// The gray of one pixel, 0 to 255: ITU-R 601-2 luma as Pillow's convert("L"), rounded.
+inline int luma(const uint8_t* rgb) {
+  return (rgb[0] * 19595 + rgb[1] * 38470 + rgb[2] * 7471 + 0x8000) >> 16;
+}
+
 /// Blends with a degenerate picture: 0 gives that picture, 1 the image, more goes beyond it
 /// (clamped).
 void adjust_brightness(Image& image, double factor);  // towards black

@@ -53,7 +53,7 @@ struct ImageStream::Impl {
     ring.start();
   }
 
-  int64_t floats_per_image() const { return 3 * preprocess.crop * preprocess.crop; }
+  int64_t floats_per_image() const { return preprocess.values(); }
   Tensor& slot_of(int64_t batch) { return slots[batch % slots.size()]; }
 
   std::vector<Tensor> make_slots() const {
@@ -64,8 +64,7 @@ struct ImageStream::Impl {
                    {{"their pixels", static_cast<double>(count * rows) * values * sizeof(float),
                      "--batch, or the network's image_size"}});
     std::vector<Tensor> made;
-    for (int64_t i = 0; i < count; ++i)
-      made.emplace_back(Shape{rows, 3, preprocess.crop, preprocess.crop});
+    for (int64_t i = 0; i < count; ++i) made.emplace_back(preprocess.batch_shape(rows));
     return made;
   }
 

@@ -30,7 +30,7 @@ struct ImageBatch {
     int64_t item;
     std::string reason;  // "NAME: what is wrong"
   };
-  Tensor images;               // (rows, 3, crop, crop); valid until the stream's next call
+  Tensor images;  // (rows, channels, height, width); valid until the stream's next call
   std::vector<int64_t> items;  // the source's item of each row, ascending
   std::vector<Broken> broken;  // items of this batch that gave no row
 };

@@ -52,7 +52,7 @@ struct Loader::Impl {
   Impl(const ImageFolder& data, LoaderOptions chosen)
       : dataset(data),
         options(std::move(chosen)),
-        floats_per_image(3 * options.preprocess.crop * options.preprocess.crop),
+        floats_per_image(options.preprocess.values()),
         classes(static_cast<int64_t>(dataset.classes().size())),
         cache(dataset.size(), options.cache_bytes),
         log(options.broken == BrokenPolicy::kQuarantine ? options.quarantine_file : ""),
@@ -117,8 +117,9 @@ struct Loader::Impl {
           static_cast<float>(1 - options.label_smoothing + off);
     if (options.mix.mixup_alpha > 0 || options.mix.cutmix_alpha > 0) {
       Random random(options.seed, stream_of(epoch, batch.index, kMixStream));
-      const int64_t side = options.preprocess.crop;
-      mix_batch(options.mix, random, kept, 3, side, side, images, classes, targets);
+      const Preprocess& p = options.preprocess;
+      mix_batch(options.mix, random, kept, p.channels(), p.crop.height, p.crop.width, images,
+                classes, targets);
     }
   }
 
@@ -132,7 +133,7 @@ struct Loader::Impl {
     const auto from = order.begin() + index * options.batch;
     batch.samples.assign(from, from + ring.rows_of(index));
     const Buffers& free = buffers.take([this] {
-      return Buffers{Tensor({options.batch, 3, options.preprocess.crop, options.preprocess.crop}),
+      return Buffers{Tensor(options.preprocess.batch_shape(options.batch)),
                      options.training ? Tensor({options.batch, classes}) : Tensor()};
     });
     batch.images = free.images;

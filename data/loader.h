@@ -38,7 +38,7 @@ struct LoaderOptions {
 };
 
 struct Batch {
-  Tensor images;                 // (B, 3, S, S) float32
+  Tensor images;                 // (B, channels, height, width) float32
   Tensor targets;                // (B, classes) float32: smoothed and mixed; training only
   std::vector<int64_t> labels;   // (B)
   std::vector<int64_t> samples;  // dataset indices (B)

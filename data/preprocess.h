@@ -6,20 +6,21 @@
 
 namespace shiftadd::data {
 
-/// out: 3 * crop * crop floats, channel planes R, G, B. Shorter side to p.resize, centre crop
+/// out: p.values() floats, channel planes R, G, B, or one of gray. Resized as p says, centre crop
 /// (torchvision's rounding), / 255, - mean, / std. An image smaller than the crop after resizing is
 /// padded with black as torchvision does.
 void preprocess_image(const Image& image, const Preprocess& p, float* out);
-/// The pixels of preprocess_image, before normalisation: crop x crop.
+/// The pixels of preprocess_image, before normalisation: the crop, in colour.
 Image evaluation_crop(const Image& image, const Preprocess& p);
-/// Size after p.resize (0: the image's own).
+/// Size after p.resize (0: the image's own): its shorter side is p.resize, and the other follows
+/// from the image, rounded down, or, where images are squashed, from the crop, rounded.
 struct Size {
   int64_t width, height;
 };
 Size resized_size(const Image& image, const Preprocess& p);
-/// RGB bytes, width == height == crop, to normalised planes.
+/// RGB bytes of the crop's size to normalised planes. Gray is what Pillow's convert("L") makes.
 void normalise(const Image& image, const Preprocess& p, float* out);
-/// The pixels that normalise made `planes` (3, crop, crop) from.
+/// The pixels that normalise made `planes` from; gray where they are one.
 Image denormalise(const float* planes, const Preprocess& p);
 
 }  // namespace shiftadd::data

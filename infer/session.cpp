@@ -60,11 +60,16 @@ int64_t Session::arena_floats() const { return impl_->engine.arena_floats(); }
 
 void require_images(const Session& session, const std::string& name) {
   const ModelSpec& spec = session.spec();
-  if (spec.in_channels != 3)
-    throw user_error(name, ": the model takes ", spec.in_channels, " channels: images have 3");
-  if (session.preprocess().crop != spec.image_size)
-    throw user_error(name, ": preprocessing crops to ", session.preprocess().crop,
-                     ", but the model takes ", spec.image_size, " pixels");
+  const Preprocess& preprocess = session.preprocess();
+  if (spec.in_channels != 1 && spec.in_channels != 3)
+    throw user_error(name, ": the model takes ", spec.in_channels,
+                     " channels: images have 3, or, turned to gray, 1");
+  if (preprocess.channels() != spec.in_channels)
+    throw user_error(name, ": preprocessing has a mean for ", preprocess.channels(),
+                     " channels, but the model takes ", spec.in_channels);
+  if (preprocess.crop != spec.image_size)
+    throw user_error(name, ": preprocessing crops to ", preprocess.crop, ", but the model takes ",
+                     spec.image_size, " pixels");
 }
 
 int64_t Session::macs_per_image() const {

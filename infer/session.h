@@ -33,7 +33,7 @@ class Session {
   /// Numbers of an answer: a logit a class or, without a head, features.
   int64_t outputs() const;
 
-  /// images: batch * in_channels * S * S floats, normalised planes; logits: batch * outputs()
+  /// images: batch * spec().image_values() floats, normalised planes; logits: batch * outputs()
   /// floats; choices: batch * routed_tokens(routers()) bytes, or null: the expert of each token at
   /// each router, kMultExpert, kShiftExpert or, for a token whose output nothing reads, kNotRouted.
   /// The logits are those of the training graph's evaluation; an image's have the same bits for any

@@ -38,7 +38,7 @@ Result guarded(Result otherwise, Body body) noexcept {
 
 shiftadd_session* made(infer::Session session, const std::string& path) {
   const ModelSpec& spec = session.spec();
-  const auto values = static_cast<std::size_t>(3 * spec.image_size * spec.image_size);
+  const auto values = static_cast<std::size_t>(spec.image_values());
   const auto outputs = static_cast<std::size_t>(session.outputs());
   return new shiftadd_session{std::move(session), path, std::vector<float>(values),
                               std::vector<float>(outputs)};
@@ -112,6 +112,14 @@ int shiftadd_classes(const shiftadd_session* session) {
 
 int shiftadd_outputs(const shiftadd_session* session) {
   return session ? static_cast<int>(session->session.outputs()) : 0;
+}
+
+int shiftadd_height(const shiftadd_session* session) {
+  return session ? static_cast<int>(session->session.spec().image_size.height) : 0;
+}
+
+int shiftadd_width(const shiftadd_session* session) {
+  return session ? static_cast<int>(session->session.spec().image_size.width) : 0;
 }
 
 int shiftadd_classify(shiftadd_session* session, const char* image, shiftadd_prediction* best,

@@ -35,6 +35,11 @@ SHIFTADD_API int shiftadd_classes(const shiftadd_session* session);
  */
 SHIFTADD_API int shiftadd_outputs(const shiftadd_session* session);
 
+/* What the network sees of an image, in pixels: any image is resized and cut to this size, and
+   turned to gray where the network takes one channel. 0 for NULL, as the number of classes. */
+SHIFTADD_API int shiftadd_height(const shiftadd_session* session);
+SHIFTADD_API int shiftadd_width(const shiftadd_session* session);
+
 /* The `most` most probable classes of an image file (JPEG, PNG, BMP, GIF), or of one in memory,
    best first. Returns how many were written (at most shiftadd_classes()), or -1 on an error: a
    network without a head, too. */

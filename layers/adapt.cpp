@@ -32,19 +32,6 @@ std::vector<Parameter> parameters_of(const ModelSpec& spec, Role role) {
   return result;
 }
 
-// Rows of the positions that belong to no patch.
-int64_t position_prefix(const ModelSpec& spec) {
-  switch (spec.positions) {
-    case PositionScope::kPatches:
-      return 0;
-    case PositionScope::kNoRegisters:
-      return spec.prefix() - spec.registers;
-    case PositionScope::kAll:
-      break;
-  }
-  return spec.prefix();
-}
-
 std::string head_change(int64_t from, int64_t to) {
   if (from == 0) return concat("head added: ", to, " classes");
   if (to == 0) return concat("head of ", from, " classes left out");
@@ -93,11 +80,7 @@ std::vector<std::string> adapt_weights(const ModelSpec& from, const ModelSpec& t
 
   std::vector<std::string> changes;
   if (from.grid() != to.grid()) {
-    for (const Parameter& parameter : parameters_of(from, Role::kPositions)) {
-      Tensor& positions = weight_of(parameter, weights);
-      positions = resize_positions(positions, position_prefix(from), from.grid(), to.grid(),
-                                   to.position_resize);
-    }
+    resize_positions(from, to, weights);
     changes.push_back(concat("positions interpolated (", name_of(to.position_resize), ") from ",
                              from.grid(), " to ", to.grid(), " patches"));
   }

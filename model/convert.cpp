@@ -74,16 +74,32 @@ Preprocess default_preprocess(const ModelSpec& spec, double share) {
   Preprocess result;
   result.crop = spec.image_size;
   constexpr int64_t kSmall = 64;  // such images are used as they are
-  result.resize = spec.image_size <= kSmall
-                      ? 0
-                      : static_cast<int64_t>(static_cast<double>(spec.image_size) / share + 0.5);
+  const int64_t side = result.crop_side();
+  result.resize =
+      side <= kSmall ? 0 : static_cast<int64_t>(static_cast<double>(side) / share + 0.5);
+  result.mean = imagenet_mean(spec.in_channels);
+  result.std = imagenet_std(spec.in_channels);
   return result;
 }
+
+namespace {
+
+// Of a network for gray images, the mean of the colours.
+std::vector<float> for_channels(const std::vector<float>& colours, int64_t channels) {
+  if (channels != 1) return colours;
+  double sum = 0;
+  for (const float each : colours) sum += each;
+  return {static_cast<float>(sum / static_cast<double>(colours.size()))};
+}
+
+}  // namespace
 
 Preprocess preprocess_of(const ModelSpec& spec, const Dialect& dialect) {
   const Preprocess sizes = default_preprocess(spec, dialect.crop_share);
   Preprocess result = dialect.preprocess;
   result.resize = sizes.resize, result.crop = sizes.crop;
+  result.mean = for_channels(result.mean, spec.in_channels);
+  result.std = for_channels(result.std, spec.in_channels);
   return result;
 }
 

@@ -49,8 +49,9 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec,
                            const std::vector<Dialect>& dialects = {},
                            const ConvertOptions& options = {});
 
-/// What published models of this image size were evaluated with: shorter side to image_size /
-/// share, of which the crop is taken; no resize for images of up to 64 pixels; ImageNet's colours.
+/// What published models of this image size were evaluated with: shorter side to image_size / share
+/// (of its longer side), of which the crop is taken; no resize for images of up to 64 pixels;
+/// ImageNet's colours or, of a network for gray images, the means of these.
 Preprocess default_preprocess(const ModelSpec& spec, double share = 0.875);
 /// The same with the share, the filter and the colours of a publisher.
 Preprocess preprocess_of(const ModelSpec& spec, const Dialect& dialect);

@@ -170,23 +170,27 @@ class Detector {
     const bool is_given = is_told || !source_of("positions").empty();
     for (const Candidate& each : candidates) {
       if (is_given && each.scope != spec().positions) continue;
+      const bool fits_given =
+          !source_of("image_size").empty() && spec().grid().count() == rows - each.before;
       const int64_t side = side_of(rows - each.before);
-      if (!side) continue;
+      if (!fits_given && !side) continue;
       spec().positions = each.scope;
-      spec().image_size = side * spec().patch_size;
+      if (!fits_given) spec().image_size = side * spec().patch_size;
       require_class_token();
       return;
     }
-    problem(concat("pos_embed has ", rows, " positions, with ", tokens,
-                   " class and distillation "
-                   "tokens and ",
-                   spec().registers,
-                   " registers in front of the patches: expected those of a square grid. Is a "
-                   "token missing?"));
+    problem(
+        concat("pos_embed has ", rows, " positions, with ", tokens,
+               " class and distillation "
+               "tokens and ",
+               spec().registers,
+               " registers in front of the patches: expected those of a square grid. Is a "
+               "token missing? Of images that are no squares: --set image_size=[HEIGHT,WIDTH]"));
   }
   // A network without a class token tells it: it has a mean's norm.
   void require_class_token() {
-    if (!spec().class_token && !spec().fc_norm && source_of("class_token").empty())
+    if (!spec().class_token && !spec().fc_norm && source_of("class_token").empty() &&
+        source_of("pooling").empty())
       missing("cls_token",
               "only a network whose mean has a norm (fc_norm) may do without it; --set "
               "class_token=false --set pooling=mean says that this one does");
@@ -257,7 +261,7 @@ class Detector {
       }
     }
     spec().name = concat("vit_width", spec().width, "_depth", spec().depth, "_patch",
-                         spec().patch_size, "_", spec().image_size);
+                         spec().patch_size, "_", grid_text(spec().image_size));
   }
 
   const Translation& translation_;

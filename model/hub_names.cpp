@@ -108,7 +108,7 @@ std::optional<Parsed> parse(std::string_view name) {
   spec.position_resize =
       parsed.family == "deit" ? PositionResize::kPlain : PositionResize::kAntialias;
   if (parsed.family == "deit3") spec.layer_scale = true, spec.positions = PositionScope::kPatches;
-  if (spec.image_size % spec.patch_size) return std::nullopt;
+  if (spec.image_size.height % spec.patch_size) return std::nullopt;
   return parsed;
 }
 
@@ -126,11 +126,12 @@ std::optional<HubNetwork> hub_network(const std::string& name) {
   parsed->spec.classes = weights->classes;
   parsed->spec.name = name;
   constexpr int64_t kUsual = 224;  // larger images are not cropped
-  const bool is_whole = parsed->spec.image_size > kUsual;
+  const int64_t side = parsed->spec.image_size.height;
+  const bool is_whole = side > kUsual;
   const double share = is_whole ? 1 : weights->crop_share;
   HubNetwork network{parsed->spec, default_preprocess(parsed->spec)};
   network.preprocess.resize =  // rounded down, as timm does
-      static_cast<int64_t>(static_cast<double>(parsed->spec.image_size) / share);
+      static_cast<int64_t>(static_cast<double>(side) / share);
   if (weights->half_colours) network.preprocess.mean = network.preprocess.std = {0.5F, 0.5F, 0.5F};
   return network;
 }

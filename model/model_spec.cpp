@@ -51,13 +51,12 @@ struct SizeKey {
   double most;
   const char* about;
 };
+constexpr const char* kImageSize = "image_size";
 constexpr SizeKey kSizes[] = {
-    {"image_size", &ModelSpec::image_size, kMostImage,
-     "Side of the square input image, pixels; also the crop's."},
     {"patch_size", &ModelSpec::patch_size, kMostImage,
-     "Side of a patch, pixels; divides image_size."},
+     "Side of a patch, pixels; divides both sides of the image."},
     {"in_channels", &ModelSpec::in_channels, kMostSize,
-     "Channels of the image; training reads RGB, which has 3."},
+     "Channels of the image: 3, RGB, or 1, for which images are turned to gray."},
     {"width", &ModelSpec::width, kMostSize, "Channels of a token; divisible by heads."},
     {"depth", &ModelSpec::depth, kMostBlocks, "Number of blocks."},
     {"heads", &ModelSpec::heads, kMostSize, "Attention heads."},
@@ -109,6 +108,7 @@ void list_readout(ConfigVisitor& v, ModelSpec& spec) {
 std::string missing_sizes(const ConfigNode& root, const ConfigReader& reader) {
   std::string missing;
   if (const ConfigNode* base = root.find("base"); base && !base->text.empty()) return missing;
+  if (!reader.has(kImageSize)) missing = kImageSize;
   for (const SizeKey& size : kSizes)
     if (size.member != &ModelSpec::in_channels && !reader.has(size.key))
       missing += concat(missing.empty() ? "" : ", ", size.key);
@@ -170,6 +170,8 @@ void list_options(ConfigVisitor& v, ModelSpec& spec) {
   std::string family = "vit";
   v.choice("family", family, {"vit"}, "Kind of network.");
   v.text("name", spec.name, "Name stored in the model file.");
+  v.size(kImageSize, spec.image_size, ConfigRange::between(1, kMostImage),
+         "Size of the input image, pixels; also the crop's.");
   for (const SizeKey& size : kSizes) {
     const double least = size.member == &ModelSpec::classes ? 0 : 1;
     v.integer(size.key, spec.*size.member, ConfigRange::between(least, size.most), size.about);
@@ -206,6 +208,10 @@ void validate_tokens(const ModelSpec& spec) {
 }  // namespace
 
 void validate(const ModelSpec& spec) {
+  for (const int64_t side : {spec.image_size.height, spec.image_size.width})
+    if (!ConfigRange::between(1, kMostImage).contains(static_cast<double>(side)))
+      throw key_error(kImageSize, "expected a whole number ",
+                      ConfigRange::between(1, kMostImage).text(), ", got ", side);
   for (const SizeKey& size : kSizes) {
     const double least = size.member == &ModelSpec::classes ? 0 : 1;
     const ConfigRange range = ConfigRange::between(least, size.most);
@@ -215,9 +221,9 @@ void validate(const ModelSpec& spec) {
   }
   if (spec.width % spec.heads)
     throw key_error("width", spec.width, " is not divisible by heads ", spec.heads);
-  if (spec.image_size % spec.patch_size)
-    throw key_error("image_size", spec.image_size, " is not divisible by patch_size ",
-                    spec.patch_size);
+  for (const int64_t side : {spec.image_size.height, spec.image_size.width})
+    if (side % spec.patch_size)
+      throw key_error(kImageSize, side, " is not divisible by patch_size ", spec.patch_size);
   if (!(spec.norm_eps > 0 && spec.norm_eps < 1))
     throw key_error("norm_eps", "expected a number above 0 and below 1, got ", spec.norm_eps);
   if (!(spec.attention_scale >= 0 && spec.attention_scale <= 1e6))

@@ -48,8 +48,9 @@ inline constexpr std::array kEnumNames<Pooling> = {"class_token", "mean", "class
 /// += mlp(norm2 x), final norm, head. The defaults of what is no size are those of DeiT.
 /// `shift_add` says which of its products are additions, shifts, or left to a router.
 struct ModelSpec {
-  std::string name;  // "deit_tiny_patch16_224", or any name for a custom network
-  int64_t image_size = 224, patch_size = 16, in_channels = 3;
+  std::string name;       // "deit_tiny_patch16_224", or any name for a custom network
+  Grid image_size = 224;  // pixels
+  int64_t patch_size = 16, in_channels = 3;
   int64_t width = 192, depth = 12, heads = 3, mlp_hidden = 768;
   int64_t classes = 1000;  // 0: no head, the answer is what a head would read
   double norm_eps = 1e-6;
@@ -79,7 +80,11 @@ struct ModelSpec {
 
   ShiftAddSpec shift_add;
 
-  Grid grid() const { return Grid::square(image_size / patch_size); }
+  Grid grid() const { return {image_size.height / patch_size, image_size.width / patch_size}; }
+  int64_t image_values() const { return in_channels * image_size.count(); }
+  Shape batch_shape(int64_t images) const {
+    return {images, in_channels, image_size.height, image_size.width};
+  }
   /// Tokens in front of the patches.
   int64_t prefix() const { return int64_t{class_token} + int64_t{distillation} + registers; }
   int64_t tokens() const { return prefix() + grid().count(); }

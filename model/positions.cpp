@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "model/network.h"
 
 namespace shiftadd {
 namespace {
@@ -109,6 +110,24 @@ Tensor resize_positions(const Tensor& positions, int64_t prefix, Grid from, Grid
       along_axis(grid, 1, from.height, to.width * channels, taps_of(from.height, to.height, how));
   for (const double value : grid) *out++ = static_cast<float>(value);
   return result;
+}
+
+void resize_positions(const ModelSpec& from, const ModelSpec& to, NamedTensors& weights) {
+  if (from.grid() == to.grid()) return;
+  const Network network = network_of(from);
+  for (const LevelSpec& level : network.levels) {
+    const auto found = std::find_if(weights.begin(), weights.end(), [&](const auto& each) {
+      return each.first == level.positions;
+    });
+    const Shape expected = {1, level.position_rows(), level.width()};
+    if (found == weights.end() || found->second.shape() != expected)
+      throw user_error(
+          level.positions, " is ",
+          found == weights.end() ? std::string("missing") : concat(found->second.shape()),
+          ": expected ", expected);
+    found->second = resize_positions(found->second, level.positioned_prefix(), from.grid(),
+                                     to.grid(), to.position_resize);
+  }
 }
 
 }  // namespace shiftadd

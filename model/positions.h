@@ -14,5 +14,9 @@ namespace shiftadd {
 /// where the grids are equal. Throws Error (failure) for another shape.
 Tensor resize_positions(const Tensor& positions, int64_t prefix, Grid from, Grid to,
                         PositionResize how);
+/// The positions of `from` among its weights, made those of `to`, as to.position_resize says: of
+/// networks that differ in the size of their images at most. Throws Error (user) naming positions
+/// that are not there or have another shape.
+void resize_positions(const ModelSpec& from, const ModelSpec& to, NamedTensors& weights);
 
 }  // namespace shiftadd

@@ -72,7 +72,7 @@ Network network_of(const ModelSpec& spec) {
   Network network;
   network.name = spec.name;
   network.channels = spec.in_channels;
-  network.image = {spec.image_size, spec.image_size};
+  network.image = spec.image_size;
   network.options = spec.shift_add;
   network.options.blocks.clear();
   network.levels.push_back(std::move(level));

@@ -25,7 +25,7 @@ void print_archs(std::ostream& out) {
   row("name", "parameters", "image size");
   for (const std::string& name : spec_names()) {
     const ModelSpec spec = named_spec(name);
-    row(name, count_parameters(spec), concat(spec.image_size, "x", spec.image_size));
+    row(name, count_parameters(spec), concat(spec.image_size.height, "x", spec.image_size.width));
   }
   out << "Known, too, with the tag of their weights or without: vit_SIZE_patchP_S, "
          "deit_SIZE_patchP_S,\ndeit_SIZE_distilled_patchP_S, deit3_SIZE_patchP_S, "

@@ -73,6 +73,20 @@ std::vector<SpecSetting> settings_of(const FileHints& hints) {
   return settings;
 }
 
+// Of the images that the model will take.
+Grid size_of(const ConvertArguments& arguments, const ModelFile& model) {
+  return arguments.image_size.value_or(model.spec.image_size);
+}
+
+// The same share of the image for another size.
+void fit_preprocess(const Grid& size, ModelFile& model) {
+  Preprocess& images = model.preprocess;
+  if (images.crop != model.spec.image_size || images.crop == size) return;
+  const int64_t before = images.crop_side();
+  images.crop = size;
+  images.resize = images.resize * images.crop_side() / before;
+}
+
 // A configuration that lies beside another checkpoint would give it wrong heads without a word.
 void require_agreement(const FileHints& hints, const ModelSpec& spec) {
   const auto compare = [&](const char* key, const std::optional<int64_t>& said, int64_t found) {
@@ -110,12 +124,32 @@ void detect(const ConvertArguments& arguments, const WeightsFile& weights, const
   require_agreement(hints, detected.spec);
   description.model.spec = detected.spec;
   description.notes.push_back(
-      concat("names of ", translation.dialect.description,
+      concat("family: ", translation.dialect.description,
              translation.prefix.empty() ? "" : concat(", behind '", translation.prefix, "'")));
   for (const std::string& each : detected.known) description.notes.push_back("known: " + each);
   for (const std::string& each : detected.assumed) description.notes.push_back("assumed: " + each);
   for (const std::string& each : hints.notes) description.notes.push_back(each);
   description.assumes = true;
+}
+
+// A publisher may prepare smaller images than the positions are for.
+void use_preprocess(const ConvertArguments& arguments, const FileHints& hints,
+                    Description& description) {
+  ModelFile& model = description.model;
+  const Grid size = size_of(arguments, model);
+  if (hints.preprocess && hints.preprocess->crop == size) {
+    model.preprocess = *hints.preprocess;
+    return;
+  }
+  if (hints.preprocess)
+    description.notes.push_back(concat(hints.sources.front(), " prepares images of ",
+                                       hints.preprocess->crop, ", this model takes ", size,
+                                       ": --image-size ", hints.preprocess->crop,
+                                       " makes one that takes the same"));
+  fit_preprocess(size, model);
+  if (arguments.preprocess.empty())
+    description.notes.push_back(concat("assumed: preprocess ", json_text(to_json(model.preprocess)),
+                                       " (", description.translation.dialect.description, ")"));
 }
 
 void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weights,
@@ -141,11 +175,7 @@ void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weig
   if (arguments.arch != "auto") return;
   if (model.classes.empty() && static_cast<int64_t>(hints.classes.size()) == model.spec.classes)
     model.classes = hints.classes;
-  if (hints.preprocess && hints.preprocess->crop == model.spec.image_size)
-    model.preprocess = *hints.preprocess;
-  else if (arguments.preprocess.empty())
-    description.notes.push_back(concat("assumed: preprocess ", json_text(to_json(model.preprocess)),
-                                       " (", description.translation.dialect.description, ")"));
+  use_preprocess(arguments, hints, description);
 }
 
 void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights,
@@ -169,19 +199,11 @@ void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights
 }  // namespace
 
 void fit_image_size(const ConvertArguments& arguments, ModelFile& model) {
-  ModelSpec& spec = model.spec;
-  const int64_t size = arguments.image_size;
-  if (size == 0 || size == spec.image_size) return;
-  const Grid from = spec.grid();
-  spec.image_size = size;
-  validate(spec);
-  const int64_t before = spec.positions == PositionScope::kAll ? spec.prefix()
-                         : spec.positions == PositionScope::kPatches
-                             ? 0
-                             : spec.prefix() - spec.registers;
-  for (auto& [name, tensor] : model.weights)
-    if (name == "pos_embed")
-      tensor = resize_positions(tensor, before, from, spec.grid(), spec.position_resize);
+  ModelSpec to = model.spec;
+  to.image_size = size_of(arguments, model);
+  validate(to);
+  resize_positions(model.spec, to, model.weights);
+  model.spec = to;
 }
 
 bool is_inline_json(const std::string& text) { return text.starts_with('{'); }
@@ -193,16 +215,16 @@ Description describe(const ConvertArguments& arguments, const WeightsFile& weigh
     describe_ours(arguments, weights, description);
   else
     describe_foreign(arguments, weights, description);
-  const int64_t side = arguments.image_size ? arguments.image_size : model.spec.image_size;
-  if (side != model.spec.image_size) {
-    model.preprocess.resize = model.preprocess.resize * side / model.spec.image_size;
-    model.preprocess.crop = side;
-  }
+  const Grid size = size_of(arguments, model);
+  fit_preprocess(size, model);
   if (!arguments.preprocess.empty())
     model.preprocess = merged_preprocess(model.preprocess, arguments.preprocess);
-  if (model.preprocess.crop != side)
+  if (model.preprocess.crop != size)
     throw user_error("--preprocess: crop is ", model.preprocess.crop, ", the architecture '",
-                     model.spec.name, "' takes images of ", side);
+                     model.spec.name, "' takes images of ", size, " pixels (height x width)");
+  const int64_t channels = model.spec.in_channels;
+  if (channels == 1 || channels == 3)  // no image becomes the input of any other network
+    require_channels(model.preprocess, channels, "--preprocess");
   if (!arguments.classes.empty()) {
     ClassNames given = read_class_names(arguments.classes);
     model.classes = std::move(given.names);

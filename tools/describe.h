@@ -14,8 +14,8 @@ namespace shiftadd::tools {
 struct ConvertArguments {
   std::string input, arch = "auto", mapping, classes, preprocess, state_dict, out, to = "ours",
                      report;
-  std::vector<std::string> set;  // "heads=3"
-  int64_t image_size = 0;        // of the model that is written; 0: of the checkpoint
+  std::vector<std::string> set;    // "heads=3"
+  std::optional<Grid> image_size;  // of the model that is written; none: of the checkpoint
   ConvertOptions options;
   bool no_crc = false;
 };

@@ -1,5 +1,5 @@
-// shiftadd-convert: a foreign checkpoint into a model file, a model file into plain timm names, or
-// a trained model file into the one that is deployed.
+// shiftadd-convert: a foreign checkpoint into a model file, either into plain tensors of any
+// publisher's names, or a trained model file into the one that is deployed.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -34,8 +34,8 @@ CLIP (OpenAI, open_clip) are known; docs/conversion.md has the table. A prefix u
 the network lies, such as "module.", is stripped. Where the network lies under two, it is the one
 that is no moving average (ema, swa ...), or none; else --prefix chooses. With --arch auto, tensors
 tell the network, and config.json, preprocessor_config.json or open_clip_config.json beside them
-what they do not; the rest is assumed, and printed. A tensor that is left over is an error, unless it
-is known to be of no use: --ignore drops it. The report goes to stdout.
+what they do not; the rest is assumed, and printed. A tensor that is left over is an error, unless
+it is known to be of no use: --ignore drops it. The report goes to stdout.
 
 Mapping file (--mapping), for other names:
   {"rules": [{"from": "transformer.{N}.attn.in_proj_weight", "to": "blocks.{N}.attn.qkv.weight"},
@@ -74,7 +74,14 @@ std::string footer() {
 }
 
 struct Options : ConvertArguments {
-  std::string pack, multiply, calibrate;
+  std::string pack, multiply, calibrate, heads, activation, positions;
+
+  /// The options that are keys of the network, as --set has them.
+  void set_keys() {
+    for (const auto& [key, value] :
+         {std::pair{"heads", &heads}, {"activation", &activation}, {"position_resize", &positions}})
+      if (!value->empty()) set.push_back(concat(key, "=", *value));
+  }
 };
 
 ModelSpec plain_of(ModelSpec spec) {
@@ -180,16 +187,43 @@ Outputs outputs_of(const Options& options) {
   return outputs;
 }
 
+// What a foreign checkpoint may leave open.
+void add_network_options(CLI::App& app, Options& options) {
+  app.add_option("--set", options.set,
+                 "KEY=VALUE: what a checkpoint does not tell of its network, e.g. heads=6; keys "
+                 "below; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--heads", options.heads, "attention heads; the same as --set heads=");
+  app.add_option("--activation", options.activation,
+                 "gelu, gelu_tanh, quick_gelu, relu or swiglu; the same as --set activation=");
+  app.add_option_function<std::string>(
+         "--image-size",
+         [&](const std::string& text) {
+           options.image_size = parse_grid(text, kLargestSide);
+           if (!options.image_size)
+             throw CLI::ValidationError(
+                 "--image-size", concat("expected a size such as 224 or 224x160 (height x width), "
+                                        "each from 1 to ",
+                                        kLargestSide, ", got ", text));
+         },
+         "size of the images that the model is for, pixels: its positions are resized")
+      ->option_text("N|HxW");
+  app.add_option("--positions", options.positions,
+                 "how positions fit other images: plain, antialias or offset; the same as --set "
+                 "position_resize=");
+}
+
 }  // namespace
 }  // namespace shiftadd::tools
 
 int main(int argc, char** argv) {
+  using namespace shiftadd;
   using namespace shiftadd::tools;
   Options options;
-  CLI::App app("Converts checkpoints: PyTorch or safetensors in, a model file or timm names out.",
-               kName);
+  CLI::App app(
+      "Converts checkpoints: PyTorch or safetensors in, a model file or plain tensors out.", kName);
   app.footer(footer);
-  std::vector<std::string> targets = shiftadd::dialect_names();
+  std::vector<std::string> targets = dialect_names();
   targets.insert(targets.begin(), {"ours", "origin"});
   app.add_option("IN", options.input,
                  "checkpoint (.pth, .pt, .safetensors, .index.json), or a folder with one")
@@ -198,21 +232,7 @@ int main(int argc, char** argv) {
                  "architecture: a known name, a JSON file, or auto: what the tensors and the files "
                  "beside them tell")
       ->capture_default_str();
-  app.add_option("--set", options.set,
-                 "KEY=VALUE: what a checkpoint does not tell of its network, e.g. heads=6; keys "
-                 "below; may be repeated")
-      ->allow_extra_args(false);
-  std::vector<std::pair<const char*, std::string>> keys = {
-      {"heads", ""}, {"activation", ""}, {"position_resize", ""}};
-  app.add_option("--heads", keys[0].second, "attention heads; the same as --set heads=");
-  app.add_option("--activation", keys[1].second,
-                 "gelu, gelu_tanh, quick_gelu, relu or swiglu; the same as --set activation=");
-  app.add_option("--image-size", options.image_size,
-                 "side of the images that the model is for, pixels: its positions are resized")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--positions", keys[2].second,
-                 "how positions fit other images: plain, antialias or offset; the same as --set "
-                 "position_resize=");
+  add_network_options(app, options);
   app.add_option("--mapping", options.mapping, "JSON file with rename rules (below)");
   app.add_option("--classes", options.classes,
                  "class names: one a line, or a TSV with a column 'label'");
@@ -252,8 +272,7 @@ int main(int argc, char** argv) {
       ->needs(pack_option);
   add_list_archs(app);
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
-  for (const auto& [key, value] : keys)
-    if (!value.empty()) options.set.push_back(shiftadd::concat(key, "=", value));
+  options.set_keys();
   return run_program(kName, [&] {
     stop_at_once(kName);
     if (options.pack.empty()) {

@@ -20,7 +20,7 @@ TrainStepTiming time_training_steps(const ModelSpec& spec, int64_t batch, int st
   config.data.workers = 0;
   require_memory(concat("training steps of '", spec.name, "' in batches of ", batch),
                  training_memory(config, spec, 1));
-  data::Batch data{.images = Tensor({batch, spec.in_channels, spec.image_size, spec.image_size}),
+  data::Batch data{.images = Tensor(spec.batch_shape(batch)),
                    .targets = Tensor::zeros({batch, spec.classes}),
                    .labels = {},
                    .samples = {}};

@@ -49,8 +49,10 @@ void resolve_data(const ConfigReader& reader, TrainConfig& c) {
                 "expected a folder with one folder of images per class, or a .tar of it");
   if (d.val.empty() && d.val_fraction == 0)
     reader.fail("data.val_fraction", "expected a number above 0, because data.val is not given");
-  if (const std::string wrong = c.inherits.empty() ? settle_preprocess(c) : ""; !wrong.empty())
-    reader.fail("data.preprocess.resize", wrong);
+  Preprocess& p = d.preprocess;
+  if (!reader.has("data.preprocess.mean")) p.mean = imagenet_mean(c.model.in_channels);
+  if (!reader.has("data.preprocess.std")) p.std = imagenet_std(c.model.in_channels);
+  if (c.inherits.empty()) reader.checked("", [&] { settle_preprocess(c); });
   const auto weights = static_cast<int64_t>(d.class_weights.size());
   if (weights > 0 && c.model.classes > 0 && weights != c.model.classes)
     reader.fail("data.class_weights",
@@ -84,11 +86,6 @@ TrainConfig read_run(const ConfigNode& root) {
     spec.classes = std::max<int64_t>(spec.classes, 1);
     validate(spec);
   });
-  constexpr int64_t kImageChannels = 3;
-  if (config.model.in_channels != kImageChannels)
-    reader.fail("model.in_channels",
-                concat("expected ", kImageChannels, ", which RGB images have, got ",
-                       config.model.in_channels));
   reader.checked("surgery.recipe", [&] {
     for (const std::string& line : config.surgery.recipe) parse_recipe_line(line);
   });
@@ -187,12 +184,18 @@ TrainConfig parse_train_config(std::string_view text, const std::string& name,
   return from_node(load_config_text(text, name), overrides);
 }
 
-std::string settle_preprocess(TrainConfig& config) {
+void settle_preprocess(TrainConfig& config) {
+  const int64_t channels = config.model.in_channels;
+  if (channels != 1 && channels != 3)
+    throw key_error("model.in_channels", "expected 3, which RGB images have, or 1 for gray, got ",
+                    channels);
   Preprocess& p = config.data.preprocess;
+  require_channels(p, channels, "data.preprocess");
   p.crop = config.model.image_size;
-  if (p.resize < 0) p.resize = (p.crop * 8 + 3) / 7;
-  if (p.resize == 0 || p.resize >= p.crop) return "";
-  return concat("expected 0 or at least model.image_size, which is ", p.crop, ", got ", p.resize);
+  if (p.resize < 0) p.resize = (p.crop_side() * 8 + 3) / 7;
+  if (p.resize != 0 && p.resize < p.crop.shorter())
+    throw key_error("data.preprocess.resize", "expected 0 or at least model.image_size, which is ",
+                    p.crop.shorter(), ", got ", p.resize);
 }
 
 std::string to_text(const TrainConfig& config) {

@@ -61,7 +61,7 @@ struct DataConfig {
   double val_fraction = 0.1;  // used where val is empty
   std::optional<SyntheticConfig>
       synthetic;          // when set, train and val above are already FOLDER/train, FOLDER/val
-  Preprocess preprocess;  // crop is always the model's image_size
+  Preprocess preprocess;  // crop is always the model's image_size, mean and std are of its channels
   data::AugmentOptions augment;
   data::MixOptions mix;
   double label_smoothing = 0;
@@ -161,9 +161,10 @@ struct TrainConfig {
   std::vector<std::string> inherits;
 };
 
-/// Sets what follows from model.image_size: the crop, and a resize of -1. Returns what is wrong
-/// with the resize, or "".
-std::string settle_preprocess(TrainConfig& config);
+/// Sets what follows from model.image_size: the crop, and a resize of -1. Throws Error (user) with
+/// the key where the resize, or mean or std, do not go with the model, or its channels are none of
+/// an image.
+void settle_preprocess(TrainConfig& config);
 
 /// Reads PATH with its "extends" chain, then applies overrides "train.epochs=3" in order (the value
 /// as JSON, else as a string). Paths in "extends" are relative to the file that holds them, all

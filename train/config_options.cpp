@@ -155,7 +155,7 @@ void list_data(ConfigVisitor& v, DataConfig& d) {
   v.begin("preprocess", "From a photograph to the network's input; stored in the model file.");
   v.integer("resize", d.preprocess.resize, Range::between(-1, 16384),
             "Shorter side after resizing, before the centre crop of image_size. 0: no resize; -1: "
-            "image_size * 8 / 7.");
+            "8 / 7 of image_size, of its longer side, or, where images are squashed, its shorter.");
   list_colours(v, d.preprocess, Range::between(-10, 10), Range::between(1e-3, 10));
   v.end();
   list_augment(v, d.augment);

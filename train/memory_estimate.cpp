@@ -56,8 +56,8 @@ double kept_of_image(const TrainConfig& config, const ModelSpec& spec,
   // GELU is computed again; what another activation makes is kept beside what it was made of.
   const bool gelu = spec.activation == HiddenActivation::kGelu;
   const auto tokens = static_cast<double>(spec.tokens()), width = static_cast<double>(spec.width),
-             hidden = static_cast<double>(spec.mlp_hidden *
-                                          (gelu ? 1 : 1 + inputs_of(spec.activation)));
+             hidden =
+                 static_cast<double>(spec.mlp_hidden * (gelu ? 1 : 1 + inputs_of(spec.activation)));
   const double learning = tokens * (8 * width + hidden), passing = tokens * (4 * width + hidden);
   const bool again = config.regularisation.checkpoint_blocks;  // only inputs are kept
   const int64_t first = parameters.first_block();
@@ -79,9 +79,7 @@ std::vector<MemoryUse> training_memory(const TrainConfig& config, const ModelSpe
   const bool adam = config.train.optimizer.kind == OptimizerConfig::Kind::kAdamW;
   const double states = 1 + (adam ? 2 : 1) + (config.train.ema_decay > 0 ? 1 : 0);
   const auto batch = static_cast<double>(config.train.batch);
-  const auto side = static_cast<double>(spec.image_size);
-  const double image =
-      static_cast<double>(spec.in_channels) * side * side + static_cast<double>(spec.classes);
+  const double image = static_cast<double>(spec.image_values() + spec.classes);
   const int64_t ahead = config.data.workers > 0 ? config.data.prefetch : 1;
   const std::string sizes =
       "model.width, model.depth, model.mlp_hidden, model.image_size (or "

@@ -177,8 +177,9 @@ std::unique_ptr<layers::Model> make_teacher(const TrainConfig& config, const Mod
   if (path.empty() || config.train.teacher.kind == TeacherConfig::Kind::kNone) return nullptr;
   const ModelFile file = load_model(path);
   if (file.spec.image_size != spec.image_size || file.spec.in_channels != spec.in_channels)
-    throw user_error(path, ": the teacher takes images of ", file.spec.image_size,
-                     " pixels, the student of ", spec.image_size, ": both see the same batch");
+    throw user_error(path, ": the teacher takes images of ", file.spec.in_channels, " x ",
+                     file.spec.image_size, " (channels, height, width), the student of ",
+                     spec.in_channels, " x ", spec.image_size, ": both see the same batch");
   if (file.preprocess.mean != config.data.preprocess.mean ||
       file.preprocess.std != config.data.preprocess.std)
     throw user_error(

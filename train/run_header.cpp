@@ -21,8 +21,9 @@ std::string data_line(const TrainConfig& config, const RunData& data) {
 }
 
 std::string network_line(const ModelSpec& spec) {
-  return concat("network: ", spec.name, ", images of ", spec.image_size, " pixels in patches of ",
-                spec.patch_size, ", width ", spec.width, ", depth ", spec.depth, ", ", spec.heads,
+  return concat("network: ", spec.name, ", images of ", spec.image_size,
+                spec.in_channels == 1 ? " gray" : "", " pixels in patches of ", spec.patch_size,
+                ", width ", spec.width, ", depth ", spec.depth, ", ", spec.heads,
                 spec.heads == 1 ? " head" : " heads", spec.converted() ? ", converted" : "", "; ",
                 count_parameters(spec), " parameters");
 }

@@ -29,16 +29,17 @@ void take_preprocess(TrainConfig& config, const Source& from) {
 }
 
 // The crop keeps the same share of the image.
-int64_t scaled_resize(const Source& from, int64_t image_size) {
+int64_t scaled_resize(const Source& from, const Preprocess& to) {
   return static_cast<int64_t>(
-      std::llround(static_cast<double>(from.preprocess.resize) * static_cast<double>(image_size) /
-                   static_cast<double>(from.spec.image_size)));
+      std::llround(static_cast<double>(from.preprocess.resize * to.crop_side()) /
+                   static_cast<double>(from.preprocess.crop_side())));
 }
 void take_resize(TrainConfig& config, const Source& from) {
-  config.data.preprocess.resize = scaled_resize(from, config.model.image_size);
+  config.data.preprocess.crop = config.model.image_size;
+  config.data.preprocess.resize = scaled_resize(from, config.data.preprocess);
 }
 
-// image_size stands before resize, which depends on it.
+// image_size and resize_mode stand before resize, which depends on them.
 constexpr Inherited kInherited[] = {
     {"model.name", take_model<&ModelSpec::name>},
     {"model.image_size", take_model<&ModelSpec::image_size>},
@@ -66,6 +67,7 @@ constexpr Inherited kInherited[] = {
     {"model.fc_norm", take_model<&ModelSpec::fc_norm>},
     {"model.pre_logits", take_model<&ModelSpec::pre_logits>},
     {"model.projection", take_model<&ModelSpec::projection>},
+    {"data.preprocess.resize_mode", take_preprocess<&Preprocess::resize_mode>},
     {"data.preprocess.resize", take_resize},
     {"data.preprocess.interpolation", take_preprocess<&Preprocess::interpolation>},
     {"data.preprocess.mean", take_preprocess<&Preprocess::mean>},
@@ -86,8 +88,7 @@ void fill(TrainConfig& config, const Source& from) {
   } catch (const Error& error) {
     throw error.under("model");
   }
-  if (const std::string wrong = settle_preprocess(config); !wrong.empty())
-    throw key_error("data.preprocess.resize", wrong);
+  settle_preprocess(config);
 }
 
 /// `path` is init.checkpoint, or a checkpoint to resume.
@@ -100,12 +101,16 @@ Source read_source(const std::string& path) {
   return {std::move(file.spec), file.preprocess};
 }
 
-std::string text_of(const std::array<float, 3>& channels) {
-  return concat(shortest_decimal(channels[0]), " ", shortest_decimal(channels[1]), " ",
-                shortest_decimal(channels[2]));
+std::string text_of(const std::vector<float>& channels) {
+  std::string text;
+  for (const float each : channels) text += concat(text.empty() ? "" : " ", shortest_decimal(each));
+  return text;
 }
 
-std::string size_text(int64_t resize) { return resize == 0 ? "none" : std::to_string(resize); }
+std::string resize_text(int64_t resize, ResizeMode mode) {
+  if (resize == 0) return "none";
+  return concat(resize, mode == ResizeMode::kSquash ? " (squash)" : "");
+}
 
 }  // namespace
 
@@ -150,8 +155,8 @@ std::string describe_preprocess(const TrainConfig& config, const ModelFile& file
     list += concat(list.empty() ? "" : ", ", what, " ", value);
     if (value != there) list += concat(" (there ", there, ")");
   };
-  add("resize", size_text(ours.resize),
-      size_text(scaled_resize({file.spec, theirs}, config.model.image_size)));
+  add("resize", resize_text(ours.resize, ours.resize_mode),
+      resize_text(scaled_resize({file.spec, theirs}, ours), theirs.resize_mode));
   add("interpolation", name_of(ours.interpolation), name_of(theirs.interpolation));
   add("mean", text_of(ours.mean), text_of(theirs.mean));
   add("std", text_of(ours.std), text_of(theirs.std));

@@ -80,6 +80,13 @@ class Recorder : public ConfigVisitor {
               const char* about) override {
     add(key, value, range_schema("number", range), named("number", range), about);
   }
+  void size(const char* key, Grid& value, const ConfigRange& range, const char* about) override {
+    const Json side = range_schema("integer", range);
+    const Json sides{{"type", "array"}, {"items", side}, {"minItems", 2}, {"maxItems", 2}};
+    add(key, value.is_square() ? Json(value.height) : Json{value.height, value.width},
+        Json{{"anyOf", Json::array({side, sides})}},
+        named("whole number", range) + " | [height, width]", about);
+  }
   void text(const char* key, std::string& value, const char* about) override {
     add(key, value, Json{{"type", "string"}}, "string", about);
   }

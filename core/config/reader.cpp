@@ -121,6 +121,23 @@ void ConfigReader::number(const char* key, double& value, const ConfigRange& ran
   value = node->number();
 }
 
+void ConfigReader::size(const char* key, Grid& value, const ConfigRange& range, const char*) {
+  const ConfigNode* node = take(key);
+  if (!node) return;
+  const auto side = [&](const ConfigNode& each) {
+    const auto number = each.kind == ConfigNode::Kind::kNumber ? whole(each) : std::nullopt;
+    if (!number || !range.contains(static_cast<double>(*number)))
+      expected(each, key, with_range("a whole number", range) + ", or [height, width]");
+    return *number;
+  };
+  if (node->kind != ConfigNode::Kind::kArray)
+    value = side(*node);
+  else if (node->items.size() == 2)
+    value = {side(node->items[0]), side(node->items[1])};
+  else
+    expected(*node, key, "a whole number, or a list of two: [height, width]");
+}
+
 void ConfigReader::text(const char* key, std::string& value, const char*) {
   const ConfigNode* node = take(key);
   if (!node) return;

@@ -43,6 +43,7 @@ class ConfigReader : public ConfigVisitor {
   void integer(const char* key, int64_t& value, const ConfigRange& range,
                const char* about) override;
   void number(const char* key, double& value, const ConfigRange& range, const char* about) override;
+  void size(const char* key, Grid& value, const ConfigRange& range, const char* about) override;
   void text(const char* key, std::string& value, const char* about) override;
   void choice(const char* key, std::string& value, const std::vector<std::string>& words,
               const char* about) override;

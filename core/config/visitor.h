@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "core/grid.h"
+
 namespace shiftadd {
 
 /// Of a number: low <= x <= high, or < where open.
@@ -41,6 +43,8 @@ class ConfigVisitor {
                        const char* about) = 0;
   virtual void number(const char* key, double& value, const ConfigRange& range,
                       const char* about) = 0;
+  /// Height and width, whole numbers: one alone stands for both.
+  virtual void size(const char* key, Grid& value, const ConfigRange& range, const char* about) = 0;
   virtual void text(const char* key, std::string& value, const char* about) = 0;
   /// One of `words`.
   virtual void choice(const char* key, std::string& value, const std::vector<std::string>& words,

@@ -20,6 +20,7 @@ struct Options {
   std::string name = "x", kind = "cosine", weights = "none";
   std::vector<std::string> patterns;
   std::vector<double> pair = {1, 2}, numbers;
+  Grid size = 224;
   bool has_extra = false;
   int64_t extra = 0;
 
@@ -35,6 +36,7 @@ struct Options {
     v.choice("kind", kind, {"cosine", "step"}, "a kind");
     v.texts("patterns", patterns, "patterns");
     v.tuple("pair", pair, ConfigRange::from_below(0, 10), "a pair");
+    v.size("size", size, ConfigRange::between(1, 999), "a size");
     v.word_or_numbers("weights", weights, {"none", "balanced"}, numbers, ConfigRange::at_least(0),
                       "weights");
     if (v.begin_optional("extra", has_extra, "an object or null")) {
@@ -223,4 +225,34 @@ TEST_CASE("config: schema and help say what the reader accepts") {
         std::vector<std::string>{"flag", "train", "train.count", "train.optimizer",
                                  "train.optimizer.lr", "name", "kind", "patterns", "pair",
                                  "weights", "extra", "extra.value"});
+}
+
+TEST_CASE("config reader: a size is a number, or a height and a width") {
+  CHECK(read("{}").size == Grid{224, 224});
+  CHECK(read(R"({"size": 32})").size == Grid{32, 32});
+  CHECK(read(R"({"size": [32, 48.0]})").size == Grid{32, 48});
+  CHECK(read("{}", {"size=[7,9]"}).size == Grid{7, 9});
+  for (const char* side : {"0", "1000", "1.5", "\"a\"", "null"}) {
+    const std::string expected =
+        "c.json:1: size: expected a whole number from 1 to 999, or [height, width], got ";
+    CHECK(message(concat(R"({"size": )", side, "}")) == expected + side);
+    CHECK(message(concat(R"({"size": [32, )", side, "]}")) == expected + side);
+  }
+  CHECK(message(R"({"size": [1, 2, 3]})") ==
+        "c.json:1: size: expected a whole number, or a list of two: [height, width], got a list "
+        "of 3");
+}
+
+TEST_CASE("config: a square is printed as one number, any other size as two") {
+  Options options;
+  CHECK(config_json(options.listing()).at("size") == 224);
+  options.size = {32, 48};
+  CHECK(json_text(config_json(options.listing()).at("size")) == "[32,48]");
+  CHECK(config_help(options.listing())
+            .find("size = [32, 48] (whole number from 1 to 999 | "
+                  "[height, width]): a size") != std::string::npos);
+  const auto schema = nlohmann::json::parse(config_schema(options.listing(), "t", "a"));
+  const auto& kinds = schema.at("properties").at("size").at("anyOf");
+  CHECK(kinds[0].at("maximum") == 999);
+  CHECK(kinds[1].at("maxItems") == 2);
 }

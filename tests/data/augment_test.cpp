@@ -28,13 +28,13 @@ AugmentOptions plain(AugmentOptions::Crop crop) {
 std::vector<float> run(const Image& image, const AugmentOptions& options, const Preprocess& p,
                        uint64_t stream = 0) {
   Random random(11, stream);
-  std::vector<float> out(3 * p.crop * p.crop, -1);
+  std::vector<float> out(p.values(), -1);
   augment_image(image, options, p, random, out.data());
   return out;
 }
 
 std::vector<float> evaluate(const Image& image, const Preprocess& p) {
-  std::vector<float> out(3 * p.crop * p.crop);
+  std::vector<float> out(p.values());
   preprocess_image(image, p, out.data());
   return out;
 }
@@ -132,6 +132,39 @@ TEST_CASE("padded crop moves the picture by at most the padding over black") {
   const auto small = run(noise(2, 2), options, bytes_out(0, 6));
   CHECK(small[0] == 0);
   CHECK(small[2 * 6 + 2] > 0);
+}
+
+TEST_CASE("images that are no squares, and gray ones, go through every change") {
+  const Image image = noise(40, 30);
+  AugmentOptions options;
+  options.scale_min = options.scale_max = 1;
+  options.ratio_min = options.ratio_max = 4.0 / 3;  // the whole image
+  options.horizontal_flip = 0;
+  Preprocess p = bytes_out(0, {12, 20});
+  const Image resized = resize(image, 20, 12, p.interpolation);
+  const auto whole = run(image, options, p);
+  for (int i = 0; i < 240; ++i) REQUIRE(std::round(whole[i]) == resized.pixels[3 * i]);
+  // A padded crop of an image of the crop's size, without padding, is the image.
+  options.crop = AugmentOptions::Crop::kPadded;
+  options.padding = 0;
+  const Image exact = noise(20, 12);
+  const auto same = run(exact, options, p);
+  for (int i = 0; i < 240; ++i) REQUIRE(std::round(same[i]) == exact.pixels[3 * i]);
+  // Gray is made of the colours as they were changed.
+  const auto colours = [&] {
+    options.color_jitter = 0.4;
+    options.rand_augment = "rand-m9-mstd0.5-inc1";
+    return run(image, options, p, 5);
+  }();
+  p.mean = {0}, p.std = {1 / 255.0F};
+  const auto gray = run(image, options, p, 5);
+  REQUIRE(gray.size() == 240);
+  for (int i = 0; i < 240; ++i) {
+    const double luma = 0.299 * colours[i] + 0.587 * colours[240 + i] + 0.114 * colours[480 + i];
+    REQUIRE(std::abs(gray[i] - luma) < 0.51);
+  }
+  options.random_erasing = 1;
+  CHECK(run(image, options, p, 5) != gray);
 }
 
 TEST_CASE("flip mirrors rows, about as often as asked") {

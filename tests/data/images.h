@@ -19,7 +19,7 @@ inline data::Image noise(int64_t width, int64_t height) {
 }
 
 /// Identity normalisation times 255: outputs are the bytes.
-inline Preprocess bytes_out(int64_t resize, int64_t crop) {
+inline Preprocess bytes_out(int64_t resize, Grid crop) {
   Preprocess p;
   p.resize = resize;
   p.crop = crop;

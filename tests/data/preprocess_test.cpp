@@ -15,7 +15,7 @@ using namespace shiftadd::test;
 namespace {
 
 std::vector<float> run(const Image& image, const Preprocess& p) {
-  std::vector<float> out(3 * p.crop * p.crop, -1);
+  std::vector<float> out(p.values(), -1);
   preprocess_image(image, p, out.data());
   return out;
 }
@@ -36,6 +36,55 @@ TEST_CASE("preprocess resizes the shorter side, truncates the longer, and crops 
     for (int64_t x = 0; x < 20; ++x)
       for (int c = 0; c < 3; ++c)
         REQUIRE(at(out, 20, c, y, x) == whole.row(2 + y)[3 * (7 + x) + c]);
+}
+
+TEST_CASE("a crop that is no square is cut from the centre") {
+  const Image source = noise(53, 37);
+  const Preprocess p = bytes_out(24, {22, 14});
+  const auto out = run(source, p);
+  const Image whole = resize(source, 34, 24, p.interpolation);
+  for (int64_t y = 0; y < 22; ++y)
+    for (int64_t x = 0; x < 14; ++x)
+      for (int c = 0; c < 3; ++c)
+        REQUIRE(std::round(out[(c * 22 + y) * 14 + x]) == whole.row(1 + y)[3 * (10 + x) + c]);
+}
+
+TEST_CASE("squash gives an image the crop's shape, whatever its own") {
+  const Image source = noise(53, 37);
+  Preprocess p = bytes_out(20, 16);
+  p.resize_mode = ResizeMode::kSquash;
+  Size size = resized_size(source, p);
+  CHECK(size.width == 20);
+  CHECK(size.height == 20);
+  const auto out = run(source, p);
+  const Image whole = resize(source, 20, 20, p.interpolation);
+  for (int64_t y = 0; y < 16; ++y)
+    for (int64_t x = 0; x < 16; ++x)
+      REQUIRE(at(out, 16, 1, y, x) == whole.row(2 + y)[3 * (2 + x) + 1]);
+  p.crop = {16, 24};  // 20 is its height's; 20 * 24 / 16 = 30
+  size = resized_size(source, p);
+  CHECK(size.width == 30);
+  CHECK(size.height == 20);
+  p.resize = 0;
+  CHECK(resized_size(source, p).width == 53);
+}
+
+TEST_CASE("gray is the luma of Pillow's L, after the resize") {
+  Image image;
+  image.width = 4, image.height = 1;
+  image.pixels = {255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30};
+  Preprocess p = bytes_out(0, {1, 4});
+  p.mean = {0}, p.std = {1 / 255.0F};
+  const auto out = run(image, p);
+  REQUIRE(out.size() == 4);
+  const float expected[] = {76, 150, 29, 18};
+  for (int i = 0; i < 4; ++i) CHECK(std::round(out[i]) == expected[i]);
+  // Drawn in gray, too.
+  const Image drawn = denormalise(out.data(), p);
+  CHECK(drawn.pixels == std::vector<uint8_t>{76, 76, 76, 150, 150, 150, 29, 29, 29, 18, 18, 18});
+  // ImageNet's means of gray are the means of its three.
+  p.mean = imagenet_mean(1), p.std = imagenet_std(1);
+  CHECK(run(image, p)[0] == doctest::Approx((76 / 255.0 - 0.449) / 0.226));
 }
 
 TEST_CASE("denormalise gives back the pixels") {

@@ -102,8 +102,9 @@ TEST_CASE("logits have the bits that they had, on every instruction set") {
       run_program("shiftadd-convert", arguments);
       path = packed;
     }
-    const auto side = static_cast<int>(network.model.spec.image_size);
-    test::write_text(folder / "image.bmp", test::bitmap(side, side, 3));
+    const Grid size = network.model.spec.image_size;
+    test::write_text(folder / "image.bmp",
+                     test::bitmap(static_cast<int>(size.width), static_cast<int>(size.height), 3));
     for (const Machine& machine : all) {
       INFO(machine.name());
       const std::string dump = folder / "dump.safetensors";

@@ -34,7 +34,7 @@ std::string large_model(const test::TemporaryFolder& folder, int64_t hidden) {
   model.spec = named_spec("vit_micro");
   model.spec.image_size = 4096, model.spec.patch_size = 4, model.spec.width = 4;
   model.spec.depth = model.spec.heads = 1, model.spec.mlp_hidden = hidden, model.spec.classes = 2;
-  model.preprocess.resize = model.preprocess.crop = 4096;
+  model.preprocess.crop = model.preprocess.resize = 4096;
   for (const Parameter& info : parameters_of(model.spec))
     model.weights.emplace_back(info.name, Tensor::zeros(info.shape));
   const std::string path = folder / concat("model", hidden, ".safetensors");

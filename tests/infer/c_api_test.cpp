@@ -19,6 +19,8 @@ TEST_CASE("the C interface says why a call failed, and nothing after one that di
   CHECK(test::contains(shiftadd_error(), "none"));
   CHECK(shiftadd_share(nullptr) == nullptr);
   CHECK(shiftadd_classes(nullptr) == 0);
+  CHECK(shiftadd_height(nullptr) == 0);
+  CHECK(shiftadd_width(nullptr) == 0);
   shiftadd_close(nullptr);
 
   const ModelFile model = test::random_model(named_spec("vit_micro"), 1);
@@ -90,6 +92,34 @@ TEST_CASE("a network without a head has features in place of classes") {
         doctest::Approx(std::exp(logits[static_cast<std::size_t>(best[0].index)]) / sum)
             .epsilon(1e-5));
   shiftadd_close(session);
+}
+
+TEST_CASE("a network for gray images that are no squares answers through the C interface") {
+  ModelSpec spec = named_spec("vit_micro");
+  spec.image_size = {32, 48}, spec.in_channels = 1;
+  const test::TemporaryFolder folder;
+  ModelFile model = test::random_model(spec, 1);
+  save_model(folder / "m.safetensors", model);
+  shiftadd_session* session = shiftadd_open((folder / "m.safetensors").c_str());
+  REQUIRE(session);
+  CHECK(shiftadd_height(session) == 32);
+  CHECK(shiftadd_width(session) == 48);
+  const std::string image = test::bitmap(40, 50, 1);
+  shiftadd_prediction best[7];
+  CHECK(shiftadd_classify_bytes(session, image.data(), image.size(), best, 7) == 7);
+  shiftadd_close(session);
+
+  model.preprocess.mean = imagenet_mean(3), model.preprocess.std = imagenet_std(3);
+  save_model(folder / "colour.safetensors", model);
+  CHECK(shiftadd_open((folder / "colour.safetensors").c_str()) == nullptr);
+  CHECK(test::contains(shiftadd_error(),
+                       "preprocessing has a mean for 3 channels, but the model takes 1"));
+  model = test::random_model(named_spec("vit_micro"), 1);
+  model.preprocess.crop = {64, 48};
+  save_model(folder / "narrow.safetensors", model);
+  CHECK(shiftadd_open((folder / "narrow.safetensors").c_str()) == nullptr);
+  CHECK(test::contains(shiftadd_error(),
+                       "preprocessing crops to 64 x 48, but the model takes 64 x 64"));
 }
 
 TEST_CASE("threads with a session each, on the same weights, answer as one does") {

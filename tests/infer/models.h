@@ -16,7 +16,9 @@ inline ModelFile random_model(const ModelSpec& spec, uint64_t seed) {
   ModelFile model;
   model.spec = spec;
   model.preprocess.crop = spec.image_size;
-  model.preprocess.resize = spec.image_size;
+  model.preprocess.resize = spec.image_size.longer();
+  model.preprocess.mean = imagenet_mean(spec.in_channels);
+  model.preprocess.std = imagenet_std(spec.in_channels);
   uint64_t stream = 0;
   for (const Parameter& info : parameters_of(spec)) {
     Tensor value(info.shape);
@@ -36,7 +38,7 @@ inline ModelFile random_model(const ModelSpec& spec, uint64_t seed) {
 }
 
 inline Tensor random_images(const ModelSpec& spec, int64_t count, uint64_t seed) {
-  Tensor images({count, spec.in_channels, spec.image_size, spec.image_size});
+  Tensor images(spec.batch_shape(count));
   Random random(seed, 99);
   for (float& each : images.span<float>()) each = static_cast<float>(random.normal());
   return images;

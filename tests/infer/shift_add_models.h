@@ -13,7 +13,8 @@ namespace shiftadd::test {
 inline ModelFile golden_shift_add(bool full) {
   ModelFile model;
   model.spec = named_spec("vit_micro");
-  model.preprocess.crop = model.preprocess.resize = model.spec.image_size;
+  model.preprocess.crop = model.spec.image_size;
+  model.preprocess.resize = model.spec.image_size.longer();
   BlockKinds block{.attention = AttentionKind::kLinearAdd, .mlp = LayerKind::kMixture};
   ShiftAddSpec& options = model.spec.shift_add;
   if (full) {

@@ -23,7 +23,7 @@ std::vector<float> values(const Tensor& tensor) {
 }
 
 Tensor random_images(const ModelSpec& spec, int64_t batch, uint64_t stream) {
-  Tensor images({batch, spec.in_channels, spec.image_size, spec.image_size});
+  Tensor images(spec.batch_shape(batch));
   Random random(3, stream);
   for (float& x : images.span<float>()) x = static_cast<float>(random.normal());
   return images;
@@ -115,7 +115,7 @@ TEST_CASE("vit: a fixed split has no router and shifts every second token") {
   std::vector<autograd::Routing> routings;
   Context context;
   context.routings = &routings;
-  const Tensor images = Tensor::full({2, spec.in_channels, spec.image_size, spec.image_size}, 0.25);
+  const Tensor images = Tensor::full(spec.batch_shape(2), 0.25);
   model.forward(Variable(images), context);
   REQUIRE(routings.size() == static_cast<std::size_t>(spec.depth));
   const int64_t n = spec.tokens();

@@ -39,7 +39,7 @@ std::map<std::string, Tensor> by_name(const NamedTensors& weights) {
 }
 
 Tensor images_for(const ModelSpec& spec, int64_t batch) {
-  const Tensor images({batch, spec.in_channels, spec.image_size, spec.image_size});
+  const Tensor images(spec.batch_shape(batch));
   Random random(9, 0);
   for (float& x : images.span<float>()) x = static_cast<float>(random.normal());
   return images;

@@ -155,17 +155,17 @@ TEST_CASE("hints: any scale of colours becomes 0 to 1") {
   const auto raw = images(size + R"("do_rescale": false, "image_mean": [127.5, 127.5, 51],
                                     "image_std": [255, 51, 127.5]})");
   REQUIRE(raw.preprocess);
-  CHECK(raw.preprocess->mean == std::array{0.5f, 0.5f, 0.2f});
-  CHECK(raw.preprocess->std == std::array{1.0f, 0.2f, 0.5f});
+  CHECK(raw.preprocess->mean == std::vector{0.5f, 0.5f, 0.2f});
+  CHECK(raw.preprocess->std == std::vector{1.0f, 0.2f, 0.5f});
   const auto signed_scale = images(size + R"("rescale_factor": 0.00784313725490196,
       "image_mean": [1, 1, 1], "image_std": [1, 1, 1]})");
   REQUIRE(signed_scale.preprocess);
-  CHECK(signed_scale.preprocess->mean == std::array{0.5f, 0.5f, 0.5f});
-  CHECK(signed_scale.preprocess->std == std::array{0.5f, 0.5f, 0.5f});
+  CHECK(signed_scale.preprocess->mean == std::vector{0.5f, 0.5f, 0.5f});
+  CHECK(signed_scale.preprocess->std == std::vector{0.5f, 0.5f, 0.5f});
   const auto plain = images(size + R"("do_normalize": false})");
   REQUIRE(plain.preprocess);
-  CHECK(plain.preprocess->mean == std::array{0.0f, 0.0f, 0.0f});
-  CHECK(plain.preprocess->std == std::array{1.0f, 1.0f, 1.0f});
+  CHECK(plain.preprocess->mean == std::vector{0.0f, 0.0f, 0.0f});
+  CHECK(plain.preprocess->std == std::vector{1.0f, 1.0f, 1.0f});
 }
 
 TEST_CASE("hints: what cannot be followed is a note, and no preprocessing") {
@@ -216,7 +216,7 @@ TEST_CASE("hints: timm's config.json, new and old") {
   CHECK(old.class_count == 0);
   REQUIRE(old.preprocess);
   CHECK(old.preprocess->resize == 224);
-  CHECK(old.preprocess->mean == std::array{0.485f, 0.456f, 0.406f});
+  CHECK(old.preprocess->mean == std::vector{0.485f, 0.456f, 0.406f});
   REQUIRE(old.notes.size() == 1);
   CHECK(contains(old.notes[0], "crop_mode: images are squashed to 224 x 224"));
   REQUIRE(old.unsupported.size() == 1);

@@ -18,7 +18,7 @@ TEST_CASE("hub names: sizes, variants, classes and preprocessing") {
   CHECK(count_parameters(augreg.spec) == 86567656);
   CHECK(augreg.preprocess.resize == 248);
   CHECK(augreg.preprocess.crop == 224);
-  CHECK(augreg.preprocess.mean == std::array{0.5F, 0.5F, 0.5F});
+  CHECK(augreg.preprocess.mean == std::vector{0.5F, 0.5F, 0.5F});
   CHECK(network("vit_small_patch32_384.augreg_in21k_ft_in1k").preprocess.resize == 384);
   CHECK(network("vit_large_patch16_224.augreg_in21k").spec.classes == 21843);
   CHECK(network("vit_small_patch16_224.dino").spec.classes == 0);

@@ -187,6 +187,28 @@ TEST_CASE("two specs are compared by the keys that differ") {
         "shift_add.codes unit_head instead of sign, blocks.3.mlp mixture instead of shift");
 }
 
+TEST_CASE("sizes of images are a number or two, height first") {
+  nlohmann::json json = to_json(named_spec("vit_cifar"));
+  json["image_size"] = {16, 32};
+  const ModelSpec spec = parsed(json);
+  CHECK(spec.image_size == Grid{16, 32});
+  CHECK(spec.grid() == Grid{4, 8});
+  CHECK(spec.tokens() == 33);
+  CHECK(spec.image_values() == 3 * 16 * 32);
+  CHECK(to_json(spec) == json);
+  CHECK(network_of(spec).image == Grid{16, 32});
+  CHECK(spec_difference(spec, named_spec("vit_cifar")) == "image_size [16,32] instead of 32");
+  json["image_size"] = {32, 32};
+  CHECK(to_json(parsed(json)).at("image_size") == 32);
+  json["image_size"] = {32, 30};
+  CHECK_THROWS_WITH_AS(parsed(json), doctest::Contains("30 is not divisible by patch_size 4"),
+                       Error);
+  Preprocess p{.resize_mode = ResizeMode::kSquash, .crop = {160, 224}, .mean = {0.5F}, .std = {2}};
+  CHECK(parse_preprocess(json_text(to_json(p)), "p") == p);
+  CHECK(json_text(to_json(p).at("crop")) == "[160,224]");
+  CHECK(p.batch_shape(2) == Shape{2, 1, 160, 224});
+}
+
 TEST_CASE("preprocessing survives its JSON form and names bad keys") {
   Preprocess p;
   p.resize = 0;
@@ -196,16 +218,26 @@ TEST_CASE("preprocessing survives its JSON form and names bad keys") {
   CHECK(parse_preprocess(json_text(to_json(p)), "p") == p);
   CHECK(json_text(to_json(p).at("mean")) == "[0.5,0.1,0.485]");
   CHECK(json_text(to_json(p)) ==
-        R"({"crop":32,"exif_orientation":false,"interpolation":"bilinear",)"
-        R"("mean":[0.5,0.1,0.485],"resize":0,"std":[0.229,0.224,0.225]})");
+        R"({"crop":32,"exif_orientation":false,"interpolation":"bilinear","mean":[0.5,0.1,0.485],)"
+        R"("resize":0,"resize_mode":"shorter","std":[0.229,0.224,0.225]})");
   CHECK(parse_preprocess(R"({"crop": 16})", "p", p).mean == p.mean);
   const auto refused = [](const char* text, const char* reason) {
     CHECK_THROWS_WITH_AS(parse_preprocess(text, "p.json"), reason, Error);
   };
-  refused(R"({"crop": 0})", "p.json:1: crop: expected a whole number from 1 to 16384, got 0");
-  refused("{\n\"std\": [1, 1, 0]}", "p.json:2: std: expected a list of 3 numbers, each > 0, got 0");
-  refused(R"({"mean": [1, 1]})", "p.json:1: mean: expected a list of 3 numbers, got a list of 2");
+  refused(R"({"crop": 0})",
+          "p.json:1: crop: expected a whole number from 1 to 16384, or [height, width], got 0");
+  refused("{\n\"std\": [1, 1, 0]}", "p.json:2: std: expected a list of numbers, each > 0, got 0");
+  refused(R"({"mean": [1, 1]})",
+          "p.json:1: mean: expected 3 numbers (red, green, blue) or 1 (gray), got 2");
   refused(R"({"mean": [1, 1, 1e300]})", "p.json:1: mean: float32 cannot hold 1e+300");
+  refused(R"({"crop": [224]})",
+          "p.json:1: crop: expected a whole number, or a list of two: [height, width], got a list "
+          "of 1");
+  refused(R"({"crop": [224, 0]})",
+          "p.json:1: crop: expected a whole number from 1 to 16384, or [height, width], got 0");
+  refused(R"({"mean": [0.5]})",
+          "p.json:1: mean: mean has 1 numbers and std 3: expected 3 each, or 1 each for gray "
+          "images");
   refused(R"({"interpolation": "cubic"})",
           "p.json:1: interpolation: expected one of \"bilinear\", \"bicubic\", got \"cubic\"; did "
           "you mean 'bicubic'?");

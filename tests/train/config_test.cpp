@@ -90,7 +90,12 @@ TEST_CASE("train config: every value arrives") {
   CHECK(c.regularisation.drop_path == 0.1);
   CHECK(c.regularisation.dropout == 0.2);
   CHECK(c.regularisation.checkpoint_blocks);
-  Preprocess preprocess{70, 64, Interpolation::kBilinear, {0.1f, 0.2f, 0.3f}, {1, 2, 3}, true};
+  Preprocess preprocess{.resize = 70,
+                        .crop = 64,
+                        .interpolation = Interpolation::kBilinear,
+                        .mean = {0.1f, 0.2f, 0.3f},
+                        .std = {1, 2, 3},
+                        .exif_orientation = true};
   CHECK(c.data.preprocess == preprocess);
   CHECK(c.data.augment.crop == data::AugmentOptions::Crop::kPadded);
   CHECK(c.data.augment.padding == 3);
@@ -135,6 +140,36 @@ TEST_CASE("train config: errors name file, line and key") {
       message(kMinimal, {"data.train="}).find("--set data.train=: data.train: expected a folder") ==
       0);
   CHECK(message(kMinimal, {"name="}) == "--set name=: name: expected a name, got \"\"");
+}
+
+TEST_CASE("train config: images that are no squares, and gray ones") {
+  const std::vector<std::string> sizes = {"model.image_size=[16,32]", "model.patch_size=4"};
+  TrainConfig c = parse(kMinimal, sizes);
+  CHECK(c.data.preprocess.crop == Grid{16, 32});
+  CHECK(c.data.preprocess.resize == 37);  // an image's shorter side holds the crop's longer one
+  CHECK(to_text(parse_train_config(to_text(c), "c")) == to_text(c));
+  std::vector<std::string> more = sizes;
+  more.emplace_back("data.preprocess.resize_mode=squash");
+  CHECK(parse(kMinimal, more).data.preprocess.resize == 18);
+  more.back() = "data.preprocess.resize=15";
+  CHECK(message(kMinimal, more).find("at least model.image_size, which is 16, got 15") !=
+        std::string::npos);
+
+  c = parse(kMinimal, {"model.in_channels=1"});
+  CHECK(c.data.preprocess.mean == std::vector<float>{0.449F});
+  CHECK(c.data.preprocess.std == std::vector<float>{0.226F});
+  CHECK(to_text(parse_train_config(to_text(c), "c")) == to_text(c));
+  c = parse(kMinimal, {"model.in_channels=1", "data.preprocess.mean=[0.5]"});
+  CHECK(c.data.preprocess.mean == std::vector<float>{0.5F});
+  CHECK(message(kMinimal, {"model.in_channels=1", "data.preprocess.std=[1,1,1]"}) ==
+        "--set data.preprocess.std=[1,1,1]: data.preprocess.std: has 3 numbers, but the network "
+        "takes gray images: expected 1");
+  CHECK(message(kMinimal, {"data.preprocess.mean=[0.5]"})
+            .find("data.preprocess.mean: has 1 numbers, but the network takes 3 channels: expected "
+                  "as many") != std::string::npos);
+  CHECK(message(kMinimal, {"model.in_channels=2"})
+            .find("model.in_channels: expected 3, which RGB images have, or 1 for gray, got 2") !=
+        std::string::npos);
 }
 
 TEST_CASE("train config: what does not fit together") {

@@ -33,7 +33,7 @@ struct Judged {
     data::LoaderOptions options;
     options.batch = 4;
     options.training = false;
-    options.preprocess.resize = options.preprocess.crop = 8;
+    options.preprocess.crop = options.preprocess.resize = 8;
     data::Loader loader(set, options);
     return evaluate({.model = *model, .set = set, .loader = loader, .name = "it", .report = report},
                     stop);

@@ -125,8 +125,8 @@ TEST_CASE("a teacher must see the student's images and know its classes") {
                        doctest::Contains("normalisation"), Error);
   spec.image_size = 16;
   save_model(path, tiny_file(spec, 1));
-  CHECK_THROWS_WITH_AS(make_teacher(config, tiny_spec(), kClasses), doctest::Contains("16 pixels"),
-                       Error);
+  CHECK_THROWS_WITH_AS(make_teacher(config, tiny_spec(), kClasses),
+                       doctest::Contains("images of 3 x 16 x 16"), Error);
 }
 
 TEST_CASE("a checkpoint is read back whole, and is a model file") {

@@ -67,12 +67,12 @@ TEST_CASE("sizes and preprocessing are the start's where the configuration does 
   CHECK(config.inherits.empty());
 
   config = with_start(config_of(path, R"("data": {"preprocess": {"mean": [0, 0, 0]}})"));
-  CHECK(config.data.preprocess.mean == std::array<float, 3>{0, 0, 0});
+  CHECK(config.data.preprocess.mean == std::vector<float>{0, 0, 0});
   CHECK(config.data.preprocess.std == file.preprocess.std);
   config = with_start(config_of(path, R"("data": {"preprocess": {"resize": 0, "std": [1, 1, 1],
       "interpolation": "bicubic", "exif_orientation": false}})"));
   CHECK(config.data.preprocess ==
-        Preprocess{0, 8, Interpolation::kBicubic, file.preprocess.mean, {1, 1, 1}, false});
+        (Preprocess{.resize = 0, .crop = 8, .mean = file.preprocess.mean, .std = {1, 1, 1}}));
   // Another image size: the crop keeps its share of the image; -1 is as without a start.
   config = with_start(config_of(path, R"("model": {"image_size": 16})"));
   CHECK(config.model.patch_size == 4);
@@ -96,6 +96,28 @@ TEST_CASE("sizes and preprocessing are the start's where the configuration does 
   TrainConfig by_hand;  // says everything
   by_hand.init.checkpoint = folder / "none.safetensors";
   CHECK_NOTHROW(with_start(by_hand));
+}
+
+TEST_CASE("a start that takes gray images of no square brings all of it") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder / "start.safetensors";
+  ModelFile file = file_of({"a", "b", "c"});
+  file.spec.image_size = file.preprocess.crop = {8, 12};
+  file.spec.in_channels = 1;
+  file.preprocess.mean = {0.5F}, file.preprocess.std = {0.25F};
+  file.preprocess.resize_mode = ResizeMode::kSquash;
+  file.weights = layers::Model(file.spec, {}, 42).state_dict();
+  save_model(path, file);
+  TrainConfig config = with_start(config_of(path));
+  file.spec.classes = 0;
+  CHECK(config.model == file.spec);
+  CHECK(config.data.preprocess == file.preprocess);
+  // Twice the size: twice the resize, which squash measures by the shorter side.
+  config = with_start(config_of(path, R"("model": {"image_size": [16, 24]})"));
+  CHECK(config.data.preprocess.resize == 20);
+  CHECK_THROWS_WITH_AS(
+      with_start(config_of(path, R"("data": {"preprocess": {"mean": [0, 0, 0]}})")),
+      "data.preprocess.mean: has 3 numbers, but the network takes gray images: expected 1", Error);
 }
 
 TEST_CASE("a configuration that leaves sizes to its start prints back to itself") {

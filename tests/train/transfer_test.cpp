@@ -309,7 +309,7 @@ TEST_CASE("endless images go on after an epoch, the same ones each time") {
   const data::ImageFolder set = data::ImageFolder::open(folder / "set/train");  // 12 images
   data::LoaderOptions options;
   options.batch = 5;
-  options.preprocess.resize = options.preprocess.crop = 8;
+  options.preprocess.crop = options.preprocess.resize = 8;
   data::Loader first(set, options), second(set, options);
   const NextImages a = endless_images(first), b = endless_images(second);
   std::vector<Tensor> seen;

@@ -30,6 +30,18 @@ void Command::integer(const char* name, int64_t& value, const char* help, int64_
   app_->add_option(name, value, help)->check(CLI::Range(int64_t{1}, most))->option_text("N");
 }
 
+void Command::size(const char* name, Grid& value, const char* help, int64_t most) {
+  const auto read = [&value, name, most](const std::string& text) {
+    const std::optional<Grid> size = parse_grid(text, most);
+    if (!size)
+      throw CLI::ValidationError(
+          name,
+          concat("expected a size such as 224 or 224x160, each from 1 to ", most, ", got ", text));
+    value = *size;
+  };
+  app_->add_option_function<std::string>(name, read, help)->option_text("N|HxW");
+}
+
 void Command::choice(const char* name, std::string& value, const char* help,
                      const std::vector<std::string>& choices) {
   app_->add_option(name, value, help)

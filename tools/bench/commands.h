@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/grid.h"
+
 namespace CLI {  // its header is slow to compile: only commands.cpp includes it
 class App;
 }
@@ -31,6 +33,8 @@ class Command {
   void required_text(const char* name, std::string& value, const char* help, const char* shown);
   /// From 1 to `most`.
   void integer(const char* name, int64_t& value, const char* help, int64_t most);
+  /// A side of a square, or HEIGHTxWIDTH, each from 1 to `most`.
+  void size(const char* name, Grid& value, const char* help, int64_t most);
   /// One of `choices`, or any number of them by repetition.
   void choice(const char* name, std::string& value, const char* help,
               const std::vector<std::string>& choices);

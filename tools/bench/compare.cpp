@@ -84,7 +84,7 @@ std::vector<double> time_in_turn(std::vector<infer::Session>& sessions, double s
   do {
     for (std::size_t s = 0; s < sessions.size(); ++s) {
       const ModelSpec& spec = sessions[s].spec();
-      const Tensor image = random_floats({spec.in_channels, spec.image_size, spec.image_size}, 1);
+      const Tensor image = random_floats(spec.batch_shape(1), 1);
       Tensor logits({sessions[s].outputs()});
       for (int i = 0; i < kCalls; ++i) {
         const auto start = Clock::now();

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -17,7 +16,6 @@
 #include "data/decode.h"
 #include "data/list_images.h"
 #include "data/preprocess.h"
-#include "data/resize.h"
 #include "tools/bench/commands.h"
 #include "tools/bench/timer.h"
 
@@ -37,21 +35,6 @@ constexpr std::array<const char*, kStages> kNames = {"read", "decode", "resize a
 // Milliseconds of each stage.
 using StageTimes = std::array<double, kStages>;
 
-// The window of evaluation's resize and centre crop, as torchvision rounds it.
-data::Image resized_crop(const data::Image& image, const Preprocess& p) {
-  const double scale =
-      static_cast<double>(p.resize) / static_cast<double>(std::min(image.width, image.height));
-  const auto side = [&](int64_t length, int64_t other) {
-    return length <= other ? p.resize : static_cast<int64_t>(scale * static_cast<double>(length));
-  };
-  const int64_t width = side(image.width, image.height), height = side(image.height, image.width);
-  const auto offset = [&](int64_t length) {
-    return std::llrint(static_cast<double>(length - p.crop) / 2);
-  };
-  return data::resize_window(image, width, height, p.interpolation, offset(width), offset(height),
-                             p.crop, p.crop);
-}
-
 // Takes each file through all stages, one after another, and once more through the whole pipeline.
 StageTimes time_pass(const std::vector<std::string>& files, const Preprocess& p,
                      std::vector<float>& out) {
@@ -66,7 +49,7 @@ StageTimes time_pass(const std::vector<std::string>& files, const Preprocess& p,
   for (const std::string& file : files) {
     const auto bytes = timed(kRead, [&] { return read_file(file); });
     const data::Image image = timed(kDecode, [&] { return data::decode_image(bytes, file); });
-    const data::Image crop = timed(kResize, [&] { return resized_crop(image, p); });
+    const data::Image crop = timed(kResize, [&] { return data::evaluation_crop(image, p); });
     timed(kNormalise, [&] { return data::normalise(crop, p, out.data()), 0; });
     timed(kWhole, [&] {
       const auto again = read_file(file);
@@ -88,7 +71,7 @@ struct DataFigures {
 DataFigures measure(const std::vector<std::string>& files, const DataOptions& options) {
   const Preprocess& p = options.preprocess;
   std::array<std::vector<double>, kStages> passes;
-  std::vector<float> out(3 * p.crop * p.crop);
+  std::vector<float> out(static_cast<std::size_t>(p.values()));
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
   constexpr std::size_t kMinPasses = 3;
@@ -143,7 +126,8 @@ void print_table(const DataFigures& figures) {
 
 int run_data(const DataOptions& options) {
   const Preprocess& p = options.preprocess;
-  if (p.crop > p.resize) throw user_error("--crop ", p.crop, " is larger than --resize ", p.resize);
+  if (p.crop.longer() > p.resize)
+    throw user_error("--crop ", p.crop, " is larger than --resize ", p.resize);
   std::istringstream nothing;
   const DataFigures figures = measure(data::list_images({options.folder}, nothing), options);
   if (options.json)
@@ -160,7 +144,8 @@ void add_data(Commands& commands) {
       commands.add("data", "Decode, resize, crop and normalise the images of a folder", run_data);
   command.argument("folder", options.folder, "A folder of images", "DIR");
   command.integer("--resize", options.preprocess.resize, "Shorter side [256]", 10'000);
-  command.integer("--crop", options.preprocess.crop, "Crop [224]", 10'000);
+  command.size("--crop", options.preprocess.crop, "Crop, height first where it is no square [224]",
+               10'000);
   command.seconds(options.seconds, "How long to sample, at least three passes [5]");
   command.json(options.json);
 }

@@ -91,7 +91,7 @@ void time_layers(LayersTable& table, double seconds) {
   table.roofline = measure_roofline(std::min(seconds, 0.5));
   std::vector<LayersNetwork>& networks = table.networks;
   const ModelSpec& spec = networks[0].session.spec();
-  const Tensor image = random_floats({1, spec.in_channels, spec.image_size, spec.image_size}, 1);
+  const Tensor image = random_floats(spec.batch_shape(1), 1);
   const Tensor logits({1, networks[0].session.outputs()});
   struct Samples {
     std::vector<std::vector<double>> steps;  // milliseconds

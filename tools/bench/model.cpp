@@ -71,14 +71,12 @@ const char* mode_of(const ModelOptions& options) {
 
 ModelFigures bench_inference(const ModelOptions& options, infer::Session& session) {
   const ModelSpec& spec = session.spec();
-  const auto side = static_cast<double>(spec.image_size);
   require_memory(concat("a batch of ", options.batch),
                  {{"images",
-                   static_cast<double>(options.batch) * static_cast<double>(spec.in_channels) *
-                       side * side * sizeof(float),
+                   static_cast<double>(options.batch) * static_cast<double>(spec.image_values()) *
+                       sizeof(float),
                    "--batch, or the network's image_size"}});
-  const Tensor images =
-      random_floats({options.batch, spec.in_channels, spec.image_size, spec.image_size}, 0, 1);
+  const Tensor images = random_floats(spec.batch_shape(options.batch), 0, 1);
   Tensor logits({options.batch, session.outputs()});
   const auto forward = [&] {
     session.run(images.data<float>(), options.batch, logits.data<float>());

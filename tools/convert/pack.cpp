@@ -37,7 +37,7 @@ PackSpec pack_spec_of(const PackOptions& options, const ModelSpec& spec) {
 // What overflows on a plain gray image does so on most: it is not written.
 void require_finite_answer(infer::Session& session, const std::string& input) {
   const ModelSpec& spec = session.spec();
-  const Tensor image = Tensor::zeros({1, spec.in_channels, spec.image_size, spec.image_size});
+  const Tensor image = Tensor::zeros(spec.batch_shape(1));
   std::vector<float> logits(static_cast<std::size_t>(session.outputs()));
   session.run(image.data<float>(), 1, logits.data());
   infer::require_finite(

@@ -58,7 +58,7 @@ int classify(const InferOptions& options, Outputs& outputs) {
   Rows inputs, logits;
   std::vector<std::string> names;
   std::vector<uint8_t> picture;
-  const Shape image_shape = {3, spec.image_size, spec.image_size};
+  const Shape image_shape = {spec.in_channels, spec.image_size.height, spec.image_size.width};
   infer::ImageRun run = image_run(options, progress);
   run.answer = [&](const infer::Answer& answer) {
     infer::RoutingCounts own(session.routers());

@@ -62,13 +62,13 @@ int print_features(const InferOptions& options, Outputs& outputs) {
                                                                   : RunProgress::Lines::kNone);
   Rows inputs, features;
   std::vector<std::string> names;
-  const int64_t side = session.spec().image_size;
+  const ModelSpec& spec = session.spec();
   infer::ImageRun run = image_run(options, progress);
   run.choices = false;
   run.answer = [&](const infer::Answer& answer) {
     writer.features(paths[answer.item], answer.logits, session.outputs());
     if (options.dump.empty()) return;
-    inputs.add(answer.pixels, 3 * side * side);
+    inputs.add(answer.pixels, spec.image_values());
     features.add(answer.logits, session.outputs());
     names.push_back(paths[answer.item]);
   };
@@ -82,7 +82,8 @@ int print_features(const InferOptions& options, Outputs& outputs) {
   std::cout.flush();
   if (!stop_signal && !options.dump.empty() && !names.empty())
     write_dump(options, outputs, names,
-               {{"input", inputs.tensor({3, side, side})},
+               {{"input",
+                 inputs.tensor({spec.in_channels, spec.image_size.height, spec.image_size.width})},
                 {"features", features.tensor({session.outputs()})}});
   return finish(broken, outputs);
 }
