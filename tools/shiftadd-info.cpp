@@ -19,7 +19,8 @@ one of the checkpoints of a run; or it is the folder of a run, of its stages, or
 checkpoint with its configuration files. PyTorch files are read without running any code.
 
 Of a foreign checkpoint the names of its tensors are shown as a mapping file of shiftadd-convert
-would have them, {N} standing for the number of a block.
+would have them, {N} standing for the number of a block, and the network that shiftadd-convert makes
+of it (arch_auto), or why it makes none.
 
 Exit status: 0; 2 for a file that cannot be read or is damaged (what is known of it is printed all
 the same, where anything is); 1 after a failure.
@@ -30,8 +31,8 @@ Examples:
   shiftadd-info runs/finetune_shiftadd
   shiftadd-info deployed.safetensors --json)";
 
-int run(const std::string& path, bool tensors, bool json) {
-  Facts facts = facts_of(path);
+int run(const std::string& path, const std::vector<std::string>& set, bool tensors, bool json) {
+  Facts facts = facts_of(path, set);
   if (!facts.problems.empty()) facts.json["problems"] = facts.problems;
   std::cout << (json ? json_text(facts.json, 2) + "\n" : text_of(facts.json, tensors))
             << std::flush;
@@ -46,15 +47,19 @@ int run(const std::string& path, bool tensors, bool json) {
 int main(int argc, char** argv) {
   using namespace shiftadd::tools;
   std::string path;
+  std::vector<std::string> set;
   bool tensors = false, json = false;
   CLI::App app("Says what a checkpoint, a model file or the folder of a run holds.", kName);
   app.footer(kFooter);
   app.add_option("FILE", path, "checkpoint, model file or folder")->required();
+  app.add_option("--set", set,
+                 "what a foreign checkpoint does not tell, e.g. heads=3; may be repeated")
+      ->allow_extra_args(false);
   app.add_flag("--tensors", tensors, "list every tensor: name, type and shape");
   app.add_flag("--json", json, "print one JSON object, with every tensor and every class");
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
   return run_program(kName, [&] {
     stop_at_once(kName);
-    return run(path, tensors, json);
+    return run(path, set, tensors, json);
   });
 }

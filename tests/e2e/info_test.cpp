@@ -20,8 +20,10 @@ ProcessResult info(std::vector<std::string> arguments) {
   return test::run(arguments);
 }
 
-json facts(const std::string& path, int status = 0) {
-  const ProcessResult result = info({path, "--json"});
+json facts(const std::string& path, int status = 0, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments = {path, "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const ProcessResult result = info(arguments);
   INFO(result.err);
   CHECK(result.status == status);
   return parse_json(result.out);
@@ -34,7 +36,7 @@ std::string golden(const std::string& ending) {
 }  // namespace
 
 TEST_CASE("info: a foreign checkpoint, its names grouped as a mapping file has them") {
-  const json found = facts(golden(".pth"));
+  const json found = facts(golden(".pth"), 0, {"--set", "heads=3"});
   CHECK(found.at("kind") == "checkpoint");
   CHECK(found.at("format") == "pytorch");
   CHECK(found.at("state_dict") == "model");
@@ -55,6 +57,8 @@ TEST_CASE("info: a foreign checkpoint, its names grouped as a mapping file has t
   CHECK(network.at("parameters") == count_parameters(named_spec("vit_micro")));
   CHECK(network.at("classes").at("count") == 7);
   CHECK_FALSE(network.contains("refused"));
+  const std::string refused = facts(golden(".pth")).at("arch_auto").at("refused").dump();
+  CHECK(contains(refused, "heads cannot be told"));
 
   const ProcessResult text = info({golden(".pth")});
   CHECK(text.status == 0);
@@ -104,9 +108,10 @@ TEST_CASE("info: a model file says its network, classes and preprocessing") {
   CHECK(found.at("preprocess").at("crop") == 64);
   CHECK_FALSE(found.contains("converted"));
   CHECK_FALSE(found.contains("pack"));
+  CHECK(contains(info({folder.model_path(), "--set", "heads=3"}).err, "is ours, and says it all"));
   const std::string text = info({folder.model_path()}).out;
   CHECK(contains(text, "count 7, names ant, bee, cat, dog, elk, fox, gnu"));
-  CHECK(contains(text, "name vit_micro"));
+  CHECK(contains(text, "\n  name        vit_micro\n"));
   CHECK_FALSE(contains(text, "position_resize"));  // as it usually is
 }
 

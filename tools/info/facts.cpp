@@ -55,11 +55,20 @@ ordered_json list_of(const WeightsFile& weights) {
 
 }  // namespace
 
-Facts facts_of(const std::string& path) {
-  if (is_run(path)) return facts_of_run(path);
+Facts facts_of(const std::string& path, const std::vector<std::string>& set) {
+  const auto require_no_set = [&] {
+    if (!set.empty())
+      throw user_error("--set says what a foreign checkpoint does not tell: ", path,
+                       " is ours, and says it all");
+  };
+  if (is_run(path)) {
+    require_no_set();
+    return facts_of_run(path);
+  }
   Facts facts;
   const WeightsFile weights = read(path, facts);
   const bool is_ours = weights.metadata.contains("shiftadd.model");
+  if (is_ours) require_no_set();
   ordered_json& json = facts.json;
   json["path"] = path;
   json["kind"] = is_ours ? kind_of_model(weights) : "checkpoint";
@@ -77,7 +86,7 @@ Facts facts_of(const std::string& path) {
   if (is_ours)
     add_model(facts, weights);
   else
-    add_foreign(facts, weights, path);
+    add_foreign(facts, weights, path, set);
   json["tensor_list"] = list_of(weights);
   return facts;
 }

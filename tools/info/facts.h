@@ -24,9 +24,10 @@ struct Facts {
   }
 };
 
-/// Of a checkpoint in one file or several, a model file, or a run's folder. Throws Error (user) for
-/// what is none of these.
-Facts facts_of(const std::string& path);
+/// Of a checkpoint in one file or several, a model file, or a run's folder. `set` says what a
+/// foreign checkpoint does not tell, "heads=3". Throws Error (user) for what is none of these, and
+/// for a `set` of what says everything itself.
+Facts facts_of(const std::string& path, const std::vector<std::string>& set = {});
 
 /// Whether the folder is a run's of shiftadd-train, or holds those of its stages.
 bool is_run(const std::string& folder);

@@ -80,10 +80,12 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 // What shiftadd-convert --arch auto makes of it, or why it makes nothing.
-ordered_json conversion_json(const WeightsFile& weights, const std::string& path) {
+ordered_json conversion_json(const WeightsFile& weights, const std::string& path,
+                             const std::vector<std::string>& set) {
   try {
     ConvertArguments arguments;
     arguments.input = path;
+    arguments.set = set;
     const Description description = describe(arguments, weights);
     const ModelFile& model = description.model;
     ordered_json json = {{"architecture", to_json(model.spec)},
@@ -102,7 +104,8 @@ ordered_json conversion_json(const WeightsFile& weights, const std::string& path
 
 }  // namespace
 
-void add_foreign(Facts& facts, const WeightsFile& weights, const std::string& path) {
+void add_foreign(Facts& facts, const WeightsFile& weights, const std::string& path,
+                 const std::vector<std::string>& set) {
   facts.json["names"] = names_of_tensors(weights.tensors);
   if (!weights.classes.empty())
     facts.json["classes"] =
@@ -111,7 +114,7 @@ void add_foreign(Facts& facts, const WeightsFile& weights, const std::string& pa
     const FileHints hints = hints_beside(path);
     if (!hints.sources.empty()) facts.json["beside"] = hints_json(hints);
   });
-  facts.json["arch_auto"] = conversion_json(weights, path);
+  facts.json["arch_auto"] = conversion_json(weights, path, set);
 }
 
 }  // namespace shiftadd::tools

@@ -7,7 +7,8 @@
 namespace shiftadd::tools {
 
 /// Adds the names of its tensors, those of all blocks in one, its classes, what configuration files
-/// beside it say, and the network that shiftadd-convert --arch auto finds in it.
-void add_foreign(Facts& facts, const WeightsFile& weights, const std::string& path);
+/// beside it say, and the network that shiftadd-convert --arch auto finds in it, given `set`.
+void add_foreign(Facts& facts, const WeightsFile& weights, const std::string& path,
+                 const std::vector<std::string>& set);
 
 }  // namespace shiftadd::tools

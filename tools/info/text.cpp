@@ -1,5 +1,6 @@
 // Prints facts for people: aligned keys, numbers in groups of three, tables, long lists cut.
 #include <algorithm>
+#include <iomanip>
 
 #include "core/io/json_text.h"
 #include "core/unicode.h"
@@ -31,6 +32,7 @@ std::string scalar(const ordered_json& value) {
   if (value.is_string()) return printable(value.get<std::string>());
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (value.is_number_integer()) return grouped(json_text(value));
+  if (value.is_number_float()) return concat(std::setprecision(7), value.get<double>());
   return json_text(value);
 }
 
