@@ -223,7 +223,7 @@ TEST_CASE("config: schema and help say what the reader accepts") {
   CHECK(help.find("extra.value = 0 (whole number from 0 to 9): a value\n") != std::string::npos);
   CHECK(option_paths(defaults.listing()) ==
         std::vector<std::string>{"flag", "train", "train.count", "train.optimizer",
-                                 "train.optimizer.lr", "name", "kind", "patterns", "pair",
+                                 "train.optimizer.lr", "name", "kind", "patterns", "pair", "size",
                                  "weights", "extra", "extra.value"});
 }
 

@@ -21,8 +21,11 @@ LoaderOptions options_for(bool training) {
   options.training = training;
   options.batch = 4;
   options.workers = 1;
-  options.preprocess = {8,    8, Interpolation::kBilinear, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f},
-                        false};
+  options.preprocess = {.resize = 8,
+                        .crop = 8,
+                        .interpolation = Interpolation::kBilinear,
+                        .mean = {0.5F, 0.5F, 0.5F},
+                        .std = {0.5F, 0.5F, 0.5F}};
   options.augment.crop = AugmentOptions::Crop::kPadded;
   options.augment.padding = 2;
   options.seed = 9;

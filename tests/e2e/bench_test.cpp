@@ -108,7 +108,7 @@ TEST_CASE("the layers of a converted network beside those of the dense one") {
                                                      "blocks.1.qkv.q",
                                                      "blocks.1.qkv.kv",
                                                      "blocks.1.attention",
-                                                     "blocks.1.class_row",
+                                                     "blocks.1.rows_read",
                                                      "blocks.1.proj",
                                                      "blocks.1.norm2",
                                                      "blocks.1.mlp",

@@ -161,7 +161,7 @@ TEST_CASE("adapt: errors name the keys that differ") {
   weights.pop_back();
   CHECK(message(spec_of(4, 3)) == "[adapt] the weights hold no head.bias");
   named(weights, "pos_embed") = Tensor::zeros({1, 10, 48});
-  CHECK(message(spec_of(5)) == "[adapt] pos_embed is (1, 10, 48): expected (1, 17, 48)");
+  CHECK(message(spec_of(5)) == "pos_embed is (1, 10, 48): expected (1, 17, 48)");
 }
 
 }  // namespace
