@@ -30,8 +30,8 @@ void read_labels(const ForeignObject& config, FileHints& hints) {
 // The sizes and functions of an image network.
 void read_network(const ForeignObject& network, FileHints& hints) {
   hints.heads = network.count("num_attention_heads");
-  hints.image_size = side(network, "image_size", hints);
-  hints.patch_size = side(network, "patch_size", hints);
+  hints.image_size = shape(network, "image_size");
+  hints.patch_size = patch_side(network, "patch_size", hints);
   hints.channels = network.count("num_channels");
   hints.norm_eps = network.number("layer_norm_eps");
   hints.qkv_bias = network.flag("qkv_bias");

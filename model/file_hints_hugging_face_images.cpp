@@ -9,7 +9,7 @@ namespace {
 
 // What "size" or "crop_size" says: both sides, or the shorter one.
 struct Sides {
-  int64_t pixels = 0;
+  Grid pixels;
   bool both = true;
 };
 
@@ -27,20 +27,20 @@ bool number_is_shorter(const ForeignObject& config) {
   return starts_with_any(type, {"CLIP", "Bit"});
 }
 
-// Nothing, and a note, for what is no square and no shorter side alone.
+// Nothing, and a note, for what says neither.
 std::optional<Sides> sides(const ForeignObject& config, const char* key, FileHints& hints) {
   const ConfigNode* value = config.find(key);
   if (value && !value->is_object())
-    return Sides{pixels(config, key).value_or(0), !number_is_shorter(config)};
+    return Sides{*shape(config, key),
+                 value->kind == ConfigNode::Kind::kArray || !number_is_shorter(config)};
   if (value) {
     const ForeignObject object(*value, key);
     const auto height = pixels(object, "height"), width = pixels(object, "width");
     const auto shorter = pixels(object, "shortest_edge"), longer = pixels(object, "longest_edge");
-    if (height && height == width) return Sides{*height, true};
+    if (height && width) return Sides{{*height, *width}, true};
     if (shorter && !longer && !height && !width) return Sides{*shorter, false};
   }
-  note_images(config, key, "is neither a square's height and width nor a shortest_edge alone",
-              hints);
+  note_images(config, key, "is neither height and width nor a shortest_edge alone", hints);
   return std::nullopt;
 }
 
@@ -60,9 +60,14 @@ bool set_sizes(const ForeignObject& config, Preprocess& preprocess, FileHints& h
     return false;
   }
   preprocess.crop = crop ? crop->pixels : resize->pixels;
-  preprocess.resize = resize ? resize->pixels : 0;
-  if (resize && resize->both) set_squash(config, "size", resize->pixels, preprocess, hints);
-  return true;
+  preprocess.resize = resize ? resize->pixels.shorter() : 0;
+  if (!resize || !resize->both) return true;
+  preprocess.resize_mode = ResizeMode::kSquash;  // to the crop's shape
+  const Grid& a = resize->pixels;
+  const Grid& b = preprocess.crop;
+  if (a.height * b.width == a.width * b.height) return true;
+  note_images(config, "size", "has another shape than the crop", hints);
+  return false;
 }
 
 // Sets the filter, from the number that the Python imaging library has for it.
@@ -79,16 +84,15 @@ bool set_filter(const ForeignObject& config, Preprocess& preprocess, FileHints& 
 }
 
 // Sets mean and deviation on the scale 0 to 1, whatever scale the file normalises on.
-bool set_colours(const ForeignObject& config, Preprocess& preprocess, FileHints& hints) {
-  Channels mean = {0, 0, 0}, std = {1, 1, 1};
+bool set_scaled_colours(const ForeignObject& config, Preprocess& preprocess, FileHints& hints) {
+  Colours given = {{0, 0, 0}, {1, 1, 1}};
   if (config.flag("do_normalize").value_or(true)) {
     for (const char* key : {"image_mean", "image_std"})
       if (!config.find(key)) {
         note_images(config, key, "says nothing of the channels", hints);
         return false;
       }
-    mean = channels(config, "image_mean", -INFINITY, mean);
-    std = channels(config, "image_std", 0, std);
+    given = colours(config, "image_mean", "image_std", given);
   }
   double scale = 1;  // of the file, beside 0 to 1
   if (!config.flag("do_rescale").value_or(true))
@@ -97,13 +101,7 @@ bool set_colours(const ForeignObject& config, Preprocess& preprocess, FileHints&
     scale = 255 * *factor;
   constexpr double kRounding = 1e-6;  // 1/255 is written with more or fewer digits
   if (std::abs(scale - 1) < kRounding) scale = 1;
-  for (std::size_t c = 0; c < mean.size(); ++c) {
-    preprocess.mean[c] = static_cast<float>(mean[c] / scale);
-    preprocess.std[c] = static_cast<float>(std[c] / scale);
-    if (!std::isfinite(preprocess.mean[c]) || !std::isfinite(preprocess.std[c]) ||
-        !(preprocess.std[c] > 0))
-      config.expected("rescale_factor", "about 1/255");
-  }
+  set_colours(config, "rescale_factor", given, scale, preprocess);
   return true;
 }
 
@@ -121,7 +119,7 @@ void read_hugging_face_images(const ForeignObject& config, FileHints& hints) {
     return;
   }
   if (set_sizes(config, preprocess, hints) && set_filter(config, preprocess, hints) &&
-      set_colours(config, preprocess, hints))
+      set_scaled_colours(config, preprocess, hints))
     hints.preprocess = preprocess;
 }
 

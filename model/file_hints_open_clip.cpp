@@ -1,14 +1,13 @@
 // Reads open_clip_config.json: the image tower, and how its images are prepared.
-#include <cmath>
-
 #include "model/file_hints_readers.h"
 
 namespace shiftadd::hints {
 namespace {
 
-// open_clip's, where a file does not say it: those of OpenAI's images.
-constexpr Channels kMean = {0.48145466, 0.4578275, 0.40821073};
-constexpr Channels kStd = {0.26862954, 0.26130258, 0.27577711};
+// Those of OpenAI's images, open_clip's where a file does not say them.
+Colours usual_colours() {
+  return {{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}};
+}
 constexpr int64_t kWidth = 768, kHeadWidth = 64;
 
 void read_pooling(const ForeignObject& tower, FileHints& hints) {
@@ -26,7 +25,7 @@ void read_pooling(const ForeignObject& tower, FileHints& hints) {
 }
 
 void read_tower(const ForeignObject& tower, FileHints& hints) {
-  hints.image_size = side(tower, "image_size", hints);
+  hints.image_size = shape(tower, "image_size");
   if (const auto other = tower.text("timm_model_name")) {
     hints.architecture = *other;
     return;
@@ -36,7 +35,7 @@ void read_tower(const ForeignObject& tower, FileHints& hints) {
   if (width % head_width != 0)
     tower.expected("width", concat("a multiple of the ", head_width, " of a head"));
   hints.heads = width / head_width;
-  hints.patch_size = side(tower, "patch_size", hints);
+  hints.patch_size = patch_side(tower, "patch_size", hints);
   read_pooling(tower, hints);
   if (const auto norm = tower.object("norm_kwargs")) hints.norm_eps = norm->number("eps");
   if (const auto act = tower.object("act_kwargs"))
@@ -45,19 +44,20 @@ void read_tower(const ForeignObject& tower, FileHints& hints) {
 }
 
 void read_preprocess(const ForeignObject& config, FileHints& hints) {
-  std::optional<int64_t> size = side(config, "size", hints);
+  std::optional<Grid> size = shape(config, "size");
   if (!size) size = hints.image_size;
   const auto filter = interpolation(config, "interpolation", hints);
-  const Channels mean = channels(config, "mean", -INFINITY, kMean);
-  const Channels std = channels(config, "std", 0, kStd);
+  const Colours given = colours(config, "mean", "std", usual_colours());
   const std::string mode = config.text("resize_mode").value_or("shortest");
   if (!filter || !size) return;
-  Preprocess preprocess = {.resize = *size, .crop = *size, .interpolation = *filter};
-  for (std::size_t c = 0; c < mean.size(); ++c) {
-    preprocess.mean[c] = static_cast<float>(mean[c]);
-    preprocess.std[c] = static_cast<float>(std[c]);
+  Preprocess preprocess = {.resize = size->shorter(), .crop = *size, .interpolation = *filter};
+  set_colours(config, "std", given, 1, preprocess);
+  if (mode == "squash") preprocess.resize_mode = ResizeMode::kSquash;
+  // Of no square only the squash is the same here.
+  if (mode == "shortest" && !size->is_square()) {
+    note_images(config, "size", "is no square", hints);
+    return;
   }
-  if (mode == "squash") set_squash(config, "resize_mode", *size, preprocess, hints);
   if (mode == "squash" || mode == "shortest")
     hints.preprocess = preprocess;
   else

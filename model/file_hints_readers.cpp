@@ -13,6 +13,25 @@ std::string shown(const ForeignObject& object, const char* key) {
   return object.where(key) + ": " + (value ? value->described() : "nothing");
 }
 
+std::vector<double> channels(const ForeignObject& object, const char* key, double least,
+                             const std::vector<double>& otherwise) {
+  const ConfigNode* value = object.find(key);
+  if (!value) return otherwise;
+  const std::string what = concat("a list of three numbers, or of one for gray images",
+                                  std::isinf(least) ? "" : concat(", above ", least));
+  if (value->kind != ConfigNode::Kind::kArray ||
+      (value->items.size() != 1 && value->items.size() != 3))
+    object.expected(key, what);
+  std::vector<double> numbers;
+  for (const ConfigNode& item : value->items) {
+    numbers.push_back(item.number());
+    const auto stored = static_cast<float>(numbers.back());
+    if (item.kind != ConfigNode::Kind::kNumber || !std::isfinite(stored) || !(stored > least))
+      throw user_error(object.where(key), ": expected ", what, ", got ", item.described());
+  }
+  return numbers;
+}
+
 }  // namespace
 
 std::optional<int64_t> pixels(const ForeignObject& object, const char* key) {
@@ -21,10 +40,10 @@ std::optional<int64_t> pixels(const ForeignObject& object, const char* key) {
   return count;
 }
 
-std::optional<int64_t> side(const ForeignObject& object, const char* key, FileHints& hints) {
+std::optional<Grid> shape(const ForeignObject& object, const char* key) {
   const ConfigNode* value = object.find(key);
   if (!value) return std::nullopt;
-  if (value->kind == ConfigNode::Kind::kNumber) return pixels(object, key);
+  if (value->kind == ConfigNode::Kind::kNumber) return Grid(*pixels(object, key));
   const auto is_side = [](const ConfigNode& item) {
     return item.kind == ConfigNode::Kind::kNumber && item.number() >= 1 &&
            item.number() <= kLargestSide && item.number() == std::floor(item.number());
@@ -32,31 +51,39 @@ std::optional<int64_t> side(const ForeignObject& object, const char* key, FileHi
   if (value->kind != ConfigNode::Kind::kArray || value->items.size() != 2 ||
       !is_side(value->items[0]) || !is_side(value->items[1]))
     object.expected(key, "a number of pixels, or a list of two");
-  const double height = value->items[0].number(), width = value->items[1].number();
-  if (height == width) return static_cast<int64_t>(height);
-  hints.notes.push_back(
-      concat(object.where(key), ": ", height, " by ", width, " is no square: not used"));
+  return Grid(static_cast<int64_t>(value->items[0].number()),
+              static_cast<int64_t>(value->items[1].number()));
+}
+
+std::optional<int64_t> patch_side(const ForeignObject& object, const char* key, FileHints& hints) {
+  const auto patch = shape(object, key);
+  if (!patch) return std::nullopt;
+  if (patch->is_square()) return patch->height;
+  hints.unsupported.push_back(
+      concat(object.where(key), ": patches of ", *patch, " are no squares"));
   return std::nullopt;
 }
 
-Channels channels(const ForeignObject& object, const char* key, double least,
-                  const Channels& otherwise) {
-  const ConfigNode* value = object.find(key);
-  if (!value) return otherwise;
-  const std::string what =
-      concat("a list of three numbers", std::isinf(least) ? "" : concat(" above ", least));
-  if (value->kind != ConfigNode::Kind::kArray ||
-      (value->items.size() != 1 && value->items.size() != otherwise.size()))
-    object.expected(key, what);
-  Channels numbers = {};
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const ConfigNode& item = value->items[value->items.size() == 1 ? 0 : i];
-    numbers[i] = item.number();
-    const auto stored = static_cast<float>(numbers[i]);
-    if (item.kind != ConfigNode::Kind::kNumber || !std::isfinite(stored) || !(stored > least))
-      throw user_error(object.where(key), ": expected ", what, ", got ", item.described());
+Colours colours(const ForeignObject& object, const char* mean, const char* std,
+                const Colours& otherwise) {
+  Colours read = {channels(object, mean, -INFINITY, otherwise.mean),
+                  channels(object, std, 0, otherwise.std)};
+  if (read.mean.size() != read.std.size())
+    object.expected(std, concat("as many numbers as ", mean, " has, ", read.mean.size()));
+  return read;
+}
+
+void set_colours(const ForeignObject& object, const char* key, const Colours& colours, double scale,
+                 Preprocess& preprocess) {
+  preprocess.mean.clear();
+  preprocess.std.clear();
+  for (std::size_t c = 0; c < colours.mean.size(); ++c) {
+    preprocess.mean.push_back(static_cast<float>(colours.mean[c] / scale));
+    preprocess.std.push_back(static_cast<float>(colours.std[c] / scale));
+    if (!std::isfinite(preprocess.mean[c]) || !std::isfinite(preprocess.std[c]) ||
+        !(preprocess.std[c] > 0))
+      object.expected(key, "a scale on which float32 holds mean and deviation");
   }
-  return numbers;
 }
 
 void set_classes(const ForeignObject& object, const char* key, FileHints& hints) {
@@ -95,13 +122,6 @@ std::optional<Interpolation> interpolation(const ForeignObject& object, const ch
     if (name == name_of(each)) return each;
   note_images(object, key, "is no filter here: expected bilinear or bicubic", hints);
   return std::nullopt;
-}
-
-void set_squash(const ForeignObject& object, const char* key, int64_t size, Preprocess& preprocess,
-                FileHints& hints) {
-  preprocess.resize = size;
-  hints.notes.push_back(concat(object.where(key), ": images are squashed to ", size, " x ", size,
-                               " there; here the shorter side is resized to that"));
 }
 
 void note_images(const ForeignObject& object, const char* key, const std::string& why,

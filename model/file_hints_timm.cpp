@@ -6,8 +6,10 @@
 namespace shiftadd::hints {
 namespace {
 
-constexpr Channels kImageNetMean = {0.485, 0.456, 0.406}, kImageNetStd = {0.229, 0.224, 0.225};
 constexpr double kCropShare = 0.875;  // timm's, where a file does not say it
+
+// Those of ImageNet, timm's where a file does not say them.
+Colours usual_colours() { return {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}; }
 
 // The side of "input_size": [channels, height, width].
 std::optional<int64_t> input_size(const ForeignObject& config, FileHints& hints) {
@@ -40,17 +42,14 @@ int64_t resize_of(const ForeignObject& config, int64_t crop) {
 void read_preprocess(const ForeignObject& config, FileHints& hints) {
   const std::optional<int64_t> crop = input_size(config, hints);
   if (!crop) return;
-  if (!hints.image_size) hints.image_size = crop;
+  if (!hints.image_size) hints.image_size = *crop;
   Preprocess preprocess = {.resize = resize_of(config, *crop), .crop = *crop};
-  for (std::size_t c = 0; c < preprocess.mean.size(); ++c) {
-    preprocess.mean[c] = static_cast<float>(channels(config, "mean", -INFINITY, kImageNetMean)[c]);
-    preprocess.std[c] = static_cast<float>(channels(config, "std", 0, kImageNetStd)[c]);
-  }
+  set_colours(config, "std", colours(config, "mean", "std", usual_colours()), 1, preprocess);
   const auto filter = interpolation(config, "interpolation", hints);
   if (!filter) return;
   preprocess.interpolation = *filter;
   const std::string mode = config.text("crop_mode").value_or("center");
-  if (mode == "squash") set_squash(config, "crop_mode", preprocess.resize, preprocess, hints);
+  if (mode == "squash") preprocess.resize_mode = ResizeMode::kSquash;
   if (mode == "squash" || mode == "center")
     hints.preprocess = preprocess;
   else
@@ -71,8 +70,8 @@ void read_pooling(const ForeignObject& config, FileHints& hints) {
 
 void read_model_args(const ForeignObject& args, FileHints& hints) {
   hints.heads = args.count("num_heads");
-  hints.image_size = side(args, "img_size", hints);
-  hints.patch_size = side(args, "patch_size", hints);
+  hints.image_size = shape(args, "img_size");
+  hints.patch_size = patch_side(args, "patch_size", hints);
   hints.channels = args.count("in_chans");
   hints.qkv_bias = args.flag("qkv_bias");
   set_activation(args, "act_layer", hints);

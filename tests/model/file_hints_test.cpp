@@ -62,7 +62,7 @@ TEST_CASE("hints: Hugging Face's config.json") {
   CHECK(hints.architecture == "ViTForImageClassification");
   CHECK(hints.model_type == "vit");
   CHECK(hints.heads == 3);
-  CHECK(hints.image_size == 32);
+  CHECK(hints.image_size == Grid(32));
   CHECK(hints.patch_size == 8);
   CHECK(hints.channels == 1);
   CHECK(hints.norm_eps == 1e-12);
@@ -136,17 +136,26 @@ TEST_CASE("hints: Hugging Face's images") {
   CHECK(unresized.preprocess->crop == 48);
 }
 
-TEST_CASE("hints: what is squashed there is said") {
-  for (const char* size : {R"({"height": 224, "width": 224})", "224"}) {
-    const FileHints vit =
-        images(std::string("{\"size\": ") + size + ", \"resample\": 2, " + kColours + "}");
-    REQUIRE(vit.preprocess);
-    CHECK(vit.preprocess->interpolation == Interpolation::kBilinear);
-    CHECK(vit.preprocess->resize == 224);
-    CHECK(vit.preprocess->crop == 224);
-    REQUIRE(vit.notes.size() == 1);
-    CHECK(contains(vit.notes[0], "size: images are squashed to 224 x 224 there"));
+TEST_CASE("hints: two sides, and a number that is no shorter side, are a squash") {
+  const auto with = [](const std::string& size) {
+    const FileHints hints = images("{" + size + ", \"resample\": 2, " + kColours + "}");
+    CHECK(hints.notes.empty());
+    REQUIRE(hints.preprocess);
+    CHECK(hints.preprocess->resize_mode == ResizeMode::kSquash);
+    CHECK(hints.preprocess->interpolation == Interpolation::kBilinear);
+    return *hints.preprocess;
+  };
+  for (const char* size : {R"("size": {"height": 224, "width": 224})", R"("size": 224)"}) {
+    CHECK(with(size).resize == 224);
+    CHECK(with(size).crop == Grid(224));
   }
+  const Preprocess wide = with(R"("size": {"height": 32, "width": 48})");
+  CHECK(wide.resize == 32);
+  CHECK(wide.crop == Grid(32, 48));
+  const Preprocess deit = with(R"("size": {"height": 256, "width": 256}, "do_center_crop": true,
+                                  "crop_size": 224)");
+  CHECK(deit.resize == 256);
+  CHECK(deit.crop == Grid(224));
 }
 
 TEST_CASE("hints: any scale of colours becomes 0 to 1") {
@@ -162,6 +171,10 @@ TEST_CASE("hints: any scale of colours becomes 0 to 1") {
   REQUIRE(signed_scale.preprocess);
   CHECK(signed_scale.preprocess->mean == std::vector{0.5f, 0.5f, 0.5f});
   CHECK(signed_scale.preprocess->std == std::vector{0.5f, 0.5f, 0.5f});
+  const auto gray = images(size + R"("image_mean": [0.5], "image_std": [0.25]})");
+  REQUIRE(gray.preprocess);
+  CHECK(gray.preprocess->channels() == 1);
+  CHECK(gray.preprocess->std == std::vector{0.25f});
   const auto plain = images(size + R"("do_normalize": false})");
   REQUIRE(plain.preprocess);
   CHECK(plain.preprocess->mean == std::vector{0.0f, 0.0f, 0.0f});
@@ -175,8 +188,11 @@ TEST_CASE("hints: what cannot be followed is a note, and no preprocessing") {
       {R"("size": 32, "resample": 0)", "resample: 0 is no filter here"},
       {R"("size": 32)", "resample: nothing is no filter here"},
       {R"("size": {"shortest_edge": 32}, "resample": 3)", "size: an object keeps an image's shape"},
-      {R"("size": {"height": 32, "width": 16}, "resample": 3)", "is neither a square's height"},
-      {R"("resample": 3)", "size: nothing is neither a square's height"},
+      {R"("size": {"height": 32, "width": 16}, "resample": 3, "do_center_crop": true,
+           "crop_size": 16)",
+       "has another shape than the crop"},
+      {R"("size": {"max_height": 32}, "resample": 3)", "is neither height and width nor a"},
+      {R"("resample": 3)", "size: nothing is neither height and width nor a"},
       {R"("do_resize": false, "resample": 3)", "do_resize: false leaves images as large"},
       {R"("size": 32, "resample": 3, "crop_pct": 0.9)", "crop_pct: 0.9 is no way to crop here"},
       {R"("size": 32, "resample": 3, "do_flip_channel_order": true)", "swaps red and blue"}};
@@ -202,7 +218,7 @@ TEST_CASE("hints: timm's config.json, new and old") {
   CHECK(hints.pooling == Pooling::kMean);
   CHECK(hints.activation == HiddenActivation::kQuickGelu);
   CHECK(hints.heads == 6);
-  CHECK(hints.image_size == 384);
+  CHECK(hints.image_size == Grid(384));
   CHECK(hints.channels == 3);
   CHECK(hints.classes == std::vector<std::string>{"tench", "shark"});
   CHECK(hints.preprocess == Preprocess{.resize = 426,  // floor(384 / 0.9)
@@ -217,8 +233,8 @@ TEST_CASE("hints: timm's config.json, new and old") {
   REQUIRE(old.preprocess);
   CHECK(old.preprocess->resize == 224);
   CHECK(old.preprocess->mean == std::vector{0.485f, 0.456f, 0.406f});
-  REQUIRE(old.notes.size() == 1);
-  CHECK(contains(old.notes[0], "crop_mode: images are squashed to 224 x 224"));
+  CHECK(old.preprocess->resize_mode == ResizeMode::kSquash);
+  CHECK(old.notes.empty());
   REQUIRE(old.unsupported.size() == 1);
   CHECK(contains(old.unsupported[0], "global_pool: \"map\" is no pooling"));
   CHECK(contains(config(R"({"architecture": "x", "crop_mode": "border", "input_size": [3, 8, 8]})")
@@ -289,13 +305,18 @@ TEST_CASE("hints: malformed files and values of a wrong type name file, line and
   CHECK(contains(config_error(R"({"architectures": "x"})"),
                  "architectures: expected a list of names"));
   CHECK(contains(images_error(R"({"do_resize": 1})"), "do_resize: expected true or false, got 1"));
-  CHECK(contains(images_error(R"({"size": 32, "resample": 3, "image_mean": 0.5, "image_std": 1})"),
-                 "image_mean: expected a list of three numbers, got 0.5"));
-  CHECK(contains(images_error(R"({"size": 32, "resample": 3, "image_mean": [0, 0, 0],
+  CHECK(
+      contains(images_error(R"({"size": 32, "resample": 3, "image_mean": 0.5, "image_std": 1})"),
+               "image_mean: expected a list of three numbers, or of one for gray images, got 0.5"));
+  CHECK(contains(
+      images_error(R"({"size": 32, "resample": 3, "image_mean": [0, 0, 0],
                                   "image_std": [1, 0, 1]})"),
-                 "image_std: expected a list of three numbers above 0, got 0"));
+      "image_std: expected a list of three numbers, or of one for gray images, above 0, got 0"));
   CHECK(contains(images_error(R"({"size": 100000, "resample": 3})"),
                  "size: expected at most 16384 pixels"));
+  CHECK(contains(images_error(R"({"size": 32, "resample": 3, "image_mean": [0.5],
+                                  "image_std": [1, 1, 1]})"),
+                 "image_std: expected as many numbers as image_mean has, 1"));
   CHECK(contains(config_error("version https://git-lfs.github.com/spec/v1\noid x\nsize 9\n"),
                  "is a Git LFS pointer"));
   CHECK(contains(config_error(R"({"architecture": "x", "input_size": [3, 8, 8], "crop_pct": 2})"),

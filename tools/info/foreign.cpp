@@ -55,7 +55,7 @@ ordered_json hints_json(const FileHints& hints) {
   if (!hints.architecture.empty()) json["architecture"] = hints.architecture;
   if (!hints.model_type.empty()) json["model_type"] = hints.model_type;
   add("heads", hints.heads);
-  add("image_size", hints.image_size);
+  if (hints.image_size) json["image_size"] = grid_text(*hints.image_size);
   add("patch_size", hints.patch_size);
   add("in_channels", hints.channels);
   add("norm_eps", hints.norm_eps);
