@@ -21,7 +21,7 @@ std::string data_line(const TrainConfig& config, const RunData& data) {
 }
 
 std::string network_line(const ModelSpec& spec) {
-  return concat("network: ", spec.name, ", images of ", spec.image_size,
+  return concat("network: ", spec.name, ", images of ", grid_text(spec.image_size),
                 spec.in_channels == 1 ? " gray" : "", " pixels in patches of ", spec.patch_size,
                 ", width ", spec.width, ", depth ", spec.depth, ", ", spec.heads,
                 spec.heads == 1 ? " head" : " heads", spec.converted() ? ", converted" : "", "; ",

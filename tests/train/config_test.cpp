@@ -62,7 +62,7 @@ TEST_CASE("train config: every value arrives") {
       "depth": 2, "heads": 5, "mlp_hidden": 77, "classes": 2, "norm_eps": 1e-5, "drop_path": 0.1,
       "dropout": 0.2, "checkpoint_blocks": true},
     "data": {"train": "t", "val": "v", "val_fraction": 0.3,
-      "preprocess": {"resize": 70, "interpolation": "bilinear", "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3],
+      "preprocess": {"resize": 70, "resize_mode": "squash", "interpolation": "bilinear", "mean": [0.1, 0.2, 0.3], "std": [1, 2, 3],
         "exif_orientation": true},
       "augment": {"crop": "padded", "scale_min": 0.2, "scale_max": 0.9, "ratio_min": 0.5, "ratio_max": 2,
         "padding": 3, "horizontal_flip": 0.25, "color_jitter": 0.4, "rand_augment": "rand-m9-mstd0.5-inc1",
@@ -91,6 +91,7 @@ TEST_CASE("train config: every value arrives") {
   CHECK(c.regularisation.dropout == 0.2);
   CHECK(c.regularisation.checkpoint_blocks);
   Preprocess preprocess{.resize = 70,
+                        .resize_mode = ResizeMode::kSquash,
                         .crop = 64,
                         .interpolation = Interpolation::kBilinear,
                         .mean = {0.1f, 0.2f, 0.3f},
