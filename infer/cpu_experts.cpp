@@ -39,7 +39,7 @@ void CpuSteps::run_mlps_by_index(const Experts& op, const Routed& routed) {
                 answers = op.out.columns;
   const QuantizedRows tokens = quantized(scratch_->token_integers, scratch_->token_scales),
                       scratch = quantized(scratch_->integers, scratch_->scales);
-  const int64_t widest = std::max(width, between);
+  const int64_t widest = std::max(width, gated);
   kernels<float>().quantize_tokens(
       {rows, width, at(op.in), tokens.scales, nullptr, nullptr, tokens.values});
   const int64_t blocks_first = (first + kExpertRows - 1) / kExpertRows;

@@ -34,7 +34,7 @@ void run_mlp(const MlpLayers& mlp, const float* x, int64_t rows, float* y, const
              const MlpScratch& scratch) {
   if (!mlp.in_integers()) return run_rows(mlp, x, rows, y, residual, scratch);
   const int64_t in = mlp.fc1.inputs(), between = mlp.fc1.outputs(), out = mlp.fc2.outputs();
-  const int64_t widest = std::max(in, between);
+  const int64_t widest = std::max(in, mlp.fc2.inputs());
   parallel_chunks(rows, kExpertRows, [&](int64_t begin, int64_t end) {
     const QuantizedRows own = {scratch.input.quantized.values + begin * widest,
                                scratch.input.quantized.scales + begin};

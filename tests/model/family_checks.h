@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstring>
 #include <memory>
 
 #include "autograd/ops.h"
@@ -71,6 +72,19 @@ inline uint8_t choice_of(const autograd::Routing& routing, int64_t image, int64_
                         : infer::kNotRouted;
 }
 
+// Enough images for several chunks of rows: each has the bits that it has alone.
+inline void check_any_batch(infer::CpuEngine& engine, const Network& network) {
+  constexpr int64_t kImages = 11;
+  const Tensor pixels = images_for(network, kImages).value();
+  const int64_t outputs = network.outputs();
+  const Tensor together({kImages, outputs}), alone({kImages, outputs});
+  engine.run(pixels.data<float>(), kImages, together.data<float>());
+  for (int64_t i = 0; i < kImages; ++i)
+    engine.run(pixels.data<float>() + i * network.image_values(), 1,
+               alone.data<float>() + i * outputs);
+  CHECK(std::memcmp(together.raw(), alone.raw(), together.bytes()) == 0);
+}
+
 // Packed in float32 the engine gives the graph's bits and choices, in int8 nearly its logits.
 inline void check_engine(const layers::Model& model,
                          const std::vector<std::string>& formats = {"float32", "int8"}) {
@@ -94,6 +108,7 @@ inline void check_engine(const layers::Model& model,
     std::vector<uint8_t> choices(static_cast<std::size_t>(3 * routed_tokens(routers)));
     engine.run(images_for(network, 3).value().data<float>(), 3, logits.data<float>(),
                choices.data());
+    check_any_batch(engine, network);
     const bool exact = pack.multiply == MultiplyFormat::kFloat32;
     check_close(logits, expected, exact ? 0 : 0.05, format);
     if (!exact || routers.empty()) continue;

@@ -39,6 +39,8 @@ ModelSpec dinov2() {
   spec.positions = PositionScope::kNoRegisters;
   spec.layer_scale = true;
   spec.activation = HiddenActivation::kSwiGlu;
+  spec.mlp_hidden =
+      80;  // fc1's outputs are the widest of the MLP, fc2's inputs the widest it reads
   spec.pooling = Pooling::kClassTokenAndMean;
   return spec;
 }
