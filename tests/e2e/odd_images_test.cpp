@@ -27,7 +27,7 @@ TEST_CASE("a network for gray images that are no squares trains, converts, packs
       folder.train("run", {"--set", "model.image_size=[16,24]", "--set", "model.in_channels=1",
                            "--set", "train.epochs=1", "--set", "train.max_steps=2"});
   checked(trained);
-  CHECK(test::contains(trained.err, "images of 16 x 24 gray pixels in patches of 4"));
+  CHECK(test::contains(trained.err, "images of 16x24 gray pixels in patches of 4"));
   const ModelFile model = load_model(folder / "run/model.safetensors");
   CHECK(model.spec.image_size == Grid{16, 24});
   CHECK(model.preprocess.crop == Grid{16, 24});
