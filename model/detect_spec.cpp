@@ -114,13 +114,14 @@ class Detector {
   // What the shapes tell may be said once more, but not otherwise.
   void take_given() {
     for (const SpecSetting& each : given_) {
-      const ModelSpec before = spec();
-      spec() = with_setting(before, each);
+      const ModelSpec said = with_setting(spec(), each);
       const bool is_told = std::find(std::begin(kToldByShapes), std::end(kToldByShapes),
                                      each.key()) != std::end(kToldByShapes);
-      if (is_told && before != spec())
+      if (is_told && said != spec())
         problem(concat(each.source, ": the tensors tell ", each.key(), " ",
-                       value_text(before, each.key())));
+                       value_text(spec(), each.key())));
+      else
+        spec() = said;
     }
   }
 
