@@ -21,11 +21,11 @@ std::string leftover_note(const TranslatedTensor& tensor, const Network& network
         concat(tensor.source(), " belongs to ", part, ", which no network here has"));
     return part;
   }
-  result.problems.push_back(concat(
-      tensor.source(), tensor.shape(), " is left over: '", network.name, "' of depth ",
-      network.depth(),
-      " has no such tensor. Is it another architecture? If the tensor is not needed: --ignore '",
-      tensor.source(), "'"));
+  result.problems.push_back(concat(tensor.source(), tensor.shape(), " is left over: '",
+                                   network.name, "' of depth ", network.depth(),
+                                   " has no such tensor. Is it another architecture? If the tensor "
+                                   "is not needed: shiftadd-convert --ignore '",
+                                   tensor.source(), "'"));
   return "not part of the network";
 }
 
@@ -68,6 +68,14 @@ void use(const TranslatedTensor& tensor, const Parameter& parameter, Conversion&
   result.report.push_back(std::move(entry));
 }
 
+// Of a network for gray images, the mean of the colours.
+std::vector<float> for_channels(const std::vector<float>& colours, int64_t channels) {
+  if (channels != 1) return colours;
+  double sum = 0;
+  for (const float each : colours) sum += each;
+  return {static_cast<float>(sum / static_cast<double>(colours.size()))};
+}
+
 }  // namespace
 
 Preprocess default_preprocess(const ModelSpec& spec, double share) {
@@ -82,22 +90,12 @@ Preprocess default_preprocess(const ModelSpec& spec, double share) {
   return result;
 }
 
-namespace {
-
-// Of a network for gray images, the mean of the colours.
-std::vector<float> for_channels(const std::vector<float>& colours, int64_t channels) {
-  if (channels != 1) return colours;
-  double sum = 0;
-  for (const float each : colours) sum += each;
-  return {static_cast<float>(sum / static_cast<double>(colours.size()))};
-}
-
-}  // namespace
-
 Preprocess preprocess_of(const ModelSpec& spec, const Dialect& dialect) {
   const Preprocess sizes = default_preprocess(spec, dialect.crop_share);
   Preprocess result = dialect.preprocess;
-  result.resize = sizes.resize, result.crop = sizes.crop;
+  result.crop = sizes.crop;
+  const bool squashes = result.resize_mode == ResizeMode::kSquash;  // then nothing is cut off
+  result.resize = squashes ? result.crop_side() : sizes.resize;
   result.mean = for_channels(result.mean, spec.in_channels);
   result.std = for_channels(result.std, spec.in_channels);
   return result;

@@ -53,7 +53,8 @@ Conversion convert_weights(const WeightsFile& file, const ModelSpec& spec,
 /// (of its longer side), of which the crop is taken; no resize for images of up to 64 pixels;
 /// ImageNet's colours or, of a network for gray images, the means of these.
 Preprocess default_preprocess(const ModelSpec& spec, double share = 0.875);
-/// The same with the share, the filter and the colours of a publisher.
+/// The same with the share, the filter and the colours of a publisher; where it squashes images, of
+/// any size, they are resized to the crop.
 Preprocess preprocess_of(const ModelSpec& spec, const Dialect& dialect);
 
 /// One line for each tensor and the counts.

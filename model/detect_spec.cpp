@@ -9,14 +9,25 @@
 
 #include "core/io/json_text.h"
 #include "model/leftovers.h"
-#include "model/spec_setting.h"
 
 namespace shiftadd {
 namespace {
 
 constexpr int64_t kUsualHead = 64;  // channels of a head in every published ViT
 
-std::string key_of(const std::string& setting) { return setting.substr(0, setting.find('=')); }
+std::string key_of(const std::string& setting) { return SpecSetting{setting, ""}.key(); }
+
+// What the shapes of tensors say: no setting can say otherwise.
+constexpr const char* kToldByShapes[] = {
+    "patch_size",  "in_channels", "width",      "depth",          "mlp_hidden",   "classes",
+    "class_token", "registers",   "patch_bias", "embedding_norm", "distillation", "layer_scale",
+    "final_norm",  "fc_norm",     "pre_logits", "projection"};
+
+std::string value_text(const ModelSpec& spec, const std::string& key) {
+  const nlohmann::json values = to_json(spec);
+  const nlohmann::json& value = values.at(key);
+  return value.is_string() ? value.get<std::string>() : json_text(value);
+}
 
 // The side of a square of so many tokens; 0: they are none.
 int64_t side_of(int64_t tokens) {
@@ -40,12 +51,13 @@ class Detector {
     for (const char* name : {"patch_embed.proj.weight", "pos_embed", "blocks.0.attn.qkv.weight",
                              "blocks.0.mlp.fc2.weight"})
       if (!has(name)) missing(name, "a vision transformer has it");
+    require_numbers();
     if (!result_.problems.empty()) return std::move(result_);
     read_blocks();
     read_embedding();
     read_head();
     for (const std::string& setting : translation_.told) set(setting);
-    for (const SpecSetting& each : given_) set(each.setting);
+    take_given();
     read_positions();
     read_heads();
     require_pairs();
@@ -53,7 +65,7 @@ class Detector {
       if (!has(each.text))
         missing(each.text, concat(translation_.dialect.description, " always has it"));
     list_assumed();
-    name_it();
+    if (source_of("name").empty()) spec().name = usual_name(spec());
     return std::move(result_);
   }
 
@@ -64,10 +76,6 @@ class Detector {
   int64_t dim(const std::string& name, std::size_t axis) const {
     const auto found = shapes_.find(name);
     return found == shapes_.end() || axis >= found->second.size() ? 0 : found->second[axis];
-  }
-  int64_t last_dim(const std::string& name) const {
-    const Shape& shape = shapes_.at(name);
-    return shape.empty() ? 0 : shape.back();
   }
   void problem(const std::string& text) { result_.problems.push_back(text); }
   void missing(const std::string& name, const std::string& why) {
@@ -94,6 +102,27 @@ class Detector {
       }
     }
     return false;
+  }
+
+  // Sizes are read off the shapes: none of them is 0.
+  void require_numbers() {
+    for (const auto& [name, shape] : shapes_)
+      if (is_parameter_name(name) && element_count(shape) < 1)
+        problem(concat(name, " has shape ", shape, ": expected dimensions of at least 1"));
+  }
+
+  // What the shapes tell may be said once more, but not otherwise.
+  void take_given() {
+    for (const SpecSetting& each : given_) {
+      const ModelSpec said = with_setting(spec(), each);
+      const bool is_told = std::find(std::begin(kToldByShapes), std::end(kToldByShapes),
+                                     each.key()) != std::end(kToldByShapes);
+      if (is_told && said != spec())
+        problem(concat(each.source, ": the tensors tell ", each.key(), " ",
+                       value_text(spec(), each.key())));
+      else
+        spec() = said;
+    }
   }
 
   // Every part of a block must be in all of them.
@@ -126,7 +155,7 @@ class Detector {
     const std::string patches = "patch_embed.proj.weight";
     if (shapes_.at(patches).size() != 4 || dim(patches, 2) != dim(patches, 3))
       return problem(concat(patches, " has shape ", shapes_.at(patches),
-                            ": expected (width, channels, patch, patch)"));
+                            ": expected (width, channels, patch, patch), of square patches"));
     spec().width = dim(patches, 0);
     spec().in_channels = dim(patches, 1);
     spec().patch_size = dim(patches, 2);
@@ -170,22 +199,22 @@ class Detector {
     const bool is_given = is_told || !source_of("positions").empty();
     for (const Candidate& each : candidates) {
       if (is_given && each.scope != spec().positions) continue;
-      const bool fits_given =
-          !source_of("image_size").empty() && spec().grid().count() == rows - each.before;
+      const bool is_sized = !source_of("image_size").empty();
       const int64_t side = side_of(rows - each.before);
-      if (!fits_given && !side) continue;
+      if (is_sized ? spec().grid().count() != rows - each.before : side == 0) continue;
       spec().positions = each.scope;
-      if (!fits_given) spec().image_size = side * spec().patch_size;
+      if (!is_sized) spec().image_size = side * spec().patch_size;
       require_class_token();
       return;
     }
-    problem(
-        concat("pos_embed has ", rows, " positions, with ", tokens,
-               " class and distillation "
-               "tokens and ",
-               spec().registers,
-               " registers in front of the patches: expected those of a square grid. Is a "
-               "token missing? Of images that are no squares: --set image_size=[HEIGHT,WIDTH]"));
+    const std::string size = source_of("image_size");
+    const std::string expected =
+        size.empty() ? "expected those of a square grid. Is a token missing? Of images that are no "
+                       "squares: --set image_size=[HEIGHT,WIDTH]"
+                     : concat("expected those of ", spec().grid(), " patches, as ", size, " says");
+    problem(concat("pos_embed has ", rows, " positions, with ", tokens,
+                   " class and distillation tokens and ", spec().registers,
+                   " registers in front of the patches: ", expected));
   }
   // A network without a class token tells it: it has a mean's norm.
   void require_class_token() {
@@ -204,7 +233,7 @@ class Detector {
     }
     spec().heads = 1;
     problem(concat("heads cannot be told: width ", spec().width, " is no multiple of ", kUsualHead,
-                   ", the usual width of a head. Give --heads N"));
+                   ", the usual width of a head. Say how many: --set heads=N"));
   }
 
   // A weight comes with its bias, and what is scaled is scaled in both places.
@@ -223,45 +252,49 @@ class Detector {
     }
   }
 
+  // What nobody would notice if it were wrong: known where it was given, else assumed.
   void list_assumed() {
-    const nlohmann::json values = to_json(spec());
     const std::string publisher = translation_.dialect.description;
-    const auto add = [&](const std::string& key, const std::string& why) {
-      const nlohmann::json& value = values.at(key);
-      const std::string text = value.is_string() ? value.get<std::string>() : json_text(value);
+    const auto add = [&](const std::string& key, const std::string& text, const std::string& why) {
       const std::string source = source_of(key);
-      if (source.empty())
-        result_.assumed.push_back(concat(key, " ", text, " (", why, ")"));
-      else
-        result_.known.push_back(concat(key, " ", text, " (", source, ")"));
+      const bool is_known = !source.empty();
+      std::vector<std::string>& lines = is_known ? result_.known : result_.assumed;
+      lines.push_back(concat(key, " ", text, " (", is_known ? source : why, ")"));
     };
-    const auto usual = [&](const char* key) {
+    const auto add_usual = [&](const std::string& key) {
       const bool is_publishers =
           std::any_of(translation_.dialect.spec.begin(), translation_.dialect.spec.end(),
                       [&](const std::string& setting) { return key_of(setting) == key; });
-      return is_publishers ? publisher : std::string("the usual one");
+      add(key, value_text(spec(), key), is_publishers ? publisher : "the usual one");
     };
-    add("heads", "width / 64");
-    add("norm_eps", usual("norm_eps"));
-    if (spec().activation != HiddenActivation::kSwiGlu) add("activation", usual("activation"));
-    if (spec().class_token && !spec().fc_norm && spec().pooling != Pooling::kClassTokenAndMean)
-      add("pooling", "the usual one");
-    add("post_norm", "norms stand before attention and MLP");
-    add("position_resize", usual("position_resize"));
+    add("heads", concat(spec().heads), "width / 64");
+    add_usual("norm_eps");
+    if (spec().activation != HiddenActivation::kSwiGlu) add_usual("activation");
+    const bool is_scaled = spec().attention_scale > 0;
+    add("attention_scale",
+        is_scaled ? value_text(spec(), "attention_scale") : "1 / sqrt(width / heads)",
+        "the usual one");
+    if (spec().class_token && spec().pooling != Pooling::kClassTokenAndMean &&
+        (!spec().fc_norm || spec().final_norm))
+      add("pooling", value_text(spec(), "pooling"),
+          spec().fc_norm ? "an fc_norm is usually the mean's" : "the usual one");
+    add("post_norm", value_text(spec(), "post_norm"), "norms stand before attention and MLP");
+    add_usual("position_resize");
+    list_absent();
   }
 
-  void name_it() {
-    for (const std::string& name : spec_names()) {
-      ModelSpec known = named_spec(name);
-      known.position_resize = spec().position_resize;
-      known.name = spec().name;
-      if (known == spec()) {
-        spec().name = name;
-        return;
-      }
-    }
-    spec().name = concat("vit_width", spec().width, "_depth", spec().depth, "_patch",
-                         spec().patch_size, "_", grid_text(spec().image_size));
+  // Parts that may be absent without a trace.
+  void list_absent() {
+    const auto none = [&](bool is_there, const char* part, const char* tensor) {
+      if (!is_there) result_.known.push_back(concat(part, " none (no ", tensor, ")"));
+    };
+    none(spec().class_token, "class_token", "cls_token");
+    none(spec().registers > 0, "registers", "reg_token");
+    none(spec().patch_bias, "patch_bias", "patch_embed.proj.bias");
+    none(spec().qkv_bias != QkvBias::kNone, "qkv_bias", "blocks.N.attn.qkv.bias");
+    none(spec().final_norm, "final_norm", "norm.weight");
+    if (spec().classes == 0)
+      result_.assumed.push_back("no head: the answer is features (no head.* tensor)");
   }
 
   const Translation& translation_;
@@ -271,6 +304,17 @@ class Detector {
 };
 
 }  // namespace
+
+std::string usual_name(const ModelSpec& spec) {
+  for (const std::string& name : spec_names()) {
+    ModelSpec known = named_spec(name);
+    known.position_resize = spec.position_resize;
+    known.name = spec.name;
+    if (known == spec) return name;
+  }
+  return concat("vit_width", spec.width, "_depth", spec.depth, "_patch", spec.patch_size, "_",
+                grid_text(spec.image_size));
+}
 
 DetectedSpec detect_spec(const Translation& translation, const std::vector<SpecSetting>& given) {
   DetectedSpec detected = Detector(translation, given).run();

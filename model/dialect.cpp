@@ -44,7 +44,8 @@ std::string text_of(const DialectTable& table, const std::string& base) {
   std::string rules, text;
   for (const char* each : table.rules)
     if (each) rules += concat(rules.empty() ? "" : ",", each);
-  for (const char c : concat("{", table.keys, ", \"rules\": [", rules, "]}"))
+  const std::string images = table.images ? concat(",", table.images) : "";
+  for (const char c : concat("{", table.keys, images, ", \"rules\": [", rules, "]}"))
     text += c == '@' ? base : std::string(1, c);
   return text;
 }
@@ -87,9 +88,8 @@ Dialect Dialect::load(const std::string& path) {
   require_no_placeholder(text, path);
   Dialect dialect = parse(text, path);
   std::vector<NameMap::Rule> rules = dialect.map.rules();
-  for (const Dialect& known : known_dialects())
-    if (known.name == "timm")
-      rules.insert(rules.end(), known.map.rules().begin(), known.map.rules().end());
+  const std::vector<NameMap::Rule>& spellings = known_dialect("timm").map.rules();
+  rules.insert(rules.end(), spellings.begin(), spellings.end());
   dialect.map = NameMap(std::move(rules));
   return dialect;
 }
@@ -103,6 +103,14 @@ const std::vector<Dialect>& known_dialects() {
     return read;
   }();
   return dialects;
+}
+
+const Dialect& known_dialect(const std::string& name) {
+  const std::vector<Dialect>& all = known_dialects();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Dialect& each) { return each.name == name; });
+  if (found == all.end()) throw failure("[dialect] no table is called ", name);
+  return *found;
 }
 
 std::vector<std::string> dialect_names() {

@@ -30,6 +30,8 @@ struct Dialect {
 /// Those of the publishers of docs/conversion.md. Where two fit a file equally well, the first is
 /// meant.
 const std::vector<Dialect>& known_dialects();
+/// The first of this name, which has to be there.
+const Dialect& known_dialect(const std::string& name);
 /// Their names, each once.
 std::vector<std::string> dialect_names();
 

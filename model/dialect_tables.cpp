@@ -149,6 +149,11 @@ constexpr const char* kHuggingFaceClip = R"(
   {"from": "text_projection.weight", "ignore": true},
   {"from": "logit_scale", "ignore": true})";
 
+// Those of OpenAI's images, which all of CLIP's publishers took over.
+constexpr const char* kClipImages = R"(
+  "crop_share": 1, "preprocess": {"mean": [0.48145466, 0.4578275, 0.40821073],
+                                  "std": [0.26862954, 0.26130258, 0.27577711]})";
+
 constexpr DialectTable kTables[] = {
     {R"("name": "deit", "description": "DeiT, distilled", "where": ["dist_token"],
         "spec": ["position_resize=plain"])",
@@ -178,15 +183,20 @@ constexpr DialectTable kTables[] = {
         "needs": ["cls_token", "blocks.0.attn.qkv.bias"], "spec": ["position_resize=plain"])",
      {kTimm},
      {""}},
+    {R"("name": "timm", "description": "timm's CLIP", "where": ["norm_pre.weight"],
+        "spec": ["norm_eps=1e-5", "position_resize=antialias"])",
+     {kTimm},
+     {""},
+     kClipImages},
     {R"("name": "timm", "description": "timm",
         "spec": ["position_resize=antialias"])",
      {kTimm},
      {""}},
     {R"("name": "huggingface", "description": "Hugging Face's ViT",
         "needs": ["cls_token", "patch_embed.proj.bias", "norm.weight"],
-        "spec": ["norm_eps=1e-12", "position_resize=plain"], "crop_share": 1,
-        "preprocess": {"interpolation": "bilinear", "mean": [0.5, 0.5, 0.5],
-                       "std": [0.5, 0.5, 0.5]})",
+        "spec": ["norm_eps=1e-12", "position_resize=plain"],
+        "preprocess": {"resize_mode": "squash", "interpolation": "bilinear",
+                       "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]})",
      {kHuggingFaceVit, kHuggingFace},
      {"vit.", ""}},
     {R"("name": "huggingface", "description": "Hugging Face's DeiT",
@@ -211,18 +221,16 @@ constexpr DialectTable kTables[] = {
      {""}},
     {R"("name": "open_clip", "description": "CLIP's image tower",
         "needs": ["cls_token", "blocks.0.attn.qkv.bias", "norm.weight", "projection.weight"],
-        "spec": ["norm_eps=1e-5", "activation=quick_gelu", "position_resize=antialias"],
-        "crop_share": 1, "preprocess": {"mean": [0.48145466, 0.4578275, 0.40821073],
-                                        "std": [0.26862954, 0.26130258, 0.27577711]})",
+        "spec": ["norm_eps=1e-5", "activation=quick_gelu", "position_resize=antialias"])",
      {kClip, kClipText},
-     {"visual.", ""}},
+     {"visual.", ""},
+     kClipImages},
     {R"("name": "huggingface", "description": "Hugging Face's CLIP",
         "needs": ["cls_token", "norm_pre.weight", "blocks.0.attn.qkv.bias", "norm.weight"],
-        "spec": ["norm_eps=1e-5", "activation=quick_gelu", "position_resize=plain"],
-        "crop_share": 1, "preprocess": {"mean": [0.48145466, 0.4578275, 0.40821073],
-                                        "std": [0.26862954, 0.26130258, 0.27577711]})",
+        "spec": ["norm_eps=1e-5", "activation=quick_gelu", "position_resize=plain"])",
      {kHuggingFaceClip},
-     {"vision_model."}},
+     {"vision_model."},
+     kClipImages},
 };
 
 }  // namespace

@@ -6,12 +6,14 @@
 
 namespace shiftadd {
 
-/// A mapping file is "{" keys, "rules": [ rules ] "}". "@" stands for each of `bases` in turn: what
-/// a publisher's class puts in front of the names of the network inside it. The first is written.
+/// A mapping file is "{" keys, images, "rules": [ rules ] "}". "@" stands for each of `bases` in
+/// turn: what a publisher's class puts in front of the names of the network inside it. The first is
+/// written.
 struct DialectTable {
   const char* keys;
   std::array<const char*, 3> rules;  // null: none
   std::array<const char*, 2> bases;
+  const char* images = nullptr;  // more keys, that several tables share; null: none
 };
 
 std::span<const DialectTable> dialect_tables();

@@ -19,29 +19,34 @@ fs::path folder_of(const std::string& checkpoint) {
   return folder.empty() ? "." : folder;
 }
 
-// Takes what `from` says of a property, and refuses another statement than `into` has.
+// Takes what `from` says of a key, and refuses another statement than `into` has.
 template <class Value, class Show>
-void join(std::optional<Value>& into, const std::optional<Value>& from, const FileHints& all,
-          const std::string& file, const char* what, Show show) {
-  if (into && from && *into != *from)
-    throw user_error(file, ": says ", what, " ", show(*from), ", ", all.sources.front(), " says ",
+void join(std::optional<Value>& into, const std::optional<Value>& from, FileHints& all,
+          const std::string& file, const char* key, Show show) {
+  if (!from) return;
+  if (into && *into != *from)
+    throw user_error(file, ": says ", key, " ", show(*from), ", ", all.said_by.at(key), " says ",
                      show(*into), ": remove the file that is not this checkpoint's");
-  if (!into) into = from;
+  into = from;
+  all.said_by.emplace(key, file);
 }
 
 void join(FileHints& into, FileHints from, const std::string& file) {
   const auto as_is = [](auto value) { return value; };
   const auto name = [](auto value) { return name_of(value); };
   join(into.heads, from.heads, into, file, "heads", as_is);
-  join(into.image_size, from.image_size, into, file, "image size", as_is);
-  join(into.patch_size, from.patch_size, into, file, "patch size", as_is);
-  join(into.channels, from.channels, into, file, "channels", as_is);
+  join(into.image_size, from.image_size, into, file, "image_size", as_is);
+  join(into.patch_size, from.patch_size, into, file, "patch_size", as_is);
+  join(into.channels, from.channels, into, file, "in_channels", as_is);
   join(into.class_count, from.class_count, into, file, "classes", as_is);
   join(into.norm_eps, from.norm_eps, into, file, "norm_eps", as_is);
   join(into.activation, from.activation, into, file, "activation", name);
-  join(into.qkv_bias, from.qkv_bias, into, file, "qkv bias", as_is);
+  join(into.qkv_bias, from.qkv_bias, into, file, "qkv_bias", as_is);
   join(into.pooling, from.pooling, into, file, "pooling", name);
-  if (!into.preprocess) into.preprocess = from.preprocess;
+  if (!into.preprocess && from.preprocess) {
+    into.preprocess = from.preprocess;
+    into.said_by.emplace("preprocess", file);
+  }
   if (into.classes.empty()) into.classes = std::move(from.classes);
   if (into.architecture.empty()) into.architecture = from.architecture;
   if (into.model_type.empty()) into.model_type = from.model_type;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,7 +25,8 @@ struct FileHints {
   std::string architecture;  // "ViTForImageClassification", "vit_base_patch16_224.augreg_in21k"
   std::string model_type;    // Hugging Face's: "vit", "dinov2"
 
-  std::vector<std::string> sources;  // the files that were read
+  std::vector<std::string> sources;            // the files that were read
+  std::map<std::string, std::string> said_by;  // which of them said "heads", "preprocess", ...
   /// What was understood but is not used, to be printed: "FILE:LINE: key: why".
   std::vector<std::string> notes;
   /// What no network here can do, in the same form: whoever trusts the hints has to refuse it.

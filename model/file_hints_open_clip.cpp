@@ -1,13 +1,10 @@
 // Reads open_clip_config.json: the image tower, and how its images are prepared.
+#include "model/dialect.h"
 #include "model/file_hints_readers.h"
 
 namespace shiftadd::hints {
 namespace {
 
-// Those of OpenAI's images, open_clip's where a file does not say them.
-Colours usual_colours() {
-  return {{0.48145466, 0.4578275, 0.40821073}, {0.26862954, 0.26130258, 0.27577711}};
-}
 constexpr int64_t kWidth = 768, kHeadWidth = 64;
 
 void read_pooling(const ForeignObject& tower, FileHints& hints) {
@@ -47,7 +44,8 @@ void read_preprocess(const ForeignObject& config, FileHints& hints) {
   std::optional<Grid> size = shape(config, "size");
   if (!size) size = hints.image_size;
   const auto filter = interpolation(config, "interpolation", hints);
-  const Colours given = colours(config, "mean", "std", usual_colours());
+  const Colours given =
+      colours(config, "mean", "std", colours_of(known_dialect("open_clip").preprocess));
   const std::string mode = config.text("resize_mode").value_or("shortest");
   if (!filter || !size) return;
   Preprocess preprocess = {.resize = size->shorter(), .crop = *size, .interpolation = *filter};

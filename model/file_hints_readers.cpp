@@ -64,6 +64,13 @@ std::optional<int64_t> patch_side(const ForeignObject& object, const char* key, 
   return std::nullopt;
 }
 
+Colours colours_of(const Preprocess& preprocess) {
+  Colours wide;
+  for (const float each : preprocess.mean) wide.mean.push_back(shortest_decimal(each));
+  for (const float each : preprocess.std) wide.std.push_back(shortest_decimal(each));
+  return wide;
+}
+
 Colours colours(const ForeignObject& object, const char* mean, const char* std,
                 const Colours& otherwise) {
   Colours read = {channels(object, mean, -INFINITY, otherwise.mean),

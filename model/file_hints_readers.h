@@ -32,6 +32,7 @@ std::optional<int64_t> patch_side(const ForeignObject& object, const char* key, 
 struct Colours {
   std::vector<double> mean, std;
 };
+Colours colours_of(const Preprocess& preprocess);
 /// Reads the colours, `otherwise` where a key is absent. Throws Error (user) for a list of another
 /// length, and for what float32 cannot hold, or a deviation that is not above 0 there.
 Colours colours(const ForeignObject& object, const char* mean, const char* std,

@@ -8,9 +8,6 @@ namespace {
 
 constexpr double kCropShare = 0.875;  // timm's, where a file does not say it
 
-// Those of ImageNet, timm's where a file does not say them.
-Colours usual_colours() { return {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}; }
-
 // The side of "input_size": [channels, height, width].
 std::optional<int64_t> input_size(const ForeignObject& config, FileHints& hints) {
   const ConfigNode* size = config.find("input_size");
@@ -44,7 +41,7 @@ void read_preprocess(const ForeignObject& config, FileHints& hints) {
   if (!crop) return;
   if (!hints.image_size) hints.image_size = *crop;
   Preprocess preprocess = {.resize = resize_of(config, *crop), .crop = *crop};
-  set_colours(config, "std", colours(config, "mean", "std", usual_colours()), 1, preprocess);
+  set_colours(config, "std", colours(config, "mean", "std", colours_of({})), 1, preprocess);
   const auto filter = interpolation(config, "interpolation", hints);
   if (!filter) return;
   preprocess.interpolation = *filter;

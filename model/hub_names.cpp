@@ -55,7 +55,7 @@ class Words {
   std::optional<int64_t> number() {
     int64_t value = 0;
     const auto [stop, error] = std::from_chars(left_.data(), left_.data() + left_.size(), value);
-    if (error != std::errc() || value < 1) return std::nullopt;
+    if (error != std::errc() || value < 1 || value > kLargestSide) return std::nullopt;
     left_.remove_prefix(static_cast<std::size_t>(stop - left_.data()));
     return value;
   }

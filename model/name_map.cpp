@@ -193,6 +193,13 @@ nlohmann::ordered_json to_json(const Rule& rule) {
   return json;
 }
 
+std::string NameUse::from_text() const {
+  std::string text;
+  for (const std::string& each : from)
+    text += concat(text.empty() ? "" : ", ", each.empty() ? "zeros" : each);
+  return text;
+}
+
 std::vector<NameUse> NameMap::apply(const std::vector<std::string>& names) const {
   std::vector<NameUse> uses(names.size());  // at the place of the first name of each
   std::unordered_map<std::string, std::size_t> left;

@@ -19,6 +19,8 @@ struct NameUse {
   bool transposes = false;
   bool squeezes = false;            // drops dimensions of 1
   std::optional<std::size_t> rule;  // of NameMap::rules(); none: the name stays as it is
+
+  std::string from_text() const;  // "a.q, zeros, a.v"
 };
 
 /// {"rules": [{"from": "transformer.{N}.mlp.0.{part}", "to": "blocks.{N}.mlp.fc1.{part}"},

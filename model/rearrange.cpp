@@ -14,13 +14,6 @@ std::size_t first_given(const NameUse& use) {
       use.from.begin());
 }
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& each : names)
-    text += concat(text.empty() ? "" : ", ", each.empty() ? "zeros" : each);
-  return text;
-}
-
 Shape stacked_shape(const NameUse& use, const std::vector<Shape>& from) {
   const std::size_t first = first_given(use);
   Shape shape = from[first];
@@ -73,13 +66,13 @@ bool is_zero(const Tensor& tensor) {
 Shape whole_shape(const NameUse& use, Shape shape) {
   if (use.transposes) {
     if (shape.size() != 2)
-      throw user_error(listed(use.from), " has shape ", shape, ": expected a matrix to transpose");
+      throw user_error(use.from_text(), " has shape ", shape, ": expected a matrix to transpose");
     std::swap(shape[0], shape[1]);
   }
   if (use.squeezes) std::erase(shape, 1);
   const auto parts = static_cast<int64_t>(use.to.size());
   if (parts > 1 && (shape.empty() || shape[0] % parts))
-    throw user_error(listed(use.from), " has shape ", shape, ": expected a first dimension that ",
+    throw user_error(use.from_text(), " has shape ", shape, ": expected a first dimension that ",
                      parts, " tensors share evenly");
   return shape;
 }
@@ -107,7 +100,7 @@ std::vector<Tensor> rearranged(const NameUse& use, const std::vector<Tensor>& fr
     const auto begin = static_cast<int64_t>(i) * rows;
     cut.push_back(whole.slice(begin, begin + rows));
     if (use.to[i].empty() && !is_zero(cut.back()))
-      throw user_error(listed(use.from), ": expected zeros in part ", i + 1, " of ", parts);
+      throw user_error(use.from_text(), ": expected zeros in part ", i + 1, " of ", parts);
   }
   return cut;
 }

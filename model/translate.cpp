@@ -23,13 +23,6 @@ struct Source {
   Shape shape() const { return tensor ? tensor->shape() : Shape{}; }
 };
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& each : names)
-    if (!each.empty()) text += concat(text.empty() ? "" : ", ", each);
-  return text;
-}
-
 class Translator {
  public:
   Translator(const WeightsFile& file, const ConvertOptions& options) : options_(options) {
@@ -172,8 +165,8 @@ class Translator {
           result_.told.push_back(setting);
         else if (before->second.first != setting)
           result_.problems.push_back(
-              concat(listed(before->second.second->from), " say ", before->second.first, ", but ",
-                     listed(use->second->from), " ", setting, ": expected all blocks to be alike"));
+              concat(before->second.second->from_text(), " say ", before->second.first, ", but ",
+                     use->second->from_text(), " ", setting, ": expected all blocks to be alike"));
       }
     }
     result_.names = json_text(nlohmann::ordered_json{{"name", result_.dialect.name},

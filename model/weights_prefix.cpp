@@ -236,7 +236,7 @@ NamesChoice choose_names(const std::vector<NamedShape>& tensors,
     std::vector<std::string> names;
     for (const Fit& fit : left) names.push_back(fit.prefix);
     result.problem = concat("the network is there more than once, under the prefixes ",
-                            listed(names), ": choose one with --prefix");
+                            listed(names), ": choose one with shiftadd-convert --prefix");
   }
   return choose(left.front());
 }

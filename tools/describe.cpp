@@ -13,12 +13,9 @@
 #include "model/file_hints.h"
 #include "model/hub_names.h"
 #include "model/positions.h"
-#include "model/spec_setting.h"
 
 namespace shiftadd::tools {
 namespace {
-
-constexpr std::size_t kMostProblemsShown = 20;
 
 // `option` is inline JSON or a path.
 Preprocess merged_preprocess(const Preprocess& base, const std::string& option) {
@@ -30,7 +27,7 @@ Preprocess merged_preprocess(const Preprocess& base, const std::string& option) 
 
 // Tensors may fit both ways, as those of any number of heads and of softmax_add do: the answers
 // would be wrong without a word.
-void require_same_network(const ConvertArguments& arguments, const ModelSpec& from,
+void require_same_network(const DescribeArguments& arguments, const ModelSpec& from,
                           const ModelSpec& to) {
   const std::string difference = spec_difference(to, from);
   if (difference.empty()) return;
@@ -43,7 +40,7 @@ void require_same_network(const ConvertArguments& arguments, const ModelSpec& fr
 // A file that does not say what network it holds may be a plain one, and every tensor of one that
 // only shifts, or only has codes, fits a plain one's: unless tensors of its own tell it, it is not
 // taken for a converted one.
-void require_told(const ConvertArguments& arguments, const ModelSpec& spec) {
+void require_told(const DescribeArguments& arguments, const ModelSpec& spec) {
   ModelSpec plain = spec;
   plain.shift_add = {};
   if (parameters_of(spec).size() != parameters_of(plain).size()) return;
@@ -53,18 +50,16 @@ void require_told(const ConvertArguments& arguments, const ModelSpec& spec) {
       "): give the plain architecture; shiftadd-train turns it into the other (surgery.recipe)");
 }
 
-std::vector<Dialect> dialects_of(const ConvertArguments& arguments) {
+std::vector<Dialect> dialects_of(const DescribeArguments& arguments) {
   if (arguments.mapping.empty()) return {};
   return {Dialect::load(arguments.mapping)};
 }
 
 // What lies beside a checkpoint says, in the words of --set.
 std::vector<SpecSetting> settings_of(const FileHints& hints) {
-  std::string source;
-  for (const std::string& file : hints.sources) source += (source.empty() ? "" : ", ") + file;
   std::vector<SpecSetting> settings;
   const auto add = [&](const char* key, const auto& value) {
-    settings.push_back({concat(key, "=", value), source});
+    settings.push_back({concat(key, "=", value), hints.said_by.at(key)});
   };
   if (hints.heads) add("heads", *hints.heads);
   if (hints.norm_eps) add("norm_eps", json_text(nlohmann::json(*hints.norm_eps)));
@@ -74,50 +69,51 @@ std::vector<SpecSetting> settings_of(const FileHints& hints) {
 }
 
 // Of the images that the model will take.
-Grid size_of(const ConvertArguments& arguments, const ModelFile& model) {
+Grid size_of(const DescribeArguments& arguments, const ModelFile& model) {
   return arguments.image_size.value_or(model.spec.image_size);
 }
 
-// The same share of the image for another size.
-void fit_preprocess(const Grid& size, ModelFile& model) {
-  Preprocess& images = model.preprocess;
-  if (images.crop != model.spec.image_size || images.crop == size) return;
+// The same share of the image for another size than the network's; what is for yet another one
+// stays. Small images, which are used as they are, tell no share.
+void fit_preprocess(const ModelSpec& spec, const Grid& size, Preprocess& images) {
+  if (images.crop != spec.image_size || images.crop == size) return;
+  const bool is_small = images.resize == 0 && default_preprocess(spec).resize == 0;
   const int64_t before = images.crop_side();
   images.crop = size;
   images.resize = images.resize * images.crop_side() / before;
+  if (!is_small) return;
+  ModelSpec larger = spec;
+  larger.image_size = size;
+  images.resize = default_preprocess(larger).resize;
 }
 
 // A configuration that lies beside another checkpoint would give it wrong heads without a word.
 void require_agreement(const FileHints& hints, const ModelSpec& spec) {
   const auto compare = [&](const char* key, const std::optional<int64_t>& said, int64_t found) {
     if (said && *said != found)
-      throw user_error(hints.sources.front(), " says ", key, " ", *said, ", the tensors ", found,
+      throw user_error(hints.said_by.at(key), " says ", key, " ", *said, ", the tensors ", found,
                        ": it belongs to another checkpoint");
   };
   compare("patch_size", hints.patch_size, spec.patch_size);
   compare("in_channels", hints.channels, spec.in_channels);
 }
 
-void refuse(const ConvertArguments& arguments, const Translation& translation,
+void refuse(const DescribeArguments& arguments, const Translation& translation,
             const std::vector<std::string>& problems) {
-  std::string text;
-  for (std::size_t i = 0; i < problems.size() && i < kMostProblemsShown; ++i)
-    text += "\n  " + problems[i];
-  if (problems.size() > kMostProblemsShown)
-    text += concat("\n  and ", problems.size() - kMostProblemsShown, " more");
-  throw user_error(arguments.input, " holds no network that is known, by the names of ",
-                   translation.dialect.description, ":", text,
-                   "\nGive --arch, rename tensors with --mapping, or say with --set what they do "
-                   "not tell (see --help)");
+  throw user_error(
+      arguments.input, " holds no network that is known, by the names of ",
+      translation.dialect.description, ":", problem_lines(problems),
+      "\nSay with --set KEY=VALUE what the tensors do not tell; shiftadd-convert takes "
+      "--arch, and with --mapping other names, too");
 }
 
 // The network that the tensors and the files beside them describe.
-void detect(const ConvertArguments& arguments, const WeightsFile& weights, const FileHints& hints,
+void detect(const DescribeArguments& arguments, const WeightsFile& weights, const FileHints& hints,
             Description& description) {
   Translation& translation = description.translation;
   translation = translate(weights, dialects_of(arguments), nullptr, arguments.options);
   std::vector<SpecSetting> settings = settings_of(hints);
-  for (const std::string& each : arguments.set) settings.push_back({each, "as given"});
+  settings.insert(settings.end(), arguments.set.begin(), arguments.set.end());
   DetectedSpec detected = detect_spec(translation, settings);
   if (!detected.problems.empty()) refuse(arguments, translation, detected.problems);
   for (const std::string& each : hints.unsupported) throw user_error(each);
@@ -133,26 +129,29 @@ void detect(const ConvertArguments& arguments, const WeightsFile& weights, const
 }
 
 // A publisher may prepare smaller images than the positions are for.
-void use_preprocess(const ConvertArguments& arguments, const FileHints& hints,
+void use_preprocess(const DescribeArguments& arguments, const FileHints& hints,
                     Description& description) {
   ModelFile& model = description.model;
   const Grid size = size_of(arguments, model);
   if (hints.preprocess && hints.preprocess->crop == size) {
     model.preprocess = *hints.preprocess;
+    if (arguments.preprocess.empty())
+      description.notes.push_back(concat("known: preprocess ", json_text(to_json(model.preprocess)),
+                                         " (", hints.said_by.at("preprocess"), ")"));
     return;
   }
   if (hints.preprocess)
-    description.notes.push_back(concat(hints.sources.front(), " prepares images of ",
-                                       hints.preprocess->crop, ", this model takes ", size,
-                                       ": --image-size ", hints.preprocess->crop,
-                                       " makes one that takes the same"));
-  fit_preprocess(size, model);
+    description.notes.push_back(
+        concat(hints.said_by.at("preprocess"), " prepares images of ", hints.preprocess->crop,
+               ", this model takes ", size, ": shiftadd-convert --image-size ",
+               grid_text(hints.preprocess->crop), " makes one that takes the same"));
+  fit_preprocess(model.spec, size, model.preprocess);
   if (arguments.preprocess.empty())
     description.notes.push_back(concat("assumed: preprocess ", json_text(to_json(model.preprocess)),
                                        " (", description.translation.dialect.description, ")"));
 }
 
-void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weights,
+void describe_foreign(const DescribeArguments& arguments, const WeightsFile& weights,
                       Description& description) {
   ModelFile& model = description.model;
   FileHints hints;
@@ -161,7 +160,7 @@ void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weig
     detect(arguments, weights, hints, description);
   } else {
     model.spec = load_spec(arguments.arch);
-    for (const std::string& each : arguments.set) model.spec = with_setting(model.spec, each);
+    for (const SpecSetting& each : arguments.set) model.spec = with_setting(model.spec, each);
     validate(model.spec);
     if (model.spec.converted()) require_told(arguments, model.spec);
     const std::vector<Parameter> parameters = parameters_of(model.spec);
@@ -170,7 +169,10 @@ void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weig
   }
   model.names = description.translation.names;
   model.preprocess = preprocess_of(model.spec, description.translation.dialect);
-  if (const auto hub = hub_network(arguments.arch)) model.preprocess = hub->preprocess;
+  if (const auto hub = hub_network(arguments.arch)) {
+    model.preprocess = hub->preprocess;
+    fit_preprocess(hub->spec, model.spec.image_size, model.preprocess);
+  }
   model.classes = weights.classes;
   if (arguments.arch != "auto") return;
   if (model.classes.empty() && static_cast<int64_t>(hints.classes.size()) == model.spec.classes)
@@ -178,7 +180,7 @@ void describe_foreign(const ConvertArguments& arguments, const WeightsFile& weig
   use_preprocess(arguments, hints, description);
 }
 
-void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights,
+void describe_ours(const DescribeArguments& arguments, const WeightsFile& weights,
                    Description& description) {
   ModelFile& model = description.model;
   model = load_model(weights.files.front());
@@ -198,25 +200,35 @@ void describe_ours(const ConvertArguments& arguments, const WeightsFile& weights
 
 }  // namespace
 
-void fit_image_size(const ConvertArguments& arguments, ModelFile& model) {
+void fit_image_size(const DescribeArguments& arguments, ModelFile& model) {
   ModelSpec to = model.spec;
   to.image_size = size_of(arguments, model);
   validate(to);
+  if (to.name == usual_name(model.spec)) to.name = usual_name(to);
   resize_positions(model.spec, to, model.weights);
   model.spec = to;
 }
 
 bool is_inline_json(const std::string& text) { return text.starts_with('{'); }
 
-Description describe(const ConvertArguments& arguments, const WeightsFile& weights) {
+std::string problem_lines(const std::vector<std::string>& problems) {
+  constexpr std::size_t kMost = 20;
+  std::string text;
+  for (std::size_t i = 0; i < problems.size() && i < kMost; ++i) text += "\n  " + problems[i];
+  if (problems.size() > kMost) text += concat("\n  and ", problems.size() - kMost, " more");
+  return text;
+}
+
+Description describe(const DescribeArguments& arguments, const WeightsFile& weights) {
   Description description;
   ModelFile& model = description.model;
+  require_agreement(arguments.set);
   if (weights.metadata.contains("shiftadd.model"))
     describe_ours(arguments, weights, description);
   else
     describe_foreign(arguments, weights, description);
   const Grid size = size_of(arguments, model);
-  fit_preprocess(size, model);
+  fit_preprocess(model.spec, size, model.preprocess);
   if (!arguments.preprocess.empty())
     model.preprocess = merged_preprocess(model.preprocess, arguments.preprocess);
   if (model.preprocess.crop != size)

@@ -7,14 +7,15 @@
 
 #include "core/io/weights_file.h"
 #include "model/model_file.h"
+#include "model/spec_setting.h"
 #include "model/translate.h"
 
 namespace shiftadd::tools {
 
-struct ConvertArguments {
-  std::string input, arch = "auto", mapping, classes, preprocess, state_dict, out, to = "ours",
-                     report;
-  std::vector<std::string> set;    // "heads=3"
+/// What says which network a checkpoint holds.
+struct DescribeArguments {
+  std::string input, arch = "auto", mapping, classes, preprocess, state_dict;
+  std::vector<SpecSetting> set;    // what the options say of the network
   std::optional<Grid> image_size;  // of the model that is written; none: of the checkpoint
   ConvertOptions options;
   bool no_crc = false;
@@ -29,11 +30,15 @@ struct Description {
 
 bool is_inline_json(const std::string& text);
 
-/// `model`, whose weights are there, for images of arguments.image_size: positions are resized.
-void fit_image_size(const ConvertArguments& arguments, ModelFile& model);
+/// A line for each problem, indented, of so many as a terminal has room for.
+std::string problem_lines(const std::vector<std::string>& problems);
+
+/// `model`, whose weights are there, for images of arguments.image_size: positions are resized, and
+/// a name that was made of the sizes is made anew.
+void fit_image_size(const DescribeArguments& arguments, ModelFile& model);
 
 /// What the arguments say, else what the input or a file beside it holds, else what its publisher's
 /// networks have. Throws Error (user) where that is no network, or not the one that --arch names.
-Description describe(const ConvertArguments& arguments, const WeightsFile& weights);
+Description describe(const DescribeArguments& arguments, const WeightsFile& weights);
 
 }  // namespace shiftadd::tools

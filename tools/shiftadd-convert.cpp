@@ -21,7 +21,6 @@ namespace shiftadd::tools {
 namespace {
 
 constexpr const char* kName = "shiftadd-convert";
-constexpr std::size_t kMostProblemsShown = 20;  // the report has them all
 
 constexpr const char* kInputs = R"(
 IN is recognised by its content: safetensors (our own model files included), a PyTorch checkpoint
@@ -73,14 +72,19 @@ std::string footer() {
                 model_spec_help(), kExamples);
 }
 
-struct Options : ConvertArguments {
-  std::string pack, multiply, calibrate, heads, activation, positions;
+struct Options : DescribeArguments {
+  std::string out, to = "ours", report, pack, multiply, calibrate, heads, activation, positions;
+  std::vector<std::string> set_texts;  // of --set
 
-  /// The options that are keys of the network, as --set has them.
-  void set_keys() {
-    for (const auto& [key, value] :
-         {std::pair{"heads", &heads}, {"activation", &activation}, {"position_resize", &positions}})
-      if (!value->empty()) set.push_back(concat(key, "=", *value));
+  /// What --set and the options that stand for one key of it say, each under its own name.
+  void collect_settings() {
+    for (const std::string& each : set_texts) set.push_back(set_option(each));
+    const auto add = [&](const char* option, const char* key, const std::string& value) {
+      if (!value.empty()) set.push_back({concat(key, "=", value), concat(option, " ", value)});
+    };
+    add("--heads", "heads", heads);
+    add("--activation", "activation", activation);
+    add("--positions", "position_resize", positions);
   }
 };
 
@@ -117,18 +121,22 @@ std::string report_json_text(const Options& options, const WeightsFile& weights,
 
 void check(const Options& options, const ModelFile& model, const Conversion& conversion) {
   if (conversion.problems.empty()) return;
-  std::string text;
-  for (std::size_t i = 0; i < conversion.problems.size() && i < kMostProblemsShown; ++i)
-    text += "\n  " + conversion.problems[i];
-  if (conversion.problems.size() > kMostProblemsShown)
-    text += concat("\n  and ", conversion.problems.size() - kMostProblemsShown,
-                   " more (see the report)");
   throw user_error(
       options.input, " does not fit the architecture '", model.spec.name, "' (width ",
       model.spec.width, ", depth ", model.spec.depth, ", patch ", model.spec.patch_size, ", ",
-      model.spec.classes, " classes):", text,
+      model.spec.classes, " classes):", problem_lines(conversion.problems),
       "\nChoose another --arch, rename tensors with --mapping, or drop those that are not "
       "needed with --ignore (see --help)");
+}
+
+// Only an evaluation, or the numbers of the original, confirm what no tensor tells.
+std::string how_to_check(const std::string& out, const ModelSpec& spec) {
+  if (spec.classes > 0)
+    return concat(
+        "what is assumed is right where this gives the accuracy expected: shiftadd-infer ", out,
+        " --eval FOLDER");
+  return concat("what is assumed is right where this gives the features expected: shiftadd-infer ",
+                out, " --features IMAGE --json");
 }
 
 int convert(const Options& options, Outputs& outputs) {
@@ -167,8 +175,7 @@ int convert(const Options& options, Outputs& outputs) {
           {under_names_of(options.to, model.names, model.spec, model.weights), {{"format", "pt"}}});
     std::cerr << kName << ": wrote " << options.out << "\n";
     if (description.assumes && options.to == "ours")
-      std::cerr << kName << ": what is assumed is right where this gives the accuracy expected: "
-                << "shiftadd-infer " << options.out << " --eval FOLDER\n";
+      std::cerr << kName << ": " << how_to_check(options.out, model.spec) << "\n";
   });
   return outputs.status();
 }
@@ -189,7 +196,7 @@ Outputs outputs_of(const Options& options) {
 
 // What a foreign checkpoint may leave open.
 void add_network_options(CLI::App& app, Options& options) {
-  app.add_option("--set", options.set,
+  app.add_option("--set", options.set_texts,
                  "KEY=VALUE: what a checkpoint does not tell of its network, e.g. heads=6; keys "
                  "below; may be repeated")
       ->allow_extra_args(false);
@@ -272,7 +279,7 @@ int main(int argc, char** argv) {
       ->needs(pack_option);
   add_list_archs(app);
   if (const auto status = parse_arguments(app, argc, argv)) return *status;
-  options.set_keys();
+  options.collect_settings();
   return run_program(kName, [&] {
     stop_at_once(kName);
     if (options.pack.empty()) {

@@ -79,9 +79,10 @@ HeadPlan plan_head(const TrainConfig& config, const ModelFile& start, int64_t co
     plan.rows = count_kept(by_id) > count_kept(by_name) ? by_id : by_name;
   }
   const int64_t kept = count_kept(plan.rows);
-  const std::string none = is_named ? concat("none is called as one of the ", before, " of ", path,
-                                             near_misses(classes, start.classes))
-                                    : concat("the ", before, " of ", path, " have no names");
+  const std::string none = before == 0 ? concat(path, " has no head")
+                           : is_named  ? concat("none is called as one of the ", before, " of ",
+                                                path, near_misses(classes, start.classes))
+                                       : concat("the ", before, " of ", path, " have no names");
   if (how == Head::kByName && kept == 0)
     throw user_error("init.head by_name: the data's classes cannot be found: ", none,
                      ". Name them (shiftadd-convert --classes), or set init.head to new or keep");

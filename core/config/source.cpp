@@ -137,7 +137,10 @@ ConfigNode override_value(const std::string& text, const std::string& source) {
 }  // namespace
 
 void apply_override(ConfigNode& root, const std::string& override_text) {
-  const std::string source = concat("--set ", override_text.substr(0, 200));
+  apply_override(root, override_text, concat("--set ", override_text.substr(0, 200)));
+}
+
+void apply_override(ConfigNode& root, const std::string& override_text, const std::string& source) {
   const std::size_t equals = override_text.find('=');
   if (equals == std::string::npos)
     throw user_error(source, ": expected key.path=value, got no '='");

@@ -21,6 +21,8 @@ std::vector<std::string> config_files(const std::string& path);
 /// "train.epochs=3": the value is read as JSON, or else taken as a string. Throws Error (user) that
 /// quotes it.
 void apply_override(ConfigNode& root, const std::string& override_text);
+/// The same for what was given otherwise: `source` is what errors call it.
+void apply_override(ConfigNode& root, const std::string& override_text, const std::string& source);
 
 /// `over` wins: objects merge key by key, everything else replaces.
 void merge_config(ConfigNode& base, ConfigNode over);

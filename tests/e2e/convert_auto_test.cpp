@@ -89,7 +89,7 @@ TEST_CASE("what lies beside a checkpoint counts before what is assumed, options 
                        "patch_size": 4, "image_size": 8, "num_channels": 3})");
   const ProcessResult result = convert(in, ours);
   REQUIRE_MESSAGE(result.status == 0, result.err);
-  CHECK(contains(result.err, "known: heads 2 ("));
+  CHECK(contains(result.err, concat("known: heads 2 (", folder / "config.json", ")")));
   ModelSpec spec = load_model(ours).spec;
   CHECK(spec.heads == 2);
   CHECK(spec.norm_eps == 1e-7);
@@ -117,10 +117,8 @@ TEST_CASE("--image-size resizes positions and preprocessing") {
   const Tensor* after = test::tensor_in(model.weights, "pos_embed");
   REQUIRE(before);
   REQUIRE(after);
-  test::check_close(
-      *after,
-      resize_positions(*before, 1, Grid(2), Grid(4), PositionResize::kPlain), 0,
-      "positions");
+  test::check_close(*after, resize_positions(*before, 1, Grid(2), Grid(4), PositionResize::kPlain),
+                    0, "positions");
   CHECK(convert(in, ours, {"--image-size", "15"}).status == 2);
 }
 
@@ -168,4 +166,41 @@ TEST_CASE("a mapping file speaks of networks, too") {
   REQUIRE(convert(ours, folder / "b.safetensors", {"--to", "origin"}).status == 0);
   for (auto& [name, tensor] : tensors) name = name.substr(7);
   check_same(folder / "b.safetensors", tensors);
+}
+
+TEST_CASE("options of a network are held against each other and against the tensors") {
+  const test::TemporaryFolder folder;
+  const std::string in = save(folder / "in.safetensors", test::numbered_weights(published()));
+  const std::string ours = folder / "m.safetensors";
+  const auto refused = [&](const std::vector<std::string>& options, const std::string& why) {
+    const ProcessResult result = convert(in, ours, options);
+    CHECK(result.status == 2);
+    CHECK_MESSAGE(contains(result.err, why), result.err);
+  };
+  refused({"--heads", "2", "--set", "heads=4"}, "--set heads=4 and --heads 2 say different things");
+  refused({"--set", "heads=2", "--set", "heads=4"}, "--set heads=2 and --set heads=4");
+  refused({"--activation", "foo"}, "--activation foo: activation: ");
+  refused({"--set", "width=96"}, "--set width=96: the tensors tell width 64");
+  refused({"--set", "image_size=[4,12]"}, "expected those of 1 x 3 patches");
+  REQUIRE(convert(in, ours, {"--heads", "2", "--set", "heads=2", "--set", "width=64"}).status == 0);
+  REQUIRE(convert(in, ours, {"--image-size", "24x40"}).status == 0);
+  const ModelFile model = load_model(ours);
+  CHECK(model.spec.name == "vit_width64_depth1_patch4_24x40");
+  CHECK(model.preprocess.resize == 0);
+  REQUIRE(convert(in, ours, {"--image-size", "224"}).status == 0);
+  CHECK(load_model(ours).preprocess.resize == 256);  // small images tell no share
+}
+
+TEST_CASE("a network without a head is checked by its features") {
+  const test::TemporaryFolder folder;
+  ModelSpec spec = published();
+  spec.classes = 0;
+  const std::string in = save(folder / "in.safetensors", test::numbered_weights(spec));
+  const std::string ours = folder / "m.safetensors";
+  const ProcessResult result = convert(in, ours);
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  CHECK(contains(result.err, "assumed: no head: the answer is features"));
+  CHECK(contains(result.err, "assumed: attention_scale 1 / sqrt(width / heads)"));
+  CHECK(contains(result.err, "known: registers none"));
+  CHECK(contains(result.err, concat("shiftadd-infer ", ours, " --features IMAGE --json")));
 }

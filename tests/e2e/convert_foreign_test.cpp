@@ -68,8 +68,9 @@ TEST_CASE("two copies in one file: the plain one, or the one that --prefix names
   std::filesystem::remove(out);
   const ProcessResult unclear = convert(both, "vit_micro", out);
   CHECK(unclear.status == 2);
-  CHECK(
-      contains(unclear.err, "under the prefixes 'student.', 'teacher.': choose one with --prefix"));
+  CHECK(contains(
+      unclear.err,
+      "under the prefixes 'student.', 'teacher.': choose one with shiftadd-convert --prefix"));
   CHECK_FALSE(std::filesystem::exists(out));
   REQUIRE(convert(both, "vit_micro", out, {"--prefix", "teacher."}).status == 0);
   CHECK(first_weight(out) == 0.5F);

@@ -198,3 +198,29 @@ TEST_CASE("names that cannot describe a network are not written") {
   CHECK_THROWS_WITH_AS(under_names_of("origin", "", small(), numbered_weights(small())),
                        doctest::Contains("does not say which names"), Error);
 }
+
+TEST_CASE("a size of 0 is a problem, whatever is given") {
+  NamedTensors tensors = numbered_weights(small());
+  for (auto& [name, tensor] : tensors)
+    if (name == "patch_embed.proj.weight") tensor = Tensor({6, 3, 0, 0});
+  const Found found = find_network(file_of(tensors), {"heads=3", "image_size=[8,8]"});
+  CHECK(found.says("patch_embed.proj.weight has shape (6, 3, 0, 0): expected dimensions of at"));
+}
+
+TEST_CASE("publishers' images: squashed by Hugging Face, in CLIP's colours by timm's CLIP") {
+  ModelSpec spec = small();
+  spec.image_size = Grid(224, 112);
+  const auto images = [&](const ModelSpec& network, const char* to) {
+    const NamedTensors theirs = under_names_of(to, "", network, numbered_weights(network));
+    const Translation translation = translate(file_of(theirs), {}, nullptr, {});
+    return preprocess_of(network, translation.dialect);
+  };
+  const Preprocess squashed = images(spec, "huggingface");
+  CHECK(squashed.resize_mode == ResizeMode::kSquash);
+  CHECK(squashed.resize == 112);
+  CHECK(squashed.interpolation == Interpolation::kBilinear);
+  CHECK(squashed.mean == std::vector{0.5F, 0.5F, 0.5F});
+  spec.image_size = 8, spec.embedding_norm = true;
+  CHECK(images(spec, "timm").mean[0] == 0.48145466F);
+  CHECK(find_network(file_of(numbered_weights(spec))).spec().norm_eps == 1e-5);
+}

@@ -30,7 +30,7 @@ inline Found find_network(const WeightsFile& file,
                           const ConvertOptions& options = {},
                           const std::vector<Dialect>& dialects = {}) {
   std::vector<SpecSetting> settings;
-  for (const std::string& each : set) settings.push_back({each, "as given"});
+  for (const std::string& each : set) settings.push_back(set_option(each));
   const Translation translation = translate(file, dialects, nullptr, options);
   Found found{detect_spec(translation, settings), {}, {}};
   found.problems = found.detected.problems;

@@ -83,9 +83,9 @@ std::vector<std::string> lines_of(const std::string& text) {
 ordered_json conversion_json(const WeightsFile& weights, const std::string& path,
                              const std::vector<std::string>& set) {
   try {
-    ConvertArguments arguments;
+    DescribeArguments arguments;
     arguments.input = path;
-    arguments.set = set;
+    for (const std::string& each : set) arguments.set.push_back(set_option(each));
     const Description description = describe(arguments, weights);
     const ModelFile& model = description.model;
     ordered_json json = {{"architecture", to_json(model.spec)},
