@@ -222,6 +222,9 @@ TEST_CASE("the head keeps the rows of classes that are called the same") {
                        Error);
   CHECK_THROWS_WITH_AS(plan(Head::kByName, unnamed, {"a", "b"}), doctest::Contains("have no names"),
                        Error);
+  ModelFile headless = unnamed;
+  headless.spec.classes = 0;
+  CHECK(contains(plan(Head::kAuto, headless, {"a", "b"}).said, "2 new classes: start has no head"));
 }
 
 TEST_CASE("a network starts with the rows that were planned, at any number of classes") {
