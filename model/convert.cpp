@@ -6,15 +6,44 @@
 #include <unordered_set>
 
 #include "model/leftovers.h"
+#include "model/weights_prefix.h"
 
 namespace shiftadd {
 namespace {
 
+using ByName = std::unordered_map<std::string, const TranslatedTensor*>;
+
+// The part of the network that the last words of a name mean, where the file has it under this name
+// alone ("ema.norm.weight" without a "norm.weight"); "": none. To leave that out would make another
+// network without a word.
+std::string lost_part(const std::string& name, const NameMap& map, const Network& network,
+                      const ByName& by_name) {
+  for (std::size_t at = name.find_first_of("._"); at != std::string::npos;
+       at = name.find_first_of("._", at + 1)) {
+    std::string part = name.substr(at + 1);
+    const std::vector<NameUse> uses = map.apply({part});
+    if (uses.size() == 1 && uses[0].to.size() == 1) part = uses[0].to[0];
+    if (!is_parameter_name(part) || by_name.contains(part)) continue;
+    const bool is_deeper =
+        part.starts_with("blocks.") &&
+        std::stoll(part.substr(std::char_traits<char>::length("blocks."))) >= network.depth();
+    if (!is_deeper) return part;
+  }
+  return "";
+}
+
 // Why a tensor that nothing used is left out; what is no harmless leftover becomes a problem.
-std::string leftover_note(const TranslatedTensor& tensor, const Network& network,
-                          Conversion& result) {
+std::string leftover_note(const TranslatedTensor& tensor, const Translation& translation,
+                          const Network& network, const ByName& by_name, Conversion& result) {
   if (!tensor.note.empty()) return tensor.note;
-  if (const char* harmless = harmless_leftover(tensor.name, tensor.is_beside)) return harmless;
+  if (const char* harmless = harmless_leftover(tensor.name, tensor.is_beside)) {
+    const std::string part = lost_part(tensor.name, translation.dialect.map, network, by_name);
+    if (!part.empty())
+      result.problems.push_back(concat(
+          tensor.source(), " would be left out (", harmless, "), but the file has no other ", part,
+          ": rename it with --mapping, or leave it out with --ignore '", tensor.source(), "'"));
+    return harmless;
+  }
   if (!tensor.tensor.defined()) return tensor.unread;
   if (const char* part = unsupported_part(tensor.name)) {
     result.problems.push_back(
@@ -130,7 +159,7 @@ Conversion fit_weights(const WeightsFile& file, const Translation& translation,
   result.dialect = translation.dialect.name;
   result.names = translation.names;
   result.problems = translation.problems;
-  std::unordered_map<std::string, const TranslatedTensor*> by_name;
+  ByName by_name;
   for (const TranslatedTensor& tensor : translation.tensors) {
     if (!tensor.note.empty() || tensor.is_beside) continue;
     const auto [other, is_new] = by_name.emplace(tensor.name, &tensor);
@@ -154,7 +183,8 @@ Conversion fit_weights(const WeightsFile& file, const Translation& translation,
   for (const TranslatedTensor& tensor : translation.tensors) {
     if (used.contains(&tensor)) continue;
     result.report.push_back({TensorStatus::kUnused, tensor.name, tensor.source(), tensor.shape(),
-                             tensor.shape(), leftover_note(tensor, network, result)});
+                             tensor.shape(),
+                             leftover_note(tensor, translation, network, by_name, result)});
   }
   for (const std::string& name : file.outside)
     result.report.push_back({TensorStatus::kUnused, name, name, {}, {}, "beside the state dict"});

@@ -193,10 +193,12 @@ class Detector {
                                          {PositionScope::kPatches, 0},
                                          {PositionScope::kAll, tokens + spec().registers}};
     if (spec().registers == 0) candidates[0].scope = PositionScope::kAll;
-    const bool is_told =
-        std::any_of(translation_.told.begin(), translation_.told.end(),
-                    [](const std::string& setting) { return key_of(setting) == "positions"; });
-    const bool is_given = is_told || !source_of("positions").empty();
+    const auto says = [](const std::vector<std::string>& settings) {
+      return std::any_of(settings.begin(), settings.end(),
+                         [](const std::string& setting) { return key_of(setting) == "positions"; });
+    };
+    const bool is_given = says(translation_.told) || says(translation_.dialect.spec) ||
+                          !source_of("positions").empty();
     for (const Candidate& each : candidates) {
       if (is_given && each.scope != spec().positions) continue;
       const bool is_sized = !source_of("image_size").empty();

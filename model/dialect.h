@@ -19,6 +19,7 @@ struct Dialect {
   std::vector<std::string> spec;        // "norm_eps=1e-12": what no tensor tells
   Preprocess preprocess;                // its colours and filter; sizes count for nothing
   double crop_share = 0.875;            // of the shorter side, that the crop takes
+  bool has_own_names = false;           // no tensor is called as here: what no rule fits is foreign
   NameMap map;
 
   /// Throws Error (user) "SOURCE:LINE: rules[i].key: what is wrong".

@@ -35,6 +35,7 @@ void join(FileHints& into, FileHints from, const std::string& file) {
   const auto as_is = [](auto value) { return value; };
   const auto name = [](auto value) { return name_of(value); };
   join(into.heads, from.heads, into, file, "heads", as_is);
+  join(into.depth, from.depth, into, file, "depth", as_is);
   join(into.image_size, from.image_size, into, file, "image_size", as_is);
   join(into.patch_size, from.patch_size, into, file, "patch_size", as_is);
   join(into.channels, from.channels, into, file, "in_channels", as_is);

@@ -14,7 +14,7 @@ namespace shiftadd {
 
 /// What is not said is absent. Sizes are there to be held against the tensors, too.
 struct FileHints {
-  std::optional<int64_t> heads, patch_size, channels, class_count;
+  std::optional<int64_t> heads, depth, patch_size, channels, class_count;
   std::optional<Grid> image_size;
   std::optional<double> norm_eps;
   std::optional<HiddenActivation> activation;

@@ -30,6 +30,7 @@ void read_labels(const ForeignObject& config, FileHints& hints) {
 // The sizes and functions of an image network.
 void read_network(const ForeignObject& network, FileHints& hints) {
   hints.heads = network.count("num_attention_heads");
+  hints.depth = network.count("num_hidden_layers");
   hints.image_size = shape(network, "image_size");
   hints.patch_size = patch_side(network, "patch_size", hints);
   hints.channels = network.count("num_channels");

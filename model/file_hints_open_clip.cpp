@@ -29,9 +29,11 @@ void read_tower(const ForeignObject& tower, FileHints& hints) {
   }
   const int64_t width = tower.count("width").value_or(kWidth);
   const int64_t head_width = tower.count("head_width").value_or(kHeadWidth);
-  if (width % head_width != 0)
-    tower.expected("width", concat("a multiple of the ", head_width, " of a head"));
-  hints.heads = width / head_width;
+  if (width % head_width == 0)
+    hints.heads = width / head_width;
+  else
+    hints.notes.push_back(concat(tower.where("width"), ": ", width, " is no multiple of the ",
+                                 head_width, " of a head: give --set heads=N"));
   hints.patch_size = patch_side(tower, "patch_size", hints);
   read_pooling(tower, hints);
   if (const auto norm = tower.object("norm_kwargs")) hints.norm_eps = norm->number("eps");

@@ -37,6 +37,7 @@ const char* harmless_leftover(const std::string& name, bool beside) {
       {"golden.*", "a reference value"},
       {"*mask_token", kPretraining},
       {"decoder_*", kPretraining},
+      {"*decoder.decoder_*", kPretraining},
       {"*dino_head.*", kPretraining},
       {"*ibot_head.*", kPretraining},
       {"*optimizer*.*", kState},

@@ -9,6 +9,7 @@
 #include "core/io/json_text.h"
 #include "core/names.h"
 #include "core/pattern.h"
+#include "model/leftovers.h"
 #include "model/rearrange.h"
 
 namespace shiftadd {
@@ -41,7 +42,7 @@ class Translator {
     choice_ = choose_names(shapes, dialects, parameters, options_.prefix);
     result_.prefix = choice_.prefix;
     if (choice_.dialect) result_.dialect = *choice_.dialect;
-    if (!choice_.problem.empty()) result_.problems.push_back(choice_.problem);
+    if (!choice_.problem.empty()) result_.problems.push_back(why_none_fits());
     sort_sources();
     std::unordered_map<std::size_t, const NameUse*> used;
     const std::vector<NameUse> uses = result_.dialect.map.apply(inside_);
@@ -74,6 +75,14 @@ class Translator {
     result_.tensors.push_back(
         {name, {source.name}, source.tensor ? *source.tensor : Tensor(), source.unread, ""});
     return result_.tensors.back();
+  }
+
+  // What such a network has is said rather than what its prefixes are.
+  std::string why_none_fits() const {
+    for (const Source& source : sources_)
+      if (const char* part = unsupported_part(source.name))
+        return concat(source.name, " belongs to ", part, ", which no network here has");
+    return choice_.problem;
   }
 
   // A user's rule may be written for a name with its prefix.
@@ -113,6 +122,11 @@ class Translator {
   }
 
   void apply(const NameUse& use) {
+    if (!use.rule && result_.dialect.has_own_names) {
+      const Source& source = sources_[by_name_.at(use.from[0])];
+      add(source, source.name).is_beside = true;
+      return;
+    }
     std::vector<Tensor> from;
     TranslatedTensor made;
     const Source* last = nullptr;

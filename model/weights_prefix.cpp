@@ -208,7 +208,9 @@ NamesChoice choose_names(const std::vector<NamedShape>& tensors,
   left = without_shadows(std::move(left));
   for (const Fit& fit : left) result.copies.push_back(fit.prefix);
   if (wanted_prefix) {
-    const Fit fit = best_fit(*wanted_prefix, tensors, dialects, wanted);
+    Fit fit = best_fit(*wanted_prefix, tensors, dialects, wanted);
+    for (const Fit& each : left)  // "teacher." of "teacher.backbone."
+      if (each.prefix.starts_with(*wanted_prefix) && each.names > fit.names) fit = each;
     if (fit.names == 0)
       result.problem =
           concat("no tensor of the network lies under --prefix '", *wanted_prefix, "'",

@@ -2,9 +2,12 @@
 #include "model/write_names.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_map>
 
+#include "core/io/json_text.h"
+#include "model/detect_spec.h"
 #include "model/dialect.h"
 #include "model/rearrange.h"
 
@@ -20,9 +23,7 @@ std::optional<std::vector<NameUse>> uses_for(const Dialect& dialect, const Model
       return use.rule && std::find(use.from.begin(), use.from.end(), name) != use.from.end();
     });
   };
-  // Whoever renames the patches has a name of its own for everything.
-  if (has_own_name("patch_embed.proj.weight") &&
-      !std::all_of(names.begin(), names.end(), has_own_name))
+  if (dialect.has_own_names && !std::all_of(names.begin(), names.end(), has_own_name))
     return std::nullopt;
   return uses;
 }
@@ -47,6 +48,31 @@ NamedTensors written(const std::vector<NameUse>& uses, const NamedTensors& weigh
   return result;
 }
 
+// Whoever reads what was written, and is told what no tensor tells, must find the same network.
+void require_same_network(const std::string& to, const ModelSpec& spec,
+                          const NamedTensors& tensors) {
+  const nlohmann::json keys = to_json(spec);
+  std::vector<SpecSetting> settings;
+  for (const char* key : {"heads", "norm_eps", "attention_scale", "post_norm", "position_resize",
+                          "pooling", "class_token", "activation", "image_size"})
+    settings.push_back({concat(key, "=",
+                               keys.at(key).is_string() ? keys.at(key).get<std::string>()
+                                                        : json_text(keys.at(key))),
+                        "this model"});
+  WeightsFile file;
+  file.tensors = tensors;
+  const DetectedSpec found = detect_spec(translate(file, {}, nullptr, {}), settings);
+  ModelSpec read = found.spec;
+  read.name = spec.name;
+  if (spec.qkv_bias == QkvBias::kQueryValue) read.qkv_bias = spec.qkv_bias;  // k's may be written
+  const std::string difference =
+      found.problems.empty() ? spec_difference(read, spec) : found.problems.front();
+  if (!difference.empty())
+    throw user_error("--to ", to,
+                     ": by these names this network would be read as another: ", difference,
+                     "; expected --to timm, or ours");
+}
+
 }  // namespace
 
 NamedTensors under_names_of(const std::string& to, const std::string& names, const ModelSpec& spec,
@@ -65,7 +91,11 @@ NamedTensors under_names_of(const std::string& to, const std::string& names, con
   std::vector<std::string> ours;
   for (const auto& [name, tensor] : weights) ours.push_back(name);
   for (const Dialect& candidate : candidates)
-    if (const auto uses = uses_for(candidate, spec, ours)) return written(*uses, weights);
+    if (const auto uses = uses_for(candidate, spec, ours)) {
+      NamedTensors tensors = written(*uses, weights);
+      if (to != "origin") require_same_network(to, spec, tensors);
+      return tensors;
+    }
   throw user_error("--to ", to, ": ", candidates.back().description,
                    " has no names for all of this network; expected --to timm, which has");
 }

@@ -94,6 +94,7 @@ void require_agreement(const FileHints& hints, const ModelSpec& spec) {
       throw user_error(hints.said_by.at(key), " says ", key, " ", *said, ", the tensors ", found,
                        ": it belongs to another checkpoint");
   };
+  compare("depth", hints.depth, spec.depth);
   compare("patch_size", hints.patch_size, spec.patch_size);
   compare("in_channels", hints.channels, spec.in_channels);
 }
