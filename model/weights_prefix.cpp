@@ -210,7 +210,9 @@ NamesChoice choose_names(const std::vector<NamedShape>& tensors,
   if (wanted_prefix) {
     Fit fit = best_fit(*wanted_prefix, tensors, dialects, wanted);
     for (const Fit& each : left)  // "teacher." of "teacher.backbone."
-      if (each.prefix.starts_with(*wanted_prefix) && each.names > fit.names) fit = each;
+      if (!wanted_prefix->empty() && each.prefix.starts_with(*wanted_prefix) &&
+          each.names > fit.names)
+        fit = each;
     if (fit.names == 0)
       result.problem =
           concat("no tensor of the network lies under --prefix '", *wanted_prefix, "'",

@@ -112,7 +112,7 @@ TEST_CASE("another architecture is an error that names tensors and shapes and le
   CHECK(unknown.status == 2);
   CHECK(has(unknown.err, "did you mean 'vit_micro'?"));
   // The published heads are not 16 wide: no tensor tells how many this network has.
-  CHECK(has(convert({golden(".pth"), "--out", folder / "x.safetensors"}).err, "Give --heads N"));
+  CHECK(has(convert({golden(".pth"), "--out", folder / "x.safetensors"}).err, "Say how many: --set heads=N"));
 }
 
 TEST_CASE(
