@@ -67,7 +67,7 @@ Variable Block::forward(const Variable& x, const Context& context, double dropou
     mlp_pass.dropout_stream = stream(context, 5);
     mlp_pass.noise_stream = stream(context, 7);
   }
-  const auto normed = [this](const LayerNorm* norm, bool here, const Variable& tokens) {
+  const auto normed = [](const LayerNorm* norm, bool here, const Variable& tokens) {
     return here ? norm->forward(tokens) : tokens;
   };
   const Variable residual = answers < x.dim(1) ? autograd::take_tokens(x, 0, answers) : x;
