@@ -24,9 +24,11 @@ std::string lost_part(const std::string& name, const NameMap& map, const Network
     const std::vector<NameUse> uses = map.apply({part});
     if (uses.size() == 1 && uses[0].to.size() == 1) part = uses[0].to[0];
     if (!is_parameter_name(part) || by_name.contains(part)) continue;
+    // Of a block beyond the network's last: a decoder may be deeper.
+    const std::string last = concat("blocks.", network.depth() - 1, ".");
     const bool is_deeper =
         part.starts_with("blocks.") &&
-        std::stoll(part.substr(std::char_traits<char>::length("blocks."))) >= network.depth();
+        std::pair(part.find('.', 7), part) > std::pair(last.size() - 1, last + "~");
     if (!is_deeper) return part;
   }
   return "";
@@ -46,8 +48,7 @@ std::string leftover_note(const TranslatedTensor& tensor, const Translation& tra
   }
   if (!tensor.tensor.defined()) return tensor.unread;
   if (const char* part = unsupported_part(tensor.name)) {
-    result.problems.push_back(
-        concat(tensor.source(), " belongs to ", part, ", which no network here has"));
+    result.problems.push_back(unsupported_text(tensor.source(), part));
     return part;
   }
   result.problems.push_back(concat(tensor.source(), tensor.shape(), " is left over: '",

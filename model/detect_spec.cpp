@@ -17,6 +17,11 @@ constexpr int64_t kUsualHead = 64;  // channels of a head in every published ViT
 
 std::string key_of(const std::string& setting) { return SpecSetting{setting, ""}.key(); }
 
+bool mentions(const std::vector<std::string>& settings, const std::string& key) {
+  return std::any_of(settings.begin(), settings.end(),
+                     [&](const std::string& setting) { return key_of(setting) == key; });
+}
+
 // What the shapes of tensors say: no setting can say otherwise.
 constexpr const char* kToldByShapes[] = {
     "patch_size",  "in_channels", "width",      "depth",          "mlp_hidden",   "classes",
@@ -96,8 +101,7 @@ class Detector {
           harmless_leftover(tensor.name))
         continue;
       if (const char* part = unsupported_part(tensor.name)) {
-        result_.problems = {
-            concat(tensor.source(), " belongs to ", part, ", which no network here has")};
+        result_.problems = {unsupported_text(tensor.source(), part)};
         return true;
       }
     }
@@ -193,11 +197,8 @@ class Detector {
                                          {PositionScope::kPatches, 0},
                                          {PositionScope::kAll, tokens + spec().registers}};
     if (spec().registers == 0) candidates[0].scope = PositionScope::kAll;
-    const auto says = [](const std::vector<std::string>& settings) {
-      return std::any_of(settings.begin(), settings.end(),
-                         [](const std::string& setting) { return key_of(setting) == "positions"; });
-    };
-    const bool is_given = says(translation_.told) || says(translation_.dialect.spec) ||
+    const bool is_given = mentions(translation_.told, "positions") ||
+                          mentions(translation_.dialect.spec, "positions") ||
                           !source_of("positions").empty();
     for (const Candidate& each : candidates) {
       if (is_given && each.scope != spec().positions) continue;
@@ -264,10 +265,8 @@ class Detector {
       lines.push_back(concat(key, " ", text, " (", is_known ? source : why, ")"));
     };
     const auto add_usual = [&](const std::string& key) {
-      const bool is_publishers =
-          std::any_of(translation_.dialect.spec.begin(), translation_.dialect.spec.end(),
-                      [&](const std::string& setting) { return key_of(setting) == key; });
-      add(key, value_text(spec(), key), is_publishers ? publisher : "the usual one");
+      add(key, value_text(spec(), key),
+          mentions(translation_.dialect.spec, key) ? publisher : "the usual one");
     };
     add("heads", concat(spec().heads), "width / 64");
     add_usual("norm_eps");

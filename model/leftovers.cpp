@@ -82,4 +82,8 @@ const char* unsupported_part(const std::string& name) {
   return nullptr;
 }
 
+std::string unsupported_text(const std::string& source, const char* part) {
+  return source + " belongs to " + part + ", which no network here has";
+}
+
 }  // namespace shiftadd

@@ -13,5 +13,7 @@ const char* harmless_leftover(const std::string& name, bool beside = false);
 /// What a network has whose tensors are called so, where none here has it: "rotary positions
 /// (RoPE)". Null where the name tells nothing of this kind (docs/conversion.md has the list).
 const char* unsupported_part(const std::string& name);
+/// Says so of a tensor of the file.
+std::string unsupported_text(const std::string& source, const char* part);
 
 }  // namespace shiftadd

@@ -74,14 +74,12 @@ Tensor powers_of_two(const Tensor& latent, const Tensor& sign, ShiftFormat forma
   return powers;
 }
 
-// Row i times factors[i], as the training graph multiplies them.
+// Row i times factors[i], with the bits of the training graph.
 Tensor scaled_rows(const Tensor& values, const Tensor& factors) {
   const Tensor result(values.shape());
-  const int64_t rows = values.dim(0), columns = values.numel() / rows;
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < columns; ++j)
-      result.data<float>()[i * columns + j] =
-          values.data<float>()[i * columns + j] * factors.data<float>()[i];
+  const int64_t rows = values.dim(0);
+  kernels<float>().scale_rows({rows, values.numel() / rows, values.data<float>(),
+                               factors.data<float>(), result.data<float>()});
   return result;
 }
 

@@ -81,7 +81,7 @@ class Translator {
   std::string why_none_fits() const {
     for (const Source& source : sources_)
       if (const char* part = unsupported_part(source.name))
-        return concat(source.name, " belongs to ", part, ", which no network here has");
+        return unsupported_text(source.name, part);
     return choice_.problem;
   }
 
