@@ -78,6 +78,9 @@ Variable softmax_attention(const Variable& q, const Variable& k, const Variable&
 ///   kSign       sign(x) / sqrt(d), sign(0) = +1         where |x| <= 1, times 1 / sqrt(d)
 ///   kUnitHead   1[x^ > its mean in this image and head] where 0 <= x^ <= 1, then through x^
 ///   kUnitBatch  1[x^ > its mean in the batch]           where 0 <= x^ <= 1, then through x^
+///   kBipolar2   level(x) / sqrt(5 d)                    where |x| <= kBipolarEdge, times that
+///   times
+///                                                       2 / kBipolarStep
 Variable attention_codes(const Variable& x, int64_t heads, Codes codes);
 
 struct LinearAngularOptions {
@@ -99,20 +102,46 @@ Variable linear_angular_attention(const Variable& qkv, const Variable& local_wei
 Variable linear_angular_attention(const Variable& q, const Variable& kv,
                                   const Variable& local_weight,
                                   const LinearAngularOptions& options);
-/// qkv (B, N, 3 C) -> (B, queries, C): softmax(sign(q) sign(k)^T / sqrt(d)) v. The gradient passes
-/// a sign where |x| <= 1. Without recording, the logits are counted from packed signs. `scale` as
-/// in softmax_attention.
-Variable softmax_add_attention(const Variable& qkv, int64_t heads,
-                               ValueFormat value = ValueFormat::kFloat,
-                               int64_t queries = kAllQueries, double scale = kUsualScale);
+struct SoftmaxAddOptions {
+  int64_t heads = 1;
+  Codes codes = Codes::kSign;  // or kBipolar2
+  ValueFormat value = ValueFormat::kFloat;
+  int64_t queries = kAllQueries;  // as in softmax_attention, and so is scale
+  double scale = kUsualScale;
+  Variable temperature = {};  // (heads), or undefined
+};
+/// qkv (B, N, 3 C) -> (B, queries, C): softmax(scores) v, the scores those of ScoreArgs. The
+/// gradient passes a sign where |x| <= 1, a level, times 2 / kBipolarStep, where |x| <=
+/// kBipolarEdge. Without recording, the products are counted from packed bits.
+Variable softmax_add_attention(const Variable& qkv, const SoftmaxAddOptions& options);
 /// q (B, N, C), kv (B, M, 2 C) -> (B, N, C).
-Variable softmax_add_attention(const Variable& q, const Variable& kv, int64_t heads,
-                               ValueFormat value = ValueFormat::kFloat, double scale = kUsualScale);
+Variable softmax_add_attention(const Variable& q, const Variable& kv,
+                               const SoftmaxAddOptions& options);
 
-/// Signs of q and k, v as it is: x (B, N, C) -> (B, N, C) with +-1 (sign(0) = +1) in the first
-/// `coded` channels, for the attentions on sign codes, whose own estimator passes all of a +-1. The
-/// gradient is that of atan(slope x): slope / (1 + (slope x)^2), a window without an edge.
-Variable smooth_signs(const Variable& x, int64_t coded, double slope);
+struct WindowAttentionOptions {
+  int64_t heads = 1;
+  Codes codes = Codes::kBipolar2;  // or kSign
+  ValueFormat value = ValueFormat::kFloat;
+  int64_t queries = kAllQueries;  // as in softmax_attention, and so is scale
+  double scale = kUsualScale;
+  Variable temperature = {};  // (heads), or undefined
+  PatchGrid grid = {};        // of the tokens
+};
+/// qkv (B, N, 3 C) -> (B, queries, C): linear attention with a window, WindowAttentionArgs'. The
+/// gradient passes codes as softmax_add_attention's does. Without recording, and with int8 values,
+/// its products are counted or are sums of int8 numbers, which gives the same bits. Backward takes
+/// as many steps as softmax attention's.
+Variable window_attention(const Variable& qkv, const WindowAttentionOptions& options);
+/// q (B, N, C), kv (B, N, 2 C) -> (B, N, C).
+Variable window_attention(const Variable& q, const Variable& kv,
+                          const WindowAttentionOptions& options);
+
+/// Codes of q and k, v as it is: x (B, N, C) -> (B, N, C) where each of the first `coded` channels
+/// is a number that has the same code, +-1 for a sign, a level times kBipolarStep / 2 for a level,
+/// and that the estimator of the attention on these codes passes. The gradient is that of a smooth
+/// step at each edge between two codes, atan(slope (x - edge)): slope / (1 + (slope (x - edge))^2),
+/// windows without an edge.
+Variable smooth_codes(const Variable& x, Codes codes, int64_t coded, double slope);
 
 // --- convolution
 /// x (B, I, H, W), weight (O, I, kh, kw), bias (O) or undefined -> (B, O, OH, OW).

@@ -208,17 +208,23 @@ void CpuSteps::operator()(const Attend& op) {
                                 .o_head = op.head_dim};
   const float *q = at(op.q), *k = at(op.k), *v = at(op.v);
   const double scale = op.scale > 0 ? op.scale : 1 / std::sqrt(static_cast<double>(op.codes.width));
-  const bool codes = op.kind == AttentionKind::kSoftmaxAdd;
+  const ScoreArgs<float> scores = {
+      .codes = op.codes.kind,
+      .scale = scale,
+      .temperature = op.temperature == kNone ? nullptr : begin(op.temperature)};
   const auto& kernel = kernels<float>();
   switch (op.kind) {
     case AttentionKind::kSoftmax:
     case AttentionKind::kSoftmaxAdd:
-      if (op.integers) return kernel.int8_attention({shape, scale, codes, q, k, v, at(op.out)});
-      if (codes)
-        return kernel.popcount_attention({shape, scale, op.values, q, k, v, at(op.out), nullptr});
+      if (op.integers) return kernel.int8_attention({shape, scores, q, k, v, at(op.out)});
+      if (op.kind == AttentionKind::kSoftmaxAdd)
+        return kernel.popcount_attention({shape, scores, op.values, q, k, v, at(op.out), nullptr});
       return kernel.attention({shape, scale, q, k, v, at(op.out), nullptr});
     case AttentionKind::kLinear:
     case AttentionKind::kLinearAdd:
+      if (op.has_window())
+        return (op.integers ? kernel.dot_window_attention : kernel.window_attention)(
+            {shape, scores, op.values, op.grid, q, k, v, at(op.out)});
       if (op.codes.kind != Codes::kSign) return kernel.linear_angular(linear_angular(op, shape));
       return (op.integers ? kernel.dot_attention : kernel.add_attention)(linear_angular(op, shape));
   }

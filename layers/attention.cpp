@@ -7,12 +7,10 @@
 namespace shiftadd::layers {
 namespace {
 
-// Each head has one filter, which starts as zeros: so a converted network begins without it.
-struct LocalConvolution : Module {
-  explicit LocalConvolution(const FilterSpec& spec) {
-    weight = add_parameter(spec.name + ".weight", Tensor::zeros(spec.shape()));
-  }
-  Variable weight;
+// A parameter of its own. Filters start as zeros: so a converted network begins without them.
+struct Single : Module {
+  Single(const std::string& name, Tensor start) { value = add_parameter(name, std::move(start)); }
+  Variable value;
 };
 
 constexpr uint64_t kProjStream = 1, kKvStream = 2;  // of the noise of their routers
@@ -35,7 +33,13 @@ Attention::Attention(const BlockSpec& block, const ShiftAddSpec& options, Random
     first_ = add(std::get<FusedQkv>(spec_.projection).qkv);
   }
   proj_ = add(spec_.proj);
-  if (spec_.local) local_ = add_module(std::make_unique<LocalConvolution>(*spec_.local))->weight;
+  const auto single = [this](const std::string& name, Tensor start) {
+    return add_module(std::make_unique<Single>(name, std::move(start)))->value;
+  };
+  if (spec_.local)
+    local_ = single(spec_.local->name + ".weight", Tensor::zeros(spec_.local->shape()));
+  if (!spec_.temperature.empty())
+    temperature_ = single(spec_.temperature, Tensor::full({spec_.heads}, 1));
 }
 
 Attention::Projected Attention::project(const Variable& x, const Pass& pass) const {
@@ -50,6 +54,17 @@ Attention::Projected Attention::project(const Variable& x, const Pass& pass) con
 }
 
 Variable Attention::attend_linearly(const Projected& in, int64_t queries) const {
+  if (spec_.has_window()) {
+    const autograd::WindowAttentionOptions window = {.heads = spec_.heads,
+                                                     .codes = spec_.codes.kind,
+                                                     .value = spec_.values,
+                                                     .queries = queries,
+                                                     .scale = spec_.scale,
+                                                     .temperature = temperature_,
+                                                     .grid = {grid_.height, grid_.width, prefix_}};
+    return kv_ ? autograd::window_attention(in.first, in.kv, window)
+               : autograd::window_attention(in.first, window);
+  }
   const autograd::LinearAngularOptions options = {.heads = spec_.heads,
                                                   .codes = spec_.codes.kind,
                                                   .value = spec_.values,
@@ -61,22 +76,31 @@ Variable Attention::attend_linearly(const Projected& in, int64_t queries) const 
              : autograd::linear_angular_attention(in.first, local_, options);
 }
 
+Variable Attention::attend_on_codes(const Projected& in, int64_t queries) const {
+  const autograd::SoftmaxAddOptions options = {.heads = spec_.heads,
+                                               .codes = spec_.codes.kind,
+                                               .value = spec_.values,
+                                               .queries = queries,
+                                               .scale = spec_.scale,
+                                               .temperature = temperature_};
+  return kv_ ? autograd::softmax_add_attention(in.first, in.kv, options)
+             : autograd::softmax_add_attention(in.first, options);
+}
+
 Variable Attention::attend(const Projected& projected, int64_t queries, double code_slope) const {
   const int64_t width = spec_.heads * spec_.head_dim;
   Projected in = projected;
-  if (code_slope > 0 && spec_.codes.kind == Codes::kSign) {
-    in.first = autograd::smooth_signs(in.first, kv_ ? width : 2 * width, code_slope);
-    if (kv_) in.kv = autograd::smooth_signs(in.kv, width, code_slope);
+  const Codes codes = spec_.codes.kind;
+  if (code_slope > 0 && (codes == Codes::kSign || codes == Codes::kBipolar2)) {
+    in.first = autograd::smooth_codes(in.first, codes, kv_ ? width : 2 * width, code_slope);
+    if (kv_) in.kv = autograd::smooth_codes(in.kv, codes, width, code_slope);
   }
   switch (spec_.kind) {
     case AttentionKind::kSoftmax:
       return kv_ ? autograd::softmax_attention(in.first, in.kv, spec_.heads, spec_.scale)
                  : autograd::softmax_attention(in.first, spec_.heads, queries, spec_.scale);
     case AttentionKind::kSoftmaxAdd:
-      return kv_ ? autograd::softmax_add_attention(in.first, in.kv, spec_.heads, spec_.values,
-                                                   spec_.scale)
-                 : autograd::softmax_add_attention(in.first, spec_.heads, spec_.values, queries,
-                                                   spec_.scale);
+      return attend_on_codes(in, queries);
     case AttentionKind::kLinear:
     case AttentionKind::kLinearAdd:
       return attend_linearly(in, queries);

@@ -31,6 +31,7 @@ class Attention : public Module {
   };
   Projected project(const Variable& x, const Pass& pass) const;
   Variable attend(const Projected& projected, int64_t queries, double code_slope) const;
+  Variable attend_on_codes(const Projected& projected, int64_t queries) const;
   Variable attend_linearly(const Projected& projected, int64_t queries) const;
 
   AttentionSpec spec_;
@@ -39,7 +40,8 @@ class Attention : public Module {
   TokenLayer *first_, *kv_ = nullptr, *proj_;  // first_: qkv, or q where there is kv_
   Convolution* reduction_ = nullptr;           // of what kv_ reads, or null
   LayerNorm* reduction_norm_ = nullptr;
-  Variable local_;  // linear attention's filter of v, or undefined
+  Variable local_;        // linear attention's filter of v, or undefined
+  Variable temperature_;  // of scores on codes, or undefined
 };
 
 }  // namespace shiftadd::layers

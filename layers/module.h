@@ -28,7 +28,7 @@ struct Context {
   bool training = false;
   uint64_t seed = 0, stream = 0;
   double router_noise = 0;  // standard deviation of the noise on routers' logits, in training
-  double code_slope = 0;    // autograd::smooth_signs for sign codes, in training; 0: their window
+  double code_slope = 0;    // autograd::smooth_codes, in training; 0: the codes' own windows
   /// Receives what each router decided, in the order of routers_of(network), or null.
   std::vector<autograd::Routing>* routings = nullptr;
   /// Receives a trace of each block's attention, in evaluation, or null.

@@ -67,6 +67,7 @@ class Carrier {
       return normal_weights(parameter.shape, random_);
     if (parameter.role == Role::kRouter || parameter.role == Role::kFilter)
       return Tensor::zeros(parameter.shape);
+    if (parameter.role == Role::kTemperature) return Tensor::full(parameter.shape, 1);
     // Latent form ps from a weight.
     const bool power = parameter.role == Role::kShiftPower;
     if (power || parameter.role == Role::kShiftSign) {
@@ -304,7 +305,7 @@ std::vector<std::string> rescale_attention(const Network& from, const Network& t
   for (int64_t i = 0; i < from.depth(); ++i) {
     const AttentionSpec &was = block_at(from, i).attention, &becomes = block_at(to, i).attention;
     const bool coded = becomes.adds() && !was.adds(),
-               normed = becomes.is_linear() && !was.is_linear();
+               normed = becomes.local.has_value() && !was.is_linear();
     if (!coded && !normed) continue;
     const auto [least, most] = rescaler.run(i, traces[static_cast<std::size_t>(i)], coded, normed);
     char line[120];

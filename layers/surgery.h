@@ -26,7 +26,8 @@ ModelSpec apply_recipe(const ModelSpec& from, const ShiftAddSpec& options,
 
 /// The weights of `to`, made from those of `from`: copied where a parameter stays; both experts of
 /// a new mixture start from the layer they replace, its router from N(0, 0.02^2) with bias 0; a
-/// Shift layer's latent weights are the ones it replaces; a new local convolution is zero. Throws
+/// Shift layer's latent weights are the ones it replaces; a new local convolution is zero, a new
+/// temperature one. Throws
 /// Error (user) naming both architectures where sizes differ or something converted would be plain
 /// again.
 NamedTensors carry_weights(const ModelSpec& from, const ModelSpec& to, const NamedTensors& weights,

@@ -149,6 +149,9 @@ class ParameterList {
         if (attention.local)  // each filter goes over all channels
           add(attention.local->name + ".weight", attention.local->name, attention.local->shape(),
               Role::kFilter, {Layer::kLocal, index}, block.grid.count() * attention.head_dim);
+        if (!attention.temperature.empty())
+          add(attention.temperature, attention.temperature, {attention.heads}, Role::kTemperature,
+              {Layer::kTemperature, index});
         scale(block, block.scale1, {Layer::kScale1, index}, first, last);
       }
       if (place.layer == Layer::kFc2)

@@ -29,8 +29,9 @@ enum class Layer : uint8_t {
   kReduction,  // fewer tokens for k and v
   kReductionNorm,
   kKv,
-  kAttention,  // has no parameters
-  kLocal,      // linear attention's filter of v
+  kAttention,    // has no parameters
+  kLocal,        // linear attention's filter of v
+  kTemperature,  // of scores on codes
   kProj,
   kScale1,
   kNorm2,
@@ -60,7 +61,7 @@ struct LayerId {
   /// What attention transfer trains.
   bool is_attention() const {
     return layer == Layer::kQkv || layer == Layer::kQ || layer == Layer::kKv ||
-           layer == Layer::kLocal || layer == Layer::kProj;
+           layer == Layer::kLocal || layer == Layer::kTemperature || layer == Layer::kProj;
   }
   auto operator<=>(const LayerId&) const = default;
 };
@@ -139,12 +140,17 @@ struct AttentionSpec {
   double scale = 0;  // of q k^T in softmax attention; 0: 1 / sqrt(width of a row's codes)
   CodeSpec codes;
   ValueFormat values = ValueFormat::kFloat;  // v beside codes
+  std::string temperature = {};  // parameter (heads): of the scores of bipolar2 codes; "": none
   std::variant<FusedQkv, SeparateKv> projection;
   LinearSpec proj;
-  std::optional<FilterSpec> local;  // of linear attention, and only of it
+  std::optional<FilterSpec> local;  // of linear attention without a window, and only of it
 
   bool is_linear() const {
     return kind == AttentionKind::kLinear || kind == AttentionKind::kLinearAdd;
+  }
+  /// Linear attention with a window: that on codes of two bits.
+  bool has_window() const {
+    return kind == AttentionKind::kLinearAdd && codes.kind == Codes::kBipolar2;
   }
   /// Whether q and k are binary codes, so that their products add.
   bool adds() const { return codes.kind != Codes::kNone; }
@@ -288,6 +294,7 @@ enum class Role : uint8_t {
   kReadout,      // weights or bias of a layer between the tokens and the head
   kHead,         // weights or bias
   kFilter,       // of linear attention
+  kTemperature,  // of a head's scores
   kDepthwise,
   kBias,
   kNorm,   // the factors; what a norm adds is a bias
@@ -301,11 +308,11 @@ struct Parameter {
   Shape shape;
   Role role = Role::kMatrix;
   LayerId id;
-  std::string layer;   // its layer's name, under which packed files store what becomes of it
-  int64_t depth = 0;   // 0: before the blocks; i + 1: block i; blocks + 1: behind them
-  int64_t uses = 0;    // how often one image multiplies by each number; 0: it is only added
+  std::string layer;       // its layer's name, under which packed files store what becomes of it
+  int64_t depth = 0;       // 0: before the blocks; i + 1: block i; blocks + 1: behind them
+  int64_t uses = 0;        // how often one image multiplies by each number; 0: it is only added
   std::string scale = {};  // the parameter whose factors its rows are multiplied by in deployment
-  bool folds = false;  // such a parameter: no tensor of its own in deployment
+  bool folds = false;      // such a parameter: no tensor of its own in deployment
 
   bool is_shift() const {
     return role == Role::kShiftWeight || role == Role::kShiftPower || role == Role::kShiftSign;

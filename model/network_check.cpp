@@ -35,13 +35,16 @@ void check(const AttentionSpec& attention, const BlockSpec& block) {
           "heads times their width is the block's width");
   require(attention.codes.width == attention.head_dim, block.name, "codes are as wide as a head");
   const bool kinds_agree =
-      attention.kind == AttentionKind::kSoftmaxAdd  ? attention.codes.kind == Codes::kSign
+      attention.kind == AttentionKind::kSoftmaxAdd
+          ? attention.codes.kind == Codes::kSign || attention.codes.kind == Codes::kBipolar2
       : attention.kind == AttentionKind::kLinearAdd ? attention.codes.kind != Codes::kNone
                                                     : attention.codes.kind == Codes::kNone;
   require(kinds_agree, block.name,
           "attention that adds has codes: softmax_add signs; no other has");
-  require(attention.is_linear() == attention.local.has_value(), block.name,
-          "linear attention has a filter, and no other");
+  require((attention.is_linear() && !attention.has_window()) == attention.local.has_value(),
+          block.name, "linear attention without a window has a filter, and no other");
+  require(attention.temperature.empty() == (attention.codes.kind != Codes::kBipolar2), block.name,
+          "codes of two bits have a temperature, and no other");
   require(!attention.local || attention.local->heads == attention.heads, block.name,
           "the local filter is one a head");
   require(has_sizes(attention.proj, width, width), block.name, "proj is as wide as the block");

@@ -99,6 +99,7 @@ class Counter {
   void depthwise(const DepthwiseSpec& spec, const Grid& grid);
   void softmax_attention(const AttentionSpec& attention, int64_t tokens, int64_t keys);
   void linear_attention(const AttentionSpec& attention, int64_t tokens);
+  void window_attention(const AttentionSpec& attention, const PatchGrid& grid);
   void local_convolution(const FilterSpec& filter, int64_t head_dim, const Grid& grid);
   void routed_mlp(const MlpSpec& mlp, int64_t tokens);
   void norm(const NormSpec& norm, int64_t tokens);
@@ -189,9 +190,14 @@ void Counter::softmax_attention(const AttentionSpec& attention, int64_t n, int64
   const bool codes = attention.adds();
   const int64_t h = attention.heads, d = attention.head_dim, values = n * h * d;
   const double scores = as_double(h * n * m);
-  const double inputs = (codes ? kCodeBytes : kFloatBytes) * as_double((n + m) * h * d);
-  const LoopNest first = {
-      .kind = codes ? StepKind::kAdd : StepKind::kMultiply, .batch = h * n, .in = d, .out = m};
+  // A product of two codes of two bits is four of single bits.
+  const int64_t bits = attention.codes.kind == Codes::kBipolar2 ? 2 : 1;
+  const double code_bytes = codes ? kCodeBytes * as_double(bits) : kFloatBytes;
+  const double inputs = code_bytes * as_double((n + m) * h * d);
+  const LoopNest first = {.kind = codes ? StepKind::kAdd : StepKind::kMultiply,
+                          .batch = h * n,
+                          .in = bits * bits * d,
+                          .out = m};
   const LoopNest second = {.batch = h * n, .in = m, .out = d};
   // Agreeing bits are counted in small integers.
   const StepEnergy unit = codes ? StepEnergy{0, kInt8Energy.add} : kFloatStep;
@@ -221,6 +227,46 @@ void Counter::linear_attention(const AttentionSpec& attention, int64_t n) {
           code + value + state + kFloatBytes * as_double(values));
   // v / 2, the sum's scale, its square, its normalisation; the quantisation of v.
   other(name + ".normalise", (int8 ? 5 : 4) * values, 0);
+}
+
+// A code of two bits adds a number, and that number doubled.
+void Counter::window_attention(const AttentionSpec& attention, const PatchGrid& grid) {
+  constexpr int64_t kBits = 2;
+  const std::string& name = attention.name;
+  const int64_t h = attention.heads, d = attention.head_dim, n = grid.tokens();
+  const int64_t values = n * h * d;
+  const bool int8 = attention.values == ValueFormat::kInt8;
+  const StepEnergy sum = {0, int8 ? kInt32Energy.add : kFloat32Energy.add};
+  const double codes = kBits * kCodeBytes * as_double(values);
+  const double value = (int8 ? 1 : kFloatBytes) * as_double(values);
+  const double state = kFloatBytes * as_double(h * d * d);
+  product(name + ".k_v", {.kind = StepKind::kAdd, .batch = h * d, .in = kBits * n, .out = d}, sum,
+          codes + value + state);
+  product(name + ".q_kv", {.kind = StepKind::kAdd, .batch = h * n, .in = kBits * d, .out = d}, sum,
+          codes + value + state + kFloatBytes * as_double(values));
+  // How many queries have windows of each size: everything, or less at the border.
+  std::map<int64_t, int64_t> windows;
+  if (grid.first > 0) windows[n] = grid.first;
+  for (int64_t query = grid.first; query < n; ++query) {
+    int64_t size = 0;
+    grid.for_window(query, [&size](int64_t) { ++size; });
+    ++windows[size];
+  }
+  int64_t weights = 0;
+  for (const auto& [size, queries] : windows) {
+    const double scores = as_double(h * queries * size);
+    weights += h * queries * size;
+    product(concat(name, ".window_", size, ".q_k"),
+            {.kind = StepKind::kAdd, .batch = h * queries, .in = kBits * kBits * d, .out = size},
+            {0, kInt8Energy.add},
+            kBits * kCodeBytes * as_double((queries + size) * h * d) + kFloatBytes * scores);
+    product(concat(name, ".window_", size, ".v"), {.batch = h * queries, .in = size, .out = d},
+            kFloatStep, kFloatBytes * (scores + as_double((queries + size) * h * d)));
+  }
+  // Each weight's exponential, difference and sum; the sum of v, the two products and the division
+  // of what is read; the quantisation of v.
+  other(name + ".weights", 3 * weights + (int8 ? 5 : 4) * values,
+        2 * kFloatBytes * as_double(weights));
 }
 
 void Counter::local_convolution(const FilterSpec& filter, int64_t d, const Grid& grid) {
@@ -291,6 +337,8 @@ void Counter::block(const BlockSpec& block) {
     if (place.layer == Layer::kProj && attention.local) {
       linear_attention(attention, tokens);
       local_convolution(*attention.local, attention.head_dim, block.grid);
+    } else if (place.layer == Layer::kProj && attention.has_window()) {
+      window_attention(attention, {block.grid.height, block.grid.width, block.prefix});
     } else if (place.layer == Layer::kProj) {
       softmax_attention(attention, tokens, block.key_tokens());
     }

@@ -14,7 +14,8 @@ LocalShape local_shape(const FilterSpec& filter, const Grid& grid, int64_t prefi
 // Of softmax attention pack decides, of linear attention its codes.
 bool attends_in_integers(const AttentionSpec& attention, const PackSpec& pack, int64_t keys) {
   if (attention.is_linear())
-    return attention.codes.kind == Codes::kSign && attention.values == ValueFormat::kInt8;
+    return (attention.codes.kind == Codes::kSign || attention.has_window()) &&
+           attention.values == ValueFormat::kInt8;
   return pack.int8_attention && keys <= kMostInt8Keys;
 }
 
@@ -157,6 +158,10 @@ class Planner : PlanWriter {
                 .filter = local ? table(local->name + ".weight", local->heads,
                                         element_count(local->shape()) / local->heads)
                                 : kNone,
+                .temperature = attention.temperature.empty()
+                                   ? kNone
+                                   : table(attention.temperature, 1, attention.heads),
+                .grid = {block.grid.height, block.grid.width, block.prefix},
                 .q = q,
                 .k = columns(k, 0, width),
                 .v = columns(k, width, width),
@@ -167,8 +172,8 @@ class Planner : PlanWriter {
   // The queries of the rows that are read can be made apart from everyone's keys and values, unless
   // codes need the mean of all queries or a router sends whole tokens.
   bool splits_query(const BlockSpec& block) const {
-    const bool all_queries = block.attention.kind == AttentionKind::kLinearAdd &&
-                             block.attention.codes.kind != Codes::kSign;
+    const Codes codes = block.attention.codes.kind;
+    const bool all_queries = codes == Codes::kUnitHead || codes == Codes::kUnitBatch;
     return rows_answered(network_, block_, true) < block.tokens() && !all_queries &&
            std::get<FusedQkv>(block.attention.projection).qkv.kind != LayerKind::kMixture;
   }

@@ -125,8 +125,13 @@ struct Attend {
   int64_t heads, head_dim;
   LocalShape local;  // of linear attention
   BufferId filter;
+  BufferId temperature;  // of scores on codes, or kNone
+  PatchGrid grid;        // of linear attention with a window
   Rows q, k, v, out;
 
+  bool has_window() const {
+    return kind == AttentionKind::kLinearAdd && codes.kind == Codes::kBipolar2;
+  }
   bool needs_thresholds() const {
     return codes.kind == Codes::kUnitHead || codes.kind == Codes::kUnitBatch;
   }

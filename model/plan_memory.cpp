@@ -31,7 +31,7 @@ struct Touched {
     return of({op.in, op.out, op.residual}, {op.factors});
   }
   std::vector<BufferId> operator()(const Attend& op) const {
-    return of({op.q, op.k, op.v, op.out}, {op.filter});
+    return of({op.q, op.k, op.v, op.out}, {op.filter, op.temperature});
   }
   std::vector<BufferId> operator()(const Route& op) const {
     return of({op.in}, {op.order, op.gates});

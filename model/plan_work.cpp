@@ -48,13 +48,19 @@ class Counter {
   }
   StepWork operator()(const Attend& op) const {
     StepWork work = moved({op.q, op.out, op.k, op.v});
-    const bool linear = op.filter != kNone;
+    const bool linear = op.filter != kNone || op.has_window();
     const int64_t answers = op.out.rows, keys = op.k.rows, width = op.out.columns;
     work.multiplication_free = op.codes.kind != Codes::kNone;
     // The terms are those of q k^T and its product with v, or of k^T v and its product with q.
     (op.integers ? work.integer_terms : work.float_terms) =
         linear ? (keys + answers) * op.head_dim * width : 2 * answers * keys * width;
-    if (!linear) return work;
+    if (op.has_window())
+      for (int64_t query = 0; query < answers; ++query) {
+        int64_t size = query < op.grid.first ? keys : 0;
+        if (size == 0) op.grid.for_window(query, [&size](int64_t) { ++size; });
+        work.float_terms += 2 * size * width;
+      }
+    if (op.filter == kNone) return work;
     const int64_t taps = op.local.kernel_h * op.local.kernel_w;
     work.float_terms += (answers - op.local.first) * taps * width;
     work.bytes += kFloat * op.heads * taps;

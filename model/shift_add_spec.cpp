@@ -18,7 +18,10 @@ void list_kinds(ConfigVisitor& v, BlockKinds& block) {
 }  // namespace
 
 void list_conversion(ConfigVisitor& v, ShiftAddSpec& spec) {
-  list_choice(v, "codes", spec.codes, "Of q and k.", {Codes::kNone});
+  list_choice(v, "codes", spec.codes,
+              "Of q and k: one bit, or two with a learned temperature for each head (bipolar2). "
+              "unit_* are linear_add's alone.",
+              {Codes::kNone});
   list_choice(v, "value", spec.values, "v beside codes: one scale per image and head.");
   list_choice(v, "local", spec.local, "Convolution of v beside linear attention.");
   list_choice(v, "form", spec.form,

@@ -45,7 +45,8 @@ inline constexpr std::array kEnumNames<ShiftForm> = {"q", "ps"};
 template <>
 inline constexpr std::array kEnumNames<ShiftFormat> = {"4bit", "5bit"};
 template <>
-inline constexpr std::array kEnumNames<Codes> = {"none", "sign", "unit_head", "unit_batch"};
+inline constexpr std::array kEnumNames<Codes> = {"none", "sign", "unit_head", "unit_batch",
+                                                 "bipolar2"};
 template <>
 inline constexpr std::array kEnumNames<ValueFormat> = {"float", "int8"};
 
@@ -89,7 +90,8 @@ struct ShiftAddSpec {
 };
 
 class ConfigVisitor;
-/// Lists the options common to all blocks: codes, value, local, form, format, activations, gate.
+/// Lists the options common to all blocks: codes, value, local, form, format, activations,
+/// gate.
 void list_conversion(ConfigVisitor& visitor, ShiftAddSpec& spec);
 /// The same, and "blocks": a list of {"attention": "linear_add", "qkv": "shift", "proj": "shift",
 /// "mlp": "mixture"}.

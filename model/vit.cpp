@@ -4,9 +4,11 @@
 namespace shiftadd {
 namespace {
 
-// softmax_add has signs, whatever linear_add's codes are.
+// softmax_add has signs where linear_add's codes are none of its own.
 CodeSpec codes_of(const ModelSpec& spec, AttentionKind kind) {
-  const Codes codes = kind == AttentionKind::kSoftmaxAdd  ? Codes::kSign
+  const bool two_bits = spec.shift_add.codes == Codes::kBipolar2;
+  const Codes codes = kind == AttentionKind::kSoftmaxAdd
+                          ? (two_bits ? Codes::kBipolar2 : Codes::kSign)
                       : kind == AttentionKind::kLinearAdd ? spec.shift_add.codes
                                                           : Codes::kNone;
   return {codes, spec.head_dim()};
@@ -39,7 +41,9 @@ BlockSpec block_of(const ModelSpec& spec, int64_t index) {
                      .proj = {attention + ".proj", width, width, kinds.proj},
                      .local = std::nullopt};
   if (block.attention.adds()) block.attention.values = spec.shift_add.values;
-  if (kinds.is_linear())
+  if (block.attention.codes.kind == Codes::kBipolar2)
+    block.attention.temperature = attention + ".temperature";
+  if (kinds.is_linear() && !block.attention.has_window())
     block.attention.local = {attention + ".token_conv", spec.shift_add.local, spec.heads};
   block.mlp = {.name = name + ".mlp",
                .routed = kinds.mlp == LayerKind::kMixture,

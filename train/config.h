@@ -33,7 +33,7 @@ struct SurgeryConfig {
   std::vector<std::string> recipe;  // lines of parse_recipe_line; empty: nothing changes
   ShiftAddSpec options;             // of the network it becomes; its blocks are not used
   bool rescale = true;              // layers::rescale_attention on training images
-  bool smooth_codes = false;        // sign codes learn through autograd::smooth_signs
+  bool smooth_codes = false;        // whole codes learn through autograd::smooth_codes
   /// Of transfer_attention, whose seed is the run's; 0 steps: none.
   TransferOptions transfer = {.steps = 0};
 };

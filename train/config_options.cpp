@@ -64,7 +64,7 @@ void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
   v.boolean("rescale", s.rescale,
             "Scale q, k and proj so that replaced softmax attention starts close.");
   v.boolean("smooth_codes", s.smooth_codes,
-            "Sign codes learn through the slope of a smooth step, which steepens during the "
+            "Codes sign and bipolar2 learn through the slope of a smooth step, which steepens during the "
             "training, in place of a window.");
   v.begin("transfer", "Training of the new attention alone, to answer as the one it replaces.");
   v.integer("steps", s.transfer.steps, count(0), "Before the first step proper. 0: none.");

@@ -66,7 +66,8 @@ std::vector<std::string> cautions(const ModelSpec& spec) {
     lines.emplace_back(
         "surgery.codes unit_batch: answers depend on the images beside them and on the batch's "
         "size; shiftadd-infer and shiftadd-convert refuse such a network");
-  if (codes != Codes::kSign && any(AttentionKind::kSoftmaxAdd))
+  const bool unit = codes == Codes::kUnitHead || codes == Codes::kUnitBatch;
+  if (unit && any(AttentionKind::kSoftmaxAdd))
     lines.push_back(
         concat("surgery.codes ", name_of(codes), " are linear_add's: softmax_add compares signs"));
   return lines;

@@ -14,7 +14,7 @@ namespace shiftadd::train {
 /// The warm-up is part of `epochs`, it does not shift the curve after it.
 double learning_rate(const ScheduleConfig& schedule, double lr, int64_t epochs, double epoch);
 
-/// The slope of smooth sign codes (autograd::smooth_signs) when a share `progress` of the training
+/// The slope of smooth codes (autograd::smooth_codes) when a share `progress` of the training
 /// is done: from 1 to 5, geometrically, so that the gradient comes ever nearer to a sign's.
 double code_slope(double progress);
 

@@ -24,7 +24,7 @@ std::string kernels_of(const LoopConfig& config);
 class TrainingStep {
  public:
   /// `teacher` and `ema` may be null; class_weights may be undefined. With smooth_codes, sign codes
-  /// learn through autograd::smooth_signs. All referenced objects must
+  /// learn through autograd::smooth_codes. All referenced objects must
   /// outlive this.
   TrainingStep(const layers::Model& model, const layers::Model* teacher, Optimizer& optimizer,
                Ema* ema, const LoopConfig& config, const RouterConfig& router, Tensor class_weights,

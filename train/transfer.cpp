@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <set>
 
 #include "autograd/ops.h"
@@ -12,6 +13,7 @@
 #include "train/losses.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/temperature.h"
 
 namespace shiftadd::train {
 namespace {
@@ -74,6 +76,25 @@ class Transfer {
  public:
   Transfer(const layers::Model& student, const layers::Model& dense, std::vector<int64_t> blocks)
       : student_(student), dense_(dense), blocks_(std::move(blocks)) {}
+
+  // Gives every learned temperature of the new attention the value at which its products come
+  // closest to the dense network's, on the dense network's activations.
+  void fit_temperatures(const Tensor& images) const {
+    std::map<std::string, Variable> parameters;
+    for (const auto& [name, parameter] : student_.named_parameters()) parameters[name] = parameter;
+    Tensor x = embed(dense_, images);
+    for (int64_t i = 0; i <= blocks_.back(); ++i) {
+      const Traced wanted = run(dense_, i, x);
+      const BlockSpec& block = block_at(student_.network(), i);
+      const std::string& temperature = block.attention.temperature;
+      if (!temperature.empty() && std::binary_search(blocks_.begin(), blocks_.end(), i)) {
+        const std::vector<double> best =
+            fitted_temperatures(block.attention, run(student_, i, x).trace, wanted.trace);
+        std::copy(best.begin(), best.end(), parameters.at(temperature).value().data<float>());
+      }
+      x = wanted.output;
+    }
+  }
 
   // Returns each block's error on the batch, in the order of the blocks, on the dense network's
   // activations or on the student's own; where recording, gradients are added. Blocks run one at a
@@ -187,6 +208,7 @@ std::optional<std::vector<BlockTransfer>> transfer_attention(
 
   Tensor images = next_images();
   const Tensor first = images.clone();
+  transfer.fit_temperatures(first);
   const std::vector<double> before = evaluate_on(first);
   for (int64_t step = 0; step < options.steps; ++step) {
     if (stop) return std::nullopt;

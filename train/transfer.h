@@ -27,7 +27,7 @@ struct TransferOptions {
   double warm_up = 0.1;  // the share of the steps over which lr rises from 0
   double own = 0.5;      // the share of the steps, at the end, on the student's own activations
   uint64_t seed = 0;     // of the routers' noise
-  bool smooth_codes = false;  // sign codes learn through autograd::smooth_signs
+  bool smooth_codes = false;  // whole codes learn through autograd::smooth_codes
 };
 
 struct TransferProgress {

@@ -255,10 +255,12 @@ std::string config_schema(const ConfigListing& listing, const std::string& title
   Json own{
       {"$schema", {{"type", "string"}, {"description", "For editors; not read."}}},
       {"extends",
-       {{"type", "string"},
+       {{"type", {"string", "array"}},
+        {"items", {{"type", "string"}}},
         {"description",
-         "A config this one adds to, relative to this file's folder: objects merge key by key, "
-         "everything else here replaces what is there."}}}};
+         "A config this one adds to, relative to this file's folder, or a list of such, each added "
+         "to those before it: objects merge key by key, everything else replaces what is "
+         "there."}}}};
   own.update(properties(entries, at));
   const Json schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
                     {"title", title},

@@ -38,39 +38,74 @@ struct Link {
   std::string path, identity;
 };
 
-ConfigNode load(std::string_view text, const std::string& path, std::vector<Link>& chain) {
-  ConfigNode root = parse_config_node(text, path);
-  if (!root.is_object())
-    throw user_error(root.location(), ": a config is a JSON object {...}, got ", root.described());
-  chain.push_back({path, identity(path)});
-  ConfigNode base;
-  if (const ConfigNode* extends = root.find("extends")) {
-    const std::string where = extends->location() + ": extends: ";
-    if (extends->kind != ConfigNode::Kind::kString || extends->text.empty())
-      throw user_error(where, "expected the path of a JSON file, got ", extends->described());
+// Reads a file and those that it extends.
+class SourceLoader {
+ public:
+  ConfigNode load(std::string_view text, const std::string& path) {
+    ConfigNode root = parse_config_node(text, path);
+    if (!root.is_object())
+      throw user_error(root.location(), ": a config is a JSON object {...}, got ",
+                       root.described());
+    chain_.push_back({path, identity(path)});
+    if (std::find(files_.begin(), files_.end(), path) == files_.end()) files_.push_back(path);
+    ConfigNode base;
+    if (const ConfigNode* extends = root.find("extends"))
+      for (const ConfigNode& each : extended(*extends)) {
+        ConfigNode next = load_next(each, path);
+        if (base.is_object())
+          merge_config(base, std::move(next));
+        else
+          base = std::move(next);
+      }
+    chain_.pop_back();
+    remove_member(root, "extends");
+    remove_member(root, "$schema");
+    if (!base.is_object()) return root;
+    merge_config(base, std::move(root));
+    return base;
+  }
+  /// In the order in which they were read.
+  const std::vector<std::string>& files() const { return files_; }
+
+ private:
+  // The paths that "extends" names: one, or a list.
+  static std::vector<ConfigNode> extended(const ConfigNode& extends) {
+    const bool list = extends.kind == ConfigNode::Kind::kArray;
+    std::vector<ConfigNode> paths;
+    if (list)
+      paths = extends.items;
+    else
+      paths.push_back(extends);
+    for (const ConfigNode& each : paths)
+      if (each.kind != ConfigNode::Kind::kString || each.text.empty())
+        throw user_error(each.location(), ": extends: expected the path of a JSON file",
+                         list ? "" : ", or a list of paths", ", got ", each.described());
+    return paths;
+  }
+
+  ConfigNode load_next(const ConfigNode& extends, const std::string& path) {
+    const std::string where = extends.location() + ": extends: ";
     const std::string next =
-        (fs::path(path).parent_path() / extends->text).lexically_normal().string();
+        (fs::path(path).parent_path() / extends.text).lexically_normal().string();
     const std::string next_identity = identity(next);
-    const bool cycle = std::any_of(chain.begin(), chain.end(), [&](const Link& link) {
+    const bool cycle = std::any_of(chain_.begin(), chain_.end(), [&](const Link& link) {
       return link.identity == next_identity;
     });
-    if (cycle || chain.size() == kMaxExtends) {
+    if (cycle || files_.size() == kMaxExtends) {
       std::string road;
-      for (const Link& link : chain) road += link.path + " -> ";
+      for (const Link& link : chain_) road += link.path + " -> ";
       throw user_error(
           where, cycle ? "the files extend each other in a circle: " : "more than 16 files: ", road,
           next);
     }
     std::error_code ignored;
     if (!fs::is_regular_file(next, ignored)) throw user_error(where, next, " is not a file");
-    base = load(read_config_text(next), next, chain);
+    return load(read_config_text(next), next);
   }
-  remove_member(root, "extends");
-  remove_member(root, "$schema");
-  if (!base.is_object()) return root;
-  merge_config(base, std::move(root));
-  return base;
-}
+
+  std::vector<Link> chain_;  // the files being read, each extended by the one before
+  std::vector<std::string> files_;
+};
 
 }  // namespace
 
@@ -94,18 +129,15 @@ void merge_config(ConfigNode& base, ConfigNode over) {
 }
 
 ConfigNode load_config_text(std::string_view text, const std::string& name) {
-  std::vector<Link> chain;
-  return load(text, name, chain);
+  return SourceLoader().load(text, name);
 }
 
 std::vector<std::string> config_files(const std::string& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return {path};
-  std::vector<Link> chain;
-  load(read_config_text(path), path, chain);
-  std::vector<std::string> files;
-  for (const Link& link : chain) files.push_back(link.path);
-  return files;
+  SourceLoader loader;
+  loader.load(read_config_text(path), path);
+  return loader.files();
 }
 
 ConfigNode load_config_node(const std::string& path) {

@@ -41,7 +41,37 @@ struct AttentionBackwardArgs {
 ///   kUnitHead   1[x^ > mean of x^ over the tokens and    passes where 0 <= x^ <= 1
 ///               channels of this image and head]
 ///   kUnitBatch  1[x^ > one mean over the whole batch]    passes where 0 <= x^ <= 1
-enum class Codes : uint8_t { kNone, kSign, kUnitHead, kUnitBatch };
+///   kBipolar2   two bits: level(x) / sqrt(5), the level  passes times 2 / t, t = kBipolarStep,
+///               one of -3, -1, 1, 3 as x lies below -t,  where |x| <= 1.5 t
+///               below 0, below t, or not
+enum class Codes : uint8_t { kNone, kSign, kUnitHead, kUnitBatch, kBipolar2 };
+
+/// Near the best step for two bits of normal values with the root mean square that surgery gives q
+/// and k.
+inline constexpr float kBipolarStep = 0.7f, kBipolarEdge = 3 * (kBipolarStep / 2);
+/// The mean square of four levels: what a product of two bipolar2 codes is divided by.
+inline constexpr int kBipolarSquare = 5;
+
+/// Patches on a raster of grid_h x grid_w, the tokens from `first` on.
+struct PatchGrid {
+  int64_t grid_h = 0, grid_w = 0, first = 0;
+
+  int64_t tokens() const { return first + grid_h * grid_w; }
+  /// The most keys that the window of a patch has.
+  int64_t widest_window() const { return first + 9; }
+  /// body(key), ascending, for each key in the window of token `query`, a patch.
+  template <class Body>
+  void for_window(int64_t query, Body body) const {
+    for (int64_t key = 0; key < first; ++key) body(key);
+    const int64_t y = (query - first) / grid_w, x = (query - first) % grid_w;
+    for (int64_t row = y > 0 ? y - 1 : 0; row < grid_h && row <= y + 1; ++row)
+      for (int64_t column = x > 0 ? x - 1 : 0; column < grid_w && column <= x + 1; ++column)
+        body(first + row * grid_w + column);
+  }
+};
+
+/// A head's learned temperature counts at least so much, so that it stays positive.
+inline constexpr float kLeastTemperature = 0x1p-10f;
 
 /// kInt8: v becomes s round(v / s), half to even, with one s = max(max |v|, 1e-12) / 127 for each
 /// image and head; the gradient passes unchanged.
@@ -55,9 +85,9 @@ struct LocalShape {
   int64_t kernel_h = 0, kernel_w = 0, grid_h = 0, grid_w = 0, first = 0;
 };
 
-/// Codes of x (B, N, heads, head_dim), every row of head_dim numbers on its own; y alike. Sign
-/// codes are divided by sqrt(head_dim). thresholds (B, heads): the means that unit codes compare
-/// with, written by the forward kernel (T* null for other codes).
+/// Codes of x (B, N, heads, head_dim), every row of head_dim numbers on its own; y alike. Signs,
+/// and levels / sqrt(5), are divided by sqrt(head_dim). thresholds (B, heads): the means that unit
+/// codes compare with, written by the forward kernel (T* null for other codes).
 template <class T>
 struct CodesArgs {
   int64_t batch, tokens, heads, head_dim;
@@ -107,24 +137,65 @@ struct LinearAngularBackwardArgs {
   T* dlocal_weight;  // accumulated, or null
 };
 
-/// Quadratic attention on codes: out = softmax(sign(q) sign(k)^T scale) v. scale > 0.
+/// What the scores of attention on codes are made of beside q and k: score(n, m) =
+/// scale max(temperature, kLeastTemperature) code(q_n) . code(k_m), the head's temperature.
+template <class T>
+struct ScoreArgs {
+  Codes codes = Codes::kSign;      // +-1, or levels / sqrt(5)
+  double scale = 0;                // > 0
+  const T* temperature = nullptr;  // (heads), or null: 1
+};
+
+/// Quadratic attention on codes: out = softmax(scores) v.
 template <class T>
 struct SoftmaxAddArgs {
   AttentionShape shape;
-  double scale;
+  ScoreArgs<T> scores;
   ValueFormat value;
   const T *q, *k, *v;
   T* out;
   T* log_sum_exp;  // (B, H, queries), or null
 };
-/// dq, dk, dv have the strides of q, k, v and are assigned; sign passes where |x| <= 1.
+/// dq, dk, dv have the strides of q, k, v and are assigned. So is dtemperature (B, heads), an
+/// image's part of the gradient in each row.
 template <class T>
 struct SoftmaxAddBackwardArgs {
   AttentionShape shape;
-  double scale;
+  ScoreArgs<T> scores;
   ValueFormat value;
   const T *q, *k, *v, *out, *log_sum_exp, *dout;
   T *dq, *dk, *dv;
+  T* dtemperature = nullptr;  // null where there is none
+};
+
+/// Linear attention on codes that looks at what is near as softmax does. A patch's window is the
+/// patches at most one row and one column away and all tokens before the patches; these tokens' own
+/// window is everything. With s the scores of a query, N the keys outside of its window, and mean
+/// that of their scores:
+///   weight = exp(s) inside, 1 + s - mean outside (softmax's expansion to first order)
+///   out = sum of weight v / sum of weight, which is that of exp(s) inside plus N
+/// What lies outside is everything less the window, and everything is q (k^T v). Products of codes
+/// and, of int8 values, of codes with values are sums of whole numbers: exact while
+/// 9 127 keys code_dim < 2^24. Query n is token n; shape.keys is the number of tokens of the grid.
+template <class T>
+struct WindowAttentionArgs {
+  AttentionShape shape;
+  ScoreArgs<T> scores;
+  ValueFormat value;
+  PatchGrid grid;
+  const T *q, *k, *v;
+  T* out;
+};
+/// As SoftmaxAddBackwardArgs: dq, dk, dv of all rows that ask.
+template <class T>
+struct WindowAttentionBackwardArgs {
+  AttentionShape shape;
+  ScoreArgs<T> scores;
+  ValueFormat value;
+  PatchGrid grid;
+  const T *q, *k, *v, *out, *dout;
+  T *dq, *dk, *dv;
+  T* dtemperature = nullptr;
 };
 
 template <class T>
@@ -140,9 +211,12 @@ struct AttentionKernels {
   void (*add_attention)(const LinearAngularArgs<T>&);
   void (*softmax_add)(const SoftmaxAddArgs<T>&);
   void (*softmax_add_backward)(const SoftmaxAddBackwardArgs<T>&);
-  /// The values of softmax_add, bit for bit: q k^T is code_dim - 2 popcount(signs of q xor signs of
-  /// k).
+  /// The values of softmax_add, bit for bit: the product of two signs is code_dim - 2
+  /// popcount(signs of q xor signs of k); of two codes of two bits b0 + 2 b1 it is four of these,
+  /// times 1, 2, 2, 4.
   void (*popcount_attention)(const SoftmaxAddArgs<T>&);
+  void (*window_attention)(const WindowAttentionArgs<T>&);
+  void (*window_attention_backward)(const WindowAttentionBackwardArgs<T>&);
 };
 
 }  // namespace shiftadd

@@ -60,15 +60,15 @@ struct Int8GemmArgs {
 
 inline constexpr int64_t kMostInt8Keys = 1024;
 /// Softmax attention in integers: out = softmax(q k^T scale) v, every row of q and k in int8 with
-/// its own scale (max(max |x|, 1e-12) / 127) or, signs, its signs +-1; v in int8 with one scale for
+/// its own scale (max(max |x|, 1e-12) / 127) where scores.codes is kNone, else scores as attention
+/// on codes has them; v in int8 with one scale for
 /// each image and head; a row's probabilities as whole numbers of its largest's 16383rd. keys <=
 /// kMostInt8Keys, so that no sum overflows; |out| differs from that of exact probabilities by at
 /// most keys / 16383 of the largest |v|.
 template <class T>
 struct Int8AttentionArgs {
   AttentionShape shape;
-  double scale;
-  bool signs;
+  ScoreArgs<T> scores;
   const T *q, *k, *v;
   T* out;
 };
@@ -80,6 +80,8 @@ struct Int8Kernels {
   /// The values of linear_angular with sign codes and int8 v, bit for bit: less work than
   /// add_attention where a machine has dot products.
   void (*dot_attention)(const LinearAngularArgs<T>&);
+  /// The values of window_attention with int8 v, bit for bit.
+  void (*dot_window_attention)(const WindowAttentionArgs<T>&);
   void (*int8_attention)(const Int8AttentionArgs<T>&);
 };
 

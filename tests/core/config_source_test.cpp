@@ -55,6 +55,29 @@ TEST_CASE("extends: objects merge, the rest replaces, each value keeps its file 
   CHECK(root.find("c")->text == "5");
 }
 
+TEST_CASE("extends: a list, each file over those before it, a file reached twice read as it is") {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "root.json", R"({"a": 1, "b": 1, "c": 1})");
+  test::write_text(folder / "left.json", R"({"extends": "root.json", "a": 2, "b": 2})");
+  test::write_text(folder / "right.json", R"({"extends": "root.json", "b": 3, "d": {"x": 1}})");
+  test::write_text(folder / "both.json",
+                   R"({"extends": ["left.json", "right.json"], "d": {"y": 2}})");
+  const ConfigNode both = load_config_node(folder / "both.json");
+  CHECK(both.find("a")->text == "1");  // right.json brings root.json's again
+  CHECK(both.find("b")->text == "3");
+  CHECK(both.find("d")->members.size() == 2);
+  CHECK(config_files(folder / "both.json") ==
+        std::vector<std::string>{folder / "both.json", folder / "left.json", folder / "root.json",
+                                 folder / "right.json"});
+  test::write_text(folder / "none.json", R"({"extends": [], "a": 4})");
+  CHECK(load_config_node(folder / "none.json").find("a")->text == "4");
+  test::write_text(folder / "wrong.json", "{\"extends\": [\"root.json\",\n 3]}");
+  CHECK(message(folder / "wrong.json") ==
+        (folder / "wrong.json") + ":2: extends: expected the path of a JSON file, got 3");
+  test::write_text(folder / "circle.json", R"({"extends": ["root.json", "circle.json"]})");
+  CHECK(message(folder / "circle.json").find("extend each other in a circle") != std::string::npos);
+}
+
 TEST_CASE("extends: circles, missing files and wrong types are errors with a line") {
   test::TemporaryFolder folder;
   test::write_text(folder / "a.json", "{\n \"extends\": \"b.json\"}");
@@ -69,7 +92,8 @@ TEST_CASE("extends: circles, missing files and wrong types are errors with a lin
         (folder / "c.json") + ":3: extends: " + (folder / "none.json") + " is not a file");
   test::write_text(folder / "d.json", "{\"extends\": 3}");
   CHECK(message(folder / "d.json") ==
-        (folder / "d.json") + ":1: extends: expected the path of a JSON file, got 3");
+        (folder / "d.json") +
+            ":1: extends: expected the path of a JSON file, or a list of paths, got 3");
   test::write_text(folder / "e.json", "{\"extends\": \"f.json\"}");
   test::write_text(folder / "f.json", "{\n \"a\": 1,\n}");
   CHECK(message(folder / "e.json") ==

@@ -87,6 +87,51 @@ TEST_CASE("codes take the multiplications out of one product of softmax attentio
   CHECK(plain.total.multiplications - free.total.multiplications == 4 * product);
 }
 
+TEST_CASE("codes of two bits in softmax_add, counted by hand: four counts a product") {
+  ModelSpec spec = converted({.attention = AttentionKind::kSoftmaxAdd});
+  const ModelCost signs = count_operations(spec);
+  spec.shift_add.codes = Codes::kBipolar2;
+  const ModelCost levels = count_operations(spec);
+  CHECK(of(levels, "blocks.0.attn.q_k").additions == 4 * 17 * 17 * 48);
+  CHECK(of(levels, "blocks.0.attn.q_k").multiplications == 0);
+  CHECK(of(levels, "blocks.0.attn.attention_v").multiplications == 17 * 17 * 48);
+  CHECK(levels.total.multiplications == signs.total.multiplications);
+  CHECK(levels.total.additions - signs.total.additions == 2 * 3 * 17 * 17 * 48);
+  // Codes of 17 queries and 17 keys, two bits each, and float32 scores.
+  CHECK(of(levels, "blocks.0.attn.q_k").bytes == 2 * 17 * 48 * 2 / 8.0 + 4 * 3 * 17 * 17);
+  CHECK(of(levels, "blocks.0.attn.q_k").unit_millijoules ==
+        doctest::Approx(4 * 0.03e-9 * 17 * 17 * 48));
+  CHECK(of(levels, "blocks.0.attn.q_k").eyeriss.millijoules >
+        of(signs, "blocks.0.attn.q_k").eyeriss.millijoules);
+  CHECK(levels.weight_bytes - signs.weight_bytes == 4 * 2 * 3);  // a temperature a head and block
+}
+
+TEST_CASE("linear attention with a window, counted by hand") {
+  ModelSpec spec = converted({.attention = AttentionKind::kLinearAdd});
+  spec.shift_add.codes = Codes::kBipolar2;
+  const ModelCost cost = count_operations(spec);
+  // A class token and 4 x 4 patches, 3 heads of 16. Both bits of a code add.
+  CHECK(of(cost, "blocks.0.attn.k_v").additions == 2 * 17 * 16 * 16 * 3);
+  CHECK(of(cost, "blocks.0.attn.q_kv").additions == 2 * 17 * 16 * 16 * 3);
+  // Windows, with the class token: everything for that token, 5 keys in 4 corners, 7 at 8 edges,
+  // 10 for the 4 inside.
+  const int64_t pairs = 17 + 4 * 5 + 8 * 7 + 4 * 10;
+  int64_t counted = 0, multiplied = 0;
+  for (const int64_t size : {5, 7, 10, 17}) {
+    const std::string window = concat("blocks.0.attn.window_", size);
+    counted += of(cost, window + ".q_k").additions;
+    CHECK(of(cost, window + ".q_k").multiplications == 0);
+    multiplied += of(cost, window + ".v").multiplications;
+  }
+  CHECK(counted == 4 * pairs * 48);
+  CHECK(multiplied == pairs * 48);
+  // Exponential, difference and sum of each weight; five steps of each value.
+  CHECK(of(cost, "blocks.0.attn.weights").other == 3 * 3 * pairs + 5 * 17 * 48);
+  const ModelCost plain = count_operations(converted({}));
+  CHECK(plain.total.multiplications - cost.total.multiplications ==
+        2 * (2 * 17 * 17 * 48 - pairs * 48));
+}
+
 TEST_CASE("the released code's miscounts change only what they name") {
   ModelSpec spec = converted({.attention = AttentionKind::kLinearAdd, .mlp = LayerKind::kMixture});
   spec.shift_add.gate = GateKind::kProbability;

@@ -48,9 +48,11 @@ TEST_CASE("softmax_attention: q and kv apart, also of fewer keys") {
 TEST_CASE("softmax_add_attention: q and kv apart") {
   for (const ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8})
     check_same(
-        [value](const Variable& qkv) { return autograd::softmax_add_attention(qkv, 3, value); },
+        [value](const Variable& qkv) {
+          return autograd::softmax_add_attention(qkv, {.heads = 3, .value = value});
+        },
         [value](const Variable& q, const Variable& kv) {
-          return autograd::softmax_add_attention(q, kv, 3, value);
+          return autograd::softmax_add_attention(q, kv, {.heads = 3, .value = value});
         });
 }
 
@@ -83,7 +85,7 @@ TEST_CASE("attention on q and kv: errors name the shapes") {
       "[softmax_attention] kv is (2, 5, 6): expected (2, 5, 12)");
   check_error(
       [&] {
-        autograd::softmax_add_attention(q, variable({2, 4, 12}), 4);
+        autograd::softmax_add_attention(q, variable({2, 4, 12}), {.heads = 4});
       },
       "[softmax_add_attention] input is (2, 5, 6) with 4 heads: expected a number of heads "
       "that divides 6");

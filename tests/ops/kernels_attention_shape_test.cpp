@@ -72,7 +72,8 @@ TEST_CASE("kernels: softmax_add of separate q, k and v") {
     for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8}) {
       const Inputs in(widths);
       Numbers out(in.dout.size()), sums(in.s.batch * in.s.heads * in.s.queries);
-      const SoftmaxAddArgs<float> args = {in.s,        0.2,         value,      in.q.data(),
+      const ScoreArgs<float> scores = {.scale = 0.2};
+      const SoftmaxAddArgs<float> args = {in.s,        scores,      value,      in.q.data(),
                                           in.k.data(), in.v.data(), out.data(), sums.data()};
       reference_kernels<float>().softmax_add(args);
       check_kernel(in.name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
@@ -87,7 +88,7 @@ TEST_CASE("kernels: softmax_add of separate q, k and v") {
       });
       check_kernel(in.name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
         Gradients g(in);
-        kernels.softmax_add_backward({in.s, 0.2, value, in.q.data(), in.k.data(), in.v.data(),
+        kernels.softmax_add_backward({in.s, scores, value, in.q.data(), in.k.data(), in.v.data(),
                                       out.data(), sums.data(), in.dout.data(), g.dq.data(),
                                       g.dk.data(), g.dv.data()});
         return join({g.dq, g.dk, g.dv});
@@ -140,11 +141,16 @@ TEST_CASE("kernels: linear_angular of separate q, k and v") {
 
 TEST_CASE("kernels: int8_attention of separate q, k and v") {
   for (const Widths& widths : kWidths)
-    for (bool codes : {false, true}) {
+    for (Codes codes : {Codes::kNone, Codes::kSign, Codes::kBipolar2}) {
       const Inputs in(widths);
       check_kernel(in.name("int8_attention"), 3e-4, [&](const KernelTable<float>& kernels) {
         Numbers y(in.dout.size());
-        kernels.int8_attention({in.s, 0.2, codes, in.q.data(), in.k.data(), in.v.data(), y.data()});
+        kernels.int8_attention({in.s,
+                                {.codes = codes, .scale = 0.2},
+                                in.q.data(),
+                                in.k.data(),
+                                in.v.data(),
+                                y.data()});
         return y;
       });
     }

@@ -88,36 +88,95 @@ void check_add_attention(const Case& c) {
   });
 }
 
-void check_softmax_add(const Case& c) {
+// A temperature for each head, one of them too small.
+Numbers temperatures(const Case& c) {
+  Numbers x(c.heads);
+  for (int64_t h = 0; h < c.heads; ++h) x[h] = h == 1 ? -0.5f : 0.7f + 0.3f * static_cast<float>(h);
+  return x;
+}
+
+void check_softmax_add(const Case& c, bool warm = false) {
   Inputs in(c);
+  const Numbers temperature = temperatures(c);
   const AttentionShape s = c.shape();
   const float *q = in.qkv.data(), *k = q + c.width(), *v = k + c.width();
-  const double scale = 1 / std::sqrt(static_cast<double>(s.code_dim));
+  ScoreArgs<float> scores = {.codes = c.codes,
+                             .scale = 1 / std::sqrt(static_cast<double>(s.code_dim))};
+  if (warm) scores.temperature = temperature.data();
   Numbers out(in.dout.size()), lse(c.batch * c.heads * c.queries);
-  reference_kernels<float>().softmax_add({s, scale, c.value, q, k, v, out.data(), lse.data()});
-  check_kernel(c.name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
+  reference_kernels<float>().softmax_add({s, scores, c.value, q, k, v, out.data(), lse.data()});
+  const auto name = [&](const char* kernel) {
+    return c.name(kernel) + (warm ? " temperature" : "");
+  };
+  check_kernel(name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
     Numbers training(out.size()), counted(out.size()), l(lse.size()), counted_l(lse.size());
-    kernels.softmax_add({s, scale, c.value, q, k, v, training.data(), l.data()});
-    kernels.popcount_attention({s, scale, c.value, q, k, v, counted.data(), counted_l.data()});
+    kernels.softmax_add({s, scores, c.value, q, k, v, training.data(), l.data()});
+    kernels.popcount_attention({s, scores, c.value, q, k, v, counted.data(), counted_l.data()});
     CHECK(same_bits(counted, training));
     CHECK(same_bits(counted_l, l));
     Numbers bare(out.size());
-    kernels.popcount_attention({s, scale, c.value, q, k, v, bare.data(), nullptr});
+    kernels.popcount_attention({s, scores, c.value, q, k, v, bare.data(), nullptr});
     CHECK(same_bits(bare, counted));
     return join({training, l});
   });
-  check_kernel(c.name("popcount_attention"), 1e-5, [&](const KernelTable<float>& kernels) {
+  check_kernel(name("popcount_attention"), 1e-5, [&](const KernelTable<float>& kernels) {
     Numbers counted(out.size()), l(lse.size());
-    kernels.popcount_attention({s, scale, c.value, q, k, v, counted.data(), l.data()});
+    kernels.popcount_attention({s, scores, c.value, q, k, v, counted.data(), l.data()});
     return join({counted, l});
   });
-  check_kernel(c.name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
+  check_kernel(name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
     Numbers dqkv(in.qkv.size());  // rows of dq beyond the queries are the op's to clear
+    Numbers dtemperature(c.batch * c.heads);
     float* dq = dqkv.data();
-    kernels.softmax_add_backward({s, scale, c.value, q, k, v, out.data(), lse.data(),
-                                  in.dout.data(), dq, dq + c.width(), dq + 2 * c.width()});
-    return dqkv;
+    kernels.softmax_add_backward({s, scores, c.value, q, k, v, out.data(), lse.data(),
+                                  in.dout.data(), dq, dq + c.width(), dq + 2 * c.width(),
+                                  warm ? dtemperature.data() : nullptr});
+    return join({dqkv, dtemperature});
   });
+}
+
+void check_window_attention(const Case& c, const PatchGrid& grid) {
+  Inputs in(c);
+  const Numbers temperature = temperatures(c);
+  const AttentionShape s = c.shape();
+  const float *q = in.qkv.data(), *k = q + c.width(), *v = k + c.width();
+  const ScoreArgs<float> scores = {.codes = c.codes,
+                                   .scale = 1 / std::sqrt(static_cast<double>(s.code_dim)),
+                                   .temperature = temperature.data()};
+  Numbers out(in.dout.size());
+  reference_kernels<float>().window_attention({s, scores, c.value, grid, q, k, v, out.data()});
+  const std::string size = concat(" grid ", grid.grid_h, 'x', grid.grid_w, '+', grid.first);
+  check_kernel(c.name("window_attention") + size, 2e-5, [&](const KernelTable<float>& kernels) {
+    Numbers training(out.size()), dots(out.size());
+    kernels.window_attention({s, scores, c.value, grid, q, k, v, training.data()});
+    kernels.dot_window_attention({s, scores, c.value, grid, q, k, v, dots.data()});
+    CHECK(same_bits(dots, training));
+    return training;
+  });
+  check_kernel(c.name("window_attention backward") + size, 5e-5,
+               [&](const KernelTable<float>& kernels) {
+                 Numbers dqkv(in.qkv.size()), dtemperature(c.batch * c.heads);
+                 float* dq = dqkv.data();
+                 kernels.window_attention_backward({s, scores, c.value, grid, q, k, v, out.data(),
+                                                    in.dout.data(), dq, dq + c.width(),
+                                                    dq + 2 * c.width(), dtemperature.data()});
+                 return join({dqkv, dtemperature});
+               });
+}
+
+TEST_CASE("kernels: window_attention, and its sums of int8 numbers, at odd sizes") {
+  for (Codes codes : {Codes::kSign, Codes::kBipolar2})
+    for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8}) {
+      for (const PatchGrid& grid :
+           {PatchGrid{1, 1, 0}, {1, 2, 1}, {4, 4, 1}, {3, 7, 2}, {8, 8, 1}, {5, 6, 0}})
+        for (int64_t d : {1, 17, 32, 50}) {
+          const int64_t tokens = grid.tokens();
+          check_window_attention({2, 3, tokens, tokens, d, codes, value}, grid);
+        }
+      check_window_attention({2, 2, 1, 43, 33, codes, value}, {6, 7, 1});
+      check_window_attention({1, 2, 197, 197, 64, codes, value}, {14, 14, 1});
+      check_window_attention({1, 1, 9, 21, 130, codes, value}, {4, 4, 5});
+    }
 }
 
 TEST_CASE("kernels: linear_angular at odd sizes") {
@@ -147,18 +206,23 @@ TEST_CASE("kernels: add_attention writes the training kernel's bits") {
   }
 }
 
-TEST_CASE("kernels: softmax_add and counted signs at odd sizes") {
-  for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8}) {
-    for (int64_t tokens : {1, 3, 17, 65})
-      for (int64_t d : {1, 17, 32, 33})
-        check_softmax_add({2, 3, tokens, tokens, d, Codes::kSign, value});
-    check_softmax_add({1, 2, 5, 197, 64, Codes::kSign, value});
-    check_softmax_add({1, 1, 3, 3, 1025, Codes::kSign, value});  // more words than bytes count
-  }
+TEST_CASE("kernels: softmax_add and counted bits at odd sizes") {
+  for (Codes codes : {Codes::kSign, Codes::kBipolar2})
+    for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8})
+      for (bool warm : {false, true}) {
+        for (int64_t tokens : {1, 3, 17, 65})
+          for (int64_t d : {1, 17, 32, 33})
+            check_softmax_add({2, 3, tokens, tokens, d, codes, value}, warm);
+        check_softmax_add({1, 2, 5, 197, 64, codes, value}, warm);
+        check_softmax_add({1, 2, 1, 31, 16, codes, value}, warm);
+        check_softmax_add({1, 1, 3, 3, 1025, codes, value},
+                          warm);  // more words than bytes count
+      }
 }
 
 TEST_CASE("kernels: attention_codes at odd sizes") {
-  for (Codes codes : {Codes::kNone, Codes::kSign, Codes::kUnitHead, Codes::kUnitBatch})
+  for (Codes codes :
+       {Codes::kNone, Codes::kSign, Codes::kUnitHead, Codes::kUnitBatch, Codes::kBipolar2})
     for (int64_t tokens : {1, 17, 197})
       for (int64_t d : {1, 3, 17, 64}) {
         const bool unit = codes == Codes::kUnitHead || codes == Codes::kUnitBatch;

@@ -184,7 +184,7 @@ TEST_CASE("int8_gemm: tokens by index") {
 }
 
 TEST_CASE("kernels: int8_attention") {
-  for (bool codes : {false, true})
+  for (Codes codes : {Codes::kNone, Codes::kSign, Codes::kBipolar2})
     for (int64_t keys : {1, 3, 33, 197})
       for (int64_t d : {1, 17, 32, 64, 80})
         for (int64_t queries : {int64_t{1}, keys}) {
@@ -195,22 +195,27 @@ TEST_CASE("kernels: int8_attention") {
                                     d,     image, row,     d,    image, row, d,     queries * width,
                                     width, d};
           const double scale = 1 / std::sqrt(static_cast<double>(d));
+          const bool coded = codes != Codes::kNone;
           const float *q = qkv.data(), *k = q + width, *v = k + width;
           Numbers exact(batch * queries * width);
-          if (codes)
+          const Numbers temperature = {0.8f, 1.3f};
+          ScoreArgs<float> scores = {.codes = codes, .scale = scale};
+          if (coded) scores.temperature = temperature.data();
+          if (coded)
             reference_kernels<float>().softmax_add(
-                {s, scale, ValueFormat::kInt8, q, k, v, exact.data(), nullptr});
+                {s, scores, ValueFormat::kInt8, q, k, v, exact.data(), nullptr});
           else
             reference_kernels<float>().attention({s, scale, q, k, v, exact.data(), nullptr});
           // A probability may round the other way than the definition does: 1 / 16383 of it.
-          check_kernel(concat("int8_attention ", codes, ' ', queries, 'x', keys, 'x', d), 3e-4,
-                       [&](const KernelTable<float>& kernels) {
-                         Numbers out(batch * queries * width);
-                         kernels.int8_attention({s, scale, codes, q, k, v, out.data()});
-                         // int8 rows of q and k move a logit by about 1 %.
-                         check_near(out, exact, codes ? 1e-3 : 3e-2, "float softmax");
-                         return out;
-                       });
+          check_kernel(
+              concat("int8_attention ", static_cast<int>(codes), ' ', queries, 'x', keys, 'x', d),
+              3e-4, [&](const KernelTable<float>& kernels) {
+                Numbers out(batch * queries * width);
+                kernels.int8_attention({s, scores, q, k, v, out.data()});
+                // int8 rows of q and k move a logit by about 1 %.
+                check_near(out, exact, coded ? 1e-3 : 3e-2, "float softmax");
+                return out;
+              });
         }
 }
 
@@ -223,7 +228,7 @@ TEST_CASE("int8 attention: every unit gives the same sums") {
   Numbers first;
   for (const Unit& unit : units()) {
     INFO(unit.name);
-    Numbers dots(keys * width), softmax(keys * width), signs(keys * width);
+    Numbers dots(keys * width), softmax(keys * width), signs(keys * width), levels(keys * width);
     LinearAngularArgs<float> linear{};
     linear.shape = s;
     linear.codes = Codes::kSign;
@@ -231,9 +236,14 @@ TEST_CASE("int8 attention: every unit gives the same sums") {
     linear.q = q, linear.k = k, linear.v = v;
     linear.out = dots.data();
     unit.kernels.dot_attention(linear);
-    unit.kernels.int8_attention({s, 0.125, false, q, k, v, softmax.data()});
-    unit.kernels.int8_attention({s, 0.125, true, q, k, v, signs.data()});
-    const Numbers all = join({dots, softmax, signs});
+    const auto attend = [&](Codes codes, Numbers& out) {
+      const ScoreArgs<float> scores = {.codes = codes, .scale = 0.125};
+      unit.kernels.int8_attention({s, scores, q, k, v, out.data()});
+    };
+    attend(Codes::kNone, softmax);
+    attend(Codes::kSign, signs);
+    attend(Codes::kBipolar2, levels);
+    const Numbers all = join({dots, softmax, signs, levels});
     if (first.empty()) first = all;
     CHECK(same_bits(all, first));
   }

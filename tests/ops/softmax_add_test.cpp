@@ -23,7 +23,7 @@ TEST_CASE("softmax_add: golden") {
   const TensorFile file = golden_operator("softmax_add");
   const Variable qkv(fuse(file, "in."), true);
   const int64_t heads = file.at("in.q").dim(1);
-  const Variable out = softmax_add_attention(qkv, heads);
+  const Variable out = softmax_add_attention(qkv, {.heads = heads});
   check_close(out.value(), merge(file.at("out.y")), 1e-5, "softmax_add out.y");
   out.backward(merge(file.at("cot.y")));
   check_close(qkv.grad(), fuse(file, "grad."), 1e-4, "softmax_add gradient", 1e-6);
@@ -34,7 +34,7 @@ TEST_CASE("softmax_add: softmax attention of codes, whose gradient passes where 
   const Variable codes(coded(qkv.value()), true);
   const Tensor dout = variable({2, 17, 15}, 3).value();
   const Variable expected = autograd::softmax_attention(codes, 3),
-                 out = softmax_add_attention(qkv, 3);
+                 out = softmax_add_attention(qkv, {.heads = 3});
   check_close(out.value(), expected.value(), 1e-6, "values");
   expected.backward(dout.clone());
   out.backward(dout.clone());
@@ -63,8 +63,8 @@ TEST_CASE("softmax_add: int8 values are whole multiples of one scale per head, p
         x = std::nearbyint(x * (127 / largest)) * (largest / 127);
       }
     }
-  const Variable out = softmax_add_attention(qkv, 2, ValueFormat::kInt8);
-  const Variable expected = softmax_add_attention(rounded, 2);
+  const Variable out = softmax_add_attention(qkv, {.heads = 2, .value = ValueFormat::kInt8});
+  const Variable expected = softmax_add_attention(rounded, {.heads = 2});
   check_close(out.value(), expected.value(), 1e-6, "values");
   out.backward(Tensor::full({2, 9, 8}, 1));
   expected.backward(Tensor::full({2, 9, 8}, 1));
@@ -76,9 +76,11 @@ TEST_CASE("softmax_add: evaluation counts signs and gives training's bits") {
     for (const auto& [tokens, heads, d] :
          {std::array<int64_t, 3>{1, 1, 1}, {17, 3, 17}, {65, 2, 32}, {197, 1, 64}, {3, 1, 1000}}) {
       const Variable qkv = variable({2, tokens, 3 * heads * d});
-      const std::vector<float> training = values(softmax_add_attention(qkv, heads, value).value());
+      const std::vector<float> training =
+          values(softmax_add_attention(qkv, {.heads = heads, .value = value}).value());
       autograd::NoGradGuard guard;
-      const std::vector<float> counted = values(softmax_add_attention(qkv, heads, value).value());
+      const std::vector<float> counted =
+          values(softmax_add_attention(qkv, {.heads = heads, .value = value}).value());
       CHECK(training == counted);
     }
 }
@@ -87,13 +89,13 @@ TEST_CASE("softmax_add: a given scale is softmax attention's, and 1 / sqrt(d) th
   const Variable qkv = variable({2, 17, 3 * 3 * 5});
   const Variable codes(coded(qkv.value()), true);
   const auto scaled = [&](double scale) {
-    return softmax_add_attention(qkv, 3, ValueFormat::kFloat, autograd::kAllQueries, scale);
+    return softmax_add_attention(qkv, {.heads = 3, .scale = scale});
   };
   check_close(scaled(0.9).value(),
               autograd::softmax_attention(codes, 3, autograd::kAllQueries, 0.9).value(), 1e-6,
               "values");
   CHECK(values(scaled(1 / std::sqrt(static_cast<double>(5))).value()) ==
-        values(softmax_add_attention(qkv, 3).value()));
+        values(softmax_add_attention(qkv, {.heads = 3}).value()));
   const std::vector<float> training = values(scaled(0.3).value());
   autograd::NoGradGuard guard;
   CHECK(training == values(scaled(0.3).value()));
@@ -102,7 +104,7 @@ TEST_CASE("softmax_add: a given scale is softmax attention's, and 1 / sqrt(d) th
 TEST_CASE("softmax_add: the gradient at a given scale is softmax attention's, where |x| <= 1") {
   const Variable qkv = variable({2, 5, 3 * 2 * 3});
   const Variable codes(coded(qkv.value()), true);
-  softmax_add_attention(qkv, 2, ValueFormat::kFloat, autograd::kAllQueries, 0.9)
+  softmax_add_attention(qkv, {.heads = 2, .scale = 0.9})
       .backward(variable({2, 5, 6}, 3).value().clone());
   autograd::softmax_attention(codes, 2, autograd::kAllQueries, 0.9)
       .backward(variable({2, 5, 6}, 3).value().clone());
@@ -114,8 +116,8 @@ TEST_CASE("softmax_add: the gradient at a given scale is softmax attention's, wh
 
 TEST_CASE("softmax_add: fewer queries give the same first rows, bit for bit") {
   const Variable qkv = variable({2, 65, 3 * 6});
-  const std::vector<float> all = values(softmax_add_attention(qkv, 2).value());
-  const Variable some = softmax_add_attention(qkv, 2, ValueFormat::kFloat, 3);
+  const std::vector<float> all = values(softmax_add_attention(qkv, {.heads = 2}).value());
+  const Variable some = softmax_add_attention(qkv, {.heads = 2, .queries = 3});
   const std::vector<float> first = values(some.value());
   for (int64_t b = 0; b < 2; ++b)
     for (int64_t j = 0; j < 18; ++j) CHECK(first[b * 18 + j] == all[b * 65 * 6 + j]);
@@ -127,24 +129,24 @@ TEST_CASE("softmax_add: fewer queries give the same first rows, bit for bit") {
 TEST_CASE("softmax_add: errors") {
   check_error(
       [] {
-        softmax_add_attention(variable({2, 5, 10}), 1);
+        softmax_add_attention(variable({2, 5, 10}), {.heads = 1});
       },
       "[softmax_add_attention] qkv is (2, 5, 10): expected a last dimension divisible by "
       "3");
   check_error(
       [] {
-        softmax_add_attention(variable({2, 5, 12}), 3);
+        softmax_add_attention(variable({2, 5, 12}), {.heads = 3});
       },
       "[softmax_add_attention] input is (2, 5, 12) with 3 heads: expected a number of "
       "heads that divides 4");
   check_error(
       [] {
-        softmax_add_attention(variable({2, 5, 12}), 2, ValueFormat::kFloat, 0);
+        softmax_add_attention(variable({2, 5, 12}), {.heads = 2, .queries = 0});
       },
       "[softmax_add_attention] 0 queries of 5 tokens");
   check_error(
       [] {
-        softmax_add_attention(variable({2, 5, 12}), 2, ValueFormat::kFloat, 5, INFINITY);
+        softmax_add_attention(variable({2, 5, 12}), {.heads = 2, .queries = 5, .scale = INFINITY});
       },
       "[softmax_add_attention] scale is inf: expected a finite positive number");
 }

@@ -49,6 +49,7 @@ const char* group_of(Layer layer) {
       return "qkv";
     case Layer::kAttention:
     case Layer::kLocal:
+    case Layer::kTemperature:
       return "attention";
     case Layer::kProj:
     case Layer::kScale1:

@@ -16,7 +16,9 @@ void for_heads(const Args& args, Body body) {
 
 template <class Args>
 double magnitude(const Args& args) {
-  return args.codes == Codes::kSign ? 1 / std::sqrt(static_cast<double>(args.head_dim)) : 1;
+  const int64_t square =
+      args.codes == Codes::kBipolar2 ? kBipolarSquare * args.head_dim : args.head_dim;
+  return is_whole(args.codes) ? 1 / std::sqrt(static_cast<double>(square)) : 1;
 }
 
 }  // namespace

@@ -67,7 +67,30 @@ void share_threshold(int64_t count, T* thresholds) {
   std::fill_n(thresholds, count, static_cast<T>(sum / static_cast<double>(count)));
 }
 
-/// Codes of every row; sign codes are +-magnitude.
+/// Codes that are whole numbers times a magnitude: signs and levels.
+inline bool is_whole(Codes codes) { return codes == Codes::kSign || codes == Codes::kBipolar2; }
+
+/// -3, -1, 1 or 3.
+template <class T>
+int level_of(T x) {
+  const int magnitude = (x < 0 ? x < -T(kBipolarStep) : x >= T(kBipolarStep)) ? 3 : 1;
+  return x < 0 ? -magnitude : magnitude;
+}
+
+/// The whole number that stands for x: a sign or a level.
+template <class T>
+int whole_code(Codes codes, T x) {
+  return codes == Codes::kBipolar2 ? level_of(x) : x < 0 ? -1 : 1;
+}
+
+/// What the estimator multiplies the gradient of a whole code of x by.
+template <class T>
+double whole_code_slope(Codes codes, T x) {
+  if (codes == Codes::kSign) return std::abs(x) <= 1 ? 1 : 0;
+  return std::abs(x) <= T(kBipolarEdge) ? 2 / double{kBipolarStep} : 0;
+}
+
+/// Codes of every row; whole ones are times `magnitude`.
 template <class T>
 Matrix encode(Codes codes, const Rows<const T>& x, double magnitude, double threshold) {
   Matrix y(x.count * x.d);
@@ -75,7 +98,7 @@ Matrix encode(Codes codes, const Rows<const T>& x, double magnitude, double thre
     const double factor = unit_factor(x, n);
     for (int64_t j = 0; j < x.d; ++j) {
       const double unit = x.at(n, j) * factor;
-      y[n * x.d + j] = codes == Codes::kSign   ? (x.at(n, j) < 0 ? -magnitude : magnitude)
+      y[n * x.d + j] = is_whole(codes)         ? whole_code(codes, x.at(n, j)) * magnitude
                        : codes == Codes::kNone ? unit
                                                : (unit > threshold ? 1 : 0);
     }
@@ -94,17 +117,29 @@ void encode_backward(Codes codes, const Rows<const T>& x, double factor, const M
     std::vector<double> passed(x.d);
     for (int64_t j = 0; j < x.d; ++j) {
       const double value = x.at(n, j), unit = value * length;
-      const bool passes = codes == Codes::kSign   ? std::abs(value) <= 1
-                          : codes == Codes::kNone ? true
-                                                  : unit >= 0 && unit <= 1;
-      passed[j] = passes ? factor * g[n * x.d + j] : 0;
+      const double slope = is_whole(codes)         ? whole_code_slope(codes, x.at(n, j))
+                           : codes == Codes::kNone ? 1
+                                                   : (unit >= 0 && unit <= 1);
+      passed[j] = slope * factor * g[n * x.d + j];
       along += passed[j] * unit;
     }
     for (int64_t j = 0; j < x.d; ++j)
       dx.at(n, j) = static_cast<T>(
-          codes == Codes::kSign ? passed[j] : length * (passed[j] - x.at(n, j) * length * along));
+          is_whole(codes) ? passed[j] : length * (passed[j] - x.at(n, j) * length * along));
   }
 }
+
+/// What turns the product of two whole codes of one head into a score.
+template <class T>
+struct HeadScores {
+  HeadScores(const ScoreArgs<T>& args, int64_t head) {
+    factor = args.codes == Codes::kBipolar2 ? args.scale / kBipolarSquare : args.scale;
+    if (args.temperature)
+      temperature = std::max(double{args.temperature[head]}, double{kLeastTemperature});
+    factor *= temperature;
+  }
+  double factor, temperature = 1;
+};
 
 /// v in its format as whole numbers (kInt8) or as it is, times *scale.
 template <class T>

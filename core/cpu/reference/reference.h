@@ -72,6 +72,10 @@ void softmax_add_backward(const SoftmaxAddBackwardArgs<T>& args);
 template <class T>
 void popcount_attention(const SoftmaxAddArgs<T>& args);
 template <class T>
+void window_attention(const WindowAttentionArgs<T>& args);
+template <class T>
+void window_attention_backward(const WindowAttentionBackwardArgs<T>& args);
+template <class T>
 void int8_attention(const Int8AttentionArgs<T>& args);
 template <class T>
 void conv2d(const Conv2dArgs<T>& args);
@@ -161,6 +165,8 @@ constexpr AttentionKernels<T> kAttentionKernels = {
     .softmax_add = softmax_add<T>,
     .softmax_add_backward = softmax_add_backward<T>,
     .popcount_attention = popcount_attention<T>,
+    .window_attention = window_attention<T>,
+    .window_attention_backward = window_attention_backward<T>,
 };
 
 template <class T>
@@ -176,6 +182,7 @@ constexpr Int8Kernels<T> kInt8Kernels = {
     .expand_nibbles = expand_nibbles,
     .int8_gemm = int8_gemm<T>,
     .dot_attention = add_attention<T>,
+    .dot_window_attention = window_attention<T>,
     .int8_attention = int8_attention<T>,
 };
 

@@ -1,107 +1,136 @@
-// Softmax attention on sign codes, by definition: as a composition, and with counted signs.
+// Softmax attention on codes, by definition: whole codes multiplied, and their bits counted.
+#include <array>
+
 #include "core/cpu/reference/attention_codes.h"
 #include "core/cpu/reference/reference.h"
 
 namespace shiftadd::reference {
 namespace {
 
-// Codes and values of all heads, each matrix (B, heads, rows, columns) and contiguous.
-template <class T>
-struct Coded {
-  AttentionShape shape;
-  std::vector<T> q, k, v;
-};
-
-template <class T>
-void append(std::vector<T>& all, const Matrix& x, double scale) {
-  for (double value : x) all.push_back(static_cast<T>(value * scale));
+double dot(const Matrix& x, int64_t n, const Matrix& y, int64_t m, int64_t d) {
+  double sum = 0;
+  for (int64_t j = 0; j < d; ++j) sum += x[n * d + j] * y[m * d + j];
+  return sum;
 }
 
-template <class T, class Args>
-Coded<T> code(const Args& args) {
-  const AttentionShape& s = args.shape;
-  const int64_t n = s.queries * s.code_dim, m = s.keys * s.code_dim, l = s.keys * s.head_dim;
-  Coded<T> c = {s, {}, {}, {}};
-  c.shape.q_batch = s.heads * n, c.shape.q_head = n, c.shape.q_row = s.code_dim;
-  c.shape.k_batch = s.heads * m, c.shape.k_head = m, c.shape.k_row = s.code_dim;
-  c.shape.v_batch = s.heads * l, c.shape.v_head = l, c.shape.v_row = s.head_dim;
-  for (int64_t b = 0; b < s.batch; ++b)
-    for (int64_t h = 0; h < s.heads; ++h) {
-      double scale;
-      append(c.q, encode(Codes::kSign, q_rows(s, args.q, b, h, s.queries), 1, 0), 1);
-      append(c.k, encode(Codes::kSign, k_rows(s, args.k, b, h), 1, 0), 1);
-      const Matrix v = take_values(args.value, v_rows(s, args.v, b, h), &scale);
-      append(c.v, v, scale);
+/// The bits of a code: its sign, and whether b0 of level = b0 + 2 b1 is -1.
+std::array<bool, 2> bits_of(int level) { return {level < 0, level == -3 || level == 1}; }
+
+/// The product of two rows of codes from how many of their bits differ.
+template <class T>
+int64_t count_product(Codes codes, const Rows<const T>& q, int64_t n, const Rows<const T>& k,
+                      int64_t m) {
+  int64_t product = 0;
+  const int planes = codes == Codes::kBipolar2 ? 2 : 1;
+  for (int a = 0; a < planes; ++a)
+    for (int b = 0; b < planes; ++b) {
+      int64_t different = 0;
+      for (int64_t j = 0; j < q.d; ++j)
+        different +=
+            bits_of(whole_code(codes, q.at(n, j)))[a] != bits_of(whole_code(codes, k.at(m, j)))[b];
+      // Plane 0 is the sign: worth two where there is another.
+      product += (q.d - 2 * different) * (planes == 1 ? 1 : (a == 0 ? 2 : 1) * (b == 0 ? 2 : 1));
     }
-  return c;
+  return product;
+}
+
+/// product(n, m): that of the codes of a query and a key of the head.
+template <class T, class Product>
+void attend(const SoftmaxAddArgs<T>& args, int64_t b, int64_t h, Product product) {
+  const AttentionShape& s = args.shape;
+  const HeadScores<T> scores(args.scores, h);
+  double scale;
+  Matrix v = take_values(args.value, v_rows(s, args.v, b, h), &scale);
+  for (double& x : v) x = static_cast<T>(x * scale);
+  const Rows<T> out = o_rows(s, args.out, b, h);
+  std::vector<double> p(s.keys);
+  for (int64_t n = 0; n < s.queries; ++n) {
+    for (int64_t m = 0; m < s.keys; ++m) p[m] = scores.factor * product(n, m);
+    const double top = *std::max_element(p.begin(), p.end());
+    double sum = 0;
+    for (double& score : p) sum += score = std::exp(score - top);
+    if (args.log_sum_exp)
+      args.log_sum_exp[(b * s.heads + h) * s.queries + n] = static_cast<T>(top + std::log(sum));
+    for (int64_t j = 0; j < s.head_dim; ++j) {
+      double y = 0;
+      for (int64_t m = 0; m < s.keys; ++m) y += p[m] * v[m * s.head_dim + j];
+      out.at(n, j) = static_cast<T>(y / sum);
+    }
+  }
 }
 
 template <class T>
-void window(const Rows<const T>& x, const T* g, const Rows<T>& dx) {
-  for (int64_t n = 0; n < x.count; ++n)
-    for (int64_t j = 0; j < x.d; ++j)
-      dx.at(n, j) = std::abs(x.at(n, j)) <= 1 ? g[n * x.d + j] : T(0);
+void softmax_add_backward_head(const SoftmaxAddBackwardArgs<T>& args, int64_t b, int64_t h) {
+  const AttentionShape& s = args.shape;
+  const int64_t c = s.code_dim, d = s.head_dim, image_head = b * s.heads + h;
+  const Rows<const T> q_in = q_rows(s, args.q, b, h, s.queries), k_in = k_rows(s, args.k, b, h);
+  const Matrix q = encode(args.scores.codes, q_in, 1, 0), k = encode(args.scores.codes, k_in, 1, 0);
+  double scale;
+  Matrix v = take_values(args.value, v_rows(s, args.v, b, h), &scale);
+  const HeadScores<T> scores(args.scores, h);
+  Matrix dq(q.size()), dk(k.size()), dv(v.size());
+  double dtemperature = 0;
+  const Rows<const T> out = o_rows(s, args.out, b, h), dout = o_rows(s, args.dout, b, h);
+  for (int64_t n = 0; n < s.queries; ++n) {
+    const double log_sum_exp = args.log_sum_exp[image_head * s.queries + n];
+    double mean = 0;  // sum over keys of p dp
+    for (int64_t j = 0; j < d; ++j) mean += double{out.at(n, j)} * dout.at(n, j);
+    for (int64_t m = 0; m < s.keys; ++m) {
+      const double product = dot(q, n, k, m, c);
+      const double p = std::exp(scores.factor * product - log_sum_exp);
+      double dp = 0;
+      for (int64_t j = 0; j < d; ++j) {
+        dp += dout.at(n, j) * static_cast<T>(v[m * d + j] * scale);
+        dv[m * d + j] += p * dout.at(n, j);
+      }
+      const double ds = p * (dp - mean);
+      dtemperature += ds * scores.factor * product / scores.temperature;
+      for (int64_t j = 0; j < c; ++j) {
+        dq[n * c + j] += scores.factor * ds * k[m * c + j];
+        dk[m * c + j] += scores.factor * ds * q[n * c + j];
+      }
+    }
+  }
+  encode_backward(args.scores.codes, q_in, 1, dq, q_rows(s, args.dq, b, h, s.queries));
+  encode_backward(args.scores.codes, k_in, 1, dk, k_rows(s, args.dk, b, h));
+  const Rows<T> dv_out = v_rows(s, args.dv, b, h);
+  for (int64_t m = 0; m < s.keys; ++m)
+    for (int64_t j = 0; j < d; ++j) dv_out.at(m, j) = static_cast<T>(dv[m * d + j]);
+  if (args.dtemperature) args.dtemperature[image_head] = static_cast<T>(dtemperature);
+}
+
+template <class Body>
+void for_heads(const AttentionShape& s, Body body) {
+  for (int64_t b = 0; b < s.batch; ++b)
+    for (int64_t h = 0; h < s.heads; ++h) body(b, h);
 }
 
 }  // namespace
 
 template <class T>
 void softmax_add(const SoftmaxAddArgs<T>& args) {
-  const Coded<T> c = code<T>(args);
-  attention<T>(
-      {c.shape, args.scale, c.q.data(), c.k.data(), c.v.data(), args.out, args.log_sum_exp});
+  const AttentionShape& s = args.shape;
+  for_heads(s, [&](int64_t b, int64_t h) {
+    const Matrix q = encode(args.scores.codes, q_rows(s, args.q, b, h, s.queries), 1, 0);
+    const Matrix k = encode(args.scores.codes, k_rows(s, args.k, b, h), 1, 0);
+    attend(args, b, h, [&](int64_t n, int64_t m) { return dot(q, n, k, m, s.code_dim); });
+  });
 }
 
 template <class T>
 void softmax_add_backward(const SoftmaxAddBackwardArgs<T>& args) {
-  const AttentionShape& s = args.shape;
-  const Coded<T> c = code<T>(args);
-  std::vector<T> dq(c.q.size()), dk(c.k.size()), dv(c.v.size());
-  attention_backward<T>({c.shape, args.scale, c.q.data(), c.k.data(), c.v.data(), args.out,
-                         args.log_sum_exp, args.dout, dq.data(), dk.data(), dv.data()});
-  for (int64_t b = 0; b < s.batch; ++b)
-    for (int64_t h = 0; h < s.heads; ++h) {
-      const int64_t i = b * s.heads + h, n = s.queries * s.code_dim, m = s.keys * s.code_dim;
-      window(q_rows(s, args.q, b, h, s.queries), dq.data() + i * n,
-             q_rows(s, args.dq, b, h, s.queries));
-      window(k_rows(s, args.k, b, h), dk.data() + i * m, k_rows(s, args.dk, b, h));
-      const Rows<T> out = v_rows(s, args.dv, b, h);
-      for (int64_t row = 0; row < s.keys; ++row)
-        for (int64_t j = 0; j < s.head_dim; ++j)
-          out.at(row, j) = dv[(i * s.keys + row) * s.head_dim + j];
-    }
+  for_heads(args.shape, [&](int64_t b, int64_t h) { softmax_add_backward_head(args, b, h); });
 }
 
 template <class T>
 void popcount_attention(const SoftmaxAddArgs<T>& args) {
   const AttentionShape& s = args.shape;
-  for (int64_t b = 0; b < s.batch; ++b)
-    for (int64_t h = 0; h < s.heads; ++h) {
-      const Rows<const T> q = q_rows(s, args.q, b, h, s.queries), k = k_rows(s, args.k, b, h);
-      double scale;
-      Matrix v = take_values(args.value, v_rows(s, args.v, b, h), &scale);
-      for (double& x : v) x = static_cast<T>(x * scale);
-      const Rows<T> out = o_rows(s, args.out, b, h);
-      std::vector<double> p(s.keys);
-      for (int64_t n = 0; n < s.queries; ++n) {
-        for (int64_t m = 0; m < s.keys; ++m) {
-          int64_t different = 0;
-          for (int64_t j = 0; j < s.code_dim; ++j)
-            different += (q.at(n, j) < 0) != (k.at(m, j) < 0);
-          p[m] = args.scale * static_cast<double>(s.code_dim - 2 * different);
-        }
-        const double top = *std::max_element(p.begin(), p.end());
-        double sum = 0;
-        for (double& logit : p) sum += logit = std::exp(logit - top);
-        if (args.log_sum_exp)
-          args.log_sum_exp[(b * s.heads + h) * s.queries + n] = static_cast<T>(top + std::log(sum));
-        for (int64_t j = 0; j < s.head_dim; ++j) {
-          double y = 0;
-          for (int64_t m = 0; m < s.keys; ++m) y += p[m] * v[m * s.head_dim + j];
-          out.at(n, j) = static_cast<T>(y / sum);
-        }
-      }
-    }
+  for_heads(s, [&](int64_t b, int64_t h) {
+    const Rows<const T> q = q_rows(s, args.q, b, h, s.queries), k = k_rows(s, args.k, b, h);
+    attend(args, b, h, [&](int64_t n, int64_t m) {
+      return static_cast<double>(count_product(args.scores.codes, q, n, k, m));
+    });
+  });
 }
 
 template void softmax_add(const SoftmaxAddArgs<float>&);

@@ -104,7 +104,6 @@ SHIFTADD_INLINE void multiply_transposed(const float* x, int64_t ldx, int64_t k,
 // One head: row i of q begins at q + i * q_row, and so on.
 struct AttentionBackwardHead {
   int64_t queries, keys, code_dim, head_dim;
-  double scale;
   const float* q;
   int64_t q_row;
   const float* k;
@@ -113,13 +112,13 @@ struct AttentionBackwardHead {
   int64_t v_row;
   const float *out, *dout;
   int64_t o_row;
-  const float* log_sum_exp;
   float* dq;
   int64_t dq_row;
   float* dk;
   int64_t dk_row;
   float* dv;
   int64_t dv_row;
+  float* along = nullptr;  // sum of q dq, or null: what the gradient of a temperature is made of
 };
 
 // Floats of scratch that a head takes.
@@ -130,7 +129,11 @@ SHIFTADD_INLINE int64_t attention_backward_scratch(const AttentionShape& s) {
          panels_of(widest) * kTileColumns * (m > n ? m : n) + 2 * n * padded(m) + n * kTileRows;
 }
 
-void attention_backward_head(const AttentionBackwardHead& head, float* keys) {
+// row(n, mean, p, ds): of query n, makes the products p = q k^T weights, and ds = dout v^T, the
+// gradients of the weights, those of the products; mean: sum over channels of out dout, which is
+// that over keys of weight times its gradient.
+template <class Row>
+void attention_backward_rows(const AttentionBackwardHead& head, float* keys, Row row_of) {
   const int64_t n = head.queries, m = head.keys, ldp = padded(m);
   const int64_t c = head.code_dim, d = head.head_dim, widest = c > d ? c : d;
   const int64_t across = panels_of(m) * kTileColumns;  // a channel of packed k^T or v^T
@@ -143,32 +146,46 @@ void attention_backward_head(const AttentionBackwardHead& head, float* keys) {
   pack_all(head.k, head.k_row, true, c, m, keys);
   pack_all(head.v, head.v_row, true, d, m, values);
   pack_all(head.k, head.k_row, false, m, c, tall);
-  const Vec scale = set1(static_cast<float>(head.scale));
+  double along = 0;
   for_row_tiles(0, n, [&](int64_t i, int rows) {
     multiply_rows(head.q + i * head.q_row, head.q_row, rows, c, keys, m, p + i * ldp, ldp);
     multiply_rows(head.dout + i * head.o_row, head.o_row, rows, d, values, m, ds + i * ldp, ldp);
     for (int64_t row = i; row < i + rows; ++row) {
       const float *out = head.out + row * head.o_row, *dout = head.dout + row * head.o_row;
-      // sum over keys of p dp
-      const Vec mean = set1(sum_terms(
+      const float mean = sum_terms(
           d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
             return load(out + j, lanes) * load(dout + j, lanes);
-          }));
-      const Vec log_sum_exp = set1(head.log_sum_exp[row]);
-      float *p_row = p + row * ldp, *ds_row = ds + row * ldp;
-      for_vectors(
-          0, m, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-            const Vec e = exp(load(p_row + j, lanes) * scale - log_sum_exp);
-            store(p_row + j, e, lanes);
-            store(ds_row + j, e * (load(ds_row + j, lanes) - mean) * scale, lanes);
           });
+      row_of(row, mean, p + row * ldp, ds + row * ldp);
     }
     multiply_rows(ds + i * ldp, ldp, rows, m, tall, c, head.dq + i * head.dq_row, head.dq_row);
+    for (int64_t row = i; head.along && row < i + rows; ++row)
+      along += sum_terms(
+          c, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+            return load(head.q + row * head.q_row + j, lanes) *
+                   load(head.dq + row * head.dq_row + j, lanes);
+          });
   });
   pack_all(head.dout, head.o_row, false, n, d, tall);
   multiply_transposed(p, ldp, n, m, tall, d, panel, head.dv, head.dv_row);
   pack_all(head.q, head.q_row, false, n, c, tall);
   multiply_transposed(ds, ldp, n, m, tall, c, panel, head.dk, head.dk_row);
+  if (head.along) *head.along = static_cast<float>(along);
+}
+
+// Softmax attention's, from what forward kept of each row.
+void attention_backward_head(const AttentionBackwardHead& head, double given_scale,
+                             const float* log_sum_exp, float* scratch) {
+  const Vec scale = set1(static_cast<float>(given_scale));
+  attention_backward_rows(head, scratch, [&](int64_t row, float mean, float* p, float* ds) {
+    const Vec top = set1(log_sum_exp[row]), back = set1(mean);
+    for_vectors(
+        0, head.keys, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+          const Vec e = exp(load(p + j, lanes) * scale - top);
+          store(p + j, e, lanes);
+          store(ds + j, e * (load(ds + j, lanes) - back) * scale, lanes);
+        });
+  });
 }
 
 inline void attention_backward_kernel(const AttentionBackwardArgs<float>& args) {
@@ -177,13 +194,27 @@ inline void attention_backward_kernel(const AttentionBackwardArgs<float>& args) 
     const int64_t b = task / s.heads, h = task % s.heads;
     const int64_t q = b * s.q_batch + h * s.q_head, k = b * s.k_batch + h * s.k_head;
     const int64_t v = b * s.v_batch + h * s.v_head, o = b * s.o_batch + h * s.o_head;
-    attention_backward_head(
-        {s.queries,   s.keys,       s.code_dim,    s.head_dim, args.scale,
-         args.q + q,  s.q_row,      args.k + k,    s.k_row,    args.v + v,
-         s.v_row,     args.out + o, args.dout + o, s.o_row,    args.log_sum_exp + task * s.queries,
-         args.dq + q, s.q_row,      args.dk + k,   s.k_row,    args.dv + v,
-         s.v_row},
-        scratch(Scratch::kAttention, attention_backward_scratch(s)));
+    attention_backward_head({.queries = s.queries,
+                             .keys = s.keys,
+                             .code_dim = s.code_dim,
+                             .head_dim = s.head_dim,
+                             .q = args.q + q,
+                             .q_row = s.q_row,
+                             .k = args.k + k,
+                             .k_row = s.k_row,
+                             .v = args.v + v,
+                             .v_row = s.v_row,
+                             .out = args.out + o,
+                             .dout = args.dout + o,
+                             .o_row = s.o_row,
+                             .dq = args.dq + q,
+                             .dq_row = s.q_row,
+                             .dk = args.dk + k,
+                             .dk_row = s.k_row,
+                             .dv = args.dv + v,
+                             .dv_row = s.v_row},
+                            args.scale, args.log_sum_exp + task * s.queries,
+                            scratch(Scratch::kAttention, attention_backward_scratch(s)));
   });
 }
 

@@ -45,7 +45,19 @@ void share_threshold(int64_t count, float* thresholds) {
   for (int64_t i = 0; i < count; ++i) thresholds[i] = mean;
 }
 
-// Codes of one row; sign codes are +-magnitude. y may equal x.
+// Codes that are whole numbers times a magnitude: signs and levels.
+SHIFTADD_INLINE bool is_whole(Codes codes) {
+  return codes == Codes::kSign || codes == Codes::kBipolar2;
+}
+
+// -3, -1, 1 or 3.
+SHIFTADD_INLINE Vec level_of(Vec x) {
+  const Vec below = select_less(x, set1(-kBipolarStep), set1(-3), set1(-1));
+  const Vec above = select_less(x, set1(kBipolarStep), set1(1), set1(3));
+  return select_less(x, zero(), below, above);
+}
+
+// Codes of one row; whole codes are times `magnitude`. y may equal x.
 SHIFTADD_INLINE void encode_row(Codes codes, const float* x, int64_t d, float magnitude,
                                 float threshold, float* y) {
   if (codes == Codes::kSign) {
@@ -53,6 +65,13 @@ SHIFTADD_INLINE void encode_row(Codes codes, const float* x, int64_t d, float ma
         0, d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
           store(y + j, select_less(load(x + j, lanes), zero(), set1(-magnitude), set1(magnitude)),
                 lanes);
+        });
+    return;
+  }
+  if (codes == Codes::kBipolar2) {
+    for_vectors(
+        0, d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+          store(y + j, level_of(load(x + j, lanes)) * set1(magnitude), lanes);
         });
     return;
   }
@@ -70,20 +89,22 @@ void encode_rows(Codes codes, const float* x, int64_t ldx, int64_t rows, int64_t
   for (int64_t n = 0; n < rows; ++n) encode_row(codes, x + n * ldx, d, 1, threshold, y + n * ldy);
 }
 
-// x in [low, 1] ? g : 0
-SHIFTADD_INLINE Vec pass_within(Vec x, float low, Vec g) {
-  return select_less(set1(1), x, zero(), select_less(x, set1(low), zero(), g));
+// x in [low, high] ? g : 0
+SHIFTADD_INLINE Vec pass_within(Vec x, float low, float high, Vec g) {
+  return select_less(set1(high), x, zero(), select_less(x, set1(low), zero(), g));
 }
 
 // dx = factor * (gradient g of a row's codes, through the estimator and the normalisation). dx may
 // equal g.
 SHIFTADD_INLINE void encode_row_backward(Codes codes, const float* x, int64_t d, float factor,
                                          const float* g, float* dx) {
-  if (codes == Codes::kSign) {
+  if (is_whole(codes)) {
+    const bool sign = codes == Codes::kSign;
+    const float edge = sign ? 1 : kBipolarEdge, slope = sign ? factor : factor * (2 / kBipolarStep);
     for_vectors(
         0, d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
-          const Vec gradient = load(g + j, lanes) * set1(factor);
-          store(dx + j, pass_within(load(x + j, lanes), -1, gradient), lanes);
+          const Vec gradient = load(g + j, lanes) * set1(slope);
+          store(dx + j, pass_within(load(x + j, lanes), -edge, edge, gradient), lanes);
         });
     return;
   }
@@ -91,7 +112,7 @@ SHIFTADD_INLINE void encode_row_backward(Codes codes, const float* x, int64_t d,
   const auto passed = [&](int64_t j, auto lanes) __attribute__((always_inline)) {
     const Vec gradient = load(g + j, lanes);
     return codes == Codes::kNone ? gradient
-                                 : pass_within(load(x + j, lanes) * set1(length), 0, gradient);
+                                 : pass_within(load(x + j, lanes) * set1(length), 0, 1, gradient);
   };
   const float along = length * sum_terms(
                                    d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
@@ -140,8 +161,11 @@ SHIFTADD_INLINE void scale_rows(float* x, int64_t ldx, int64_t rows, int64_t d, 
 
 // --- the kernels of codes on their own
 
-SHIFTADD_INLINE float code_magnitude(int64_t d) {
-  return 1 / __builtin_sqrtf(static_cast<float>(d));
+// What whole codes of d channels are multiplied by, so that a row of them has the length 1 or, of
+// levels, nearly so.
+SHIFTADD_INLINE float code_magnitude(Codes codes, int64_t d) {
+  const int64_t square = codes == Codes::kBipolar2 ? kBipolarSquare * d : d;
+  return 1 / __builtin_sqrtf(static_cast<float>(square));
 }
 
 inline void attention_codes_kernel(const CodesArgs<float>& args) {
@@ -158,14 +182,14 @@ inline void attention_codes_kernel(const CodesArgs<float>& args) {
     const float threshold = is_unit(args.codes) ? args.thresholds[head] : 0;
     const int64_t at = offset(head);
     for (int64_t n = 0; n < args.tokens; ++n)
-      encode_row(args.codes, args.x + at + n * row, d, code_magnitude(d), threshold,
+      encode_row(args.codes, args.x + at + n * row, d, code_magnitude(args.codes, d), threshold,
                  args.y + at + n * row);
   });
 }
 
 inline void attention_codes_backward_kernel(const CodesBackwardArgs<float>& args) {
   const int64_t d = args.head_dim;
-  const float factor = args.codes == Codes::kSign ? code_magnitude(d) : 1;
+  const float factor = is_whole(args.codes) ? code_magnitude(args.codes, d) : 1;
   const int64_t grain = row_grain(d);
   parallel_chunks(args.batch * args.tokens * args.heads, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)

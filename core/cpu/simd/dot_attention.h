@@ -1,5 +1,5 @@
-// Linear-angular attention on sign codes and int8 values, for evaluation: both products are sums of
-// int8 numbers by a Unit (int8_gemm.h), exact, and so the integers that add_attention.h sums.
+// Linear attention on whole codes and int8 values, for evaluation: both products are sums of int8
+// numbers by a Unit (int8_gemm.h), exact, and so the integers that add_attention.h sums.
 //
 // k^T v has whole numbers of more than 8 bits. They are cut into digits -128 .. 127 of base 256,
 // two up to 257 tokens, else three, and q meets each digit's matrix apart.
@@ -65,6 +65,39 @@ SHIFTADD_INLINE uint64_t signs_of(const float* x, int64_t d, int64_t w) {
   return words[0] | static_cast<uint64_t>(words[1]) << 32;
 }
 
+/// 64 codes: signs, or levels b0 + 2 b1, told by where b1, the sign, and b0 are -1.
+struct Codes64 {
+  uint64_t negative = 0, low = 0;
+
+  /// The sum of those of the first `count` of 64.
+  int32_t sum(bool levels, int64_t count) const {
+    const auto within = static_cast<int32_t>(count);
+    const int32_t signs = within - 2 * __builtin_popcountll(negative);
+    return levels ? 2 * signs + within - 2 * __builtin_popcountll(low) : signs;
+  }
+};
+
+/// Word w of a row of d numbers.
+SHIFTADD_INLINE Codes64 codes_of(bool levels, const float* x, int64_t d, int64_t w) {
+  Codes64 codes = {signs_of(x, d, w)};
+  if (levels) {
+    uint32_t words[2] = {};
+    const int64_t left = d - w * 64;
+    pack_low_bits(x + w * 64, left < 64 ? left : 64, words);
+    codes.low = words[0] | static_cast<uint64_t>(words[1]) << 32;
+  }
+  return codes;
+}
+
+/// As int8; 0 outside of `within`.
+SHIFTADD_INLINE void store_codes(bool levels, const Codes64& codes, uint64_t within, int8_t* out) {
+  store_signs(codes.negative, within, out);
+  if (!levels) return;
+  alignas(64) int8_t low[64];
+  store_signs(codes.low, within, low);
+  for (int i = 0; i < 64; ++i) out[i] = static_cast<int8_t>(2 * out[i] + low[i]);
+}
+
 // 64 words of 64 bits, transposed: bit j of word i and bit i of word j change places (Hacker's
 // Delight, 7-3).
 inline void transpose_bits(uint64_t* words) {
@@ -104,9 +137,10 @@ SHIFTADD_INLINE void pack_values(const float* values, int64_t n, int64_t ld, int
 
 // One head: its sizes, and its operands in this thread's scratch memory.
 struct DotHead {
-  DotHead(const LinearAngularArgs<float>& args, int64_t task)
-      : shape(args.shape),
-        at(args.shape, task),
+  DotHead(const AttentionShape& of, int64_t task, bool two_bits = false)
+      : shape(of),
+        at(of, task),
+        levels(two_bits),
         code_dim(shape.code_dim),
         d(shape.head_dim),
         n(shape.keys),
@@ -136,6 +170,7 @@ struct DotHead {
 
   const AttentionShape& shape;
   const HeadAt at;
+  const bool levels;                 // two bits a code
   const int64_t code_dim, d, n;      // channels of k and of v; keys
   const int64_t ld;                  // floats between two rows of values
   const int64_t groups_n, groups_c;  // of kDotGroup keys, and channels of k
@@ -149,25 +184,32 @@ struct DotHead {
   float* m;
 };
 
-// Signs of the 64 channels from c on, a row for each, and their sums over the keys.
-SHIFTADD_INLINE void sign_channels(const DotHead& head, const float* keys, int64_t c,
+// Codes of the 64 channels from c on, a row for each, and their sums over the keys.
+SHIFTADD_INLINE void code_channels(const DotHead& head, const float* keys, int64_t c,
                                    int32_t* totals) {
   __builtin_memset(totals, 0, 64 * sizeof *totals);
   for (int64_t t = 0; t < head.n; t += 64) {
-    uint64_t words[64];
+    uint64_t negative[64], low[64] = {};
     const int tokens = static_cast<int>(lesser(head.n - t, 64));
-    for (int i = 0; i < 64; ++i)
-      words[i] =
-          i < tokens ? signs_of(keys + (t + i) * head.shape.k_row, head.code_dim, c / 64) : 0;
-    transpose_bits(words);
     for (int i = 0; i < 64; ++i) {
-      totals[i] += tokens - 2 * __builtin_popcountll(words[i]);
-      store_signs(words[i], first_bits(tokens), head.k_rows + (c + i) * head.line_n + t);
+      const Codes64 codes = i < tokens ? codes_of(head.levels, keys + (t + i) * head.shape.k_row,
+                                                  head.code_dim, c / 64)
+                                       : Codes64();
+      negative[i] = codes.negative;
+      low[i] = codes.low;
+    }
+    transpose_bits(negative);
+    if (head.levels) transpose_bits(low);
+    for (int i = 0; i < 64; ++i) {
+      const Codes64 channel = {negative[i], low[i]};
+      totals[i] += channel.sum(head.levels, tokens);
+      store_codes(head.levels, channel, first_bits(tokens),
+                  head.k_rows + (c + i) * head.line_n + t);
     }
   }
 }
 
-// kv[channel] = sum over the keys of its signs and v.
+// kv[channel] = sum over the keys of its codes and v.
 template <class Unit>
 SHIFTADD_INLINE void multiply_keys(const DotHead& head, const float* keys) {
   const int64_t wide = head.wide, tall = round_up(head.code_dim, kDotBlock);
@@ -176,7 +218,7 @@ SHIFTADD_INLINE void multiply_keys(const DotHead& head, const float* keys) {
   alignas(64) int32_t sum[kDotBlock * kDotBlock];
   int32_t totals[64], offsets[kDotBlock];
   for (int64_t c = 0; c < head.groups_c * kDotGroup; c += kDotBlock) {
-    if (c % 64 == 0) sign_channels(head, keys, c, totals);
+    if (c % 64 == 0) code_channels(head, keys, c, totals);
     if (c >= tall) {  // channels that do not exist: of no weight, but of some value
       __builtin_memset(kv + c * wide, 0, static_cast<size_t>(kDotBlock * wide * 4));
       continue;
@@ -212,7 +254,7 @@ SHIFTADD_INLINE void pack_digits(const DotHead& head, int count) {
             });
 }
 
-// m = the signs of a block of queries times kv; `queries`: the first of so many.
+// m = the codes of a block of queries times kv; `queries`: the first of so many.
 template <class Unit>
 SHIFTADD_INLINE void multiply_queries(const DotHead& head, const float* queries, int tokens,
                                       int count) {
@@ -221,16 +263,15 @@ SHIFTADD_INLINE void multiply_queries(const DotHead& head, const float* queries,
   alignas(64) int32_t sum[kDotBlock * kDotBlock];
   int32_t offsets[kDotBlock];
   for (int r = 0; r < kDotBlock; ++r) {
-    int64_t below_zero = 0;
+    int32_t total = 0;
     for (int64_t w = 0; w < head.groups_c; ++w) {
-      const uint64_t negative =
-          signs_of(queries + (r < tokens ? r : 0) * head.shape.q_row, head.code_dim, w);
-      below_zero += __builtin_popcountll(negative);
-      store_signs(negative, first_bits(head.code_dim - w * 64),
-                  head.q_rows + r * head.line_c + w * 64);
+      const Codes64 codes = codes_of(head.levels, queries + (r < tokens ? r : 0) * head.shape.q_row,
+                                     head.code_dim, w);
+      const int64_t left = lesser(head.code_dim - w * 64, 64);
+      total += codes.sum(head.levels, left);
+      store_codes(head.levels, codes, first_bits(left), head.q_rows + r * head.line_c + w * 64);
     }
-    offsets[r] =
-        Unit::kOffset ? kDotOffset * static_cast<int32_t>(head.code_dim - 2 * below_zero) : 0;
+    offsets[r] = Unit::kOffset ? kDotOffset * total : 0;
   }
   for (int64_t j = 0; j < head.ld; j += kDotBlock)
     for (int digit = count - 1; digit >= 0; --digit) {
@@ -248,7 +289,7 @@ SHIFTADD_INLINE void multiply_queries(const DotHead& head, const float* queries,
 
 template <class Unit>
 void dot_attention_head(const LinearAngularArgs<float>& args, int64_t task) {
-  const DotHead head(args, task);
+  const DotHead head(args.shape, task);
   const AttentionShape& s = args.shape;
   [[maybe_unused]] const Unit unit;
   const float scale =

@@ -5,6 +5,7 @@
 
 #include "core/cpu/simd/dot_attention.h"
 #include "core/cpu/simd/row_ops.h"
+#include "core/cpu/simd/scores.h"
 
 namespace shiftadd {
 namespace {
@@ -32,6 +33,16 @@ SHIFTADD_INLINE float encode_signs(const float* x, int64_t d, int8_t* out, int64
     const int64_t left = d > j ? d - j : 0;
     store_signs(left ? signs_of(x, d, j / 64) : 0, first_bits(left), out + j);
   }
+  return 1;
+}
+
+// The levels of a row, and zeros up to `line`.
+SHIFTADD_INLINE float encode_levels(const float* x, int64_t d, int8_t* out, int64_t line) {
+  for_vectors(
+      0, d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+        store_int8(out + j, to_ints(level_of(load(x + j, lanes))), lanes);
+      });
+  for (int64_t j = d; j < line; ++j) out[j] = 0;
   return 1;
 }
 
@@ -81,7 +92,11 @@ void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
   float* p = reinterpret_cast<float*>(low + kDotBlock * line_n);
   float* key_scales = p + kDotBlock * ldp;
   int8_t* row = reinterpret_cast<int8_t*>(key_scales + ldp);
-  const auto encode = args.signs ? encode_signs : quantize_row;
+  const Codes codes = args.scores.codes;
+  const auto encode = codes == Codes::kSign       ? encode_signs
+                      : codes == Codes::kBipolar2 ? encode_levels
+                                                  : quantize_row;
+  const HeadScores scores(args.scores, at.head);
   alignas(64) int32_t sum[kDotBlock * kDotBlock];
   [[maybe_unused]] const Unit unit;
 
@@ -106,7 +121,7 @@ void int8_attention_head(const Int8AttentionArgs<float>& args, int64_t task) {
     for (int r = 0; r < kDotBlock; ++r) {
       const float* q = args.q + at.q + (first + (r < count ? r : 0)) * s.q_row;
       const float scale = encode(q, c, q_rows + r * line_c, groups_c * kDotGroup);
-      factors[r] = scale * static_cast<float>(args.scale);
+      factors[r] = scale * scores.factor;
       offsets[r] =
           Unit::kOffset ? kDotOffset * sum_bytes(q_rows + r * line_c, groups_c * kDotGroup) : 0;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/cpu/simd/vec.h"
+#include "core/kernels/attention.h"
 
 namespace shiftadd {
 namespace {
@@ -104,6 +105,9 @@ SHIFTADD_INLINE Vec as_floats(VecI a) { return (Vec)a; }
 constexpr int64_t kSignsOfWord = 32;
 constexpr int64_t sign_words(int64_t n) { return (n + kSignsOfWord - 1) / kSignsOfWord; }
 
+/// The lowest n of 32 bits.
+SHIFTADD_INLINE uint32_t low_bits(int64_t n) { return n >= kSignsOfWord ? ~0u : (1u << n) - 1; }
+
 /// Signs of n numbers, sign_words(n) words; bits beyond n are 0.
 SHIFTADD_INLINE void pack_signs(const float* x, int64_t n, uint32_t* words) {
   for (int64_t w = 0; w < n; w += kSignsOfWord) {
@@ -114,6 +118,20 @@ SHIFTADD_INLINE void pack_signs(const float* x, int64_t n, uint32_t* words) {
           bits |= negative_bits(load(x + j, lanes)) << (j - w);
         });
     *words++ = bits;
+  }
+}
+
+/// Where b0 of the level b0 + 2 b1 of each number is -1, as packed signs; b1 is its sign.
+SHIFTADD_INLINE void pack_low_bits(const float* x, int64_t n, uint32_t* words) {
+  for (int64_t w = 0; w < n; w += kSignsOfWord) {
+    uint32_t bits = 0;
+    const int64_t end = n - w < kSignsOfWord ? n : w + kSignsOfWord;
+    for_vectors(
+        w, end, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+          const Vec value = load(x + j, lanes), step = set1(kBipolarStep);
+          bits |= negative_bits(select_less(value, zero(), value + step, value - step)) << (j - w);
+        });
+    *words++ = bits & low_bits(end - w);
   }
 }
 

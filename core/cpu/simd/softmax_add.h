@@ -1,9 +1,10 @@
-// Softmax attention on sign codes: training, through the tiles of softmax attention on +-1, and
-// evaluation, where q k^T counts differing signs. Both write the same bits: the logits are whole
-// numbers.
+// Softmax attention on codes: training, through the tiles of softmax attention on whole numbers,
+// and evaluation, where q k^T counts differing bits. Both write the same bits: the products are
+// whole numbers.
 #pragma once
 
 #include "core/cpu/simd/linear_angular.h"
+#include "core/cpu/simd/scores.h"
 #include "core/cpu/simd/signs.h"
 
 namespace shiftadd {
@@ -33,13 +34,14 @@ void softmax_add_kernel(const SoftmaxAddArgs<float>& args) {
     float* keys = rows_of + s.keys * widest;  // rows_of: codes of k, then values
     float* values = keys + keys_size;
     float* codes = values + values_size;
-    encode_rows(Codes::kSign, args.k + at.k, s.k_row, s.keys, c, 0, rows_of, ldc);
+    encode_rows(args.scores.codes, args.k + at.k, s.k_row, s.keys, c, 0, rows_of, ldc);
     pack_all(rows_of, ldc, true, c, s.keys, keys);
     decode_values(args.value, args.v + at.v, s.v_row, s.keys, d, rows_of, ld);
     pack_all(rows_of, ld, false, s.keys, d, values);
-    attend(s, args.scale, 0, s.queries, values, codes + kTileRows * ldc, args.out + at.o,
+    const HeadScores scores(args.scores, at.head);
+    attend(s, scores.factor, 0, s.queries, values, codes + kTileRows * ldc, args.out + at.o,
            log_sum_exp_of(args, task), [&](int64_t i, int rows, float* p) {
-             encode_rows(Codes::kSign, args.q + at.q + i * s.q_row, s.q_row, rows, c, 0, codes,
+             encode_rows(args.scores.codes, args.q + at.q + i * s.q_row, s.q_row, rows, c, 0, codes,
                          ldc);
              multiply_rows(codes, ldc, rows, c, keys, s.keys, p, ldp);
            });
@@ -58,35 +60,38 @@ void softmax_add_backward_kernel(const SoftmaxAddBackwardArgs<float>& args) {
         scratch(Scratch::kAttention, (n + m) * ldc + m * ld + attention_backward_scratch(s));
     float* k_codes = q_codes + n * ldc;
     float* values = k_codes + m * ldc;
-    encode_rows(Codes::kSign, q, s.q_row, n, c, 0, q_codes, ldc);
-    encode_rows(Codes::kSign, k, s.k_row, m, c, 0, k_codes, ldc);
+    encode_rows(args.scores.codes, q, s.q_row, n, c, 0, q_codes, ldc);
+    encode_rows(args.scores.codes, k, s.k_row, m, c, 0, k_codes, ldc);
     decode_values(args.value, args.v + at.v, s.v_row, m, d, values, ld);
-    attention_backward_head({n,
-                             m,
-                             c,
-                             d,
-                             args.scale,
-                             q_codes,
-                             ldc,
-                             k_codes,
-                             ldc,
-                             values,
-                             ld,
-                             args.out + at.o,
-                             args.dout + at.o,
-                             s.o_row,
-                             args.log_sum_exp + task * n,
-                             dq,
-                             s.q_row,
-                             dk,
-                             s.k_row,
-                             args.dv + at.v,
-                             s.v_row},
-                            values + m * ld);
+    const HeadScores scores(args.scores, at.head);
+    attention_backward_head({.queries = n,
+                             .keys = m,
+                             .code_dim = c,
+                             .head_dim = d,
+                             .q = q_codes,
+                             .q_row = ldc,
+                             .k = k_codes,
+                             .k_row = ldc,
+                             .v = values,
+                             .v_row = ld,
+                             .out = args.out + at.o,
+                             .dout = args.dout + at.o,
+                             .o_row = s.o_row,
+                             .dq = dq,
+                             .dq_row = s.q_row,
+                             .dk = dk,
+                             .dk_row = s.k_row,
+                             .dv = args.dv + at.v,
+                             .dv_row = s.v_row,
+                             .along = args.dtemperature ? args.dtemperature + task : nullptr},
+                            scores.factor, args.log_sum_exp + task * n, values + m * ld);
+    if (args.dtemperature) args.dtemperature[task] /= scores.temperature;
     for (int64_t i = 0; i < n; ++i)
-      encode_row_backward(Codes::kSign, q + i * s.q_row, c, 1, dq + i * s.q_row, dq + i * s.q_row);
+      encode_row_backward(args.scores.codes, q + i * s.q_row, c, 1, dq + i * s.q_row,
+                          dq + i * s.q_row);
     for (int64_t i = 0; i < m; ++i)
-      encode_row_backward(Codes::kSign, k + i * s.k_row, c, 1, dk + i * s.k_row, dk + i * s.k_row);
+      encode_row_backward(args.scores.codes, k + i * s.k_row, c, 1, dk + i * s.k_row,
+                          dk + i * s.k_row);
   });
 }
 
@@ -120,38 +125,68 @@ SHIFTADD_INLINE VecI count_differences(const uint32_t* x, int64_t step, const ui
   return total;
 }
 
-void popcount_attention_kernel(const SoftmaxAddArgs<float>& args) {
+// The bits of a row of codes: `words` of them, and as many of the second plane where there is one.
+SHIFTADD_INLINE void pack_codes(Codes codes, const float* x, int64_t n, uint32_t* bits) {
+  pack_signs(x, n, bits);
+  if (codes == Codes::kBipolar2) pack_low_bits(x, n, bits + sign_words(n));
+}
+
+// Products of the codes of one query, `row`, with those of kWidth keys: word w of theirs at
+// keys[w * ldp + lane].
+template <bool two_bits>
+SHIFTADD_INLINE Vec count_products(const uint32_t* keys, int64_t ldp, const uint32_t* row,
+                                   int64_t words, int64_t channels) {
+  const auto differences = [&](int64_t of_keys, int64_t of_row) __attribute__((always_inline)) {
+    return count_differences(keys + of_keys * words * ldp, ldp, row + of_row * words, words);
+  };
+  VecI total = differences(0, 0);
+  if constexpr (two_bits) {  // 4 of the signs, 2 of each sign with a low bit, 1 of the low bits
+    const auto twice = [](VecI x) { return add_words(x, x); };
+    total = add_words(twice(total), add_words(differences(0, 1), differences(1, 0)));
+    total = add_words(twice(total), differences(1, 1));
+  }
+  const uint32_t most = static_cast<uint32_t>((two_bits ? 9 : 1) * channels);
+  return to_floats(subtract_words(set1_word(most), add_words(total, total)));
+}
+
+template <bool two_bits>
+void popcount_attention_head(const SoftmaxAddArgs<float>& args, int64_t task) {
+  constexpr Codes kCodes = two_bits ? Codes::kBipolar2 : Codes::kSign;
   const AttentionShape& s = args.shape;
   const int64_t c = s.code_dim, d = s.head_dim, ld = line_padded(d), ldp = padded(s.keys);
-  const int64_t words = sign_words(c);
+  const int64_t words = sign_words(c), planes = two_bits ? 2 : 1;
   const int64_t values_size = panels_of(d) * kTileColumns * s.keys;
-  parallel_for(s.batch * s.heads, [&](int64_t task) {
-    const HeadAt at(s, task);
-    float* rows_of = scratch(Scratch::kAttention,
-                             s.keys * ld + values_size + kTileRows * ldp + words * (ldp + 1));
-    float* values = rows_of + s.keys * ld;
-    float* p = values + values_size;
-    // Word w of key m at keys[w * ldp + m].
-    uint32_t* keys = reinterpret_cast<uint32_t*>(p + kTileRows * ldp);
-    uint32_t* row = keys + words * ldp;
-    for (int64_t m = 0; m < s.keys; ++m) {
-      pack_signs(args.k + at.k + m * s.k_row, c, row);
-      for (int64_t w = 0; w < words; ++w) keys[w * ldp + m] = row[w];
-    }
-    decode_values(args.value, args.v + at.v, s.v_row, s.keys, d, rows_of, ld);
-    pack_all(rows_of, ld, false, s.keys, d, values);
-    attend(s, args.scale, 0, s.queries, values, p, args.out + at.o, log_sum_exp_of(args, task),
-           [&](int64_t i, int rows, float* scores) {
-             for (int r = 0; r < rows; ++r) {
-               pack_signs(args.q + at.q + (i + r) * s.q_row, c, row);
-               for (int64_t m = 0; m < s.keys; m += kWidth) {
-                 const VecI different = count_differences(keys + m, ldp, row, words);
-                 store(scores + r * ldp + m,
-                       to_floats(subtract_words(set1_word(static_cast<uint32_t>(c)),
-                                                add_words(different, different))));
-               }
-             }
-           });
+  const HeadAt at(s, task);
+  float* rows_of = scratch(Scratch::kAttention, s.keys * ld + values_size + kTileRows * ldp +
+                                                    planes * words * (ldp + 1));
+  float* values = rows_of + s.keys * ld;
+  float* p = values + values_size;
+  // Word w of key m at keys[w * ldp + m].
+  uint32_t* keys = reinterpret_cast<uint32_t*>(p + kTileRows * ldp);
+  uint32_t* row = keys + planes * words * ldp;
+  for (int64_t m = 0; m < s.keys; ++m) {
+    pack_codes(kCodes, args.k + at.k + m * s.k_row, c, row);
+    for (int64_t w = 0; w < planes * words; ++w) keys[w * ldp + m] = row[w];
+  }
+  decode_values(args.value, args.v + at.v, s.v_row, s.keys, d, rows_of, ld);
+  pack_all(rows_of, ld, false, s.keys, d, values);
+  const HeadScores scores(args.scores, at.head);
+  attend(s, scores.factor, 0, s.queries, values, p, args.out + at.o, log_sum_exp_of(args, task),
+         [&](int64_t i, int rows, float* out) {
+           for (int r = 0; r < rows; ++r) {
+             pack_codes(kCodes, args.q + at.q + (i + r) * s.q_row, c, row);
+             for (int64_t m = 0; m < s.keys; m += kWidth)
+               store(out + r * ldp + m, count_products<two_bits>(keys + m, ldp, row, words, c));
+           }
+         });
+}
+
+void popcount_attention_kernel(const SoftmaxAddArgs<float>& args) {
+  parallel_for(args.shape.batch * args.shape.heads, [&](int64_t task) {
+    if (args.scores.codes == Codes::kBipolar2)
+      popcount_attention_head<true>(args, task);
+    else
+      popcount_attention_head<false>(args, task);
   });
 }
 

@@ -7,6 +7,7 @@
 #include "core/cpu/simd/add_attention.h"
 #include "core/cpu/simd/column_sum.h"
 #include "core/cpu/simd/dot_attention.h"
+#include "core/cpu/simd/dot_window_attention.h"
 #include "core/cpu/simd/elementwise.h"
 #include "core/cpu/simd/expand_nibbles.h"
 #include "core/cpu/simd/gemm.h"
@@ -20,6 +21,7 @@
 #include "core/cpu/simd/shift.h"
 #include "core/cpu/simd/softmax.h"
 #include "core/cpu/simd/softmax_add.h"
+#include "core/cpu/simd/window_attention_backward.h"
 #include "core/cpu/targets.h"
 #include "core/kernels.h"
 
@@ -87,6 +89,8 @@ constexpr AttentionKernels<float> kAttentionKernels = {
     .softmax_add = softmax_add_kernel,
     .softmax_add_backward = softmax_add_backward_kernel,
     .popcount_attention = popcount_attention_kernel,
+    .window_attention = window_attention_kernel,
+    .window_attention_backward = window_attention_backward_kernel,
 };
 
 // By what a Unit multiplies (int8_gemm.h).
@@ -95,6 +99,7 @@ constexpr Int8Kernels<float> kInt8Kernels = {
     .expand_nibbles = expand_nibbles_kernel,
     .int8_gemm = int8_gemm_kernel<Unit>,
     .dot_attention = dot_attention_kernel<Unit>,
+    .dot_window_attention = dot_window_attention_kernel<Unit>,
     .int8_attention = int8_attention_kernel<Unit>,
 };
 

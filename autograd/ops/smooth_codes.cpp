@@ -1,4 +1,4 @@
-// Signs whose gradient is that of a smooth step: the window of the codes' own estimators lets
+// Codes whose gradient is that of smooth steps: the window of the codes' own estimators lets
 // nothing through to a value far from 0, and the same through to all others.
 #include <algorithm>
 
@@ -18,24 +18,44 @@ void for_each_row(const Shape& shape, F&& f) {
                   });
 }
 
+// A number that has the code of x, and that the code's estimator passes.
+template <class T>
+T stand_in(Codes codes, T x) {
+  if (codes == Codes::kSign) return x >= 0 ? T{1} : T{-1};
+  const bool outer = x < 0 ? x < -T{kBipolarStep} : x >= T{kBipolarStep};
+  const T magnitude = outer ? T{kBipolarEdge} : T{kBipolarStep} / 2;
+  return x < 0 ? -magnitude : magnitude;
+}
+
+// The gradient of stand_in as it is here.
+template <class T>
+T slope_at(Codes codes, T x, T slope) {
+  const auto step = [slope](T y) { return slope / (1 + slope * slope * y * y); };
+  if (codes == Codes::kSign) return step(x);
+  const T edge = kBipolarStep;
+  return (step(x + edge) + step(x) + step(x - edge)) * (edge / 2);
+}
+
 }  // namespace
 
-Variable smooth_signs(const Variable& input, int64_t coded, double slope) {
-  check_rank("smooth_signs", "input", input, 3);
+Variable smooth_codes(const Variable& input, Codes codes, int64_t coded, double slope) {
+  check_rank("smooth_codes", "input", input, 3);
   if (coded < 0 || coded > input.dim(2) || !(slope > 0))
-    throw user_error("[smooth_signs] input is ", input.shape(), ", ", coded, " channels, slope ",
+    throw user_error("[smooth_codes] input is ", input.shape(), ", ", coded, " channels, slope ",
                      slope, ": expected (B, N, C), at most C channels and a slope > 0");
+  if (codes != Codes::kSign && codes != Codes::kBipolar2)
+    throw user_error("[smooth_codes] codes are neither signs nor bipolar2");
   const Shape shape = input.shape();
   const Tensor y(shape, input.dtype());
   dispatch(input.dtype(), [&]<class T>() {
     const T* x = input.value().data<T>();
     T* out = y.data<T>();
     for_each_row(shape, [&](int64_t row) {
-      for (int64_t i = row; i < row + coded; ++i) out[i] = x[i] >= 0 ? T{1} : T{-1};
+      for (int64_t i = row; i < row + coded; ++i) out[i] = stand_in(codes, x[i]);
       std::copy_n(x + row + coded, shape[2] - coded, out + row + coded);
     });
   });
-  return make_result("smooth_signs", y, {input},
+  return make_result("smooth_codes", y, {input},
                      [=, kept = input.value()](const Tensor& dy) -> std::vector<Tensor> {
                        const Tensor dx = reuse(dy);
                        dispatch(dy.dtype(), [&]<class T>() {
@@ -44,7 +64,7 @@ Variable smooth_signs(const Variable& input, int64_t coded, double slope) {
                          const T s = static_cast<T>(slope);
                          for_each_row(shape, [&](int64_t row) {
                            for (int64_t i = row; i < row + coded; ++i)
-                             out[i] = d[i] * (s / (1 + s * s * x[i] * x[i]));
+                             out[i] = d[i] * slope_at(codes, x[i], s);
                            if (out != d)
                              std::copy_n(d + row + coded, shape[2] - coded, out + row + coded);
                          });

@@ -1,0 +1,151 @@
+// Linear attention on codes with a window, forward: what all keys give together is q (k^T v), and
+// each row's window is taken out of it and put back as softmax weighs it. Training and evaluation
+// end a row by the same two functions, so both write the same bits: what they are given are sums of
+// whole numbers where values are int8.
+#pragma once
+
+#include "core/cpu/simd/linear_angular.h"
+#include "core/cpu/simd/scores.h"
+
+namespace shiftadd {
+namespace {
+
+// One head as a row of its output is ended.
+struct WindowHead {
+  const PatchGrid& grid;
+  float factor;     // of a product of codes
+  int64_t keys, d;  // of values
+  const float* v;   // (keys, d) in units of `scale`
+  int64_t ldv;
+  float scale;
+  const float* v_sum;  // (d): over all keys
+};
+
+// Row n of the output, of a patch. products[i]: of the query with key i of its window; total: their
+// sum over all keys; m = q (k^T v). `weights`: room for a window.
+__attribute__((noinline)) void finish_patch(const WindowHead& head, int64_t n,
+                                            const float* products, float total, const float* m,
+                                            float* weights, float* out) {
+  const float factor = head.factor;
+  int64_t count = 0;
+  float inside = 0;  // whole
+  head.grid.for_window(n, [&](int64_t) { inside += products[count++]; });
+  const auto outside = static_cast<float>(head.keys - count);
+  const float mean = outside > 0 ? factor * ((total - inside) / outside) : 0;
+  Vec top = zero();  // of the scores of the window and the 1 of what lies outside
+  for_vectors(
+      0, count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        const Vec score = load(products + i, lanes) * set1(factor);
+        top = max(top, keep_first(score, lanes, zero()));
+        store(weights + i, score, lanes);
+      });
+  const float largest = max_lanes(top);
+  float unit;  // the weight 1 beside exp(score - largest)
+  store(&unit, exp(set1(-largest)), 1);
+  const float far = outside > 0 ? unit : 0;
+  const float sum = sum_terms(
+      count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        const Vec score = load(weights + i, lanes), e = exp(score - set1(largest));
+        store(weights + i, fnma(set1(far), score + set1(1 - mean), e), lanes);
+        return keep_first(e, lanes, zero());
+      });
+  const Vec all = set1(far * (1 - mean)), product = set1(far * factor);
+  const Vec length = set1(head.scale / __builtin_fmaf(far, outside, sum));
+  for_vectors(
+      0, head.d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+        Vec y = fma(product, load(m + j, lanes), all * load(head.v_sum + j, lanes));
+        int64_t i = 0;
+        head.grid.for_window(
+            n, [&](int64_t key) __attribute__((always_inline)) {
+              y = fma(set1(weights[i++]), load(head.v + key * head.ldv + j, lanes), y);
+            });
+        store(out + j, y * length, lanes);
+      });
+}
+
+// Row n of the output, of a token before the patches: softmax over the products with all keys,
+// which are overwritten.
+__attribute__((noinline)) void finish_prefix(const WindowHead& head, float* products, float* out) {
+  float largest;
+  const float sum = exp_row(products, head.keys, head.factor, products, &largest);
+  const Vec length = set1(head.scale / sum);
+  for_vectors(
+      0, head.d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+        Vec y = zero();
+        for (int64_t m = 0; m < head.keys; ++m)
+          y = fma(set1(products[m]), load(head.v + m * head.ldv + j, lanes), y);
+        store(out + j, y * length, lanes);
+      });
+}
+
+// Sums of the columns of x (rows, d), in order; whole where x is.
+SHIFTADD_INLINE void sum_rows(const float* x, int64_t ldx, int64_t rows, int64_t d, float* sum) {
+  for_vectors(
+      0, d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
+        Vec y = zero();
+        for (int64_t n = 0; n < rows; ++n) y = y + load(x + n * ldx + j, lanes);
+        store(sum + j, y, lanes);
+      });
+}
+
+SHIFTADD_INLINE float row_product(const float* x, const float* y, int64_t d) {
+  return sum_terms(
+      d, [&](int64_t j, auto lanes)
+             __attribute__((always_inline)) { return load(x + j, lanes) * load(y + j, lanes); });
+}
+
+void window_attention_kernel(const WindowAttentionArgs<float>& args) {
+  const AttentionShape& s = args.shape;
+  const int64_t c = s.code_dim, d = s.head_dim, n = s.keys;
+  const int64_t ldc = line_padded(c), ld = line_padded(d), ldn = line_padded(n);
+  const int64_t window = line_padded(args.grid.widest_window());
+  const int64_t packed_columns = panels_of(d) * kTileColumns;
+  parallel_for(s.batch * s.heads, [&](int64_t task) {
+    const HeadAt at(s, task);
+    float* codes = scratch(Scratch::kAttention, n * (ldc + ld) + (n + c) * packed_columns + c * ld +
+                                                    n * kTileRows + kTileRows * (ldc + ld) + ldc +
+                                                    ld + 2 * window + ldn);
+    float* values = codes + n * ldc;
+    float* packed = values + n * ld;
+    float* sums = packed + n * packed_columns;  // k^T v
+    float* packed_sums = sums + c * ld;
+    float* panel = packed_sums + c * packed_columns;
+    float* q = panel + n * kTileRows;
+    float* m = q + kTileRows * ldc;
+    float* k_sum = m + kTileRows * ld;
+    float* v_sum = k_sum + ldc;
+    float* weights = v_sum + ld;
+    float* products = weights + window;  // of a window, or of all keys
+    const Codes kind = args.scores.codes;
+    const float scale = take_values(args.value, args.v + at.v, s.v_row, n, d, values, ld);
+    encode_rows(kind, args.k + at.k, s.k_row, n, c, 0, codes, ldc);
+    multiply_transposed(codes, ldc, n, c, as_panels(values, ld, n, d, packed), d, panel, sums, ld);
+    const float* kv = as_panels(sums, ld, c, d, packed_sums);
+    sum_rows(codes, ldc, n, c, k_sum);
+    sum_rows(values, ld, n, d, v_sum);
+    const WindowHead head = {
+        args.grid, HeadScores(args.scores, at.head).factor, n, d, values, ld, scale, v_sum};
+    for_row_tiles(0, s.queries, [&](int64_t i, int rows) {
+      encode_rows(kind, args.q + at.q + i * s.q_row, s.q_row, rows, c, 0, q, ldc);
+      multiply_rows(q, ldc, rows, c, kv, d, m, ld);
+      for (int64_t row = i; row < i + rows; ++row) {
+        const float* own = q + (row - i) * ldc;
+        float* out = args.out + at.o + row * s.o_row;
+        if (row < args.grid.first) {
+          for (int64_t key = 0; key < n; ++key)
+            products[key] = row_product(own, codes + key * ldc, c);
+          finish_prefix(head, products, out);
+          continue;
+        }
+        int64_t count = 0;
+        args.grid.for_window(
+            row, [&](int64_t key) { products[count++] = row_product(own, codes + key * ldc, c); });
+        finish_patch(head, row, products, row_product(own, k_sum, c), m + (row - i) * ld, weights,
+                     out);
+      }
+    });
+  });
+}
+
+}  // namespace
+}  // namespace shiftadd
