@@ -18,10 +18,12 @@ namespace {
 
 const char* const kStages = R"(stages=[
   {"name": "add", "surgery": {"recipe": ["all: attention=linear_add", "1: attention=softmax_add"],
-                              "value": "int8", "activations": "int8", "smooth_codes": true,
+                              "codes": "bipolar2", "smooth_codes": true,
+                              "value": "int8", "activations": "int8",
                               "transfer": {"steps": 5}},
    "train": {"teacher": {"features": 3}}},
   {"name": "shift", "surgery": {"recipe": ["all: qkv=shift, proj=shift, mlp=mixture"],
+                                "codes": "bipolar2",
                                 "value": "int8", "activations": "int8"},
    "train": {"epochs": 2, "optimizer": {"lr": 0.001}, "teacher": {"features": 3}}, "router": {"calibrate": 0.6}}])";
 
@@ -208,8 +210,8 @@ TEST_CASE("options under layers converted earlier do not change unsaid, nor what
   const std::string changed =
       said("changed", {"--set", "init.checkpoint=whole/add/model.safetensors", "--set",
                        R"(surgery.recipe=["all: mlp=shift"])", "--set", "router.calibrate=0.5"});
-  CHECK(changed.find("layers converted earlier change, too: value int8 -> float") !=
-        std::string::npos);
+  CHECK(changed.find("layers converted earlier change, too: codes bipolar2 -> sign, "
+                     "value int8 -> float") != std::string::npos);
   CHECK(changed.find("router.calibrate: the network has no router") != std::string::npos);
   const std::string batch =
       said("batch", {"--set", "init.checkpoint=dense/model.safetensors", "--set",

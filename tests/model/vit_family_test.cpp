@@ -5,9 +5,12 @@ using namespace shiftadd;
 
 namespace {
 
-Network vit(AttentionKind attention, LayerKind layers, LayerKind mlp) {
+Network vit(AttentionKind attention, LayerKind layers, LayerKind mlp, Codes codes = Codes::kSign,
+            ValueFormat values = ValueFormat::kFloat) {
   ModelSpec spec = named_spec("vit_micro");
   spec.shift_add.int8_activations = true;
+  spec.shift_add.codes = codes;
+  spec.shift_add.values = values;
   spec.shift_add.blocks.assign(static_cast<std::size_t>(spec.depth),
                                {attention, layers, layers, mlp});
   return network_of(spec);
@@ -21,6 +24,17 @@ const Network kMixed = vit(AttentionKind::kLinearAdd, LayerKind::kMixture, Layer
 
 TEST_CASE("vit: trained, converted in both stages, packed, run, counted, drawn") {
   test::check_stages(kPlain, kAdds, kMixed);
+}
+
+TEST_CASE("vit: attention on codes of two bits, with a softmax and with a window") {
+  for (const AttentionKind kind : {AttentionKind::kSoftmaxAdd, AttentionKind::kLinearAdd})
+    for (const ValueFormat values : {ValueFormat::kFloat, ValueFormat::kInt8}) {
+      CAPTURE(name_of(kind));
+      const auto with = [&](LayerKind layers) {
+        return vit(kind, layers, layers, Codes::kBipolar2, values);
+      };
+      test::check_stages(kPlain, with(LayerKind::kMultiply), with(LayerKind::kMixture));
+    }
 }
 
 TEST_CASE("vit: nothing depends on what layers are called") {
