@@ -35,14 +35,14 @@ void dot_window_attention_head(const WindowAttentionArgs<float>& args, int64_t t
   const DotHead head(args.shape, task, true);
   const AttentionShape& s = args.shape;
   const int64_t n = head.n, c = head.code_dim, words = (c + 63) / 64;
-  const int64_t window = line_padded(args.grid.widest_window());
+  const int64_t widest = args.grid.widest_window();
   constexpr int64_t kFloats = sizeof(Codes64) / sizeof(float);
-  float* k_sum = scratch(Scratch::kRows, line_padded(c) * 2 + head.ld + 2 * window +
+  float* k_sum = scratch(Scratch::kRows, line_padded(c) * 2 + head.ld + Window::floats(widest) +
                                              line_padded(n) + (n + 1) * words * kFloats);
   float* own = k_sum + line_padded(c);  // the query's codes
   float* v_sum = own + line_padded(c);
-  float* weights = v_sum + head.ld;
-  float* products = weights + 2 * window;  // of a window, or of all keys
+  Window window(widest, v_sum + head.ld);
+  float* products = v_sum + head.ld + Window::floats(widest);  // with all keys
   const PackedCodes bits = {c, words, reinterpret_cast<Codes64*>(products + line_padded(n))};
   [[maybe_unused]] const Unit unit;
 
@@ -80,11 +80,9 @@ void dot_window_attention_head(const WindowAttentionArgs<float>& args, int64_t t
         finish_prefix(rows, products, out);
         continue;
       }
-      int64_t near = 0;
-      args.grid.for_window(row, [&](int64_t key) { products[near++] = bits.product(n, key); });
+      window.find(args.grid, row, [&](int64_t key) { return bits.product(n, key); });
       encode_row(Codes::kBipolar2, queries + r * s.q_row, c, 1, 0, own);
-      finish_patch(rows, row, products, row_product(own, k_sum, c), head.m + r * head.wide, weights,
-                   out);
+      finish_patch(rows, window, row_product(own, k_sum, c), head.m + r * head.wide, out);
     }
   }
 }

@@ -21,21 +21,42 @@ struct WindowHead {
   const float* v_sum;  // (d): over all keys
 };
 
-// Row n of the output, of a patch. products[i]: of the query with key i of its window; total: their
-// sum over all keys; m = q (k^T v). `weights`: room for a window.
-__attribute__((noinline)) void finish_patch(const WindowHead& head, int64_t n,
-                                            const float* products, float total, const float* m,
-                                            float* weights, float* out) {
-  const float factor = head.factor;
+// The window of one row: its keys, and the products of the query's codes with theirs, which become
+// weights.
+struct Window {
+  Window(int64_t widest, float* room)
+      : products(room), keys(reinterpret_cast<int64_t*>(room + line_padded(widest))) {}
+  static int64_t floats(int64_t widest) { return 3 * line_padded(widest); }
+
+  // product(key): of the query with a key.
+  template <class Product>
+  SHIFTADD_INLINE void find(const PatchGrid& grid, int64_t query, Product product) {
+    count = 0;
+    inside = 0;
+    grid.for_window(query, [&](int64_t key) {
+      keys[count] = key;
+      inside += products[count++] = product(key);
+    });
+  }
+  float* products;
+  int64_t* keys;
   int64_t count = 0;
-  float inside = 0;  // whole
-  head.grid.for_window(n, [&](int64_t) { inside += products[count++]; });
+  float inside = 0;  // the sum of the products: whole
+};
+
+// A row of the output, of a patch. total: the sum of the query's products with all keys; m = q (k^T
+// v).
+__attribute__((noinline)) void finish_patch(const WindowHead& head, const Window& window,
+                                            float total, const float* m, float* out) {
+  const float factor = head.factor, inside = window.inside;
+  const int64_t count = window.count;
+  float* weights = window.products;
   const auto outside = static_cast<float>(head.keys - count);
   const float mean = outside > 0 ? factor * ((total - inside) / outside) : 0;
   Vec top = zero();  // of the scores of the window and the 1 of what lies outside
   for_vectors(
       0, count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        const Vec score = load(products + i, lanes) * set1(factor);
+        const Vec score = load(weights + i, lanes) * set1(factor);
         top = max(top, keep_first(score, lanes, zero()));
         store(weights + i, score, lanes);
       });
@@ -54,11 +75,8 @@ __attribute__((noinline)) void finish_patch(const WindowHead& head, int64_t n,
   for_vectors(
       0, head.d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
         Vec y = fma(product, load(m + j, lanes), all * load(head.v_sum + j, lanes));
-        int64_t i = 0;
-        head.grid.for_window(
-            n, [&](int64_t key) __attribute__((always_inline)) {
-              y = fma(set1(weights[i++]), load(head.v + key * head.ldv + j, lanes), y);
-            });
+        for (int64_t i = 0; i < count; ++i)
+          y = fma(set1(weights[i]), load(head.v + window.keys[i] * head.ldv + j, lanes), y);
         store(out + j, y * length, lanes);
       });
 }
@@ -98,13 +116,13 @@ void window_attention_kernel(const WindowAttentionArgs<float>& args) {
   const AttentionShape& s = args.shape;
   const int64_t c = s.code_dim, d = s.head_dim, n = s.keys;
   const int64_t ldc = line_padded(c), ld = line_padded(d), ldn = line_padded(n);
-  const int64_t window = line_padded(args.grid.widest_window());
+  const int64_t widest = args.grid.widest_window();
   const int64_t packed_columns = panels_of(d) * kTileColumns;
   parallel_for(s.batch * s.heads, [&](int64_t task) {
     const HeadAt at(s, task);
     float* codes = scratch(Scratch::kAttention, n * (ldc + ld) + (n + c) * packed_columns + c * ld +
                                                     n * kTileRows + kTileRows * (ldc + ld) + ldc +
-                                                    ld + 2 * window + ldn);
+                                                    ld + Window::floats(widest) + ldn);
     float* values = codes + n * ldc;
     float* packed = values + n * ld;
     float* sums = packed + n * packed_columns;  // k^T v
@@ -114,8 +132,8 @@ void window_attention_kernel(const WindowAttentionArgs<float>& args) {
     float* m = q + kTileRows * ldc;
     float* k_sum = m + kTileRows * ld;
     float* v_sum = k_sum + ldc;
-    float* weights = v_sum + ld;
-    float* products = weights + window;  // of a window, or of all keys
+    Window window(widest, v_sum + ld);
+    float* products = v_sum + ld + Window::floats(widest);  // with all keys
     const Codes kind = args.scores.codes;
     const float scale = take_values(args.value, args.v + at.v, s.v_row, n, d, values, ld);
     encode_rows(kind, args.k + at.k, s.k_row, n, c, 0, codes, ldc);
@@ -137,11 +155,9 @@ void window_attention_kernel(const WindowAttentionArgs<float>& args) {
           finish_prefix(head, products, out);
           continue;
         }
-        int64_t count = 0;
-        args.grid.for_window(
-            row, [&](int64_t key) { products[count++] = row_product(own, codes + key * ldc, c); });
-        finish_patch(head, row, products, row_product(own, k_sum, c), m + (row - i) * ld, weights,
-                     out);
+        window.find(args.grid, row,
+                    [&](int64_t key) { return row_product(own, codes + key * ldc, c); });
+        finish_patch(head, window, row_product(own, k_sum, c), m + (row - i) * ld, out);
       }
     });
   });
