@@ -21,12 +21,14 @@ struct WindowHead {
   const float* v_sum;  // (d): over all keys
 };
 
-// The window of one row: its keys, and the products of the query's codes with theirs, which become
-// weights.
+// The window of one row: its keys, the products of the query's codes with theirs, and room for
+// their weights.
 struct Window {
   Window(int64_t widest, float* room)
-      : products(room), keys(reinterpret_cast<int64_t*>(room + line_padded(widest))) {}
-  static int64_t floats(int64_t widest) { return 3 * line_padded(widest); }
+      : products(room),
+        weights(room + line_padded(widest + 1)),
+        keys(reinterpret_cast<int64_t*>(room + 2 * line_padded(widest + 1))) {}
+  static int64_t floats(int64_t widest) { return 4 * line_padded(widest + 1); }
 
   // product(key): of the query with a key.
   template <class Product>
@@ -37,8 +39,9 @@ struct Window {
       keys[count] = key;
       inside += products[count++] = product(key);
     });
+    products[count] = 0;  // the score of what weighs 1
   }
-  float* products;
+  float *products, *weights;
   int64_t* keys;
   int64_t count = 0;
   float inside = 0;  // the sum of the products: whole
@@ -48,29 +51,31 @@ struct Window {
 // v).
 __attribute__((noinline)) void finish_patch(const WindowHead& head, const Window& window,
                                             float total, const float* m, float* out) {
-  const float factor = head.factor, inside = window.inside;
   const int64_t count = window.count;
-  float* weights = window.products;
+  const float *products = window.products, *weights = window.weights;
+  const Vec factor = set1(head.factor);
   const auto outside = static_cast<float>(head.keys - count);
-  const float mean = outside > 0 ? factor * ((total - inside) / outside) : 0;
-  Vec top = zero();  // of the scores of the window and the 1 of what lies outside
+  const float mean = outside > 0 ? head.factor * ((total - window.inside) / outside) : 0;
+  Vec top = zero();  // of the scores of the window, and of what weighs 1
   for_vectors(
       0, count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        const Vec score = load(weights + i, lanes) * set1(factor);
-        top = max(top, keep_first(score, lanes, zero()));
-        store(weights + i, score, lanes);
+        top = max(top, keep_first(load(products + i, lanes) * factor, lanes, zero()));
       });
-  const float largest = max_lanes(top);
-  float unit;  // the weight 1 beside exp(score - largest)
-  store(&unit, exp(set1(-largest)), 1);
-  const float far = outside > 0 ? unit : 0;
+  const Vec largest = set1(max_lanes(top));
+  for_vectors(
+      0, count + 1, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        store(window.weights + i, exp(load(products + i, lanes) * factor - largest), lanes);
+      });
+  const float far = outside > 0 ? weights[count] : 0;
+  const Vec beyond = set1(far), rest = set1(1 - mean);
   const float sum = sum_terms(
       count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        const Vec score = load(weights + i, lanes), e = exp(score - set1(largest));
-        store(weights + i, fnma(set1(far), score + set1(1 - mean), e), lanes);
-        return keep_first(e, lanes, zero());
+        const Vec e = keep_first(load(weights + i, lanes), lanes, zero());
+        const Vec expanded = fma(load(products + i, lanes), factor, rest);
+        store(window.weights + i, fnma(beyond, expanded, e), lanes);
+        return e;
       });
-  const Vec all = set1(far * (1 - mean)), product = set1(far * factor);
+  const Vec all = set1(far * (1 - mean)), product = set1(far * head.factor);
   const Vec length = set1(head.scale / __builtin_fmaf(far, outside, sum));
   for_vectors(
       0, head.d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
