@@ -78,9 +78,9 @@ Variable softmax_attention(const Variable& q, const Variable& k, const Variable&
 ///   kSign       sign(x) / sqrt(d), sign(0) = +1         where |x| <= 1, times 1 / sqrt(d)
 ///   kUnitHead   1[x^ > its mean in this image and head] where 0 <= x^ <= 1, then through x^
 ///   kUnitBatch  1[x^ > its mean in the batch]           where 0 <= x^ <= 1, then through x^
-///   kBipolar2   level(x) / sqrt(5 d)                    where |x| <= kBipolarEdge, times that
-///   times
-///                                                       2 / kBipolarStep
+///   kBipolar2   level(x) / sqrt(5 d)                    where |x| <= kBipolarEdge, times
+///                                                       2 / (kBipolarStep sqrt(5 d)); level:
+///                                                       core/kernels/attention.h
 Variable attention_codes(const Variable& x, int64_t heads, Codes codes);
 
 struct LinearAngularOptions {

@@ -63,9 +63,10 @@ void list_surgery(ConfigVisitor& v, SurgeryConfig& s) {
   list_conversion(v, s.options);
   v.boolean("rescale", s.rescale,
             "Scale q, k and proj so that replaced softmax attention starts close.");
-  v.boolean("smooth_codes", s.smooth_codes,
-            "Codes sign and bipolar2 learn through the slope of a smooth step, which steepens during the "
-            "training, in place of a window.");
+  v.boolean(
+      "smooth_codes", s.smooth_codes,
+      "Codes sign and bipolar2 learn through the slope of a smooth step, which steepens during the "
+      "training, in place of a window.");
   v.begin("transfer", "Training of the new attention alone, to answer as the one it replaces.");
   v.integer("steps", s.transfer.steps, count(0), "Before the first step proper. 0: none.");
   v.number("lr", s.transfer.lr, Range::above_up_to(0, 100), "Highest learning rate.");

@@ -23,7 +23,7 @@ std::string kernels_of(const LoopConfig& config);
 
 class TrainingStep {
  public:
-  /// `teacher` and `ema` may be null; class_weights may be undefined. With smooth_codes, sign codes
+  /// `teacher` and `ema` may be null; class_weights may be undefined. With smooth_codes, whole codes
   /// learn through autograd::smooth_codes. All referenced objects must
   /// outlive this.
   TrainingStep(const layers::Model& model, const layers::Model* teacher, Optimizer& optimizer,

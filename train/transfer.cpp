@@ -80,6 +80,10 @@ class Transfer {
   // Gives every learned temperature of the new attention the value at which its products come
   // closest to the dense network's, on the dense network's activations.
   void fit_temperatures(const Tensor& images) const {
+    const auto has_one = [this](int64_t i) {
+      return !block_at(student_.network(), i).attention.temperature.empty();
+    };
+    if (std::none_of(blocks_.begin(), blocks_.end(), has_one)) return;
     std::map<std::string, Variable> parameters;
     for (const auto& [name, parameter] : student_.named_parameters()) parameters[name] = parameter;
     Tensor x = embed(dense_, images);

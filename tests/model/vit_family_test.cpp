@@ -33,7 +33,7 @@ TEST_CASE("vit: attention on codes of two bits, with a softmax and with a window
       const auto with = [&](LayerKind layers) {
         return vit(kind, layers, layers, Codes::kBipolar2, values);
       };
-      test::check_stages(kPlain, with(LayerKind::kMultiply), with(LayerKind::kMixture));
+      test::check_stages(kPlain, with(LayerKind::kMultiply), with(LayerKind::kMixture), 1e-6);
     }
 }
 
