@@ -15,9 +15,7 @@ Variable attend(const AttentionInputs& in, const SoftmaxAddOptions& options) {
   const Scores scores(options.codes, attention_scale(kOp, options.scale, s), options.temperature);
   const ValueFormat value = options.value;
   const Tensor out = in.output();
-  std::vector<Variable> inputs = in.variables;
-  inputs.push_back(options.temperature);
-  const bool recorded = will_record(inputs);
+  const bool recorded = will_record(in.variables) || will_record({options.temperature});
   Tensor log_sum_exp;
   if (recorded) log_sum_exp = Tensor({s.batch, s.heads, s.queries}, in.dtype());
   dispatch(in.dtype(), [&]<class T>() {
@@ -26,21 +24,14 @@ Variable attend(const AttentionInputs& in, const SoftmaxAddOptions& options) {
     kernel({s, scores.args<T>(), value, x.at<T>(x.q), x.at<T>(x.k), x.at<T>(x.v), out.data<T>(),
             pointer<T>(log_sum_exp)});
   });
-  TemperatureGradient dtemperature(options.temperature);
-  return make_result(kOp, out, std::move(inputs),
-                     [=, x = in.values](const Tensor& dout) mutable -> std::vector<Tensor> {
-                       AttentionTensors dx = x.gradients(s);
-                       const Tensor parts = dtemperature.parts(s, dout.dtype());
-                       dispatch(dout.dtype(), [&]<class T>() {
-                         kernels<T>().softmax_add_backward(
-                             {s, scores.args<T>(), value, x.at<T>(x.q), x.at<T>(x.k), x.at<T>(x.v),
-                              out.data<T>(), log_sum_exp.data<T>(), dout.data<T>(), dx.at<T>(x.q),
-                              dx.at<T>(x.k), dx.at<T>(x.v), pointer<T>(parts)});
-                         dtemperature.add<T>(parts);
-                       });
-                       dx.tensors.push_back(dtemperature.result());
-                       return dx.tensors;
-                     });
+  return coded_attention(kOp, out, in, options.temperature,
+                         [=]<class T>(const AttentionTensors& x, const AttentionTensors& dx,
+                                      const Tensor& dout, T* parts) {
+                           kernels<T>().softmax_add_backward(
+                               {s, scores.args<T>(), value, x.at<T>(x.q), x.at<T>(x.k),
+                                x.at<T>(x.v), out.data<T>(), log_sum_exp.data<T>(), dout.data<T>(),
+                                dx.at<T>(x.q), dx.at<T>(x.k), dx.at<T>(x.v), parts});
+                         });
 }
 
 }  // namespace

@@ -34,24 +34,31 @@ class Scores {
   Tensor temperature_;
 };
 
-/// Its gradient: kernels write each image's part, which are added in their order.
-class TemperatureGradient {
- public:
-  explicit TemperatureGradient(const Variable& temperature) : sum_(temperature) {}
-  /// Room for the parts; undefined where no gradient is wanted.
-  Tensor parts(const AttentionShape& shape, DType dtype) const {
-    return sum_.wanted() ? Tensor({shape.batch, shape.heads}, dtype) : Tensor();
-  }
-  template <class T>
-  void add(const Tensor& parts) {
-    if (parts.defined())
-      kernels<T>().column_sum(
-          {parts.dim(0), parts.dim(1), parts.data<T>(), sum_.target().template data<T>()});
-  }
-  Tensor result() const { return sum_.result(); }
-
- private:
-  ParameterGradient sum_;
-};
+/// The result of an attention on codes whose inputs are those of `in` and the temperature.
+/// backward(x, dx, dout, parts), a template over the type, calls the kernel: x and dx are where q,
+/// k and v and their gradients lie, and parts (B, heads), or null where the temperature wants no
+/// gradient, takes each image's part of it; parts are added in their order.
+template <class Backward>
+Variable coded_attention(const char* op, const Tensor& out, const AttentionInputs& in,
+                         const Variable& temperature, Backward backward) {
+  std::vector<Variable> inputs = in.variables;
+  inputs.push_back(temperature);
+  ParameterGradient sum(temperature);
+  return make_result(
+      op, out, std::move(inputs),
+      [=, x = in.values, s = in.shape](const Tensor& dout) mutable -> std::vector<Tensor> {
+        AttentionTensors dx = x.gradients(s);
+        Tensor parts;
+        if (sum.wanted()) parts = Tensor({s.batch, s.heads}, dout.dtype());
+        dispatch(dout.dtype(), [&]<class T>() {
+          backward(x, dx, dout, pointer<T>(parts));
+          if (parts.defined())
+            kernels<T>().column_sum(
+                {s.batch, s.heads, parts.data<T>(), sum.target().template data<T>()});
+        });
+        dx.tensors.push_back(sum.result());
+        return dx.tensors;
+      });
+}
 
 }  // namespace shiftadd::autograd
