@@ -2,7 +2,7 @@
 // attention's, so by as many steps as tokens times tokens.
 #pragma once
 
-#include "core/cpu/simd/window_attention.h"
+#include "core/cpu/simd/coded_backward.h"
 
 namespace shiftadd {
 namespace {
@@ -76,58 +76,19 @@ struct WindowRows {
 };
 
 void window_attention_backward_kernel(const WindowAttentionBackwardArgs<float>& args) {
-  const AttentionShape& s = args.shape;
-  const int64_t n = s.queries, m = s.keys, c = s.code_dim, d = s.head_dim;
-  const int64_t ldc = line_padded(c), ld = line_padded(d);
   const int64_t window = line_padded(args.grid.widest_window());
-  const Codes kind = args.scores.codes;
-  parallel_for(s.batch * s.heads, [&](int64_t task) {
-    const HeadAt at(s, task);
-    const float *q = args.q + at.q, *k = args.k + at.k;
-    float *dq = args.dq + at.q, *dk = args.dk + at.k;
-    float* q_codes = scratch(Scratch::kAttention,
-                             (n + m) * ldc + m * ld + 2 * window + attention_backward_scratch(s));
-    float* k_codes = q_codes + n * ldc;
-    float* values = k_codes + m * ldc;
-    float* near = values + m * ld;
-    encode_rows(kind, q, s.q_row, n, c, 0, q_codes, ldc);
-    encode_rows(kind, k, s.k_row, m, c, 0, k_codes, ldc);
-    const float scale = take_values(args.value, args.v + at.v, s.v_row, m, d, values, ld);
-    if (args.value != ValueFormat::kFloat) scale_rows(values, ld, m, d, scale);
-    const HeadScores scores(args.scores, at.head);
-    const WindowRows rows = {args.grid, scores.factor, m};
-    attention_backward_rows({.queries = n,
-                             .keys = m,
-                             .code_dim = c,
-                             .head_dim = d,
-                             .q = q_codes,
-                             .q_row = ldc,
-                             .k = k_codes,
-                             .k_row = ldc,
-                             .v = values,
-                             .v_row = ld,
-                             .out = args.out + at.o,
-                             .dout = args.dout + at.o,
-                             .o_row = s.o_row,
-                             .dq = dq,
-                             .dq_row = s.q_row,
-                             .dk = dk,
-                             .dk_row = s.k_row,
-                             .dv = args.dv + at.v,
-                             .dv_row = s.v_row,
-                             .along = args.dtemperature ? args.dtemperature + task : nullptr},
-                            near + 2 * window, [&](int64_t row, float along, float* p, float* ds) {
-                              if (row < args.grid.first)
-                                rows.prefix(along, p, ds);
-                              else
-                                rows.patch(row, along, near, near + window, p, ds);
-                            });
-    if (args.dtemperature) args.dtemperature[task] /= scores.temperature;
-    for (int64_t i = 0; i < n; ++i)
-      encode_row_backward(kind, q + i * s.q_row, c, 1, dq + i * s.q_row, dq + i * s.q_row);
-    for (int64_t i = 0; i < m; ++i)
-      encode_row_backward(kind, k + i * s.k_row, c, 1, dk + i * s.k_row, dk + i * s.k_row);
-  });
+  coded_backward(
+      args, 2 * window,
+      [&](int64_t, const HeadScores& scores, const AttentionBackwardHead& head, float* near) {
+        const WindowRows rows = {args.grid, scores.factor, head.keys};
+        attention_backward_rows(head, near + 2 * window,
+                                [&](int64_t row, float along, float* p, float* ds) {
+                                  if (row < args.grid.first)
+                                    rows.prefix(along, p, ds);
+                                  else
+                                    rows.patch(row, along, near, near + window, p, ds);
+                                });
+      });
 }
 
 }  // namespace
