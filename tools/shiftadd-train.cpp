@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "core/io/files.h"
 #include "tools/program.h"
@@ -15,8 +16,8 @@
 #include "tools/train/outputs.h"
 #include "train/config.h"
 #include "train/dry_run.h"
+#include "train/run_comparison.h"
 #include "train/run_folder.h"
-#include "train/run_result.h"
 #include "train/stages.h"
 #include "train/start.h"
 #include "train/trainer.h"
@@ -42,7 +43,7 @@ void handle_signals() {
 }
 
 struct Arguments {
-  std::string config, out, resume;
+  std::string config, out, resume, eval;
   std::vector<std::string> set, compare;
   int threads = -1;
   std::string seed;
@@ -76,8 +77,13 @@ void declare(CLI::App& app, Arguments& arguments) {
                "Check every operation for NaN and infinity and name the first one (slow)");
   app.add_option("--compare", arguments.compare,
                  "Folders of finished runs, evaluated on the same images: print a table of them "
-                 "(Markdown); the first is what the others are compared with")
-      ->option_text("FOLDER ...");
+                 "(Markdown); the first is what the others are compared with. Runs of several "
+                 "seeds, separated by commas, make one row of their means")
+      ->option_text("FOLDER[,FOLDER...] ...");
+  app.add_option("--eval", arguments.eval,
+                 "With --compare: evaluate the runs' models on these labelled images, in place of "
+                 "what they were validated on")
+      ->option_text("DIR|TAR");
   tools::add_list_archs(app);
   app.footer([] { return "Options of a configuration:\n" + train::train_config_help(); });
 }
@@ -108,11 +114,11 @@ train::TrainOptions training_options(const Arguments& arguments, const std::stri
   return {.version = tools::kVersion, .resume = checkpoint, .anomaly = arguments.anomaly};
 }
 
-/// work(reporter); the bar is gone when it ends.
+/// work(reporter); the bar is gone when it ends. `silence` as in Reporter.
 template <class Work>
-auto with_reporter(const train::TrainConfig& config, Work&& work) {
+auto with_reporter(double silence, Work&& work) {
   train::Reporter reporter([](std::string_view text) { std::cerr << text << std::flush; },
-                           stderr_is_terminal(), config.log.seconds);
+                           stderr_is_terminal(), silence);
   return work(reporter);
 }
 
@@ -124,10 +130,11 @@ int run_training(train::TrainConfig& config, const Arguments& arguments) {
   config.out = resume.folder;
   tools::check_outputs(config, arguments.config);
   handle_signals();
-  const train::TrainResult result = with_reporter(config, [&](train::Reporter& reporter) {
-    return train::train(config, training_options(arguments, resume.checkpoint), reporter,
-                        stop_requested);
-  });
+  const train::TrainResult result =
+      with_reporter(config.log.seconds, [&](train::Reporter& reporter) {
+        return train::train(config, training_options(arguments, resume.checkpoint), reporter,
+                            stop_requested);
+      });
   if (result.stopped) {
     if (result.last.empty())
       std::cerr << tools::message_start() << "stopped before the first step; nothing was saved\n";
@@ -154,10 +161,11 @@ int run_stages(const train::TrainConfig& config, const Arguments& arguments) {
                      ": a configuration with stages goes on with --resume auto");
   tools::check_outputs(config, arguments.config);
   handle_signals();
-  const train::StagesResult result = with_reporter(config, [&](train::Reporter& reporter) {
-    return train::train_stages(config, training_options(arguments, ""), reporter,
-                               arguments.resume == "auto", stop_requested);
-  });
+  const train::StagesResult result =
+      with_reporter(config.log.seconds, [&](train::Reporter& reporter) {
+        return train::train_stages(config, training_options(arguments, ""), reporter,
+                                   arguments.resume == "auto", stop_requested);
+      });
   if (result.stopped) {
     std::cerr << tools::message_start() << "stopped. Go on with --resume auto\n";
     return kInterrupted;
@@ -167,13 +175,38 @@ int run_stages(const train::TrainConfig& config, const Arguments& arguments) {
   return 0;
 }
 
-int compare_runs(const std::vector<std::string>& folders) {
-  std::vector<train::RunResult> results;
-  for (const std::string& folder : folders) {
-    results.push_back(train::read_result(folder));
-    results.back().name = folder;
-  }
-  std::cout << train::compare_results(results);
+// The folders of a row of the comparison, separated by commas.
+train::RunGroup split_group(const std::string& text) {
+  train::RunGroup group;
+  std::istringstream folders(text);
+  for (std::string folder; std::getline(folders, folder, ',');)
+    group.seeds.emplace_back().name = folder;
+  if (group.seeds.empty() || text.ends_with(','))
+    throw user_error("--compare '", text, "': expected folders, separated by commas");
+  group.name = group.seeds[0].name;
+  if (group.seeds.size() > 1) group.name += concat(" + ", group.seeds.size() - 1);
+  return group;
+}
+
+int compare_runs(const Arguments& arguments) {
+  std::vector<train::RunGroup> groups;
+  for (const std::string& text : arguments.compare) groups.push_back(split_group(text));
+  if (!arguments.eval.empty()) handle_signals();
+  const bool done = with_reporter(0, [&](train::Reporter& reporter) {
+    for (train::RunGroup& group : groups)
+      for (train::RunResult& run : group.seeds) {
+        const std::string folder = run.name;
+        const auto result = arguments.eval.empty() ? train::read_result(folder)
+                                                   : train::evaluate_run(folder, arguments.eval,
+                                                                         reporter, stop_requested);
+        if (!result) return false;
+        run = *result;
+        run.name = folder;
+      }
+    return true;
+  });
+  if (!done) return kInterrupted;
+  std::cout << train::compare_results(groups);
   return 0;
 }
 
@@ -186,7 +219,10 @@ int run(int argc, char** argv) {
     std::cout << train::train_schema();
     return 0;
   }
-  if (!arguments.compare.empty()) return compare_runs(arguments.compare);
+  if (!arguments.compare.empty()) return compare_runs(arguments);
+  if (!arguments.eval.empty())
+    throw user_error("--eval ", arguments.eval,
+                     " goes with --compare; shiftadd-infer MODEL --eval evaluates a single model");
   tools::stop_at_once("shiftadd-train");  // until there is something to save
   train::TrainConfig config = load(arguments);
   if (arguments.print_config) {

@@ -1,10 +1,8 @@
-// Writes result.json, reads it back with checks, and makes the table that compares several runs.
+// Writes result.json, and reads it back with checks.
 #include "train/run_result.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -20,17 +18,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
-constexpr std::size_t kTableWidth = 100, kLeastName = 10;  // columns of a terminal
-
-std::string formatted(const char* format, ...) __attribute__((format(printf, 1, 2)));
-std::string formatted(const char* format, ...) {
-  char text[256];
-  va_list list;
-  va_start(list, format);
-  std::vsnprintf(text, sizeof text, format, list);
-  va_end(list);
-  return text;
-}
 
 double mean(const std::vector<double>& values) {
   double sum = 0;
@@ -44,62 +31,6 @@ ordered_json routers_json(const RunResult& result) {
   for (std::size_t i = 0; i < names.size(); ++i)
     routers.push_back({{"layer", names[i]}, {"shift_share", result.shift_shares[i]}});
   return routers;
-}
-
-// A Difference is the mean paired difference and the half width of its 95 % interval, in points.
-struct Difference {
-  double points, half_width;
-};
-Difference paired_difference(const std::string& right, const std::string& baseline) {
-  const auto n = static_cast<double>(right.size());
-  double sum = 0, squares = 0;
-  for (std::size_t i = 0; i < right.size(); ++i) {
-    const double d = right[i] - baseline[i];
-    sum += d, squares += d * d;
-  }
-  const double average = sum / n;
-  const double variance = n > 1 ? (squares - n * average * average) / (n - 1) : 0;
-  return {100 * average, 100 * 1.96 * std::sqrt(variance / n)};
-}
-
-// Counts the columns that a terminal shows, as if no character of a name were wide.
-std::size_t columns_of(const std::string& text) {
-  return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
-}
-
-// Returns a name, or only its end where it is too long.
-std::string shortened(std::string name, std::size_t most) {
-  if (columns_of(name) <= most) return name;
-  while (columns_of(name) + 3 > most || (name[0] & 0xC0) == 0x80) name.erase(0, 1);
-  return "..." + name;
-}
-
-// Writes a Markdown table with aligned columns, whose first row is its head. Names in the first
-// column are cut where a line would be wider than kTableWidth.
-std::string table_text(std::vector<std::vector<std::string>> rows) {
-  std::vector<std::size_t> widths(rows[0].size());
-  const auto measure = [&](std::size_t column) {
-    widths[column] = 0;
-    for (const auto& row : rows) widths[column] = std::max(widths[column], columns_of(row[column]));
-  };
-  std::size_t beside = 4;  // the first column's bars and blanks
-  for (std::size_t i = 1; i < widths.size(); ++i) measure(i), beside += widths[i] + 3;
-  const std::size_t most = std::max(kLeastName, kTableWidth - std::min(kTableWidth, beside));
-  for (auto& row : rows) row[0] = shortened(row[0], most);
-  measure(0);
-  std::string text;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      const std::string blanks(widths[i] - columns_of(rows[r][i]), ' ');
-      text += "| " + (i == 0 ? rows[r][i] + blanks : blanks + rows[r][i]) + " ";
-    }
-    text += "|\n";
-    for (std::size_t i = 0; r == 0 && i < widths.size(); ++i)
-      text += i == 0 ? "|" + std::string(widths[i] + 2, '-')
-                     : "|" + std::string(widths[i] + 1, '-') + ":";
-    if (r == 0) text += "|\n";
-  }
-  return text;
 }
 
 }  // namespace
@@ -175,47 +106,6 @@ RunResult read_result(const std::string& folder) {
       std::abs(Evaluation::percent(right, result.images) - result.top1) > 1e-6)
     throw user_error(path, ": its shares or answers do not fit its figures: the file is damaged");
   return result;
-}
-
-std::string compare_results(const std::vector<RunResult>& results) {
-  if (results.empty()) return "";
-  const RunResult& baseline = results.front();
-  const ModelCost base = count_operations(baseline.spec, baseline.shift_shares);
-  const auto percent = [](double part, double whole) { return 100 * part / whole; };
-  const auto millions = [](int64_t n) { return 1e-6 * static_cast<double>(n); };
-  std::vector<std::vector<std::string>> rows = {
-      {"run", "top-1 %", "difference", "Shift %", "mult M", "mult %", "mJ", "saved %", "KiB"}};
-  for (const RunResult& result : results) {
-    if (result.images != baseline.images || result.data != baseline.data)
-      throw user_error(result.name, " was evaluated on other images than ", baseline.name, " (",
-                       result.images, " and ", baseline.images, "): they cannot be compared");
-    const ModelCost cost = count_operations(result.spec, result.shift_shares);
-    const double mult = millions(cost.total.multiplications),
-                 energy = cost.total.eyeriss.millijoules;
-    const Difference difference = paired_difference(result.right, baseline.right);
-    rows.push_back(
-        {result.name, formatted("%.2f", result.top1),
-         &result == &baseline
-             ? "baseline"
-             : formatted("%+.2f +- %.2f", difference.points, difference.half_width),
-         result.shift_shares.empty() ? "-" : formatted("%.1f", 100 * mean(result.shift_shares)),
-         formatted("%.2f", mult),
-         formatted("%.1f", percent(mult, millions(base.total.multiplications))),
-         formatted("%.3f", energy),
-         formatted("%.1f", 100 - percent(energy, base.total.eyeriss.millijoules)),
-         formatted("%.0f", cost.weight_bytes / 1024)});
-  }
-  std::string weights;
-  for (const RunResult& result : results)
-    if (!result.weights.empty())
-      weights += shortened(result.name, kLeastName) + ": weights " + result.weights + "\n";
-  return table_text(std::move(rows)) +
-         "\nPer image. difference: of top-1 in points, with its 95 % interval. Shift %: tokens "
-         "that "
-         "routers\nsend to Shift. mult: multiplications, in percent of the first row's. mJ: energy "
-         "in the Eyeriss\nmodel; saved: of the first row's. KiB: weights as deployed. More is in "
-         "each run's result.json.\n" +
-         (weights.empty() ? "" : "\n" + weights);
 }
 
 }  // namespace shiftadd::train

@@ -1,4 +1,4 @@
-// What a finished run came to (result.json), and several runs side by side.
+// What a finished run came to (result.json).
 #pragma once
 
 #include <string>
@@ -30,12 +30,5 @@ RunResult make_result(const std::string& name, const ModelSpec& spec, const Vali
 void write_result(const std::string& folder, const RunResult& result);
 /// Throws Error (user) where FOLDER/result.json is absent, damaged, or of another version.
 RunResult read_result(const std::string& folder);
-
-/// A Markdown table of at most 100 columns, aligned for a terminal, one row a run, and what its
-/// columns mean, and which weights were measured. The first run is what the others are compared
-/// with: difference of top-1 in points with its 95 % interval (paired, image by image),
-/// multiplications and energy in percent of its own. Of names that are too long the end is shown.
-/// Throws Error (user) when they were evaluated on different images.
-std::string compare_results(const std::vector<RunResult>& results);
 
 }  // namespace shiftadd::train

@@ -9,6 +9,7 @@
 #include "model/latency_report.h"
 #include "train/memory_estimate.h"
 #include "train/network.h"
+#include "train/run_comparison.h"
 #include "train/run_data.h"
 #include "train/run_folder.h"
 #include "train/run_result.h"
@@ -95,7 +96,7 @@ StagesResult train_stages(const TrainConfig& given, const TrainOptions& options,
   reporter.begin("reading the data of all stages");
   const std::vector<std::string> classes = open_data(config).train.classes();
   const std::vector<ModelSpec> specs = plan_stages(config, classes);
-  std::vector<RunResult> results;
+  std::vector<RunGroup> results;
   for (std::size_t i = 0; i < config.stages.size(); ++i) {
     const TrainConfig& stage = config.stages[i];
     const std::string place =
@@ -109,13 +110,14 @@ StagesResult train_stages(const TrainConfig& given, const TrainOptions& options,
       if (train(stage, one, reporter, stop).stopped)
         return {.stopped = true, .report = {}, .model = {}};
     }
-    results.push_back(read_result(stage.out));
+    const RunResult result = read_result(stage.out);
+    results.push_back({result.name, {result}});
   }
   const TrainConfig& first = config.stages.front();
   if (starts_whole(first, classes)) {
     const std::optional<RunResult> start = measure_start(first, specs.front(), reporter, stop);
     if (!start) return {.stopped = true, .report = {}, .model = {}};
-    results.insert(results.begin(), *start);
+    results.insert(results.begin(), {start->name, {*start}});
   } else {
     say("report: the first stage is the baseline, because it starts from no network of its size "
         "and classes");

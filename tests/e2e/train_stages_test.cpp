@@ -281,6 +281,42 @@ TEST_CASE("--compare sets runs side by side") {
   CHECK(damaged.err.find("damaged/result.json") != std::string::npos);
 }
 
+TEST_CASE("--compare makes one row of several seeds, and --eval measures runs on other images") {
+  const TrainFolder& folder = reference().folder;
+  const std::string program = test::program("shiftadd-train");
+  const auto compare = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> command = {program, "--compare"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return test::run(command, "", {}, folder.path());
+  };
+  const std::vector<std::string> twice = {"dense,dense", "whole/shift,whole/shift"};
+  const ProcessResult table = compare(twice);
+  CHECK(table.status == 0);
+  CHECK(table.out.find("| dense + 1       | ") != std::string::npos);
+  CHECK(table.out.find("Means of 2 seeds") != std::string::npos);
+
+  const auto evaluated = [&](const std::string& set) {
+    std::vector<std::string> arguments = twice;
+    arguments.insert(arguments.end(), {"--eval", set});
+    return compare(arguments);
+  };
+  CHECK(evaluated("set/val").out == table.out);
+  const ProcessResult others = evaluated("set/train");
+  CHECK(others.status == 0);
+  CHECK(others.out != table.out);
+  const ProcessResult absent = evaluated("set/nowhere");
+  CHECK(absent.status == 2);
+  CHECK(absent.out.empty());
+  CHECK(absent.err.find("set/nowhere") != std::string::npos);
+  const ProcessResult uneven = compare({"dense,dense", "whole/shift"});
+  CHECK(uneven.status == 2);
+  CHECK(uneven.err.find("whole/shift has 1 runs, and dense + 1 2") != std::string::npos);
+  CHECK(compare({"dense,"}).status == 2);
+  const ProcessResult alone = test::run({program, "--eval", "set/val"}, "", {}, folder.path());
+  CHECK(alone.status == 2);
+  CHECK(alone.err.find("--eval set/val goes with --compare") != std::string::npos);
+}
+
 TEST_CASE("stages and recipes with mistakes are refused, naming them") {
   const TrainFolder& folder = reference().folder;
   const auto refused = [&](const std::vector<std::string>& arguments, const std::string& reason) {

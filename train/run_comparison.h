@@ -1,0 +1,35 @@
+// Several runs side by side.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "train/reporter.h"
+#include "train/run_result.h"
+
+namespace shiftadd::train {
+
+/// A row of the comparison: one run, or several that differ in their seeds alone.
+struct RunGroup {
+  std::string name;
+  std::vector<RunResult> seeds;  // at least one
+};
+
+/// A Markdown table of at most 100 columns, aligned for a terminal, one row a group, and what its
+/// columns mean, and which weights were measured. The first group is what the others are compared
+/// with: difference of top-1 in points with its 95 % interval (paired, image by image),
+/// multiplications and energy in percent of its own. Of several seeds all figures are means, and
+/// the i-th run is paired with the i-th of the first group; a line below the table says what each
+/// came to. Of names that are too long the end is shown. Throws Error (user) when runs were
+/// evaluated on different images, or a group has not as many seeds as the first.
+std::string compare_results(const std::vector<RunGroup>& groups);
+
+/// FOLDER/result.json as FOLDER/model.safetensors makes it on the labelled images of `set` (folder
+/// or .tar); nothing when `stop` became true on the way. Throws Error (user) where the folder holds
+/// no finished run, or the set has other classes.
+std::optional<RunResult> evaluate_run(const std::string& folder, const std::string& set,
+                                      Reporter& reporter, const std::atomic<bool>& stop);
+
+}  // namespace shiftadd::train
