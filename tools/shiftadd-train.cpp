@@ -190,15 +190,18 @@ train::RunGroup split_group(const std::string& text) {
 
 int compare_runs(const Arguments& arguments) {
   std::vector<train::RunGroup> groups;
+  std::optional<data::ImageFolder> images;
   for (const std::string& text : arguments.compare) groups.push_back(split_group(text));
-  if (!arguments.eval.empty()) handle_signals();
-  const bool done = with_reporter(0, [&](train::Reporter& reporter) {
+  if (!arguments.eval.empty()) {
+    images = data::ImageFolder::open(arguments.eval);
+    handle_signals();
+  }
+  const bool done = with_reporter(train::LogConfig().seconds, [&](train::Reporter& reporter) {
     for (train::RunGroup& group : groups)
       for (train::RunResult& run : group.seeds) {
         const std::string folder = run.name;
-        const auto result = arguments.eval.empty() ? train::read_result(folder)
-                                                   : train::evaluate_run(folder, arguments.eval,
-                                                                         reporter, stop_requested);
+        const auto result = images ? train::evaluate_run(folder, *images, reporter, stop_requested)
+                                   : train::read_result(folder);
         if (!result) return false;
         run = *result;
         run.name = folder;

@@ -13,7 +13,7 @@ constexpr double kCollapsed = 0.01;
 
 }  // namespace
 
-double Validation::shift_share() const {
+double mean_share(const std::vector<double>& shift_shares) {
   if (shift_shares.empty()) return 0;
   return std::accumulate(shift_shares.begin(), shift_shares.end(), 0.0) /
          static_cast<double>(shift_shares.size());

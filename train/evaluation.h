@@ -19,10 +19,10 @@ struct Validation {
   Evaluation answers;
   std::vector<double> shift_shares;  // of all tokens, for each of router_names(spec)
   std::string right;                 // '1' where the image's first answer was right, else '0'
-
-  /// Mean of shift_shares; 0 without routers.
-  double shift_share() const;
 };
+
+/// Of all routers' shares; 0 without routers.
+double mean_share(const std::vector<double>& shift_shares);
 
 /// What is evaluated: `loader` reads all of `set` (training = false); `name` is the network's in
 /// errors; `report`, if any, hears how many of how many batches are done.

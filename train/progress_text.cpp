@@ -54,7 +54,7 @@ std::string epoch_text(const EpochRecord& record, int64_t epochs, int64_t broken
     text += part;
     if (!record.validation->shift_shares.empty()) {
       std::snprintf(part, sizeof part, ", %.1f %% of tokens shifted",
-                    100 * record.validation->shift_share());
+                    100 * mean_share(record.validation->shift_shares));
       text += part;
     }
   }

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
-#include <numeric>
 
 #include "core/error.h"
 #include "core/io/files.h"
@@ -29,18 +28,6 @@ std::string formatted(const char* format, ...) {
   return text;
 }
 
-double mean(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
-// The mean of f(run) over the group's runs.
-template <class F>
-double mean_of(const RunGroup& group, F&& f) {
-  std::vector<double> values;
-  for (const RunResult& run : group.seeds) values.push_back(f(run));
-  return mean(values);
-}
-
 // A Difference is the mean paired difference and the half width of its 95 % interval, in points.
 struct Difference {
   double points, half_width;
@@ -62,20 +49,22 @@ Difference paired_difference(const RunGroup& group, const RunGroup& baseline) {
   return {100 * average, 100 * 1.96 * std::sqrt(variance / n)};
 }
 
-// What is printed of a group, per image and as the mean of its runs.
-struct Cost {
-  double multiplications, millijoules, bytes;
+// The means of a group's runs.
+struct Means {
+  double top1 = 0, shift_share = 0, multiplications = 0, millijoules = 0, bytes = 0;
 };
-Cost cost_of(const RunGroup& group) {
-  Cost sum{};
+Means means_of(const RunGroup& group) {
+  Means means;
   const auto runs = static_cast<double>(group.seeds.size());
   for (const RunResult& run : group.seeds) {
     const ModelCost cost = count_operations(run.spec, run.shift_shares);
-    sum.multiplications += static_cast<double>(cost.total.multiplications) / runs;
-    sum.millijoules += cost.total.eyeriss.millijoules / runs;
-    sum.bytes += cost.weight_bytes / runs;
+    means.top1 += run.top1 / runs;
+    means.shift_share += mean_share(run.shift_shares) / runs;
+    means.multiplications += static_cast<double>(cost.total.multiplications) / runs;
+    means.millijoules += cost.total.eyeriss.millijoules / runs;
+    means.bytes += cost.weight_bytes / runs;
   }
-  return sum;
+  return means;
 }
 
 void require_comparable(const RunGroup& group, const RunGroup& baseline) {
@@ -160,38 +149,35 @@ std::string measured_weights(const std::vector<RunGroup>& groups) {
 std::string compare_results(const std::vector<RunGroup>& groups) {
   if (groups.empty()) return "";
   const RunGroup& baseline = groups.front();
-  const Cost base = cost_of(baseline);
+  const Means base = means_of(baseline);
   std::vector<std::vector<std::string>> rows = {
       {"run", "top-1 %", "difference", "Shift %", "mult M", "mult %", "mJ", "saved %", "KiB"}};
   for (const RunGroup& group : groups) {
     require_comparable(group, baseline);
-    const Cost cost = cost_of(group);
+    const Means means = means_of(group);
     const Difference difference = paired_difference(group, baseline);
     const bool routed = !group.seeds[0].shift_shares.empty();
-    rows.push_back(
-        {group.name, formatted("%.2f", mean_of(group, [](const RunResult& r) { return r.top1; })),
-         &group == &baseline ? "baseline"
-                             : formatted("%+.2f +- %.2f", difference.points, difference.half_width),
-         routed ? formatted(
-                      "%.1f",
-                      100 * mean_of(group, [](const RunResult& r) { return mean(r.shift_shares); }))
-                : "-",
-         formatted("%.2f", 1e-6 * cost.multiplications),
-         formatted("%.1f", 100 * cost.multiplications / base.multiplications),
-         formatted("%.3f", cost.millijoules),
-         formatted("%.1f", 100 - 100 * cost.millijoules / base.millijoules),
-         formatted("%.0f", cost.bytes / 1024)});
+    rows.push_back({group.name, formatted("%.2f", means.top1),
+                    &group == &baseline
+                        ? "baseline"
+                        : formatted("%+.2f +- %.2f", difference.points, difference.half_width),
+                    routed ? formatted("%.1f", 100 * means.shift_share) : "-",
+                    formatted("%.2f", 1e-6 * means.multiplications),
+                    formatted("%.1f", 100 * means.multiplications / base.multiplications),
+                    formatted("%.3f", means.millijoules),
+                    formatted("%.1f", 100 - 100 * means.millijoules / base.millijoules),
+                    formatted("%.0f", means.bytes / 1024)});
   }
   return table_text(std::move(rows)) +
          "\nPer image. difference: of top-1 in points, with its 95 % interval. Shift %: tokens "
-         "that "
-         "routers\nsend to Shift. mult: multiplications, in percent of the first row's. mJ: energy "
+         "that routers\nsend to Shift. mult: multiplications, in percent of the first row's. mJ: "
+         "energy "
          "in the Eyeriss\nmodel; saved: of the first row's. KiB: weights as deployed. More is in "
          "each run's result.json.\n" +
          seeds_text(groups) + measured_weights(groups);
 }
 
-std::optional<RunResult> evaluate_run(const std::string& folder, const std::string& set,
+std::optional<RunResult> evaluate_run(const std::string& folder, const data::ImageFolder& images,
                                       Reporter& reporter, const std::atomic<bool>& stop) {
   RunResult trained = read_result(folder);
   const std::string path = folder + "/model.safetensors";
@@ -199,9 +185,8 @@ std::optional<RunResult> evaluate_run(const std::string& folder, const std::stri
   if (sha256_of_file(path) != trained.model)
     throw user_error(path, ": is not the model that ", folder,
                      "/result.json tells of: it was written by another run, or changed");
-  const data::ImageFolder images = data::ImageFolder::open(set);
   if (images.classes() != file.classes)
-    throw user_error(set, ": its classes are not those of ", path,
+    throw user_error(images.path(), ": its classes are not those of ", path,
                      ": expected the same class folders that it was trained on");
   layers::Model model(file.spec, layers::ModelOptions{}, 0);
   model.load_state_dict(file.weights);

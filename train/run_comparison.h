@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/dataset.h"
 #include "train/reporter.h"
 #include "train/run_result.h"
 
@@ -26,10 +27,10 @@ struct RunGroup {
 /// evaluated on different images, or a group has not as many seeds as the first.
 std::string compare_results(const std::vector<RunGroup>& groups);
 
-/// FOLDER/result.json as FOLDER/model.safetensors makes it on the labelled images of `set` (folder
-/// or .tar); nothing when `stop` became true on the way. Throws Error (user) where the folder holds
-/// no finished run, or the set has other classes.
-std::optional<RunResult> evaluate_run(const std::string& folder, const std::string& set,
+/// FOLDER/result.json as FOLDER/model.safetensors makes it on other labelled images; nothing when
+/// `stop` became true on the way. Throws Error (user) where the folder holds no finished run, or
+/// the images have other classes.
+std::optional<RunResult> evaluate_run(const std::string& folder, const data::ImageFolder& images,
                                       Reporter& reporter, const std::atomic<bool>& stop);
 
 }  // namespace shiftadd::train

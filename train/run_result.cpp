@@ -19,12 +19,6 @@ using nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
 
-double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return values.empty() ? 0 : sum / static_cast<double>(values.size());
-}
-
 ordered_json routers_json(const RunResult& result) {
   ordered_json routers = ordered_json::array();
   const std::vector<std::string> names = router_names(result.spec);
@@ -57,7 +51,7 @@ void write_result(const std::string& folder, const RunResult& result) {
                              {"top5", result.top5},
                              {"loss", result.loss},
                              {"images", result.images},
-                             {"shift_share", mean(result.shift_shares)},
+                             {"shift_share", mean_share(result.shift_shares)},
                              {"routers", routers_json(result)},
                              {"operations", to_json(cost)["total"]},
                              {"weight_bytes", cost.weight_bytes},

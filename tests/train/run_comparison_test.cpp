@@ -52,6 +52,11 @@ TEST_CASE("a result is written, read back, and compared image by image") {
   write_result(folder.path(), result);
   const RunResult again = read_result(folder.path());
   CHECK(again.spec == result.spec);
+  CHECK(again.name == "mixed");
+  CHECK(again.top1 == 75);
+  CHECK(again.images == 4);
+  CHECK(again.data == "images");
+  CHECK(again.model == "model");
   CHECK(again.right == "1101");
   CHECK(again.shift_shares == std::vector<double>{0.5});
 
@@ -59,12 +64,18 @@ TEST_CASE("a result is written, read back, and compared image by image") {
   const std::string table = compared({result_with("plain", "1000"), again});
   CHECK(table.find("| plain |   25.00 |        baseline |       - |") != std::string::npos);
   CHECK(table.find("| mixed |   75.00 | +50.00 +- 56.58 |    50.0 |") != std::string::npos);
-  CHECK_THROWS_WITH_AS(compared({result_with("plain", "10"), again}),
-                       doctest::Contains("cannot be compared"), Error);
+  CHECK_THROWS_WITH_AS(
+      compared({result_with("plain", "10"), again}),
+      doctest::Contains("mixed was evaluated on other images than plain (4 and 2): "
+                        "they cannot be compared"),
+      Error);
   RunResult elsewhere = result_with("elsewhere", "1000");
   elsewhere.data = "other images";
-  CHECK_THROWS_WITH_AS(compared({elsewhere, again}), doctest::Contains("cannot be compared"),
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      compared({elsewhere, again}),
+      doctest::Contains("mixed was evaluated on other images than elsewhere (4 and "
+                        "4): they cannot be compared"),
+      Error);
 }
 
 TEST_CASE("the table of runs is aligned and fits 100 columns; of long names the end is shown") {
@@ -101,7 +112,8 @@ TEST_CASE("runs of several seeds make one row: means, paired run by run and imag
   CHECK(table.find("plain: 25.00 50.00\n") != std::string::npos);
   CHECK(table.find("other: 75.00 (+50.00) 25.00 (-25.00)\n") != std::string::npos);
   CHECK_THROWS_WITH_AS(compare_results({plain, {"one", {result_with("one", "1101")}}}),
-                       doctest::Contains("as many for each"), Error);
+                       doctest::Contains("one has 1 runs, and plain 2: give as many for each"),
+                       Error);
   RunGroup elsewhere = other;
   elsewhere.seeds[1].data = "other images";
   CHECK_THROWS_WITH_AS(compare_results({plain, elsewhere}),

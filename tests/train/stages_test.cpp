@@ -1,15 +1,10 @@
 // Stages in a configuration, and routers that have collapsed.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <sstream>
-
 #include "core/error.h"
-#include "core/io/files.h"
-#include "tests/support/support.h"
 #include "tests/train/tiny_spec.h"
 #include "train/config.h"
-#include "train/run_result.h"
+#include "train/evaluation.h"
 
 using namespace shiftadd;
 using namespace shiftadd::train;
