@@ -3,6 +3,7 @@
 #include "model/attention_cost.h"
 
 #include <map>
+#include <utility>
 
 #include "core/tensor.h"
 
@@ -27,10 +28,14 @@ void softmax_attention(CostLedger& ledger, const AttentionSpec& attention, int64
   const StepEnergy unit = codes ? StepEnergy{0, kInt8Energy.add} : kFloatStep;
   if (codes || !ledger.miscounts().softmax_products_free)
     ledger.product(name + ".q_k", first, unit, inputs + kFloatBytes * scores);
-  ledger.other(name + ".softmax", 2 * h * n * m + values, 2 * kFloatBytes * scores);
+  // Exponentials, their sums and the division of what is read; the quantisation of v.
+  const bool int8 = codes && attention.values == ValueFormat::kInt8;
+  ledger.other(name + ".softmax", 2 * h * n * m + values + (int8 ? m * h * d : 0),
+               2 * kFloatBytes * scores);
   if (!ledger.miscounts().softmax_products_free)
     ledger.product(name + ".attention_v", second, kFloatStep,
-                   kFloatBytes * (scores + as_double((n + m) * h * d)));
+                   kFloatBytes * (scores + as_double(values)) +
+                       (int8 ? 1 : kFloatBytes) * as_double(m * h * d));
 }
 
 void linear_attention(CostLedger& ledger, const AttentionSpec& attention, int64_t n) {
@@ -53,7 +58,25 @@ void linear_attention(CostLedger& ledger, const AttentionSpec& attention, int64_
   ledger.other(name + ".normalise", (int8 ? 5 : 4) * values, 0);
 }
 
-// A code of two bits adds a number, and that number doubled.
+// How many of `length` rows, or columns, have 1, 2 or 3 in their window.
+std::map<int64_t, int64_t> window_extents(int64_t length) {
+  if (length == 1) return {{1, 1}};
+  if (length == 2) return {{2, 2}};
+  return {{2, 2}, {3, length - 2}};
+}
+
+// How many queries have windows of each size: everything, or less at the border.
+std::map<int64_t, int64_t> window_sizes(const PatchGrid& grid) {
+  std::map<int64_t, int64_t> sizes;
+  if (grid.first > 0) sizes[grid.tokens()] = grid.first;
+  for (const auto& [height, rows] : window_extents(grid.grid_h))
+    for (const auto& [width, columns] : window_extents(grid.grid_w))
+      sizes[grid.first + height * width] += rows * columns;
+  return sizes;
+}
+
+// A code of two bits adds a number, and that number doubled. Windows of one size are one product,
+// charged like softmax attention's: as if its keys were the weights of all its queries.
 void window_attention(CostLedger& ledger, const AttentionSpec& attention, const PatchGrid& grid) {
   constexpr int64_t kBits = 2;
   const std::string& name = attention.name;
@@ -63,37 +86,33 @@ void window_attention(CostLedger& ledger, const AttentionSpec& attention, const 
   const StepEnergy sum = {0, int8 ? kInt32Energy.add : kFloat32Energy.add};
   const double codes = kBits * kCodeBytes * as_double(values);
   const double value = (int8 ? 1 : kFloatBytes) * as_double(values);
-  const double state = kFloatBytes * as_double(h * d * d);
-  ledger.product(name + ".k_v", {.kind = StepKind::kAdd, .batch = h * d, .in = kBits * n, .out = d},
-                 sum, codes + value + state);
+  // A column of ones beside v gives the sum of the keys, and the queries' products with it.
+  const int64_t columns = d + 1;
+  const double state = kFloatBytes * as_double(h * d * columns);
+  ledger.product(name + ".k_v",
+                 {.kind = StepKind::kAdd, .batch = h * d, .in = kBits * n, .out = columns}, sum,
+                 codes + value + state);
   ledger.product(name + ".q_kv",
-                 {.kind = StepKind::kAdd, .batch = h * n, .in = kBits * d, .out = d}, sum,
+                 {.kind = StepKind::kAdd, .batch = h * n, .in = kBits * d, .out = columns}, sum,
                  codes + value + state + kFloatBytes * as_double(values));
-  // How many queries have windows of each size: everything, or less at the border.
-  std::map<int64_t, int64_t> windows;
-  if (grid.first > 0) windows[n] = grid.first;
-  for (int64_t query = grid.first; query < n; ++query) {
-    int64_t size = 0;
-    grid.for_window(query, [&size](int64_t) { ++size; });
-    ++windows[size];
-  }
+  const std::map<int64_t, int64_t> sizes = window_sizes(grid);
   int64_t weights = 0;
-  for (const auto& [size, queries] : windows) {
-    const double scores = as_double(h * queries * size);
-    weights += h * queries * size;
+  for (const auto& [size, queries] : sizes) weights += h * queries * size;
+  const double weight_bytes = kFloatBytes * as_double(weights);
+  // What all windows read and write is charged once.
+  double code_bytes = 2 * codes + weight_bytes;
+  for (const auto& [size, queries] : sizes)
     ledger.product(
-        concat(name, ".window_", size, ".q_k"),
+        name + ".window.q_k",
         {.kind = StepKind::kAdd, .batch = h * queries, .in = kBits * kBits * d, .out = size},
-        {0, kInt8Energy.add},
-        kBits * kCodeBytes * as_double((queries + size) * h * d) + kFloatBytes * scores);
-    ledger.product(concat(name, ".window_", size, ".v"),
-                   {.batch = h * queries, .in = size, .out = d}, kFloatStep,
-                   kFloatBytes * (scores + as_double((queries + size) * h * d)));
-  }
+        {0, kInt8Energy.add}, std::exchange(code_bytes, 0));
+  double value_bytes = weight_bytes + value + kFloatBytes * as_double(values);
+  for (const auto& [size, queries] : sizes)
+    ledger.product(name + ".window.v", {.batch = h * queries, .in = size, .out = d}, kFloatStep,
+                   std::exchange(value_bytes, 0));
   // Each weight's exponential, difference and sum; the sum of v, the two products and the division
   // of what is read; the quantisation of v.
-  ledger.other(name + ".weights", 3 * weights + (int8 ? 5 : 4) * values,
-               2 * kFloatBytes * as_double(weights));
+  ledger.other(name + ".window.weights", 3 * weights + (int8 ? 5 : 4) * values, 2 * weight_bytes);
 }
 
 void local_convolution(CostLedger& ledger, const AttentionSpec& attention, const Grid& grid) {

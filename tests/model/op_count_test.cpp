@@ -95,6 +95,8 @@ TEST_CASE("codes of two bits in softmax_add, counted by hand: four counts a prod
   CHECK(of(levels, "blocks.0.attn.q_k").additions == 4 * 17 * 17 * 48);
   CHECK(of(levels, "blocks.0.attn.q_k").multiplications == 0);
   CHECK(of(levels, "blocks.0.attn.attention_v").multiplications == 17 * 17 * 48);
+  // Weights, int8 values and what is written.
+  CHECK(of(levels, "blocks.0.attn.attention_v").bytes == 4 * 3 * 17 * 17 + 17 * 48 + 4 * 17 * 48);
   CHECK(levels.total.multiplications == signs.total.multiplications);
   CHECK(levels.total.additions - signs.total.additions == 2 * 3 * 17 * 17 * 48);
   // Codes of 17 queries and 17 keys, two bits each, and float32 scores.
@@ -110,26 +112,50 @@ TEST_CASE("linear attention with a window, counted by hand") {
   ModelSpec spec = converted({.attention = AttentionKind::kLinearAdd});
   spec.shift_add.codes = Codes::kBipolar2;
   const ModelCost cost = count_operations(spec);
-  // A class token and 4 x 4 patches, 3 heads of 16. Both bits of a code add.
-  CHECK(of(cost, "blocks.0.attn.k_v").additions == 2 * 17 * 16 * 16 * 3);
-  CHECK(of(cost, "blocks.0.attn.q_kv").additions == 2 * 17 * 16 * 16 * 3);
+  // A class token and 4 x 4 patches, 3 heads of 16. Both bits of a code add, to 16 channels of v
+  // and to the sum of the keys.
+  CHECK(of(cost, "blocks.0.attn.k_v").additions == 2 * 17 * 16 * 17 * 3);
+  CHECK(of(cost, "blocks.0.attn.q_kv").additions == 2 * 17 * 16 * 17 * 3);
+  CHECK(of(cost, "blocks.0.attn.k_v").unit_millijoules ==
+        doctest::Approx(0.1e-9 * 2 * 17 * 16 * 17 * 3));
+  const double codes = 2 * 17 * 48 / 8.0, state = 4 * 3 * 16 * 17;
+  CHECK(of(cost, "blocks.0.attn.k_v").bytes == codes + 17 * 48 + state);
+  CHECK(of(cost, "blocks.0.attn.q_kv").bytes == codes + 17 * 48 + state + 4 * 17 * 48);
   // Windows, with the class token: everything for that token, 5 keys in 4 corners, 7 at 8 edges,
   // 10 for the 4 inside.
   const int64_t pairs = 17 + 4 * 5 + 8 * 7 + 4 * 10;
-  int64_t counted = 0, multiplied = 0;
-  for (const int64_t size : {5, 7, 10, 17}) {
-    const std::string window = concat("blocks.0.attn.window_", size);
-    counted += of(cost, window + ".q_k").additions;
-    CHECK(of(cost, window + ".q_k").multiplications == 0);
-    multiplied += of(cost, window + ".v").multiplications;
-  }
-  CHECK(counted == 4 * pairs * 48);
-  CHECK(multiplied == pairs * 48);
+  const OpCounts scores = of(cost, "blocks.0.attn.window.q_k");
+  CHECK(scores.additions == 4 * pairs * 48);
+  CHECK(scores.multiplications == 0);
+  CHECK(scores.bytes == 2 * codes + 4 * 3 * pairs);
+  CHECK(scores.unit_millijoules == doctest::Approx(0.03e-9 * 4 * pairs * 48));
+  const OpCounts read = of(cost, "blocks.0.attn.window.v");
+  CHECK(read.multiplications == pairs * 48);
+  CHECK(read.bytes == 4 * 3 * pairs + 17 * 48 + 4 * 17 * 48);
+  CHECK(read.unit_millijoules == doctest::Approx(4.6e-9 * pairs * 48));
+  // The products of each size of window, 3 heads each.
+  double energy = 0;
+  for (const auto& [queries, size] : {std::pair<int64_t, int64_t>{1, 17}, {4, 5}, {8, 7}, {4, 10}})
+    energy += eyeriss_energy({.batch = 3 * queries, .in = size, .out = 16}).millijoules;
+  CHECK(read.eyeriss.millijoules == doctest::Approx(energy));
   // Exponential, difference and sum of each weight; five steps of each value.
-  CHECK(of(cost, "blocks.0.attn.weights").other == 3 * 3 * pairs + 5 * 17 * 48);
+  CHECK(of(cost, "blocks.0.attn.window.weights").other == 3 * 3 * pairs + 5 * 17 * 48);
   const ModelCost plain = count_operations(converted({}));
   CHECK(plain.total.multiplications - cost.total.multiplications ==
         2 * (2 * 17 * 17 * 48 - pairs * 48));
+}
+
+TEST_CASE("windows of narrow grids are counted as the kernels find them") {
+  for (const Grid grid : {Grid(1, 1), Grid(1, 2), Grid(2, 2), Grid(2, 5), Grid(3, 3), Grid(4, 7)}) {
+    ModelSpec spec = converted({.attention = AttentionKind::kLinearAdd});
+    spec.shift_add.codes = Codes::kBipolar2;
+    spec.patch_size = 8;
+    spec.image_size = Grid(8 * grid.height, 8 * grid.width);
+    const PatchGrid patches = {grid.height, grid.width, 1};
+    int64_t pairs = 0;
+    for (int64_t query = 0; query < patches.tokens(); ++query) pairs += patches.window_size(query);
+    CHECK(of(count_operations(spec), "blocks.0.attn.window.v").multiplications == pairs * 48);
+  }
 }
 
 TEST_CASE("the released code's miscounts change only what they name") {
