@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <sstream>
 
 #include "tools/archs.h"
@@ -50,6 +51,7 @@ void keep_standard_streams() {
 
 std::optional<int> parse_arguments(CLI::App& app, int argc, char** argv) {
   keep_standard_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is then an error of the write, as a full disk
   app.set_version_flag("--version", app.get_name() + " " + SHIFTADD_VERSION);
   try {
     app.parse(argc, argv);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <sstream>
 
 #include "core/io/files.h"
+#include "core/parallel.h"
 #include "tools/program.h"
 #include "tools/run_progress.h"
 #include "tools/stop_signals.h"
@@ -62,9 +64,10 @@ void declare(CLI::App& app, Arguments& arguments) {
                  "auto: go on where the run in the output folder was left, or begin it; or the "
                  "folder of a run, "
                  "or one of its checkpoint files");
-  app.add_option("--threads", arguments.threads,
-                 "Threads (default: all cores); the result does not depend on it")
-      ->check(CLI::Range(1, 1024));
+  CLI::Option* threads =
+      app.add_option("--threads", arguments.threads,
+                     "Threads (default: all cores); the result does not depend on it")
+          ->check(CLI::Range(1, 1024));
   app.add_option("--seed", arguments.seed, "Seed of all random numbers")->option_text("N");
   app.add_flag("--dry-run", arguments.dry_run,
                "Show the network, its cost and the first batch, time a few steps, train nothing");
@@ -75,11 +78,15 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_flag("--print-schema", arguments.print_schema, "Print the JSON Schema of configurations");
   app.add_flag("--anomaly", arguments.anomaly,
                "Check every operation for NaN and infinity and name the first one (slow)");
-  app.add_option("--compare", arguments.compare,
-                 "Folders of finished runs, evaluated on the same images: print a table of them "
-                 "(Markdown); the first is what the others are compared with. Runs of several "
-                 "seeds, separated by commas, make one row of their means")
-      ->option_text("FOLDER[,FOLDER...] ...");
+  CLI::Option* compare =
+      app.add_option(
+             "--compare", arguments.compare,
+             "Folders of finished runs, evaluated on the same images: print a table of them "
+             "(Markdown); the first is what the others are compared with. Runs of several "
+             "seeds, separated by commas, make one row of their means")
+          ->option_text("FOLDER[,FOLDER...] ...");
+  for (CLI::Option* option : app.get_options())
+    if (option != compare && option != threads) compare->excludes(option);
   app.add_option("--eval", arguments.eval,
                  "With --compare: evaluate the runs' models on these labelled images, in place of "
                  "what they were validated on")
@@ -175,14 +182,35 @@ int run_stages(const train::TrainConfig& config, const Arguments& arguments) {
   return 0;
 }
 
-// The folders of a row of the comparison, separated by commas.
-train::RunGroup split_group(const std::string& text) {
+// A run of stages has a result in the folder of each, none of its own.
+void require_run_without_stages(const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (!fs::is_directory(folder) || fs::exists(folder + "/result.json")) return;
+  std::vector<std::string> stages;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (fs::exists(entry.path() / "result.json")) stages.push_back(entry.path().string());
+  std::sort(stages.begin(), stages.end());
+  std::string text;
+  for (const std::string& stage : stages) text += (text.empty() ? "" : " or ") + stage;
+  if (!text.empty())
+    throw user_error("--compare ", folder, ": holds a run of stages: expected one of them, ", text);
+}
+
+// A row of the comparison from its folders, separated by commas; each run is named by its folder.
+train::RunGroup read_group(const std::string& text) {
   train::RunGroup group;
-  std::istringstream folders(text);
-  for (std::string folder; std::getline(folders, folder, ',');)
-    group.seeds.emplace_back().name = folder;
-  if (group.seeds.empty() || text.ends_with(','))
-    throw user_error("--compare '", text, "': expected folders, separated by commas");
+  std::istringstream folders(text + ',');
+  for (std::string folder; std::getline(folders, folder, ',');) {
+    if (folder.empty())
+      throw user_error("--compare '", text, "': expected folders, separated by commas");
+    for (const train::RunResult& other : group.seeds)
+      if (same_folder(other.name, folder))
+        throw user_error("--compare '", text, "': ", folder,
+                         " stands twice: expected a run for each seed");
+    require_run_without_stages(folder);
+    group.seeds.push_back(train::read_result(folder));
+    group.seeds.back().name = folder;
+  }
   group.name = group.seeds[0].name;
   if (group.seeds.size() > 1) group.name += concat(" + ", group.seeds.size() - 1);
   return group;
@@ -190,25 +218,24 @@ train::RunGroup split_group(const std::string& text) {
 
 int compare_runs(const Arguments& arguments) {
   std::vector<train::RunGroup> groups;
-  std::optional<data::ImageFolder> images;
-  for (const std::string& text : arguments.compare) groups.push_back(split_group(text));
+  for (const std::string& text : arguments.compare) groups.push_back(read_group(text));
+  train::require_equal_seeds(groups);
   if (!arguments.eval.empty()) {
-    images = data::ImageFolder::open(arguments.eval);
+    const data::ImageFolder images = data::ImageFolder::open(arguments.eval);
     handle_signals();
+    if (arguments.threads > 0) set_num_threads(arguments.threads);
+    const bool done = with_reporter(train::LogConfig().seconds, [&](train::Reporter& reporter) {
+      for (train::RunGroup& group : groups)
+        for (train::RunResult& run : group.seeds) {
+          auto result = train::evaluate_run(run.name, run, images, reporter, stop_requested);
+          if (!result) return false;
+          result->name = run.name;
+          run = std::move(*result);
+        }
+      return true;
+    });
+    if (!done) return kInterrupted;
   }
-  const bool done = with_reporter(train::LogConfig().seconds, [&](train::Reporter& reporter) {
-    for (train::RunGroup& group : groups)
-      for (train::RunResult& run : group.seeds) {
-        const std::string folder = run.name;
-        const auto result = images ? train::evaluate_run(folder, *images, reporter, stop_requested)
-                                   : train::read_result(folder);
-        if (!result) return false;
-        run = *result;
-        run.name = folder;
-      }
-    return true;
-  });
-  if (!done) return kInterrupted;
   std::cout << train::compare_results(groups);
   return 0;
 }

@@ -26,7 +26,7 @@ std::function<void(int64_t, int64_t)> validation_report(Reporter& reporter) {
 }
 
 std::optional<Validation> evaluate(const EvaluationTask& task, const std::atomic<bool>& stop) {
-  const auto& [model, set, loader, name, report] = task;
+  const auto& [model, set, loader, name, report, class_of] = task;
   const autograd::NoGradGuard no_grad;
   const int64_t classes = model.network().outputs();
   const std::size_t routers = routers_of(model.network()).size();
@@ -46,7 +46,8 @@ std::optional<Validation> evaluate(const EvaluationTask& task, const std::atomic
     }
     const float* row = logits.value().data<float>();
     for (std::size_t i = 0; i < batch->labels.size(); ++i) {
-      const int64_t label = batch->labels[i];
+      const int64_t given = batch->labels[i];
+      const int64_t label = class_of.empty() ? given : class_of[static_cast<std::size_t>(given)];
       if (const std::string bad = nonfinite_logit(row, classes); !bad.empty())
         throw failure(name, ": its logits for ", set.full_name(batch->samples[i]),
                       " are not finite (", bad, "): its weights, or what they compute, overflow");

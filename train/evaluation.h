@@ -25,13 +25,15 @@ struct Validation {
 double mean_share(const std::vector<double>& shift_shares);
 
 /// What is evaluated: `loader` reads all of `set` (training = false); `name` is the network's in
-/// errors; `report`, if any, hears how many of how many batches are done.
+/// errors; `report`, if any, hears how many of how many batches are done; `classes` are the
+/// network's of each class of the set, empty where both count alike.
 struct EvaluationTask {
   const layers::Model& model;
   const data::ImageFolder& set;
   data::Loader& loader;
   std::string name;
   std::function<void(int64_t, int64_t)> report = {};
+  std::vector<int64_t> classes = {};
 };
 
 /// "validation 3/7" to the user.

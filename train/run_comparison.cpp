@@ -6,6 +6,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "core/class_names.h"
 #include "core/error.h"
 #include "core/io/files.h"
 #include "data/loader.h"
@@ -45,7 +46,8 @@ Difference paired_difference(const RunGroup& group, const RunGroup& baseline) {
     sum += d, squares += d * d;
   }
   const double average = sum / n;
-  const double variance = n > 1 ? (squares - n * average * average) / (n - 1) : 0;
+  const double deviations = std::max(0.0, squares - n * average * average);  // rounding apart
+  const double variance = n > 1 ? deviations / (n - 1) : 0;
   return {100 * average, 100 * 1.96 * std::sqrt(variance / n)};
 }
 
@@ -67,11 +69,7 @@ Means means_of(const RunGroup& group) {
   return means;
 }
 
-void require_comparable(const RunGroup& group, const RunGroup& baseline) {
-  if (group.seeds.size() != baseline.seeds.size())
-    throw user_error(group.name, " has ", group.seeds.size(), " runs, and ", baseline.name, " ",
-                     baseline.seeds.size(),
-                     ": give as many for each, one for each seed, in the same order");
+void require_same_images(const RunGroup& group, const RunGroup& baseline) {
   const RunResult& first = baseline.seeds[0];
   for (const RunResult& run : group.seeds)
     if (run.images != first.images || run.data != first.data)
@@ -146,14 +144,23 @@ std::string measured_weights(const std::vector<RunGroup>& groups) {
 
 }  // namespace
 
+void require_equal_seeds(const std::vector<RunGroup>& groups) {
+  for (const RunGroup& group : groups)
+    if (group.seeds.size() != groups[0].seeds.size())
+      throw user_error(group.name, " has ", group.seeds.size(), " runs, and ", groups[0].name, " ",
+                       groups[0].seeds.size(),
+                       ": give as many for each, one for each seed, in the same order");
+}
+
 std::string compare_results(const std::vector<RunGroup>& groups) {
   if (groups.empty()) return "";
+  require_equal_seeds(groups);
   const RunGroup& baseline = groups.front();
   const Means base = means_of(baseline);
   std::vector<std::vector<std::string>> rows = {
       {"run", "top-1 %", "difference", "Shift %", "mult M", "mult %", "mJ", "saved %", "KiB"}};
   for (const RunGroup& group : groups) {
-    require_comparable(group, baseline);
+    require_same_images(group, baseline);
     const Means means = means_of(group);
     const Difference difference = paired_difference(group, baseline);
     const bool routed = !group.seeds[0].shift_shares.empty();
@@ -177,17 +184,16 @@ std::string compare_results(const std::vector<RunGroup>& groups) {
          seeds_text(groups) + measured_weights(groups);
 }
 
-std::optional<RunResult> evaluate_run(const std::string& folder, const data::ImageFolder& images,
-                                      Reporter& reporter, const std::atomic<bool>& stop) {
-  RunResult trained = read_result(folder);
+std::optional<RunResult> evaluate_run(const std::string& folder, const RunResult& trained,
+                                      const data::ImageFolder& images, Reporter& reporter,
+                                      const std::atomic<bool>& stop) {
   const std::string path = folder + "/model.safetensors";
   const ModelFile file = load_model(path);
   if (sha256_of_file(path) != trained.model)
     throw user_error(path, ": is not the model that ", folder,
                      "/result.json tells of: it was written by another run, or changed");
-  if (images.classes() != file.classes)
-    throw user_error(images.path(), ": its classes are not those of ", path,
-                     ": expected the same class folders that it was trained on");
+  std::vector<int64_t> classes = match_classes(file.classes, file.class_ids, file.spec.classes,
+                                               images.classes(), images.path());
   layers::Model model(file.spec, layers::ModelOptions{}, 0);
   model.load_state_dict(file.weights);
   data::LoaderOptions options;
@@ -198,11 +204,12 @@ std::optional<RunResult> evaluate_run(const std::string& folder, const data::Ima
                                                          .set = images,
                                                          .loader = loader,
                                                          .name = path,
-                                                         .report = validation_report(reporter)},
+                                                         .report = validation_report(reporter),
+                                                         .classes = std::move(classes)},
                                                         stop);
   if (!validation) return std::nullopt;
   RunResult result = make_result(trained.name, file.spec, *validation, images.digest(), path);
-  result.weights = std::move(trained.weights);
+  result.weights = trained.weights;
   return result;
 }
 

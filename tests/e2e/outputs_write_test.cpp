@@ -91,6 +91,18 @@ TEST_CASE("folders of outputs are made, and only when there is something to writ
   }
 }
 
+TEST_CASE("a limit on the size of files is an error of the write, and leaves nothing") {
+  const Writers writers;
+  fs::create_directory(writers.at("limited"));
+  const std::string out = writers.at("limited/out.safetensors");
+  const ProcessResult result =
+      test::run({"bash", "-c", "ulimit -f 1; exec \"$0\" \"$1\" --out \"$2\"",
+                 test::program("shiftadd-convert"), writers.folder().model_path(), out});
+  CHECK(result.status == 1);
+  CHECK_MESSAGE(contains(result.err, out), result.err);
+  CHECK(entries_in(writers.at("limited")) == 0);
+}
+
 TEST_CASE("an output that cannot be one is refused before the work, and nothing changes") {
   const Writers writers;
   test::write_text(writers.at("file.png"), "kept");

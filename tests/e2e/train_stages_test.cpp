@@ -10,6 +10,7 @@
 #include "tests/e2e/train_support.h"
 
 using namespace shiftadd;
+namespace fs = std::filesystem;
 using nlohmann::json;
 using test::ProcessResult;
 using test::TrainFolder;
@@ -289,7 +290,14 @@ TEST_CASE("--compare makes one row of several seeds, and --eval measures runs on
     command.insert(command.end(), arguments.begin(), arguments.end());
     return test::run(command, "", {}, folder.path());
   };
-  const std::vector<std::string> twice = {"dense,dense", "whole/shift,whole/shift"};
+  // As if another seed had given the same network.
+  for (const char* run : {"dense", "whole/shift"}) {
+    const fs::path from = fs::path(folder.path()) / run;
+    fs::create_directories(fs::path(folder.path()) / "again");
+    fs::copy(from, fs::path(folder.path()) / "again" / from.filename(),
+             fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  }
+  const std::vector<std::string> twice = {"dense,again/dense", "whole/shift,again/shift"};
   const ProcessResult table = compare(twice);
   CHECK(table.status == 0);
   CHECK(table.out.find("| dense + 1       | ") != std::string::npos);
@@ -304,14 +312,38 @@ TEST_CASE("--compare makes one row of several seeds, and --eval measures runs on
   const ProcessResult others = evaluated("set/train");
   CHECK(others.status == 0);
   CHECK(others.out != table.out);
+  // A set of some of the classes, counted by their names.
+  const fs::path some = fs::path(folder.path()) / "some";
+  fs::create_directories(some);
+  const std::string kept = "star";
+  fs::copy(fs::path(folder.path()) / "set/val" / kept, some / kept,
+           fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+  CHECK(evaluated("some").status == 0);
+  fs::copy(some / kept, some / "unknown", fs::copy_options::recursive);
+  const ProcessResult unknown = evaluated("some");
+  CHECK(unknown.status == 2);
+  CHECK_MESSAGE(unknown.err.find("unknown") != std::string::npos, unknown.err);
   const ProcessResult absent = evaluated("set/nowhere");
   CHECK(absent.status == 2);
   CHECK(absent.out.empty());
   CHECK(absent.err.find("set/nowhere") != std::string::npos);
-  const ProcessResult uneven = compare({"dense,dense", "whole/shift"});
+  const ProcessResult uneven =
+      compare({"dense,again/dense", "whole/shift", "--eval", "set/nowhere"});
   CHECK(uneven.status == 2);
   CHECK(uneven.err.find("whole/shift has 1 runs, and dense + 1 2") != std::string::npos);
-  CHECK(compare({"dense,"}).status == 2);
+  const auto refused = [&](const std::vector<std::string>& arguments, const std::string& reason) {
+    const ProcessResult result = compare(arguments);
+    CHECK(result.status == 2);
+    CHECK(result.out.empty());
+    CHECK_MESSAGE(result.err.find(reason) != std::string::npos, result.err);
+  };
+  for (const char* missing : {"", "dense,", ",dense"}) refused({missing}, "expected folders");
+  refused({"dense,./dense"}, "./dense stands twice: expected a run for each seed");
+  refused({"whole"},
+          "--compare whole: holds a run of stages: expected one of them, whole/add or "
+          "whole/shift");
+  refused({"dense", "--seed", "2"}, "--seed excludes --compare");
+  refused({"dense", "--dry-run"}, "--dry-run excludes --compare");
   const ProcessResult alone = test::run({program, "--eval", "set/val"}, "", {}, folder.path());
   CHECK(alone.status == 2);
   CHECK(alone.err.find("--eval set/val goes with --compare") != std::string::npos);
@@ -338,6 +370,11 @@ TEST_CASE("stages and recipes with mistakes are refused, naming them") {
   refused({"--set", R"(stages=[{"name": "a"}, {"name": "a"}])"}, "two stages are called");
   refused({"--set", R"(stages=[{"trian": {}}])"}, "trian");
   refused({"--set", R"(router.latency=[6, 0])"}, "router.latency");
+  // What a later stage cannot be made of is known before the first.
+  const std::string back = R"(stages=[{"name": "a", "surgery": {"recipe": ["all: mlp=mixture"]}},
+                                      {"name": "b", "surgery": {"recipe": ["1: mlp=shift"]}}])";
+  refused({"--set", init, "--set", back}, "stage b: surgery.recipe: ");
+  CHECK_FALSE(std::filesystem::exists(folder / "refused/a"));
   // A converted checkpoint where a plain one is meant, and the reverse: what differs is named.
   refused({"--set", "init.checkpoint=whole/add/model.safetensors"},
           "whole/add/model.safetensors: holds a converted network, this run's is plain: "

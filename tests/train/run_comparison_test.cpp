@@ -114,6 +114,12 @@ TEST_CASE("runs of several seeds make one row: means, paired run by run and imag
   CHECK_THROWS_WITH_AS(compare_results({plain, {"one", {result_with("one", "1101")}}}),
                        doctest::Contains("one has 1 runs, and plain 2: give as many for each"),
                        Error);
+  // Three seeds that are all a third apart: no deviation, whatever a third is rounded to.
+  const RunGroup none = {"none",
+                         {result_with("a", "00"), result_with("b", "00"), result_with("c", "00")}};
+  const RunGroup third = {"third",
+                          {result_with("a", "11"), result_with("b", "00"), result_with("c", "00")}};
+  CHECK(compare_results({none, third}).find("+33.33 +- 0.00 |") != std::string::npos);
   RunGroup elsewhere = other;
   elsewhere.seeds[1].data = "other images";
   CHECK_THROWS_WITH_AS(compare_results({plain, elsewhere}),
