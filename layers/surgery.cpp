@@ -17,8 +17,8 @@ constexpr uint64_t kRouterStream = 0x726f75746572;  // "router"
 
 // "'deit' cannot become 'vit' (depth 6 instead of 12)".
 std::string cannot_become(const ModelSpec& from, const ModelSpec& to) {
-  return concat("[surgery] '", from.name, "' cannot become '", to.name, "' (",
-                spec_difference(to, from), ")");
+  return concat("'", from.name, "' cannot become '", to.name, "' (", spec_difference(to, from),
+                ")");
 }
 
 // Only the conversion may differ.
@@ -26,7 +26,7 @@ void require_same_sizes(const ModelSpec& from, const ModelSpec& to) {
   ModelSpec plain = to;
   plain.shift_add = from.shift_add;
   if (!spec_difference(plain, from).empty())
-    throw user_error(cannot_become(from, to), ": their sizes differ");
+    throw user_error("[surgery] ", cannot_become(from, to), ": their sizes differ");
 }
 
 // Where a network holds what a parameter of another starts from.
@@ -40,68 +40,83 @@ Place place_of(const Parameter& parameter) {
   return {parameter.id, parameter.role, parameter.shape.size()};
 }
 
-class Carrier {
+// Parameters that the next stage's may start from.
+class Origins {
  public:
-  // refusal: how the error begins where something has nothing to start from.
-  Carrier(const Network& from, const Network& to, const NamedTensors& weights, uint64_t seed,
-          std::string refusal)
-      : to_(to), refusal_(std::move(refusal)), random_(seed, kRouterStream) {
-    std::map<std::string, Tensor> by_name(weights.begin(), weights.end());
-    for (const Parameter& parameter : parameters_of(from)) {
-      const auto found = by_name.find(parameter.name);
-      if (found != by_name.end()) old_.emplace(place_of(parameter), found->second);
-    }
+  explicit Origins(const Network& network) : parameters_(parameters_of(network)) {
+    for (const Parameter& parameter : parameters_) places_.emplace(place_of(parameter), &parameter);
   }
-
-  NamedTensors run() {
-    NamedTensors result;
-    for (const Parameter& parameter : parameters_of(to_))
-      result.emplace_back(parameter.name, value_of(parameter));
-    return result;
+  // The same numbers: a layer that multiplies and the latent weight of form q are.
+  const Parameter* same(const Parameter& parameter) const {
+    if (parameter.role == Role::kMatrix)
+      return find(parameter, {Role::kMatrix, Role::kShiftWeight});
+    if (parameter.role == Role::kShiftWeight)
+      return find(parameter, {Role::kShiftWeight, Role::kMatrix});
+    return find(parameter, {parameter.role});
+  }
+  // The weight that a latent shift or sign of form ps is made from.
+  const Parameter* weight(const Parameter& parameter) const {
+    if (parameter.role != Role::kShiftPower && parameter.role != Role::kShiftSign) return nullptr;
+    return find(parameter, {Role::kShiftWeight, Role::kMatrix});
+  }
+  static bool is_new(Role role) {
+    return role == Role::kRouter || role == Role::kFilter || role == Role::kTemperature;
+  }
+  // Throws Error (user), beginning with `refusal`, where a parameter of `to` has none.
+  void require_for(const Network& to, const std::string& refusal) const {
+    for (const Parameter& parameter : parameters_of(to))
+      if (!same(parameter) && !is_new(parameter.role) && !weight(parameter))
+        throw user_error(refusal, ": ", parameter.name, " has nothing to start from");
   }
 
  private:
-  Tensor value_of(const Parameter& parameter) {
-    if (const Tensor* found = find(parameter, sources_of(parameter.role))) return found->clone();
-    if (parameter.role == Role::kRouter && parameter.shape.size() == 2)
-      return normal_weights(parameter.shape, random_);
-    if (parameter.role == Role::kRouter || parameter.role == Role::kFilter)
-      return Tensor::zeros(parameter.shape);
-    if (parameter.role == Role::kTemperature) return Tensor::full(parameter.shape, 1);
-    // Latent form ps from a weight.
-    const bool power = parameter.role == Role::kShiftPower;
-    if (power || parameter.role == Role::kShiftSign) {
-      if (const Tensor* found = find(parameter, {Role::kShiftWeight, Role::kMatrix})) {
-        const auto [p, s] = shift_and_sign_of(*found);
-        return power ? p : s;
-      }
-    }
-    throw user_error(refusal_, ": ", parameter.name, " has nothing to start from");
-  }
-  // A layer that multiplies and the latent weight of form q are the same numbers.
-  static std::vector<Role> sources_of(Role role) {
-    if (role == Role::kMatrix) return {Role::kMatrix, Role::kShiftWeight};
-    if (role == Role::kShiftWeight) return {Role::kShiftWeight, Role::kMatrix};
-    return {role};
-  }
   // In the same layer or expert, else in the layer before it became a mixture.
-  const Tensor* find(const Parameter& parameter, const std::vector<Role>& roles) const {
+  const Parameter* find(const Parameter& parameter, const std::vector<Role>& roles) const {
     for (const int64_t expert : {parameter.id.expert, LayerId::kNoExpert})
       for (const Role role : roles) {
         Place place = place_of(parameter);
         place.id.expert = expert;
         place.role = role;
-        const auto found = old_.find(place);
-        if (found != old_.end() && found->second.shape() == parameter.shape) return &found->second;
+        const auto found = places_.find(place);
+        if (found != places_.end() && found->second->shape == parameter.shape) return found->second;
       }
     return nullptr;
   }
 
-  const Network& to_;
-  std::string refusal_;
-  std::map<Place, Tensor> old_;
-  Random random_;
+  std::vector<Parameter> parameters_;
+  std::map<Place, const Parameter*> places_;
 };
+
+// The weights of `to`. refusal: how the error begins where something has nothing to start from.
+NamedTensors carry(const Network& from, const Network& to, const NamedTensors& weights,
+                   uint64_t seed, const std::string& refusal) {
+  const Origins origins(from);
+  origins.require_for(to, refusal);
+  const std::map<std::string, Tensor> by_name(weights.begin(), weights.end());
+  const auto value_at = [&](const Parameter& origin) {
+    const auto found = by_name.find(origin.name);
+    if (found == by_name.end())
+      throw user_error(refusal, ": there is no weight ", origin.name, " to start from");
+    return found->second;
+  };
+  Random random(seed, kRouterStream);
+  NamedTensors result;
+  for (const Parameter& parameter : parameters_of(to)) {
+    Tensor value;
+    if (const Parameter* origin = origins.same(parameter)) {
+      value = value_at(*origin).clone();
+    } else if (parameter.role == Role::kRouter && parameter.shape.size() == 2) {
+      value = normal_weights(parameter.shape, random);
+    } else if (Origins::is_new(parameter.role)) {
+      value = Tensor::full(parameter.shape, parameter.role == Role::kTemperature ? 1 : 0);
+    } else {
+      const auto [power, sign] = shift_and_sign_of(value_at(*origins.weight(parameter)));
+      value = parameter.role == Role::kShiftPower ? power : sign;
+    }
+    result.emplace_back(parameter.name, value);
+  }
+  return result;
+}
 
 // Multiplies rows [begin, end) of a weight (rows, columns), or of a bias (rows), by factor.
 void scale_rows(const Tensor& tensor, int64_t begin, int64_t end, float factor) {
@@ -272,17 +287,20 @@ ModelSpec apply_recipe(const ModelSpec& from, const ShiftAddSpec& options,
     }
   }
   validate(to);
+  Origins(network_of(from))
+      .require_for(network_of(to), "surgery.recipe: " + cannot_become(from, to));
   return to;
 }
 
 NamedTensors carry_weights(const ModelSpec& from, const ModelSpec& to, const NamedTensors& weights,
                            uint64_t seed) {
   require_same_sizes(from, to);
-  return Carrier(network_of(from), network_of(to), weights, seed, cannot_become(from, to)).run();
+  return carry(network_of(from), network_of(to), weights, seed,
+               "[surgery] " + cannot_become(from, to));
 }
 NamedTensors carry_weights(const Network& from, const Network& to, const NamedTensors& weights,
                            uint64_t seed) {
-  return Carrier(from, to, weights, seed, "[surgery] the networks differ").run();
+  return carry(from, to, weights, seed, "[surgery] the networks differ");
 }
 
 std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpec& to,
@@ -305,7 +323,7 @@ std::vector<std::string> rescale_attention(const Network& from, const Network& t
   for (int64_t i = 0; i < from.depth(); ++i) {
     const AttentionSpec &was = block_at(from, i).attention, &becomes = block_at(to, i).attention;
     const bool coded = becomes.adds() && !was.adds(),
-               normed = becomes.local.has_value() && !was.is_linear();
+               normed = becomes.local.has_value() && !was.local.has_value();
     if (!coded && !normed) continue;
     const auto [least, most] = rescaler.run(i, traces[static_cast<std::size_t>(i)], coded, normed);
     char line[120];

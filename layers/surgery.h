@@ -20,16 +20,16 @@ struct SurgeryStep {
 };
 
 /// `from` after the steps, in order; options common to all blocks come from `options` (its blocks
-/// are ignored). Throws Error (user) for a block that does not exist.
+/// are ignored). Throws Error (user) for a block that does not exist, and where carry_weights would
+/// find nothing that a layer may start from: a mixture stays one.
 ModelSpec apply_recipe(const ModelSpec& from, const ShiftAddSpec& options,
                        const std::vector<SurgeryStep>& steps);
 
 /// The weights of `to`, made from those of `from`: copied where a parameter stays; both experts of
 /// a new mixture start from the layer they replace, its router from N(0, 0.02^2) with bias 0; a
 /// Shift layer's latent weights are the ones it replaces; a new local convolution is zero, a new
-/// temperature one. Throws
-/// Error (user) naming both architectures where sizes differ or something converted would be plain
-/// again.
+/// temperature one. Throws Error (user) naming both architectures where sizes differ or something
+/// converted would be plain again.
 NamedTensors carry_weights(const ModelSpec& from, const ModelSpec& to, const NamedTensors& weights,
                            uint64_t seed);
 NamedTensors carry_weights(const Network& from, const Network& to, const NamedTensors& weights,
@@ -38,8 +38,9 @@ NamedTensors carry_weights(const Network& from, const Network& to, const NamedTe
 /// Scales `weights` of `from`, a network whose attention `to` replaces, so that the new attention
 /// starts close: where codes take the place of floats, each head's q and k to an RMS of 0.7 (codes
 /// stay, and fill the window of their estimator); where linear-angular attention, whose outputs
-/// have norm 1, takes the place of softmax, proj's columns of a head by that head's mean norm.
-/// Latent shifts and signs (form ps) are left as they are. Measured on `images` (B, C, S, S).
+/// have norm 1, takes the place of another, proj's columns of a head by that head's mean norm. The
+/// way back from linear-angular attention is not scaled. Latent shifts and signs (form ps) are left
+/// as they are. Measured on `images` (B, C, S, S).
 /// Returns a line for each block.
 std::vector<std::string> rescale_attention(const ModelSpec& from, const ModelSpec& to,
                                            const Tensor& images, NamedTensors& weights);

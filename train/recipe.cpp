@@ -52,14 +52,18 @@ layers::SurgeryStep parse_recipe_line(const std::string& line) {
     const std::string layer = trimmed(change.substr(0, equals)),
                       kind = trimmed(change.substr(equals + 1));
     const std::string where = concat("\"", line, "\": ", layer);
+    const auto set = [&where](auto& chosen, auto becomes) {
+      if (chosen) throw user_error(where, " stands twice: expected one kind for each layer");
+      chosen = becomes;
+    };
     if (layer == "attention")
-      step.attention = kind_of<AttentionKind>(kind, where);
+      set(step.attention, kind_of<AttentionKind>(kind, where));
     else if (layer == "qkv")
-      step.qkv = kind_of<LayerKind>(kind, where);
+      set(step.qkv, kind_of<LayerKind>(kind, where));
     else if (layer == "proj")
-      step.proj = kind_of<LayerKind>(kind, where);
+      set(step.proj, kind_of<LayerKind>(kind, where));
     else if (layer == "mlp")
-      step.mlp = kind_of<LayerKind>(kind, where);
+      set(step.mlp, kind_of<LayerKind>(kind, where));
     else
       throw user_error("\"", line, "\": no layer '", layer,
                        "': expected attention, qkv, proj or mlp",

@@ -77,24 +77,29 @@ class Transfer {
   Transfer(const layers::Model& student, const layers::Model& dense, std::vector<int64_t> blocks)
       : student_(student), dense_(dense), blocks_(std::move(blocks)) {}
 
-  // Gives every learned temperature of the new attention the value at which its products come
-  // closest to the dense network's, on the dense network's activations.
+  // Gives learned temperatures the value at which the products of codes come closest to the dense
+  // network's, on the dense network's activations. Frozen ones stay, and those of codes that take
+  // the place of other codes: they have been learned.
   void fit_temperatures(const Tensor& images) const {
-    const auto has_one = [this](int64_t i) {
-      return !block_at(student_.network(), i).attention.temperature.empty();
-    };
-    if (std::none_of(blocks_.begin(), blocks_.end(), has_one)) return;
     std::map<std::string, Variable> parameters;
     for (const auto& [name, parameter] : student_.named_parameters()) parameters[name] = parameter;
+    std::vector<int64_t> fitted;
+    for (int64_t i : blocks_) {
+      const std::string& temperature = block_at(student_.network(), i).attention.temperature;
+      if (!temperature.empty() && parameters.at(temperature).requires_grad() &&
+          !block_at(dense_.network(), i).attention.adds())
+        fitted.push_back(i);
+    }
+    if (fitted.empty()) return;
     Tensor x = embed(dense_, images);
-    for (int64_t i = 0; i <= blocks_.back(); ++i) {
+    for (int64_t i = 0; i <= fitted.back(); ++i) {
       const Traced wanted = run(dense_, i, x);
-      const BlockSpec& block = block_at(student_.network(), i);
-      const std::string& temperature = block.attention.temperature;
-      if (!temperature.empty() && std::binary_search(blocks_.begin(), blocks_.end(), i)) {
+      if (std::binary_search(fitted.begin(), fitted.end(), i)) {
+        const AttentionSpec& attention = block_at(student_.network(), i).attention;
         const std::vector<double> best =
-            fitted_temperatures(block.attention, run(student_, i, x).trace, wanted.trace);
-        std::copy(best.begin(), best.end(), parameters.at(temperature).value().data<float>());
+            fitted_temperatures(attention, run(student_, i, x).trace, wanted.trace);
+        std::copy(best.begin(), best.end(),
+                  parameters.at(attention.temperature).value().data<float>());
       }
       x = wanted.output;
     }

@@ -5,8 +5,9 @@
 // given what the dense block's norm1 gave, and is to give what the dense attention gave after proj.
 // Then, for the last part of the steps, each on the student's own activations, as it will run: it
 // is to bring the residual stream to where the dense attention brings the dense one, and so makes
-// up for what the blocks before it did not reach. Only qkv, proj and the local convolution of v
-// move, and no gradient crosses a block.
+// up for what the blocks before it did not reach. Only qkv, proj, the local convolution of v and
+// the temperatures move, these from where train/temperature.h has them start, and no gradient
+// crosses a block.
 #pragma once
 
 #include <atomic>

@@ -73,6 +73,10 @@ TEST_CASE("surgery: a recipe changes the blocks it names") {
           apply_recipe(plain, {}, {{.first = 4, .last = 6}});
         }).find("blocks 0 to 5") != std::string::npos);
   CHECK(refusal([&] { apply_recipe(plain, {}, {{.first = 3, .last = 2}}); }) != "");
+  const std::string back = refusal(
+      [&] { apply_recipe(hybrid, {}, {{.first = 2, .last = 2, .mlp = LayerKind::kShift}}); });
+  CHECK_MESSAGE(back.find("surgery.recipe: ") == 0, back);
+  CHECK_MESSAGE(back.find("blocks.2.mlp shift instead of mixture") != std::string::npos, back);
 }
 
 TEST_CASE("surgery: weights are carried through both stages") {
@@ -147,6 +151,30 @@ TEST_CASE("surgery: codes that follow float linear attention are scaled, routed 
   CHECK(ratio(qkv + "1.weight", 48 * 15 + 47) == doctest::Approx(factor));
   CHECK(ratio(qkv + "0.weight", 48 * 96) == 1);
   CHECK(ratio("blocks.0.attn.proj.weight", 5) == 1);
+}
+
+TEST_CASE(
+    "surgery: linear-angular attention that follows one with a window keeps the heads' norms") {
+  const ModelSpec plain = named_spec("vit_micro");
+  ShiftAddSpec levels, signs;
+  levels.codes = Codes::kBipolar2;
+  const ModelSpec first = apply_recipe(plain, levels, {kAttention});
+  const ModelSpec second = apply_recipe(first, signs, {});
+  REQUIRE(second.shift_add.codes == Codes::kSign);
+  NamedTensors weights = carry_weights(plain, first, lively_weights(plain), 1);
+  const auto before = by_name(weights);
+  REQUIRE(rescale_attention(first, second, images_for(plain, 3), weights).size() == 2);
+  const auto after = by_name(weights);
+  for (const char* same : {"blocks.0.attn.qkv.weight", "blocks.1.attn.qkv.weight"})
+    test::check_close(after.at(same), before.at(same), 0, same);
+  // proj's 16 columns of a head by one factor, another for another head.
+  const auto ratio = [&](int64_t at) {
+    return after.at("blocks.0.attn.proj.weight").span<float>()[at] /
+           before.at("blocks.0.attn.proj.weight").span<float>()[at];
+  };
+  CHECK(ratio(0) != 1);
+  CHECK(ratio(48 * 7 + 15) == doctest::Approx(ratio(0)));
+  CHECK(ratio(16) != doctest::Approx(ratio(0)));
 }
 
 TEST_CASE("surgery: rescaled attention has an RMS of 0.7 and the old heads' norms") {

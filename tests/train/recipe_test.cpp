@@ -38,6 +38,7 @@ TEST_CASE("recipe lines with mistakes are refused") {
   refused("all: mpl=shift", "did you mean 'mlp'");
   refused("all: mlp=shfit", "did you mean 'shift'");
   refused("all: mlp", "expected LAYER=KIND");
+  refused("all: mlp=shift, mlp=mixture", "mlp stands twice: expected one kind for each layer");
   refused("all:", "expected LAYER=KIND");
   refused("first: mlp=shift", "expected all, a number");
   refused("-1: mlp=shift", "expected all, a number");

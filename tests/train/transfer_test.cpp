@@ -11,6 +11,7 @@
 #include "layers/surgery.h"
 #include "tests/support/support.h"
 #include "tests/train/tiny_spec.h"
+#include "train/temperature.h"
 
 using namespace shiftadd;
 using namespace shiftadd::train;
@@ -211,6 +212,58 @@ TEST_CASE("transfer: smooth codes learn through another slope, from the same sta
     CHECK(with_slope[i].after < with_slope[i].before);
     CHECK(with_slope[i].after != with_window[i].after);
   }
+}
+
+TEST_CASE("transfer: temperatures start where they fit, frozen and learned ones stay") {
+  ShiftAddSpec options;
+  options.codes = Codes::kBipolar2;
+  const SurgeryStep softmax_add{.attention = AttentionKind::kSoftmaxAdd};
+  const TransferOptions once = {.steps = 1, .lr = 1e-12};
+  const auto temperatures = [](const Networks& networks, int block) {
+    const Tensor t = networks.state().at(concat("blocks.", block, ".attn.temperature"));
+    return std::vector<float>(t.span<float>().begin(), t.span<float>().end());
+  };
+  Networks networks({softmax_add}, options), frozen({softmax_add}, options);
+  const std::vector<float> ones = temperatures(frozen, 1);
+  networks.transfer(once);
+  for (auto& [name, parameter] : frozen.student.named_parameters())
+    if (name == "blocks.1.attn.temperature") parameter.set_requires_grad(false);
+  frozen.transfer(once);
+  for (int block : {0, 1}) {
+    // By the traces of both networks on the dense network's activations.
+    const autograd::NoGradGuard guard;
+    std::vector<layers::AttentionTrace> dense, coded;
+    layers::Context of_dense, of_coded;
+    of_dense.traces = &dense;
+    of_coded.traces = &coded;
+    autograd::Variable x = networks.dense.embed(autograd::Variable(images_of(0)), {});
+    if (block == 1) x = networks.dense.run_block(0, x, {});
+    networks.dense.run_block(block, x, of_dense);
+    networks.student.run_block(block, x, of_coded);
+    const std::vector<double> fitted = fitted_temperatures(
+        block_at(networks.student.network(), block).attention, coded[0], dense[0]);
+    const std::vector<float> actual = temperatures(networks, block);
+    REQUIRE(actual.size() == fitted.size());
+    for (std::size_t h = 0; h < fitted.size(); ++h)
+      CHECK(actual[h] == doctest::Approx(fitted[h]).epsilon(1e-5));
+    CHECK(actual != ones);
+  }
+  CHECK(temperatures(frozen, 0) == temperatures(networks, 0));
+  CHECK(temperatures(frozen, 1) == ones);
+
+  // Codes that take the place of codes have a temperature that was learned.
+  const ModelSpec first =
+      layers::apply_recipe(tiny_spec(), options, {{.attention = AttentionKind::kLinearAdd}});
+  layers::Model start(first, {}, 1),
+      next(layers::apply_recipe(first, options, {softmax_add}), {}, 1);
+  const NamedTensors weights = start.state_dict();
+  for (const auto& [name, tensor] : weights)
+    if (name.ends_with("temperature")) tensor.fill(0.75F);
+  next.load_state_dict(layers::carry_weights(first, next.spec(), weights, 1));
+  REQUIRE(transfer_attention(next, start, source(), once, kGoOn)->size() == 2);
+  for (const auto& [name, tensor] : next.state_dict())
+    if (name.ends_with("temperature"))
+      for (const float x : tensor.span<float>()) CHECK(x == doctest::Approx(0.75));
 }
 
 TEST_CASE("transfer: only blocks whose attention is of another kind") {
