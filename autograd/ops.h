@@ -120,17 +120,16 @@ Variable softmax_add_attention(const Variable& q, const Variable& kv,
 
 struct WindowAttentionOptions {
   int64_t heads = 1;
-  Codes codes = Codes::kBipolar2;  // or kSign
   ValueFormat value = ValueFormat::kFloat;
   int64_t queries = kAllQueries;  // as in softmax_attention, and so is scale
   double scale = kUsualScale;
   Variable temperature = {};  // (heads), or undefined
   PatchGrid grid = {};        // of the tokens
 };
-/// qkv (B, N, 3 C) -> (B, queries, C): linear attention with a window, WindowAttentionArgs'. The
-/// gradient passes codes as softmax_add_attention's does. Without recording, and with int8 values,
-/// its products are counted or are sums of int8 numbers, which gives the same bits. Backward takes
-/// as many steps as softmax attention's.
+/// qkv (B, N, 3 C) -> (B, queries, C): linear attention with a window, WindowAttentionArgs', on
+/// codes of two bits. The gradient passes codes as softmax_add_attention's does. Without recording,
+/// and with int8 values, its products are counted or are sums of int8 numbers, which gives the same
+/// bits. Backward takes as many steps as softmax attention's.
 Variable window_attention(const Variable& qkv, const WindowAttentionOptions& options);
 /// q (B, N, C), kv (B, N, 2 C) -> (B, N, C).
 Variable window_attention(const Variable& q, const Variable& kv,

@@ -2,7 +2,6 @@
 #include "infer/cpu_steps.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "core/parallel.h"
 
@@ -207,7 +206,7 @@ void CpuSteps::operator()(const Attend& op) {
                                 .o_row = stride(op.out),
                                 .o_head = op.head_dim};
   const float *q = at(op.q), *k = at(op.k), *v = at(op.v);
-  const double scale = op.scale > 0 ? op.scale : 1 / std::sqrt(static_cast<double>(op.codes.width));
+  const double scale = score_scale(op.scale, op.codes.width);
   const ScoreArgs<float> scores = {
       .codes = op.codes.kind,
       .scale = scale,

@@ -56,7 +56,6 @@ Attention::Projected Attention::project(const Variable& x, const Pass& pass) con
 Variable Attention::attend_linearly(const Projected& in, int64_t queries) const {
   if (spec_.has_window()) {
     const autograd::WindowAttentionOptions window = {.heads = spec_.heads,
-                                                     .codes = spec_.codes.kind,
                                                      .value = spec_.values,
                                                      .queries = queries,
                                                      .scale = spec_.scale,
@@ -91,7 +90,7 @@ Variable Attention::attend(const Projected& projected, int64_t queries, double c
   const int64_t width = spec_.heads * spec_.head_dim;
   Projected in = projected;
   const Codes codes = spec_.codes.kind;
-  if (code_slope > 0 && (codes == Codes::kSign || codes == Codes::kBipolar2)) {
+  if (code_slope > 0 && is_whole(codes)) {
     in.first = autograd::smooth_codes(in.first, codes, kv_ ? width : 2 * width, code_slope);
     if (kv_) in.kv = autograd::smooth_codes(in.kv, codes, width, code_slope);
   }

@@ -148,10 +148,7 @@ struct AttentionSpec {
   bool is_linear() const {
     return kind == AttentionKind::kLinear || kind == AttentionKind::kLinearAdd;
   }
-  /// Linear attention with a window: that on codes of two bits.
-  bool has_window() const {
-    return kind == AttentionKind::kLinearAdd && codes.kind == Codes::kBipolar2;
-  }
+  bool has_window() const { return is_windowed(kind, codes.kind); }
   /// Whether q and k are binary codes, so that their products add.
   bool adds() const { return codes.kind != Codes::kNone; }
 };

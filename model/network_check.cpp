@@ -35,12 +35,11 @@ void check(const AttentionSpec& attention, const BlockSpec& block) {
           "heads times their width is the block's width");
   require(attention.codes.width == attention.head_dim, block.name, "codes are as wide as a head");
   const bool kinds_agree =
-      attention.kind == AttentionKind::kSoftmaxAdd
-          ? attention.codes.kind == Codes::kSign || attention.codes.kind == Codes::kBipolar2
+      attention.kind == AttentionKind::kSoftmaxAdd  ? is_whole(attention.codes.kind)
       : attention.kind == AttentionKind::kLinearAdd ? attention.codes.kind != Codes::kNone
                                                     : attention.codes.kind == Codes::kNone;
   require(kinds_agree, block.name,
-          "attention that adds has codes: softmax_add signs; no other has");
+          "attention that adds has codes, softmax_add signs or bipolar2; no other has");
   require((attention.is_linear() && !attention.has_window()) == attention.local.has_value(),
           block.name, "linear attention without a window has a filter, and no other");
   require(attention.temperature.empty() == (attention.codes.kind != Codes::kBipolar2), block.name,

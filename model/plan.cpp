@@ -173,7 +173,7 @@ class Planner : PlanWriter {
   // codes need the mean of all queries or a router sends whole tokens.
   bool splits_query(const BlockSpec& block) const {
     const Codes codes = block.attention.codes.kind;
-    const bool all_queries = codes == Codes::kUnitHead || codes == Codes::kUnitBatch;
+    const bool all_queries = is_unit(codes);
     return rows_answered(network_, block_, true) < block.tokens() && !all_queries &&
            std::get<FusedQkv>(block.attention.projection).qkv.kind != LayerKind::kMixture;
   }

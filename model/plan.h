@@ -129,12 +129,8 @@ struct Attend {
   PatchGrid grid;        // of linear attention with a window
   Rows q, k, v, out;
 
-  bool has_window() const {
-    return kind == AttentionKind::kLinearAdd && codes.kind == Codes::kBipolar2;
-  }
-  bool needs_thresholds() const {
-    return codes.kind == Codes::kUnitHead || codes.kind == Codes::kUnitBatch;
-  }
+  bool has_window() const { return is_windowed(kind, codes.kind); }
+  bool needs_thresholds() const { return is_unit(codes.kind); }
 };
 /// Which expert each row of `in` goes to: `order` (int32) has the rows of all images, those of the
 /// first expert ascending, then those of the second; `gates` (two a row) the router's logits or,

@@ -55,11 +55,8 @@ class Counter {
     (op.integers ? work.integer_terms : work.float_terms) =
         linear ? (keys + answers) * op.head_dim * width : 2 * answers * keys * width;
     if (op.has_window())
-      for (int64_t query = 0; query < answers; ++query) {
-        int64_t size = query < op.grid.first ? keys : 0;
-        if (size == 0) op.grid.for_window(query, [&size](int64_t) { ++size; });
-        work.float_terms += 2 * size * width;
-      }
+      for (int64_t query = 0; query < answers; ++query)
+        work.float_terms += 2 * op.grid.window_size(query) * width;
     if (op.filter == kNone) return work;
     const int64_t taps = op.local.kernel_h * op.local.kernel_w;
     work.float_terms += (answers - op.local.first) * taps * width;

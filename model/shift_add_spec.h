@@ -16,10 +16,15 @@ namespace shiftadd {
 
 enum class AttentionKind : uint8_t {
   kSoftmax,     // softmax(q k^T / sqrt(d)) v
-  kSoftmaxAdd,  // the same on +-1 codes of q and k: q k^T is counted, not multiplied
+  kSoftmaxAdd,  // the same on codes of q and k: q k^T is counted, not multiplied
   kLinear,      // linear-angular: v / 2 + q (k^T v) / pi, normalised, plus a local convolution of v
-  kLinearAdd,   // the same on codes: both products only add and subtract
+  kLinearAdd,   // linear attention on codes, both products only add and subtract: linear-angular,
+                // or, on codes of two bits, with a window of softmax
 };
+/// Linear attention with a window.
+constexpr bool is_windowed(AttentionKind kind, Codes codes) {
+  return kind == AttentionKind::kLinearAdd && codes == Codes::kBipolar2;
+}
 template <>
 inline constexpr std::array kEnumNames<AttentionKind> = {"softmax", "softmax_add", "linear",
                                                          "linear_add"};

@@ -66,7 +66,7 @@ std::vector<std::string> cautions(const ModelSpec& spec) {
     lines.emplace_back(
         "surgery.codes unit_batch: answers depend on the images beside them and on the batch's "
         "size; shiftadd-infer and shiftadd-convert refuse such a network");
-  const bool unit = codes == Codes::kUnitHead || codes == Codes::kUnitBatch;
+  const bool unit = is_unit(codes);
   if (unit && any(AttentionKind::kSoftmaxAdd))
     lines.push_back(
         concat("surgery.codes ", name_of(codes), " are linear_add's: softmax_add compares signs"));

@@ -6,8 +6,9 @@
 namespace shiftadd::train {
 
 /// Creates the folder (and its parents), takes an exclusive lock on FOLDER/.lock for its lifetime
-/// and removes what killed runs left unfinished. The kernel drops the lock when the process dies, however it dies. Throws Error (user)
-/// when another run holds it, Error (failure) when the folder cannot be written.
+/// and removes what killed runs left unfinished. The kernel drops the lock when the process dies,
+/// however it dies. Throws Error (user) when another run holds it, Error (failure) when the folder
+/// cannot be written.
 class RunLock {
  public:
   explicit RunLock(const std::string& folder);

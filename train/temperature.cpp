@@ -2,7 +2,6 @@
 #include "train/temperature.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "autograd/ops.h"
 #include "core/parallel.h"
@@ -29,9 +28,8 @@ struct Pair {
 
 Pair floats_of(const AttentionSpec& attention, const layers::AttentionTrace& trace) {
   const int64_t width = attention.heads * attention.head_dim;
-  const double usual = 1 / std::sqrt(static_cast<double>(attention.codes.width));
   return {take_columns(trace.q, 0, width), take_columns(trace.k, trace.k_column, width),
-          attention.scale > 0 ? attention.scale : usual};
+          score_scale(attention.scale, attention.codes.width)};
 }
 
 // Codes divided by the root of their number, so that their products are by that number too small.

@@ -23,9 +23,8 @@ std::string kernels_of(const LoopConfig& config);
 
 class TrainingStep {
  public:
-  /// `teacher` and `ema` may be null; class_weights may be undefined. With smooth_codes, whole codes
-  /// learn through autograd::smooth_codes. All referenced objects must
-  /// outlive this.
+  /// `teacher` and `ema` may be null; class_weights may be undefined. With smooth_codes, whole
+  /// codes learn through autograd::smooth_codes. All referenced objects must outlive this.
   TrainingStep(const layers::Model& model, const layers::Model* teacher, Optimizer& optimizer,
                Ema* ema, const LoopConfig& config, const RouterConfig& router, Tensor class_weights,
                uint64_t seed, bool smooth_codes = false);

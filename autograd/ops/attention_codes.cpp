@@ -10,8 +10,7 @@ Variable attention_codes(const Variable& x, int64_t heads, Codes codes) {
   const int64_t batch = x.dim(0), tokens = x.dim(1), d = x.dim(2) / heads;
   const Tensor y(x.shape(), x.dtype());
   Tensor thresholds;
-  if (codes == Codes::kUnitHead || codes == Codes::kUnitBatch)
-    thresholds = Tensor({batch, heads}, x.dtype());
+  if (is_unit(codes)) thresholds = Tensor({batch, heads}, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
     kernels<T>().attention_codes(
         {batch, tokens, heads, d, codes, x.value().data<T>(), pointer<T>(thresholds), y.data<T>()});

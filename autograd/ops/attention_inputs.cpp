@@ -41,11 +41,17 @@ void check_heads(const char* op, int64_t heads, int64_t channels, const Shape& s
                      " heads: expected a number of heads that divides ", channels);
 }
 
+void check_one_key_a_query(const char* op, const AttentionInputs& in) {
+  if (in.shape.queries != in.shape.keys)
+    throw user_error("[", op, "] q is ", in.variables[0].shape(), ", kv is ",
+                     in.variables[1].shape(), ": expected a key for each query");
+}
+
 double attention_scale(const char* op, double given, const AttentionShape& shape) {
-  if (given == kUsualScale) return 1 / std::sqrt(static_cast<double>(shape.code_dim));
   if (!std::isfinite(given) || given < 0)
-    throw user_error("[", op, "] scale is ", given, ": expected a finite positive number");
-  return given;
+    throw user_error("[", op, "] scale is ", given,
+                     ": expected a finite positive number, or 0 for 1 / sqrt(width)");
+  return score_scale(given, shape.code_dim);
 }
 
 AttentionTensors AttentionTensors::gradients(const AttentionShape& shape) const {

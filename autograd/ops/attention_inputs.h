@@ -47,6 +47,8 @@ AttentionInputs separate_inputs(const char* op, const Variable& q, const Variabl
 /// What softmax multiplies q k^T by: `given`, or, where that is kUsualScale, 1 / sqrt(code_dim).
 /// Throws Error unless it is finite and positive.
 double attention_scale(const char* op, double given, const AttentionShape& shape);
+/// Throws Error unless paired inputs have as many keys as queries.
+void check_one_key_a_query(const char* op, const AttentionInputs& in);
 /// Throws Error unless 1 <= heads divides channels; `shape` is the input's, for the message.
 void check_heads(const char* op, int64_t heads, int64_t channels, const Shape& shape);
 

@@ -38,11 +38,12 @@ Variable attend(const AttentionInputs& in, const Variable& local_weight,
   const LocalShape local = check_local(local_weight, s.keys, options);
   check_same_dtype(kOp, in.variables.front(), {local_weight});
   const Codes codes = options.codes;
+  if (codes == Codes::kBipolar2)
+    throw user_error("[", kOp, "] codes are bipolar2: expected none, signs or unit codes");
   const ValueFormat value = options.value;
   const Tensor out = in.output();
   Tensor thresholds;
-  if (codes == Codes::kUnitHead || codes == Codes::kUnitBatch)
-    thresholds = Tensor({2, s.batch, s.heads}, in.dtype());
+  if (is_unit(codes)) thresholds = Tensor({2, s.batch, s.heads}, in.dtype());
   const Tensor weight = local_weight.defined() ? local_weight.value() : Tensor();
   std::vector<Variable> inputs = in.variables;
   inputs.push_back(local_weight);
@@ -80,9 +81,7 @@ Variable linear_angular_attention(const Variable& q, const Variable& kv,
                                   const Variable& local_weight,
                                   const LinearAngularOptions& options) {
   const AttentionInputs inputs = paired_inputs(kOp, q, kv, options.heads);
-  if (inputs.shape.queries != inputs.shape.keys)
-    throw user_error("[", kOp, "] q is ", q.shape(), ", kv is ", kv.shape(),
-                     ": expected a key for each query");
+  check_one_key_a_query(kOp, inputs);
   return attend(inputs, local_weight, options);
 }
 

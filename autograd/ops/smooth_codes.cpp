@@ -21,10 +21,10 @@ void for_each_row(const Shape& shape, F&& f) {
 // A number that has the code of x, and that the code's estimator passes.
 template <class T>
 T stand_in(Codes codes, T x) {
-  if (codes == Codes::kSign) return x >= 0 ? T{1} : T{-1};
-  const bool outer = x < 0 ? x < -T{kBipolarStep} : x >= T{kBipolarStep};
-  const T magnitude = outer ? T{kBipolarEdge} : T{kBipolarStep} / 2;
-  return x < 0 ? -magnitude : magnitude;
+  if (codes == Codes::kSign) return x < 0 ? T{-1} : T{1};
+  const int level = level_of(x);
+  const T magnitude = level * level > 1 ? T{kBipolarEdge} : T{kBipolarStep} / 2;
+  return level < 0 ? -magnitude : magnitude;
 }
 
 // The gradient of stand_in as it is here.
@@ -43,8 +43,7 @@ Variable smooth_codes(const Variable& input, Codes codes, int64_t coded, double 
   if (coded < 0 || coded > input.dim(2) || !(slope > 0))
     throw user_error("[smooth_codes] input is ", input.shape(), ", ", coded, " channels, slope ",
                      slope, ": expected (B, N, C), at most C channels and a slope > 0");
-  if (codes != Codes::kSign && codes != Codes::kBipolar2)
-    throw user_error("[smooth_codes] codes are neither signs nor bipolar2");
+  if (!is_whole(codes)) throw user_error("[smooth_codes] codes are neither signs nor bipolar2");
   const Shape shape = input.shape();
   const Tensor y(shape, input.dtype());
   dispatch(input.dtype(), [&]<class T>() {

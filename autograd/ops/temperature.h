@@ -9,8 +9,7 @@ namespace shiftadd::autograd {
 /// the codes are whole numbers.
 inline void check_scores(const char* op, const AttentionInputs& in, Codes codes,
                          const Variable& temperature) {
-  if (codes != Codes::kSign && codes != Codes::kBipolar2)
-    throw user_error("[", op, "] codes are neither signs nor bipolar2");
+  if (!is_whole(codes)) throw user_error("[", op, "] codes are neither signs nor bipolar2");
   if (!temperature.defined()) return;
   check_shape(op, "temperature", temperature.shape(), {in.shape.heads});
   if (temperature.dtype() != in.dtype())

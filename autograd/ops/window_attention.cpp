@@ -10,13 +10,14 @@ namespace {
 constexpr const char* kOp = "window_attention";
 
 Variable attend(const AttentionInputs& in, const WindowAttentionOptions& options) {
-  check_scores(kOp, in, options.codes, options.temperature);
+  check_scores(kOp, in, Codes::kBipolar2, options.temperature);
   const AttentionShape s = in.shape;
   const PatchGrid grid = options.grid;
   if (grid.grid_h < 1 || grid.grid_w < 1 || grid.first < 0 || grid.tokens() != s.keys)
     throw user_error("[", kOp, "] ", s.keys, " tokens for ", grid.first, " and ", grid.grid_h,
                      " x ", grid.grid_w, " patches: expected as many");
-  const Scores scores(options.codes, attention_scale(kOp, options.scale, s), options.temperature);
+  const Scores scores(Codes::kBipolar2, attention_scale(kOp, options.scale, s),
+                      options.temperature);
   const ValueFormat value = options.value;
   const Tensor out = in.output();
   const bool recorded = will_record(in.variables) || will_record({options.temperature});
@@ -44,7 +45,9 @@ Variable window_attention(const Variable& qkv, const WindowAttentionOptions& opt
 }
 Variable window_attention(const Variable& q, const Variable& kv,
                           const WindowAttentionOptions& options) {
-  return attend(paired_inputs(kOp, q, kv, options.heads), options);
+  const AttentionInputs inputs = paired_inputs(kOp, q, kv, options.heads);
+  check_one_key_a_query(kOp, inputs);
+  return attend(inputs, options);
 }
 
 }  // namespace shiftadd::autograd

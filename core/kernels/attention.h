@@ -41,16 +41,34 @@ struct AttentionBackwardArgs {
 ///   kUnitHead   1[x^ > mean of x^ over the tokens and    passes where 0 <= x^ <= 1
 ///               channels of this image and head]
 ///   kUnitBatch  1[x^ > one mean over the whole batch]    passes where 0 <= x^ <= 1
-///   kBipolar2   two bits: level(x) / sqrt(5), the level  passes times 2 / t, t = kBipolarStep,
-///               one of -3, -1, 1, 3 as x lies below -t,  where |x| <= 1.5 t
+///   kBipolar2   two bits: level(x) / sqrt(5), the level  passes times 2 / (t sqrt(5)), t =
+///               one of -3, -1, 1, 3 as x lies below -t,  kBipolarStep, where |x| <= 1.5 t
 ///               below 0, below t, or not
 enum class Codes : uint8_t { kNone, kSign, kUnitHead, kUnitBatch, kBipolar2 };
+
+/// Codes of 0 and 1, told by a mean.
+constexpr bool is_unit(Codes codes) {
+  return codes == Codes::kUnitHead || codes == Codes::kUnitBatch;
+}
+/// Codes that are whole numbers times a magnitude: signs and levels.
+constexpr bool is_whole(Codes codes) { return codes == Codes::kSign || codes == Codes::kBipolar2; }
 
 /// Near the best step for two bits of normal values with the root mean square that surgery gives q
 /// and k.
 inline constexpr float kBipolarStep = 0.7f, kBipolarEdge = 3 * (kBipolarStep / 2);
 /// The mean square of four levels: what a product of two bipolar2 codes is divided by.
 inline constexpr int kBipolarSquare = 5;
+/// The level of x: -3, -1, 1 or 3.
+template <class T>
+constexpr int level_of(T x) {
+  if (x < 0) return x < -T(kBipolarStep) ? -3 : -1;
+  return x < T(kBipolarStep) ? 1 : 3;
+}
+
+/// What softmax multiplies q k^T by: `given`, or, where that is 0, 1 / sqrt(width of a row of q).
+inline double score_scale(double given, int64_t width) {
+  return given > 0 ? given : 1 / __builtin_sqrt(static_cast<double>(width));
+}
 
 /// Patches on a raster of grid_h x grid_w, the tokens from `first` on.
 struct PatchGrid {
@@ -59,6 +77,13 @@ struct PatchGrid {
   int64_t tokens() const { return first + grid_h * grid_w; }
   /// The most keys that the window of a patch has.
   int64_t widest_window() const { return first + 9; }
+  /// How many keys the window of token `query` has: all, of a token before the patches.
+  int64_t window_size(int64_t query) const {
+    if (query < first) return tokens();
+    int64_t size = 0;
+    for_window(query, [&size](int64_t) { ++size; });
+    return size;
+  }
   /// body(key), ascending, for each key in the window of token `query`, a patch.
   template <class Body>
   void for_window(int64_t query, Body body) const {
@@ -186,7 +211,7 @@ struct WindowAttentionArgs {
   const T *q, *k, *v;
   T* out;
 };
-/// As SoftmaxAddBackwardArgs: dq, dk, dv of all rows that ask.
+/// As SoftmaxAddBackwardArgs: dq of the rows that ask, dk and dv of all keys.
 template <class T>
 struct WindowAttentionBackwardArgs {
   AttentionShape shape;

@@ -80,7 +80,8 @@ struct Int8Kernels {
   /// The values of linear_angular with sign codes and int8 v, bit for bit: less work than
   /// add_attention where a machine has dot products.
   void (*dot_attention)(const LinearAngularArgs<T>&);
-  /// The values of window_attention with int8 v, bit for bit.
+  /// The values of window_attention with int8 v, bit for bit where the sums of both are exact
+  /// (WindowAttentionArgs).
   void (*dot_window_attention)(const WindowAttentionArgs<T>&);
   void (*int8_attention)(const Int8AttentionArgs<T>&);
 };

@@ -122,11 +122,9 @@ TEST_CASE("logits have the bits that they had, on every instruction set") {
 TEST_CASE("twenty steps of training end at the bits that they had, on every instruction set") {
   const char* const stages = R"(stages=[
     {"name": "add", "surgery": {"recipe": ["all: attention=linear_add", "1: attention=softmax_add"],
-                                "value": "int8", "activations": "int8", "transfer": {"steps": 4}},
-     "train": {"teacher": {"features": 3}}},
-    {"name": "shift", "surgery": {"recipe": ["all: qkv=shift, proj=shift, mlp=mixture"],
-                                  "value": "int8", "activations": "int8"},
-     "train": {"epochs": 2, "teacher": {"features": 3}}}])";
+                                "transfer": {"steps": 4}}},
+    {"name": "shift", "surgery": {"recipe": ["all: qkv=shift, proj=shift, mlp=mixture"]},
+     "train": {"epochs": 2}}])";
   for (const Machine& machine : machines()) {
     INFO(machine.name());
     const test::TrainFolder folder;
@@ -141,8 +139,15 @@ TEST_CASE("twenty steps of training end at the bits that they had, on every inst
       REQUIRE_MESSAGE(result.status == 0, result.err);
     };
     train("dense", {});
-    train("stages", {"--set", "init.checkpoint=dense/model.safetensors", "--set", stages});
-    for (const char* model : {"dense", "stages/add", "stages/shift"})
+    const auto convert = [&](const std::string& out, const std::string& codes) {
+      train(out, {"--set", "init.checkpoint=dense/model.safetensors", "--set", stages, "--set",
+                  "surgery.value=int8", "--set", "surgery.activations=int8", "--set",
+                  "train.teacher.features=3", "--set", "surgery.codes=" + codes});
+    };
+    convert("stages", "sign");
+    convert("two_bits", "bipolar2");
+    for (const char* model :
+         {"dense", "stages/add", "stages/shift", "two_bits/add", "two_bits/shift"})
       test::check_digest(
           concat("trained ", model),
           test::digest_of_tensors(folder / (std::string(model) + "/model.safetensors")));

@@ -53,6 +53,12 @@ Expected surrogate(const Tensor& input, const Tensor& cotangent, Codes codes) {
       if (codes == Codes::kSign) {
         code = (value >= 0 ? 1 : -1) / root;
         passed[j] = std::abs(value) <= 1 ? g[i + j] / root : 0;
+      } else if (codes == Codes::kBipolar2) {
+        const double step = kBipolarStep;
+        const int level = value < -step ? -3 : value < 0 ? -1 : value < step ? 1 : 3;
+        code = level / std::sqrt(5.0 * kDim);
+        passed[j] =
+            std::abs(x[i + j]) <= kBipolarEdge ? g[i + j] * 2 / (step * std::sqrt(5.0 * kDim)) : 0;
       } else if (codes != Codes::kNone) {
         code = unit > mean[b * kHeads + h] ? 1 : 0;
         passed[j] = unit >= 0 && unit <= 1 ? g[i + j] : 0;
@@ -62,7 +68,7 @@ Expected surrogate(const Tensor& input, const Tensor& cotangent, Codes codes) {
     }
     for (int64_t j = 0; j < kDim; ++j)
       e.gradient.data<float>()[i + j] = static_cast<float>(
-          codes == Codes::kSign ? passed[j] : (passed[j] - x[i + j] / norm * along) / norm);
+          is_whole(codes) ? passed[j] : (passed[j] - x[i + j] / norm * along) / norm);
   });
   return e;
 }
@@ -70,12 +76,16 @@ Expected surrogate(const Tensor& input, const Tensor& cotangent, Codes codes) {
 }  // namespace
 
 TEST_CASE("attention_codes: estimators follow their declared surrogates") {
-  for (Codes codes : {Codes::kNone, Codes::kSign, Codes::kUnitHead, Codes::kUnitBatch}) {
+  for (Codes codes :
+       {Codes::kNone, Codes::kSign, Codes::kUnitHead, Codes::kUnitBatch, Codes::kBipolar2}) {
     INFO("codes ", static_cast<int>(codes));
     const Tensor input = variable(kShape).value().clone();
-    // The edges: 0 and -0 are +1; 1 and -1 are within the window, their neighbours beyond.
-    const float edges[] = {
-        0.f, -0.f, 1.f, -1.f, std::nextafter(1.f, 2.f), std::nextafter(-1.f, -2.f)};
+    // The edges: 0 and -0 are +1, a step is the upper level; 1 and -1, of two bits 1.5 steps, are
+    // within the window, their neighbours beyond.
+    std::vector<float> edges = {0.f, -0.f};
+    for (const float edge : {1.f, kBipolarStep, kBipolarEdge})
+      for (const float x : {edge, std::nextafter(edge, 2.f), std::nextafter(edge, 0.f)})
+        edges.insert(edges.end(), {x, -x});
     std::copy(std::begin(edges), std::end(edges), input.data<float>());
     const Variable x(input, true);
     const Tensor cotangent = variable(kShape, 2).value();

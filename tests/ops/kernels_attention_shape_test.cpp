@@ -1,5 +1,7 @@
 // Every attention kernel against its twin where q, k and v are tensors of their own: v's strides
 // are not k's, and a row of q and k may be shorter or longer than one of v.
+#include <functional>
+
 #include "tests/ops/kernels_test.h"
 
 namespace shiftadd::test {
@@ -67,33 +69,63 @@ TEST_CASE("kernels: attention of separate q, k and v") {
   }
 }
 
-TEST_CASE("kernels: softmax_add of separate q, k and v") {
+// An attention on codes, of each widths, values and codes.
+void for_codes(const std::function<void(const Inputs&, ValueFormat, Codes)>& check) {
   for (const Widths& widths : kWidths)
-    for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8}) {
-      const Inputs in(widths);
-      Numbers out(in.dout.size()), sums(in.s.batch * in.s.heads * in.s.queries);
-      const ScoreArgs<float> scores = {.scale = 0.2};
-      const SoftmaxAddArgs<float> args = {in.s,        scores,      value,      in.q.data(),
-                                          in.k.data(), in.v.data(), out.data(), sums.data()};
-      reference_kernels<float>().softmax_add(args);
-      check_kernel(in.name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
-        Numbers y(out.size()), counted(out.size());
-        SoftmaxAddArgs<float> each = args;
-        each.out = y.data();
-        each.log_sum_exp = nullptr;
-        kernels.softmax_add(each);
-        each.out = counted.data();
-        kernels.popcount_attention(each);
-        return join({y, counted});
-      });
-      check_kernel(in.name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
-        Gradients g(in);
-        kernels.softmax_add_backward({in.s, scores, value, in.q.data(), in.k.data(), in.v.data(),
-                                      out.data(), sums.data(), in.dout.data(), g.dq.data(),
-                                      g.dk.data(), g.dv.data()});
-        return join({g.dq, g.dk, g.dv});
-      });
-    }
+    for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8})
+      for (Codes codes : {Codes::kSign, Codes::kBipolar2}) check(Inputs(widths), value, codes);
+}
+
+TEST_CASE("kernels: softmax_add of separate q, k and v") {
+  for_codes([](const Inputs& in, ValueFormat value, Codes codes) {
+    Numbers out(in.dout.size()), sums(in.s.batch * in.s.heads * in.s.queries);
+    const ScoreArgs<float> scores = {.codes = codes, .scale = 0.2};
+    const SoftmaxAddArgs<float> args = {in.s,        scores,      value,      in.q.data(),
+                                        in.k.data(), in.v.data(), out.data(), sums.data()};
+    reference_kernels<float>().softmax_add(args);
+    check_kernel(in.name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
+      Numbers y(out.size()), counted(out.size());
+      SoftmaxAddArgs<float> each = args;
+      each.out = y.data();
+      each.log_sum_exp = nullptr;
+      kernels.softmax_add(each);
+      each.out = counted.data();
+      kernels.popcount_attention(each);
+      return join({y, counted});
+    });
+    check_kernel(in.name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
+      Gradients g(in);
+      kernels.softmax_add_backward({in.s, scores, value, in.q.data(), in.k.data(), in.v.data(),
+                                    out.data(), sums.data(), in.dout.data(), g.dq.data(),
+                                    g.dk.data(), g.dv.data()});
+      return join({g.dq, g.dk, g.dv});
+    });
+  });
+}
+
+TEST_CASE("kernels: attention with a window of separate q, k and v") {
+  const PatchGrid grid = {6, 6, 1};
+  const ScoreArgs<float> scores = {.codes = Codes::kBipolar2, .scale = 0.2};
+  for_codes([&](const Inputs& in, ValueFormat value, Codes codes) {
+    if (codes != Codes::kBipolar2) return;
+    const float *q = in.q.data(), *k = in.k.data(), *v = in.v.data();
+    Numbers out(in.dout.size());
+    reference_kernels<float>().window_attention({in.s, scores, value, grid, q, k, v, out.data()});
+    check_kernel(in.name("window_attention"), 2e-5, [&](const KernelTable<float>& kernels) {
+      Numbers y(out.size()), dots(out.size());
+      kernels.window_attention({in.s, scores, value, grid, q, k, v, y.data()});
+      kernels.dot_window_attention({in.s, scores, value, grid, q, k, v, dots.data()});
+      CHECK(same_bits(dots, y));
+      return join({y, dots});
+    });
+    const auto backward = [&](const KernelTable<float>& kernels) {
+      Gradients g(in);
+      kernels.window_attention_backward({in.s, scores, value, grid, q, k, v, out.data(),
+                                         in.dout.data(), g.dq.data(), g.dk.data(), g.dv.data()});
+      return join({g.dq, g.dk, g.dv});
+    };
+    check_kernel(in.name("window_attention backward"), 5e-5, backward);
+  });
 }
 
 TEST_CASE("kernels: linear_angular of separate q, k and v") {

@@ -228,7 +228,8 @@ TEST_CASE("int8 attention: every unit gives the same sums") {
   Numbers first;
   for (const Unit& unit : units()) {
     INFO(unit.name);
-    Numbers dots(keys * width), softmax(keys * width), signs(keys * width), levels(keys * width);
+    Numbers dots(keys * width), softmax(keys * width), signs(keys * width), levels(keys * width),
+        window(keys * width);
     LinearAngularArgs<float> linear{};
     linear.shape = s;
     linear.codes = Codes::kSign;
@@ -243,7 +244,15 @@ TEST_CASE("int8 attention: every unit gives the same sums") {
     attend(Codes::kNone, softmax);
     attend(Codes::kSign, signs);
     attend(Codes::kBipolar2, levels);
-    const Numbers all = join({dots, softmax, signs, levels});
+    unit.kernels.dot_window_attention({s,
+                                       {.codes = Codes::kBipolar2, .scale = 0.125},
+                                       ValueFormat::kInt8,
+                                       {14, 14, 1},
+                                       q,
+                                       k,
+                                       v,
+                                       window.data()});
+    const Numbers all = join({dots, softmax, signs, levels, window});
     if (first.empty()) first = all;
     CHECK(same_bits(all, first));
   }

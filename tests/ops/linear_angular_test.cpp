@@ -190,6 +190,8 @@ TEST_CASE("linear_angular: errors") {
               "the input has 5: expected a grid of as many");
   o.queries = 6;
   check_error(call({2, 5, 12}, {}, o), "[linear_angular_attention] 6 queries of 5 tokens");
+  check_error(call({2, 5, 12}, {}, options(2, Codes::kBipolar2)),
+              "[linear_angular_attention] codes are bipolar2: expected none, signs or unit codes");
 }
 
 }  // namespace shiftadd::test

@@ -148,7 +148,8 @@ TEST_CASE("softmax_add: errors") {
       [] {
         softmax_add_attention(variable({2, 5, 12}), {.heads = 2, .queries = 5, .scale = INFINITY});
       },
-      "[softmax_add_attention] scale is inf: expected a finite positive number");
+      "[softmax_add_attention] scale is inf: expected a finite positive number, or 0 for "
+      "1 / sqrt(width)");
 }
 
 }  // namespace shiftadd::test

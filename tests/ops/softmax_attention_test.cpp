@@ -90,7 +90,8 @@ TEST_CASE("softmax_attention: errors") {
       [] {
         softmax_attention(variable({2, 5, 12}), 2, 5, -0.5);
       },
-      "[softmax_attention] scale is -0.5: expected a finite positive number");
+      "[softmax_attention] scale is -0.5: expected a finite positive number, or 0 for 1 / "
+      "sqrt(width)");
   check_error(
       [] {
         softmax_attention(variable({2, 5, 4}), variable({2, 3, 5}), variable({2, 3, 4}), 2);

@@ -12,8 +12,6 @@ namespace shiftadd::reference {
 
 inline constexpr double kUnitEps = 1e-12;  // inside the root of a norm
 
-inline bool is_unit(Codes codes) { return codes == Codes::kUnitHead || codes == Codes::kUnitBatch; }
-
 /// One head of q, k, v, out or a gradient: row n begins at x + n * stride.
 template <class T>
 struct Rows {
@@ -65,16 +63,6 @@ void share_threshold(int64_t count, T* thresholds) {
   double sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += thresholds[i];
   std::fill_n(thresholds, count, static_cast<T>(sum / static_cast<double>(count)));
-}
-
-/// Codes that are whole numbers times a magnitude: signs and levels.
-inline bool is_whole(Codes codes) { return codes == Codes::kSign || codes == Codes::kBipolar2; }
-
-/// -3, -1, 1 or 3.
-template <class T>
-int level_of(T x) {
-  const int magnitude = (x < 0 ? x < -T(kBipolarStep) : x >= T(kBipolarStep)) ? 3 : 1;
-  return x < 0 ? -magnitude : magnitude;
 }
 
 /// The whole number that stands for x: a sign or a level.

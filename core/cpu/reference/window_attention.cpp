@@ -1,4 +1,6 @@
 // Linear attention with a window, by definition: every weight of every key.
+#include <limits>
+
 #include "core/cpu/reference/attention_codes.h"
 #include "core/cpu/reference/reference.h"
 
@@ -10,6 +12,7 @@ struct WeightRow {
   std::vector<double> scores, weights;
   std::vector<bool> near;
   double sum = 0, outside = 0;  // of all weights; how many keys lie outside
+  double far = 0;               // what 1 + score - mean is times outside
 };
 
 WeightRow weigh(const PatchGrid& grid, int64_t query, const std::vector<double>& scores) {
@@ -17,7 +20,7 @@ WeightRow weigh(const PatchGrid& grid, int64_t query, const std::vector<double>&
   WeightRow row = {scores, std::vector<double>(scores.size()),
                    std::vector<bool>(scores.size(), query < grid.first)};
   if (query >= grid.first) grid.for_window(query, [&](int64_t key) { row.near[key] = true; });
-  double top = query < grid.first ? scores[0] : 0, mean = 0;
+  double top = -std::numeric_limits<double>::infinity(), mean = 0;
   for (int64_t m = 0; m < keys; ++m) {
     if (row.near[m]) {
       top = std::max(top, scores[m]);
@@ -26,24 +29,26 @@ WeightRow weigh(const PatchGrid& grid, int64_t query, const std::vector<double>&
       row.outside += 1;
     }
   }
-  if (row.outside > 0) mean /= row.outside;
+  if (row.outside > 0) {
+    mean /= row.outside;
+    top = std::max(top, 0.0);  // the score of what weighs 1
+    row.far = std::exp(-top);
+  }
   for (int64_t m = 0; m < keys; ++m) {
-    row.weights[m] =
-        row.near[m] ? std::exp(scores[m] - top) : std::exp(-top) * (1 + scores[m] - mean);
+    row.weights[m] = row.near[m] ? std::exp(scores[m] - top) : row.far * (1 + scores[m] - mean);
     row.sum += row.weights[m];
   }
   return row;
 }
 
 // ds, the gradient of the scores, from dp, that of weight / sum.
-std::vector<double> weigh_backward(const WeightRow& row, double top_factor,
-                                   const std::vector<double>& dp) {
+std::vector<double> weigh_backward(const WeightRow& row, const std::vector<double>& dp) {
   double along = 0, mean = 0;
   for (std::size_t m = 0; m < dp.size(); ++m) along += row.weights[m] / row.sum * dp[m];
   std::vector<double> ds(dp.size());
   for (std::size_t m = 0; m < dp.size(); ++m) {
     const double dw = (dp[m] - along) / row.sum;
-    ds[m] = dw * (row.near[m] ? row.weights[m] : top_factor);
+    ds[m] = dw * (row.near[m] ? row.weights[m] : row.far);
     if (!row.near[m]) mean += ds[m] / row.outside;
   }
   for (std::size_t m = 0; m < dp.size(); ++m)
@@ -98,10 +103,7 @@ void backward_head(const WindowAttentionBackwardArgs<T>& args, int64_t b, int64_
         dp[m] += dout.at(n, j) * x.v[m * d + j];
         dv[m * d + j] += row.weights[m] / row.sum * dout.at(n, j);
       }
-    double top = 0;
-    for (int64_t m = 0; m < s.keys; ++m)
-      if (row.near[m]) top = std::max(top, scores[m]);
-    const std::vector<double> ds = weigh_backward(row, std::exp(-top), dp);
+    const std::vector<double> ds = weigh_backward(row, dp);
     for (int64_t m = 0; m < s.keys; ++m) {
       dtemperature += ds[m] * scores[m] / x.scores.temperature;
       for (int64_t j = 0; j < c; ++j) {

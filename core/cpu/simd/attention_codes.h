@@ -12,10 +12,6 @@ namespace {
 
 constexpr float kUnitEps = 1e-12f;  // inside the root of a norm
 
-SHIFTADD_INLINE bool is_unit(Codes codes) {
-  return codes == Codes::kUnitHead || codes == Codes::kUnitBatch;
-}
-
 // 1 / |x|
 SHIFTADD_INLINE float unit_factor(const float* x, int64_t d) {
   const float squares = sum_terms(
@@ -43,11 +39,6 @@ void share_threshold(int64_t count, float* thresholds) {
   for (int64_t i = 0; i < count; ++i) sum += thresholds[i];
   const float mean = static_cast<float>(sum / static_cast<double>(count));
   for (int64_t i = 0; i < count; ++i) thresholds[i] = mean;
-}
-
-// Codes that are whole numbers times a magnitude: signs and levels.
-SHIFTADD_INLINE bool is_whole(Codes codes) {
-  return codes == Codes::kSign || codes == Codes::kBipolar2;
 }
 
 // -3, -1, 1 or 3.

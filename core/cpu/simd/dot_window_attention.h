@@ -37,13 +37,13 @@ void dot_window_attention_head(const WindowAttentionArgs<float>& args, int64_t t
   const int64_t n = head.n, c = head.code_dim, words = (c + 63) / 64;
   const int64_t widest = args.grid.widest_window();
   constexpr int64_t kFloats = sizeof(Codes64) / sizeof(float);
-  float* k_sum = scratch(Scratch::kRows, line_padded(c) * 2 + head.ld + Window::floats(widest) +
-                                             line_padded(n) + (n + 1) * words * kFloats);
+  float* k_sum = scratch(Scratch::kRows, line_padded(c) * 2 + head.ld + Window::floats(widest, n) +
+                                             (n + 1) * words * kFloats);
   float* own = k_sum + line_padded(c);  // the query's codes
   float* v_sum = own + line_padded(c);
   Window window(widest, v_sum + head.ld);
-  float* products = v_sum + head.ld + Window::floats(widest);  // with all keys
-  const PackedCodes bits = {c, words, reinterpret_cast<Codes64*>(products + line_padded(n))};
+  const PackedCodes bits = {
+      c, words, reinterpret_cast<Codes64*>(v_sum + head.ld + Window::floats(widest, n))};
   [[maybe_unused]] const Unit unit;
 
   const float* keys = args.k + head.at.k;
@@ -73,25 +73,23 @@ void dot_window_attention_head(const WindowAttentionArgs<float>& args, int64_t t
     multiply_queries<Unit>(head, queries, tokens, count);
     for (int r = 0; r < tokens; ++r) {
       const int64_t row = first + r;
-      float* out = args.out + head.at.o + row * s.o_row;
-      bits.pack(queries + r * s.q_row, n);
-      if (row < args.grid.first) {
-        for (int64_t key = 0; key < n; ++key) products[key] = bits.product(n, key);
-        finish_prefix(rows, products, out);
-        continue;
-      }
-      window.find(args.grid, row, [&](int64_t key) { return bits.product(n, key); });
-      encode_row(Codes::kBipolar2, queries + r * s.q_row, c, 1, 0, own);
-      finish_patch(rows, window, row_product(own, k_sum, c), head.m + r * head.wide, out);
+      const float* query = queries + r * s.q_row;
+      bits.pack(query, n);
+      finish_row(
+          rows, window, row, [&](int64_t key) { return bits.product(n, key); },
+          [&] {
+            encode_row(Codes::kBipolar2, query, c, 1, 0, own);
+            return row_product(own, k_sum, c);
+          },
+          head.m + r * head.wide, args.out + head.at.o + row * s.o_row);
     }
   }
 }
 
-// Values of floats, or codes of one bit, are training's.
+// Values of floats are training's.
 template <class Unit>
 void dot_window_attention_kernel(const WindowAttentionArgs<float>& args) {
-  if (args.value != ValueFormat::kInt8 || args.scores.codes != Codes::kBipolar2)
-    return window_attention_kernel(args);
+  if (args.value != ValueFormat::kInt8) return window_attention_kernel(args);
   parallel_for(args.shape.batch * args.shape.heads,
                [&](int64_t task) { dot_window_attention_head<Unit>(args, task); });
 }

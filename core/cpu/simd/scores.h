@@ -12,7 +12,7 @@ struct HeadScores {
                                                                  : args.scale)) {
     if (!args.temperature) return;
     const float given = args.temperature[head];
-    temperature = given > kLeastTemperature ? given : kLeastTemperature;
+    temperature = given < kLeastTemperature ? kLeastTemperature : given;
     factor *= temperature;
   }
   float factor, temperature = 1;

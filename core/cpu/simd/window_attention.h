@@ -21,14 +21,52 @@ struct WindowHead {
   const float* v_sum;  // (d): over all keys
 };
 
+// How the window of one row weighs beside the other keys.
+struct WindowWeights {
+  float mean;  // of the scores outside
+  float far;   // what a score outside adds to 1 is weighed by
+  float sum;   // of the weights of all keys
+};
+
+// products: of a row with the `count` keys of its window, whose sum is `inside`; its sum over all
+// keys is `total`. e, room for so many, becomes exp(score - top), the top that of the
+// window's scores and, where keys lie outside, of 0, the score of what weighs 1.
+SHIFTADD_INLINE WindowWeights weigh_window(const float* products, int64_t count, float inside,
+                                           float total, int64_t keys, float scale, float* e) {
+  const Vec factor = set1(scale);
+  const auto outside = static_cast<float>(keys - count);
+  const Vec least = set1(outside > 0 ? 0 : -__builtin_inff());
+  Vec top = least;
+  for_vectors(
+      0, count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        top = max(top, keep_first(load(products + i, lanes) * factor, lanes, least));
+      });
+  const Vec largest = set1(max_lanes(top));
+  float unit;
+  store(&unit, exp(zero() - largest), 1);
+  const float sum = sum_terms(
+      count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
+        const Vec x = exp(load(products + i, lanes) * factor - largest);
+        store(e + i, x, lanes);
+        return keep_first(x, lanes, zero());
+      });
+  if (outside == 0) return {.mean = 0, .far = 0, .sum = sum};
+  return {.mean = scale * ((total - inside) / outside),
+          .far = unit,
+          .sum = __builtin_fmaf(unit, outside, sum)};
+}
+
 // The window of one row: its keys, the products of the query's codes with theirs, and room for
-// their weights.
+// their weights and for the products with all `tokens`.
 struct Window {
   Window(int64_t widest, float* room)
       : products(room),
-        weights(room + line_padded(widest + 1)),
-        keys(reinterpret_cast<int64_t*>(room + 2 * line_padded(widest + 1))) {}
-  static int64_t floats(int64_t widest) { return 4 * line_padded(widest + 1); }
+        weights(room + line_padded(widest)),
+        keys(reinterpret_cast<int64_t*>(room + 2 * line_padded(widest))),
+        all(room + 4 * line_padded(widest)) {}
+  static int64_t floats(int64_t widest, int64_t tokens) {
+    return 4 * line_padded(widest) + line_padded(tokens);
+  }
 
   // product(key): of the query with a key.
   template <class Product>
@@ -39,10 +77,10 @@ struct Window {
       keys[count] = key;
       inside += products[count++] = product(key);
     });
-    products[count] = 0;  // the score of what weighs 1
   }
   float *products, *weights;
   int64_t* keys;
+  float* all;
   int64_t count = 0;
   float inside = 0;  // the sum of the products: whole
 };
@@ -52,31 +90,18 @@ struct Window {
 __attribute__((noinline)) void finish_patch(const WindowHead& head, const Window& window,
                                             float total, const float* m, float* out) {
   const int64_t count = window.count;
-  const float *products = window.products, *weights = window.weights;
-  const Vec factor = set1(head.factor);
-  const auto outside = static_cast<float>(head.keys - count);
-  const float mean = outside > 0 ? head.factor * ((total - window.inside) / outside) : 0;
-  Vec top = zero();  // of the scores of the window, and of what weighs 1
+  const float* weights = window.weights;
+  const WindowWeights w = weigh_window(window.products, count, window.inside, total, head.keys,
+                                       head.factor, window.weights);
+  // Everything as what lies outside, then the window anew: its weights less those.
+  const Vec factor = set1(head.factor), rest = set1(1 - w.mean), beyond = set1(w.far);
   for_vectors(
       0, count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        top = max(top, keep_first(load(products + i, lanes) * factor, lanes, zero()));
+        const Vec expanded = fma(load(window.products + i, lanes), factor, rest);
+        store(window.weights + i, fnma(beyond, expanded, load(weights + i, lanes)), lanes);
       });
-  const Vec largest = set1(max_lanes(top));
-  for_vectors(
-      0, count + 1, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        store(window.weights + i, exp(load(products + i, lanes) * factor - largest), lanes);
-      });
-  const float far = outside > 0 ? weights[count] : 0;
-  const Vec beyond = set1(far), rest = set1(1 - mean);
-  const float sum = sum_terms(
-      count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-        const Vec e = keep_first(load(weights + i, lanes), lanes, zero());
-        const Vec expanded = fma(load(products + i, lanes), factor, rest);
-        store(window.weights + i, fnma(beyond, expanded, e), lanes);
-        return e;
-      });
-  const Vec all = set1(far * (1 - mean)), product = set1(far * head.factor);
-  const Vec length = set1(head.scale / __builtin_fmaf(far, outside, sum));
+  const Vec all = set1(w.far * (1 - w.mean)), product = set1(w.far * head.factor);
+  const Vec length = set1(head.scale / w.sum);
   for_vectors(
       0, head.d, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
         Vec y = fma(product, load(m + j, lanes), all * load(head.v_sum + j, lanes));
@@ -101,6 +126,19 @@ __attribute__((noinline)) void finish_prefix(const WindowHead& head, float* prod
       });
 }
 
+// Row `row` of the output. product(key): of its query with a key; total(): with all keys; m as
+// finish_patch's.
+template <class Product, class Total>
+SHIFTADD_INLINE void finish_row(const WindowHead& head, Window& window, int64_t row,
+                                Product product, Total total, const float* m, float* out) {
+  if (row < head.grid.first) {
+    for (int64_t key = 0; key < head.keys; ++key) window.all[key] = product(key);
+    return finish_prefix(head, window.all, out);
+  }
+  window.find(head.grid, row, product);
+  finish_patch(head, window, total(), m, out);
+}
+
 // Sums of the columns of x (rows, d), in order; whole where x is.
 SHIFTADD_INLINE void sum_rows(const float* x, int64_t ldx, int64_t rows, int64_t d, float* sum) {
   for_vectors(
@@ -120,14 +158,14 @@ SHIFTADD_INLINE float row_product(const float* x, const float* y, int64_t d) {
 void window_attention_kernel(const WindowAttentionArgs<float>& args) {
   const AttentionShape& s = args.shape;
   const int64_t c = s.code_dim, d = s.head_dim, n = s.keys;
-  const int64_t ldc = line_padded(c), ld = line_padded(d), ldn = line_padded(n);
+  const int64_t ldc = line_padded(c), ld = line_padded(d);
   const int64_t widest = args.grid.widest_window();
   const int64_t packed_columns = panels_of(d) * kTileColumns;
   parallel_for(s.batch * s.heads, [&](int64_t task) {
     const HeadAt at(s, task);
     float* codes = scratch(Scratch::kAttention, n * (ldc + ld) + (n + c) * packed_columns + c * ld +
                                                     n * kTileRows + kTileRows * (ldc + ld) + ldc +
-                                                    ld + Window::floats(widest) + ldn);
+                                                    ld + Window::floats(widest, n));
     float* values = codes + n * ldc;
     float* packed = values + n * ld;
     float* sums = packed + n * packed_columns;  // k^T v
@@ -138,7 +176,6 @@ void window_attention_kernel(const WindowAttentionArgs<float>& args) {
     float* k_sum = m + kTileRows * ld;
     float* v_sum = k_sum + ldc;
     Window window(widest, v_sum + ld);
-    float* products = v_sum + ld + Window::floats(widest);  // with all keys
     const Codes kind = args.scores.codes;
     const float scale = take_values(args.value, args.v + at.v, s.v_row, n, d, values, ld);
     encode_rows(kind, args.k + at.k, s.k_row, n, c, 0, codes, ldc);
@@ -153,16 +190,10 @@ void window_attention_kernel(const WindowAttentionArgs<float>& args) {
       multiply_rows(q, ldc, rows, c, kv, d, m, ld);
       for (int64_t row = i; row < i + rows; ++row) {
         const float* own = q + (row - i) * ldc;
-        float* out = args.out + at.o + row * s.o_row;
-        if (row < args.grid.first) {
-          for (int64_t key = 0; key < n; ++key)
-            products[key] = row_product(own, codes + key * ldc, c);
-          finish_prefix(head, products, out);
-          continue;
-        }
-        window.find(args.grid, row,
-                    [&](int64_t key) { return row_product(own, codes + key * ldc, c); });
-        finish_patch(head, window, row_product(own, k_sum, c), m + (row - i) * ld, out);
+        finish_row(
+            head, window, row, [&](int64_t key) { return row_product(own, codes + key * ldc, c); },
+            [&] { return row_product(own, k_sum, c); }, m + (row - i) * ld,
+            args.out + at.o + row * s.o_row);
       }
     });
   });

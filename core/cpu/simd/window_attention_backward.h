@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/cpu/simd/coded_backward.h"
+#include "core/cpu/simd/window_attention.h"
 
 namespace shiftadd {
 namespace {
@@ -26,41 +27,26 @@ struct WindowRows {
         });
   }
 
-  // near, near_ds: room for a window.
-  void patch(int64_t n, float along, float* near, float* near_ds, float* p, float* ds) const {
+  // near, near_ds, e: room for a window each.
+  void patch(int64_t n, float along, float* near, float* near_ds, float* e, float* p,
+             float* ds) const {
     int64_t count = 0;
-    float inside = 0, largest = 0;
+    float inside = 0, window_ds = 0;
     grid.for_window(n, [&](int64_t key) {
-      inside += p[key];
-      near[count] = p[key] * factor;
-      largest = near[count] > largest ? near[count] : largest;
-      near_ds[count++] = ds[key];
+      inside += near[count] = p[key];
+      window_ds += near_ds[count++] = ds[key];
     });
-    const float total = sum_terms(
-        keys, [&](int64_t j, auto lanes)
-                  __attribute__((always_inline)) { return load(p + j, lanes); });
-    const auto outside = static_cast<float>(keys - count);
-    const float mean = outside > 0 ? factor * ((total - inside) / outside) : 0;
-    float unit;
-    store(&unit, exp(set1(-largest)), 1);
-    const float far = outside > 0 ? unit : 0;
-    const float sum =
-        __builtin_fmaf(far, outside,
-                       sum_terms(
-                           count, [&](int64_t i, auto lanes) __attribute__((always_inline)) {
-                             const Vec e = exp(load(near + i, lanes) - set1(largest));
-                             store(near + i, e, lanes);
-                             return keep_first(e, lanes, zero());
-                           }));
+    const auto sum_row = [&](const float* row) {
+      return sum_terms(
+          keys, [&](int64_t j, auto lanes)
+                    __attribute__((always_inline)) { return load(row + j, lanes); });
+    };
+    const WindowWeights w = weigh_window(near, count, inside, sum_row(p), keys, factor, e);
     // Everything as what lies outside, then the window anew.
-    const float all_ds = sum_terms(
-        keys, [&](int64_t j, auto lanes)
-                  __attribute__((always_inline)) { return load(ds + j, lanes); });
-    float window_ds = 0;
-    for (int64_t i = 0; i < count; ++i) window_ds += near_ds[i];
-    const float mean_ds = outside > 0 ? (all_ds - window_ds) / outside : 0;
-    const float length = 1 / sum;
-    const Vec weight = set1(far * length), f = set1(factor), rest = set1(1 - mean);
+    const auto outside = static_cast<float>(keys - count);
+    const float mean_ds = outside > 0 ? (sum_row(ds) - window_ds) / outside : 0;
+    const float length = 1 / w.sum;
+    const Vec weight = set1(w.far * length), f = set1(factor), rest = set1(1 - w.mean);
     for_vectors(
         0, keys, [&](int64_t j, auto lanes) __attribute__((always_inline)) {
           store(p + j, weight * fma(load(p + j, lanes), f, rest), lanes);
@@ -68,7 +54,7 @@ struct WindowRows {
         });
     int64_t i = 0;
     grid.for_window(n, [&](int64_t key) {
-      p[key] = near[i] * length;
+      p[key] = e[i] * length;
       ds[key] = p[key] * (near_ds[i] - along) * factor;
       ++i;
     });
@@ -78,16 +64,16 @@ struct WindowRows {
 void window_attention_backward_kernel(const WindowAttentionBackwardArgs<float>& args) {
   const int64_t window = line_padded(args.grid.widest_window());
   coded_backward(
-      args, 2 * window,
+      args, 3 * window,
       [&](int64_t, const HeadScores& scores, const AttentionBackwardHead& head, float* near) {
         const WindowRows rows = {args.grid, scores.factor, head.keys};
-        attention_backward_rows(head, near + 2 * window,
-                                [&](int64_t row, float along, float* p, float* ds) {
-                                  if (row < args.grid.first)
-                                    rows.prefix(along, p, ds);
-                                  else
-                                    rows.patch(row, along, near, near + window, p, ds);
-                                });
+        attention_backward_rows(
+            head, near + 3 * window, [&](int64_t row, float along, float* p, float* ds) {
+              if (row < args.grid.first)
+                rows.prefix(along, p, ds);
+              else
+                rows.patch(row, along, near, near + window, near + 2 * window, p, ds);
+            });
       });
 }
 
