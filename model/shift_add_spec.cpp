@@ -20,7 +20,7 @@ void list_kinds(ConfigVisitor& v, BlockKinds& block) {
 void list_conversion(ConfigVisitor& v, ShiftAddSpec& spec) {
   list_choice(v, "codes", spec.codes,
               "Of q and k: one bit, or two with a learned temperature for each head (bipolar2). "
-              "unit_* are linear_add's alone.",
+              "softmax_add has signs in place of unit_*.",
               {Codes::kNone});
   list_choice(v, "value", spec.values, "v beside codes: one scale per image and head.");
   list_choice(v, "local", spec.local, "Convolution of v beside linear attention.");
