@@ -229,7 +229,6 @@ int compare_runs(const Arguments& arguments) {
         for (train::RunResult& run : group.seeds) {
           auto result = train::evaluate_run(run.name, run, images, reporter, stop_requested);
           if (!result) return false;
-          result->name = run.name;
           run = std::move(*result);
         }
       return true;

@@ -69,45 +69,44 @@ TEST_CASE("kernels: attention of separate q, k and v") {
   }
 }
 
-// An attention on codes, of each widths, values and codes.
-void for_codes(const std::function<void(const Inputs&, ValueFormat, Codes)>& check) {
+void for_values(const std::function<void(const Inputs&, ValueFormat)>& check) {
   for (const Widths& widths : kWidths)
     for (ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8})
-      for (Codes codes : {Codes::kSign, Codes::kBipolar2}) check(Inputs(widths), value, codes);
+      check(Inputs(widths), value);
 }
 
 TEST_CASE("kernels: softmax_add of separate q, k and v") {
-  for_codes([](const Inputs& in, ValueFormat value, Codes codes) {
-    Numbers out(in.dout.size()), sums(in.s.batch * in.s.heads * in.s.queries);
-    const ScoreArgs<float> scores = {.codes = codes, .scale = 0.2};
-    const SoftmaxAddArgs<float> args = {in.s,        scores,      value,      in.q.data(),
-                                        in.k.data(), in.v.data(), out.data(), sums.data()};
-    reference_kernels<float>().softmax_add(args);
-    check_kernel(in.name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
-      Numbers y(out.size()), counted(out.size());
-      SoftmaxAddArgs<float> each = args;
-      each.out = y.data();
-      each.log_sum_exp = nullptr;
-      kernels.softmax_add(each);
-      each.out = counted.data();
-      kernels.popcount_attention(each);
-      return join({y, counted});
+  for (const Codes codes : {Codes::kSign, Codes::kBipolar2})
+    for_values([&](const Inputs& in, ValueFormat value) {
+      Numbers out(in.dout.size()), sums(in.s.batch * in.s.heads * in.s.queries);
+      const ScoreArgs<float> scores = {.codes = codes, .scale = 0.2};
+      const SoftmaxAddArgs<float> args = {in.s,        scores,      value,      in.q.data(),
+                                          in.k.data(), in.v.data(), out.data(), sums.data()};
+      reference_kernels<float>().softmax_add(args);
+      check_kernel(in.name("softmax_add"), 1e-5, [&](const KernelTable<float>& kernels) {
+        Numbers y(out.size()), counted(out.size());
+        SoftmaxAddArgs<float> each = args;
+        each.out = y.data();
+        each.log_sum_exp = nullptr;
+        kernels.softmax_add(each);
+        each.out = counted.data();
+        kernels.popcount_attention(each);
+        return join({y, counted});
+      });
+      check_kernel(in.name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
+        Gradients g(in);
+        kernels.softmax_add_backward({in.s, scores, value, in.q.data(), in.k.data(), in.v.data(),
+                                      out.data(), sums.data(), in.dout.data(), g.dq.data(),
+                                      g.dk.data(), g.dv.data()});
+        return join({g.dq, g.dk, g.dv});
+      });
     });
-    check_kernel(in.name("softmax_add backward"), 2e-5, [&](const KernelTable<float>& kernels) {
-      Gradients g(in);
-      kernels.softmax_add_backward({in.s, scores, value, in.q.data(), in.k.data(), in.v.data(),
-                                    out.data(), sums.data(), in.dout.data(), g.dq.data(),
-                                    g.dk.data(), g.dv.data()});
-      return join({g.dq, g.dk, g.dv});
-    });
-  });
 }
 
 TEST_CASE("kernels: attention with a window of separate q, k and v") {
   const PatchGrid grid = {6, 6, 1};
   const ScoreArgs<float> scores = {.codes = Codes::kBipolar2, .scale = 0.2};
-  for_codes([&](const Inputs& in, ValueFormat value, Codes codes) {
-    if (codes != Codes::kBipolar2) return;
+  for_values([&](const Inputs& in, ValueFormat value) {
     const float *q = in.q.data(), *k = in.k.data(), *v = in.v.data();
     Numbers out(in.dout.size());
     reference_kernels<float>().window_attention({in.s, scores, value, grid, q, k, v, out.data()});

@@ -142,7 +142,7 @@ void check_softmax_add(const Case& c, bool warm = false) {
     kernels.softmax_add_backward({s, scores, c.value, q, k, v, out.data(), lse.data(),
                                   in.dout.data(), dq, dq + c.width(), dq + 2 * c.width(),
                                   warm ? dtemperature.data() : nullptr});
-    return warm ? by_temperature(c, dqkv, dtemperature) : dqkv;
+    return warm ? by_temperature(c, dqkv, dtemperature) : join({dqkv, dtemperature});
   });
 }
 
