@@ -18,6 +18,7 @@
 #include "tools/train/outputs.h"
 #include "train/config.h"
 #include "train/dry_run.h"
+#include "train/manifest.h"
 #include "train/run_comparison.h"
 #include "train/run_folder.h"
 #include "train/stages.h"
@@ -32,10 +33,10 @@ constexpr int kInterrupted = 130;
 
 std::atomic<bool> stop_requested{false};
 
-/// The first signal asks the run to end after the step at work; the second one kills, as by
-/// default.
-void handle_signals() {
-  tools::name_stopped("shiftadd-train");
+/// The first signal asks the run to end after the step at work, or what else `work` names; the
+/// second one kills, as by default.
+void handle_signals(const char* work = "step") {
+  tools::name_stopped("shiftadd-train", work);
   tools::watch_stop_signals(
       [](int) {
         stop_requested = true;
@@ -58,7 +59,9 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--out", arguments.out,
                  "Folder of the run (default: the configuration's, or runs/NAME)");
   app.add_option("--set", arguments.set,
-                 "KEY=VALUE overrides an option, e.g. train.epochs=3; may be repeated")
+                 "KEY=VALUE overrides an option, e.g. train.epochs=3; may be repeated. "
+                 "stages.NAME.KEY=VALUE is of that stage alone, and wins where a stage sets the "
+                 "option itself")
       ->allow_extra_args(false);
   app.add_option("--resume", arguments.resume,
                  "auto: go on where the run in the output folder was left, or begin it; or the "
@@ -83,7 +86,10 @@ void declare(CLI::App& app, Arguments& arguments) {
              "--compare", arguments.compare,
              "Folders of finished runs, evaluated on the same images: print a table of them "
              "(Markdown); the first is what the others are compared with. Runs of several "
-             "seeds, separated by commas, make one row of their means")
+             "seeds, separated by commas, make one row of their means, each paired with the "
+             "first row's of its seed. The interval of a difference is over images: what a seed "
+             "does "
+             "to all images alike is not in it, and is told of below the table")
           ->option_text("FOLDER[,FOLDER...] ...");
   for (CLI::Option* option : app.get_options())
     if (option != compare && option != threads) compare->excludes(option);
@@ -144,7 +150,8 @@ int run_training(train::TrainConfig& config, const Arguments& arguments) {
       });
   if (result.stopped) {
     if (result.last.empty())
-      std::cerr << tools::message_start() << "stopped before the first step; nothing was saved\n";
+      std::cerr << tools::message_start()
+                << "stopped before the first step; nothing was saved: the run begins anew\n";
     else
       std::cerr << tools::message_start() << "stopped after step " << result.state.step
                 << "; saved " << result.last << ". Go on with --resume auto\n";
@@ -174,7 +181,11 @@ int run_stages(const train::TrainConfig& config, const Arguments& arguments) {
                                    arguments.resume == "auto", stop_requested);
       });
   if (result.stopped) {
-    std::cerr << tools::message_start() << "stopped. Go on with --resume auto\n";
+    std::cerr << tools::message_start() << "stopped";
+    if (!result.unsaved.empty())
+      std::cerr << " before the first step of stage " << result.unsaved
+                << "; nothing of it was saved: it begins anew, its attention transfer, too";
+    std::cerr << ". Go on with --resume auto\n";
     return kInterrupted;
   }
   std::cout << result.report << "model: " << result.model << "\n" << std::flush;
@@ -210,9 +221,9 @@ train::RunGroup read_group(const std::string& text) {
     require_run_without_stages(folder);
     group.seeds.push_back(train::read_result(folder));
     group.seeds.back().name = folder;
+    group.seeds.back().seed = train::seed_of_run(folder);
   }
-  group.name = group.seeds[0].name;
-  if (group.seeds.size() > 1) group.name += concat(" + ", group.seeds.size() - 1);
+  group.name = train::group_name(group.seeds);
   return group;
 }
 
@@ -222,7 +233,7 @@ int compare_runs(const Arguments& arguments) {
   train::require_equal_seeds(groups);
   if (!arguments.eval.empty()) {
     const data::ImageFolder images = data::ImageFolder::open(arguments.eval);
-    handle_signals();
+    handle_signals("batch");
     if (arguments.threads > 0) set_num_threads(arguments.threads);
     const bool done = with_reporter(train::LogConfig().seconds, [&](train::Reporter& reporter) {
       for (train::RunGroup& group : groups)
@@ -233,7 +244,10 @@ int compare_runs(const Arguments& arguments) {
         }
       return true;
     });
-    if (!done) return kInterrupted;
+    if (!done) {
+      std::cerr << tools::message_start() << "stopped before the table; --compare saves nothing\n";
+      return kInterrupted;
+    }
   }
   std::cout << train::compare_results(groups);
   return 0;
@@ -254,6 +268,7 @@ int run(int argc, char** argv) {
                      " goes with --compare; shiftadd-infer MODEL --eval evaluates a single model");
   tools::stop_at_once("shiftadd-train");  // until there is something to save
   train::TrainConfig config = load(arguments);
+  for (const std::string& line : config.notices) std::cerr << "note: " << line << "\n";
   if (arguments.print_config) {
     // What the start brings is shown where it is there; a run before this one may yet make it.
     const bool there = std::filesystem::exists(config.init.checkpoint);

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <initializer_list>
 
 #include "core/io/temporaries.h"
 #include "core/progress.h"
@@ -14,14 +15,16 @@ namespace {
 
 constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGHUP};
 
-// Of the program that a signal stops: its name, and what its messages begin with.
+// Of the program that a signal stops: its name, what its messages begin with, and what it finishes.
 const char* stopped_program = "";
 const char* stopped_start = "";
+const char* stopped_work = "";
 
 // Writes the program's name and what it does, as a handler may.
-void say(const char* what) {
-  for (const char* text : {stopped_start, stopped_program, what})
+void say(std::initializer_list<const char*> what) {
+  for (const char* text : {stopped_start, stopped_program})
     (void)!write(STDERR_FILENO, text, strlen(text));
+  for (const char* text : what) (void)!write(STDERR_FILENO, text, strlen(text));
 }
 
 }  // namespace
@@ -41,16 +44,19 @@ int status_after(int signal) { return 128 + signal; }
 
 const char* message_start() { return stderr_is_terminal() ? "\r\033[K" : ""; }
 
-void name_stopped(const char* program) {
+void name_stopped(const char* program, const char* work) {
   stopped_program = program;
+  stopped_work = work;
   stopped_start = message_start();
 }
 
-void say_stopping() { say(": stopping after the step at work; a second signal stops at once\n"); }
+void say_stopping() {
+  say({": stopping after the ", stopped_work, " at work; a second signal stops at once\n"});
+}
 
 [[noreturn]] void end_at_once(int number) {
   remove_temporaries();
-  say(": interrupted\n");
+  say({": interrupted\n"});
   _exit(status_after(number));
 }
 

@@ -13,10 +13,10 @@ int status_after(int signal);
 /// What a terminal shows of Ctrl-C, and a bar under way, go: the message is a line of its own.
 const char* message_start();
 
-/// Tells the handlers' messages the name of the program.
-void name_stopped(const char* program);
+/// Tells the handlers' messages the name of the program, and what is finished before it stops.
+void name_stopped(const char* program, const char* work = "step");
 
-/// In a handler, after name_stopped: says that the step at work is finished first.
+/// In a handler, after name_stopped: says that the step (or other work) at work is finished first.
 void say_stopping();
 
 /// A handler, after name_stopped: a line on stderr, no files begun, the status of the signal.

@@ -10,6 +10,7 @@
 #include "core/io/json_text.h"
 #include "train/config_options.h"
 #include "train/recipe.h"
+#include "train/stage_keys.h"
 #include "train/start.h"
 
 namespace shiftadd::train {
@@ -17,7 +18,8 @@ namespace {
 
 constexpr const char* kStages = "stages";
 constexpr const char* kStagesAbout =
-    "Runs one after the other: each object's options over the rest of the configuration.";
+    "Runs one after the other: each object's options over the rest of the configuration. An object "
+    "in place of the list changes stages of the file that is extended, by their names.";
 
 ConfigListing listing_of(TrainConfig& config) {
   return [&config](ConfigVisitor& visitor) { list_options(visitor, config); };
@@ -150,7 +152,8 @@ void require_stage_name(const ConfigNode& stage, const TrainConfig& config,
                        "\"");
 }
 
-TrainConfig from_node(ConfigNode root, const std::vector<std::string>& overrides) {
+TrainConfig from_node(ConfigNode root, const std::vector<std::string>& merged,
+                      const std::vector<std::string>& overrides) {
   for (const std::string& each : overrides) apply_override(root, each);
   const std::vector<ConfigNode> stages = take_stages(root);
   TrainConfig config = read_run(root);
@@ -170,18 +173,25 @@ TrainConfig from_node(ConfigNode root, const std::vector<std::string>& overrides
     if (run.train.teacher.checkpoint.empty()) run.train.teacher.checkpoint = config.init.checkpoint;
     config.stages.push_back(std::move(run));
   }
+  config.notices = check_shared_keys(root, stages, config.stages, merged);
+  for (const std::string& line : check_stage_rates(root, stages, config.stages))
+    config.notices.push_back(line);
   return config;
 }
 
 }  // namespace
 
 TrainConfig load_train_config(const std::string& path, const std::vector<std::string>& overrides) {
-  return from_node(load_config_node(path), overrides);
+  std::vector<std::string> merged;
+  ConfigNode root = load_config_node(path, &merged);
+  return from_node(std::move(root), merged, overrides);
 }
 
 TrainConfig parse_train_config(std::string_view text, const std::string& name,
                                const std::vector<std::string>& overrides) {
-  return from_node(load_config_text(text, name), overrides);
+  std::vector<std::string> merged;
+  ConfigNode root = load_config_text(text, name, &merged);
+  return from_node(std::move(root), merged, overrides);
 }
 
 void settle_preprocess(TrainConfig& config) {
@@ -228,8 +238,10 @@ std::string train_schema() {
       "A training run. Paths of data, checkpoints and outputs are relative to the working "
       "directory, the path in \"extends\" to the file that holds it.");
   nlohmann::ordered_json schema = parse_ordered_json(one);
-  schema["properties"][kStages] = {
-      {"description", kStagesAbout}, {"type", "array"}, {"items", {{"$ref", "#"}}}};
+  schema["properties"][kStages] = {{"description", kStagesAbout},
+                                   {"type", nlohmann::ordered_json::array({"array", "object"})},
+                                   {"items", {{"$ref", "#"}}},
+                                   {"additionalProperties", {{"$ref", "#"}}}};
   return json_text(schema, 2) + "\n";
 }
 

@@ -156,6 +156,8 @@ struct TrainConfig {
   /// from the stage before, and is taught by the network that the first one starts from, unless its
   /// object says otherwise. Empty: one run.
   std::vector<TrainConfig> stages;
+  /// What a user may not expect of the options given (stage_keys.h), a line each. Not printed.
+  std::vector<std::string> notices;
   /// Keys that the configuration leaves to the network it starts from (init.checkpoint); with_start
   /// (start.h) fills them in and empties the list. Not printed until then.
   std::vector<std::string> inherits;
@@ -169,7 +171,8 @@ void settle_preprocess(TrainConfig& config);
 /// Reads PATH with its "extends" chain, then applies overrides "train.epochs=3" in order (the value
 /// as JSON, else as a string). Paths in "extends" are relative to the file that holds them, all
 /// others to the working directory. Throws Error (user) "FILE:LINE: key.path: what is wrong, what
-/// was expected".
+/// was expected"; also for an option of which nothing would come, because the stages set it
+/// themselves (stage_keys.h).
 TrainConfig load_train_config(const std::string& path,
                               const std::vector<std::string>& overrides = {});
 /// The same from text; `name` stands for the file in errors, and "extends" is relative to its

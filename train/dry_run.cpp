@@ -50,7 +50,7 @@ std::string describe_batch(const data::Batch& batch) {
 }
 
 // Its layers and what they cost; a converted one in multiplications, additions and shifts.
-std::string describe_network(const layers::Model& model) {
+std::string describe_network(const layers::Model& model, double shift_share) {
   const ModelSpec& spec = model.spec();
   const std::string parameters = concat("parameters: ", count_parameters(spec));
   if (!spec.converted()) {
@@ -58,10 +58,14 @@ std::string describe_network(const layers::Model& model) {
     return concat(layers::summary(model.network()), parameters, "; MACs per image: ", macs.total(),
                   " (", macs.attention, " of them in attention)\n");
   }
-  const std::vector<double> shares(routers_of(spec).size(), kUsualShiftShare);
+  const std::vector<double> shares(routers_of(spec).size(), shift_share);
   std::string text = to_text(count_operations(spec, shares)) + parameters + "\n";
-  if (!shares.empty())
-    text += concat("counted with ", 100 * kUsualShiftShare, " % of tokens shifted by routers\n");
+  if (!shares.empty()) {
+    char line[80];
+    std::snprintf(line, sizeof line, "counted with %.0f %% of tokens shifted by routers\n",
+                  100 * shift_share);
+    text += line;
+  }
   return text;
 }
 
@@ -77,8 +81,8 @@ std::string dry_run_of_stages(const TrainConfig& config) {
       report += dry_run(stage);
       continue;
     }
-    for (const std::string& line :
-         layers::describe_surgery(specs[i - 1], specs[i], kUsualShiftShare))
+    const double share = aimed_shift_share(stage.router, specs[i]);
+    for (const std::string& line : layers::describe_surgery(specs[i - 1], specs[i], share))
       report += "surgery: " + line + "\n";
     report += "no step is tried: it starts from weights that the stage before makes\n";
   }
@@ -102,7 +106,7 @@ std::string dry_run(const TrainConfig& given) {
       config, spec, data.train.classes(), false, [&] { return sample_images(config, data.train); },
       say);
   const auto teacher = make_teacher(config, spec, data.train.classes());
-  report += describe_network(*model);
+  report += describe_network(*model, aimed_shift_share(config.router, spec));
   report += concat("data: ", data.train.size(), " training images, ", data.val.size(),
                    " validation images, ", spec.classes, " classes\n");
 

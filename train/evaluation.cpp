@@ -19,9 +19,11 @@ double mean_share(const std::vector<double>& shift_shares) {
          static_cast<double>(shift_shares.size());
 }
 
-std::function<void(int64_t, int64_t)> validation_report(Reporter& reporter) {
-  return [&reporter](int64_t done, int64_t batches) {
-    reporter.at({"validation", done, batches, {concat(done, "/", batches)}});
+std::function<void(int64_t, int64_t)> validation_report(Reporter& reporter,
+                                                        const std::string& name) {
+  const std::string title = name.empty() ? "validation" : "validation of " + name;
+  return [&reporter, title](int64_t done, int64_t batches) {
+    reporter.at({title, done, batches, {concat(done, "/", batches)}});
   };
 }
 

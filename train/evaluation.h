@@ -36,8 +36,10 @@ struct EvaluationTask {
   std::vector<int64_t> classes = {};
 };
 
-/// "validation 3/7" to the user.
-std::function<void(int64_t, int64_t)> validation_report(Reporter& reporter);
+/// "validation 3/7" to the user; "validation of NAME 3/7" where a name is given, because several
+/// networks are evaluated in turn.
+std::function<void(int64_t, int64_t)> validation_report(Reporter& reporter,
+                                                        const std::string& name = "");
 
 /// Nothing when `stop` became true on the way. Throws Error (failure) that names network and image
 /// where a logit is not finite.

@@ -67,4 +67,13 @@ void write_manifest(const std::string& folder, const TrainConfig& config, const 
   write_file(path, json_text(manifest, 2) + "\n");
 }
 
+std::optional<uint64_t> seed_of_run(const std::string& folder) {
+  const std::string path = folder + "/manifest.json";
+  if (!std::filesystem::is_regular_file(path)) return std::nullopt;
+  const ordered_json manifest = ordered_json::parse(read_text(path), nullptr, false);
+  if (!manifest.is_object() || !manifest.contains("seed")) return std::nullopt;
+  const ordered_json& seed = manifest["seed"];
+  return seed.is_number_unsigned() ? std::optional(seed.get<uint64_t>()) : std::nullopt;
+}
+
 }  // namespace shiftadd::train

@@ -1,6 +1,8 @@
 // manifest.json: what a run was made of.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "train/config.h"
@@ -19,5 +21,9 @@ const char* build_commit();
 /// steps done before this session. Atomic; throws Error (failure).
 void write_manifest(const std::string& folder, const TrainConfig& config, const RunData& data,
                     const std::string& version, int64_t first_step);
+
+/// The seed that FOLDER/manifest.json tells of; nothing where there is no manifest, or none that
+/// can be read.
+std::optional<uint64_t> seed_of_run(const std::string& folder);
 
 }  // namespace shiftadd::train

@@ -2,11 +2,13 @@
 #include "train/network.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "core/io/json_text.h"
 #include "core/names.h"
 #include "layers/surgery.h"
+#include "model/latency_report.h"
 #include "model/model_file.h"
 #include "train/recipe.h"
 #include "train/start.h"
@@ -86,7 +88,8 @@ bool skips_first_stage(const ModelSpec& spec) {
 // The converted network's first weights.
 NamedTensors converted(const TrainConfig& config, Start start, const ModelSpec& spec,
                        const std::function<Tensor()>& sample, const Say& say) {
-  for (const std::string& line : layers::describe_surgery(start.spec, spec, kUsualShiftShare))
+  const double share = aimed_shift_share(config.router, spec);
+  for (const std::string& line : layers::describe_surgery(start.spec, spec, share))
     say("surgery: " + line);
   for (const std::string& line : cautions(spec)) say("warning: " + line);
   if (skips_first_stage(spec))
@@ -106,6 +109,20 @@ void freeze(layers::Model& model, const std::vector<std::string>& patterns) {
 }
 
 }  // namespace
+
+double aimed_shift_share(const RouterConfig& router, const ModelSpec& spec) {
+  if (routers_of(spec).empty()) return kUsualShiftShare;
+  if (router.calibrate > 0) return router.calibrate;
+  using enum RouterConfig::Balance;
+  if (router.balance == kNone) return kUsualShiftShare;
+  if (router.balance == kUniform) return 0.5;
+  double mult = router.latency[0], shift = router.latency[1];
+  if (!router.latency_file.empty()) {
+    const std::array<double, 2> measured = read_latency(router.latency_file, spec).total_ms();
+    mult = measured[0], shift = measured[1];
+  }
+  return mult / (mult + shift);
+}
 
 void require_freezable(const TrainConfig& config, const ModelSpec& spec) {
   std::vector<std::string> names;

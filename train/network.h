@@ -11,10 +11,16 @@
 
 namespace shiftadd::train {
 
-/// What printed costs assume before routers have been trained.
+/// What printed costs assume where nothing says what routers are to come to.
 constexpr double kUsualShiftShare = 0.6;
 
 using Say = std::function<void(const std::string&)>;  // receives a line for the user
+
+/// The share of tokens on Shift that the routers of `spec` are trained or calibrated towards, by
+/// which costs are printed before: of latencies Mult's part of both, with which the two experts
+/// take as long; kUsualShiftShare where nothing aims at a share, or there is no router. Throws
+/// Error (user) as read_latency.
+double aimed_shift_share(const RouterConfig& router, const ModelSpec& spec);
 
 /// The network the configuration trains on `classes` classes: config.model, converted as the start
 /// (config.init) already is, after config.surgery.

@@ -58,7 +58,8 @@ void Reporter::watch() {
     wake_.wait_for(lock, std::chrono::duration<double>(std::max(left, kLeast)));
     const double now = steady_seconds();
     if (done_ || standing_.empty() || now - said_at_ < std::max(silence_, kLeast)) continue;
-    say("still at work (" + duration_text(now - standing_at_) + "): " + standing_);
+    const double stood = now - standing_at_;  // short where many steps passed that were not said
+    say(stood < kLeast ? standing_ : "still at work (" + duration_text(stood) + "): " + standing_);
   }
 }
 

@@ -18,7 +18,13 @@ struct RunGroup {
   std::vector<RunResult> seeds;  // at least one
 };
 
-/// Throws Error (user) where a group has not as many seeds as the first.
+/// What a row of several runs is called: "runs/add_s*" of runs/add_s1 and runs/add_s2; where their
+/// names differ in more than a part of one folder's, "runs/add and 1 more".
+std::string group_name(const std::vector<RunResult>& seeds);
+
+/// Throws Error (user) where a group has not as many seeds as the first, or, of groups of several,
+/// where the i-th run has another seed than the i-th of the first group. Two single runs may have
+/// two seeds.
 void require_equal_seeds(const std::vector<RunGroup>& groups);
 
 /// A Markdown table of at most 100 columns, aligned for a terminal, one row a group, and what its
@@ -26,8 +32,11 @@ void require_equal_seeds(const std::vector<RunGroup>& groups);
 /// with: difference of top-1 in points with its 95 % interval (paired, image by image),
 /// multiplications and energy in percent of its own. Of several seeds all figures are means, and
 /// the i-th run is paired with the i-th of the first group; a line below the table says what each
-/// came to. Of names that are too long the end is shown. Throws Error (user) when runs were
-/// evaluated on different images, and as require_equal_seeds does.
+/// came to, and how far the seeds' own differences leave their mean open: the interval in the table
+/// is over images alone. The folders that all names lie in are left out, and of names that are too
+/// long still the end is shown; they stand below the table in full. A line says where two runs of
+/// different seeds are compared. Throws Error (user) when runs were evaluated on different images,
+/// and as require_equal_seeds does.
 std::string compare_results(const std::vector<RunGroup>& groups);
 
 /// What FOLDER/model.safetensors, the model of the run `trained`, comes to on other labelled

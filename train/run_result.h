@@ -1,6 +1,8 @@
 // What a finished run came to (result.json).
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,8 @@ struct RunResult {
   std::string data;          // digest of the validation set
   std::string model;         // SHA-256 of the model file
   std::string weights = {};  // which ones of the run: weights_text; "": not said
+  std::optional<uint64_t> seed =
+      {};  // of the run's manifest, where it was asked; not in result.json
 };
 
 /// `data`: the validation set's digest; `model_path`: the model file that was measured.

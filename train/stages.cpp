@@ -35,12 +35,13 @@ std::optional<RunResult> measure_start(const TrainConfig& config, const ModelSpe
   const RunData data = open_data(config);
   const auto model = make_start(config, spec, data.train.classes());
   data::Loader loader(data.val, evaluation_options(config, config.out, {}));
-  const std::optional<Validation> validation = evaluate({.model = *model,
-                                                         .set = data.val,
-                                                         .loader = loader,
-                                                         .name = config.init.checkpoint,
-                                                         .report = validation_report(reporter)},
-                                                        stop);
+  const std::optional<Validation> validation =
+      evaluate({.model = *model,
+                .set = data.val,
+                .loader = loader,
+                .name = config.init.checkpoint,
+                .report = validation_report(reporter, config.init.checkpoint)},
+               stop);
   if (!validation) return std::nullopt;
   return make_result("start", model->spec(), *validation, data.val.digest(),
                      config.init.checkpoint);
@@ -107,8 +108,11 @@ StagesResult train_stages(const TrainConfig& given, const TrainOptions& options,
       say(place + stage.out);
       TrainOptions one = options;
       one.resume = resume ? find_resume_point("auto", stage.out).checkpoint : "";
-      if (train(stage, one, reporter, stop).stopped)
-        return {.stopped = true, .report = {}, .model = {}};
+      if (const TrainResult made = train(stage, one, reporter, stop); made.stopped)
+        return {.stopped = true,
+                .unsaved = made.last.empty() ? stage.name : "",
+                .report = {},
+                .model = {}};
     }
     const RunResult result = read_result(stage.out);
     results.push_back({result.name, {result}});
@@ -116,13 +120,14 @@ StagesResult train_stages(const TrainConfig& given, const TrainOptions& options,
   const TrainConfig& first = config.stages.front();
   if (starts_whole(first, classes)) {
     const std::optional<RunResult> start = measure_start(first, specs.front(), reporter, stop);
-    if (!start) return {.stopped = true, .report = {}, .model = {}};
+    if (!start) return {.stopped = true, .unsaved = {}, .report = {}, .model = {}};
     results.insert(results.begin(), {start->name, {*start}});
   } else {
     say("report: the first stage is the baseline, because it starts from no network of its size "
         "and classes");
   }
   return {.stopped = false,
+          .unsaved = {},
           .report = compare_results(results),
           .model = config.stages.back().out + "/model.safetensors"};
 }

@@ -11,6 +11,7 @@ namespace shiftadd::train {
 
 struct StagesResult {
   bool stopped = false;  // by `stop`: resume goes on where it was
+  std::string unsaved;   // the stage that was stopped before its first step, and begins anew
   std::string report;    // Markdown (compare_results): the start, then every stage
   std::string model;     // of the last stage
 };

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/io/input_file.h"
 #include "core/io/not_weights.h"
+#include "core/names.h"
 
 namespace shiftadd {
 namespace {
@@ -58,6 +59,7 @@ class SourceLoader {
           base = std::move(next);
       }
     chain_.pop_back();
+    merged_.push_back(path);
     remove_member(root, "extends");
     remove_member(root, "$schema");
     if (!base.is_object()) return root;
@@ -66,6 +68,8 @@ class SourceLoader {
   }
   /// In the order in which they were read.
   const std::vector<std::string>& files() const { return files_; }
+  /// In the order in which they were merged; one that was reached twice stands there twice.
+  const std::vector<std::string>& merged() const { return merged_; }
 
  private:
   // The paths that "extends" names: one, or a list.
@@ -104,12 +108,48 @@ class SourceLoader {
   }
 
   std::vector<Link> chain_;  // the files being read, each extended by the one before
-  std::vector<std::string> files_;
+  std::vector<std::string> files_, merged_;
 };
+
+/// The "name" of an object of a list, or null.
+const std::string* name_in_list(const ConfigNode& item) {
+  const ConfigNode* name = item.find("name");
+  return name && name->kind == ConfigNode::Kind::kString ? &name->text : nullptr;
+}
+
+bool has_named_objects(const ConfigNode& list) {
+  return list.kind == ConfigNode::Kind::kArray &&
+         std::any_of(list.items.begin(), list.items.end(),
+                     [](const ConfigNode& item) { return name_in_list(item) != nullptr; });
+}
+
+void merge_by_name(ConfigNode& list, ConfigNode over) {
+  for (ConfigMember& member : over.members) {
+    const auto same =
+        std::find_if(list.items.begin(), list.items.end(), [&](const ConfigNode& item) {
+          const std::string* name = name_in_list(item);
+          return name && *name == member.key;
+        });
+    if (same == list.items.end()) {
+      std::vector<std::string> names;
+      for (const ConfigNode& item : list.items)
+        if (const std::string* name = name_in_list(item)) names.push_back(*name);
+      std::string text;
+      for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+      throw user_error(member.value.location(), ": the list has no object that is called '",
+                       member.key, "': expected one of ", text, did_you_mean(member.key, names));
+    }
+    merge_config(*same, std::move(member.value));
+  }
+}
 
 }  // namespace
 
 void merge_config(ConfigNode& base, ConfigNode over) {
+  if (over.is_object() && has_named_objects(base)) {
+    merge_by_name(base, std::move(over));
+    return;
+  }
   if (!base.is_object() || !over.is_object()) {
     base = std::move(over);
     return;
@@ -128,8 +168,12 @@ void merge_config(ConfigNode& base, ConfigNode over) {
   }
 }
 
-ConfigNode load_config_text(std::string_view text, const std::string& name) {
-  return SourceLoader().load(text, name);
+ConfigNode load_config_text(std::string_view text, const std::string& name,
+                            std::vector<std::string>* merged) {
+  SourceLoader loader;
+  ConfigNode root = loader.load(text, name);
+  if (merged) *merged = loader.merged();
+  return root;
 }
 
 std::vector<std::string> config_files(const std::string& path) {
@@ -140,8 +184,8 @@ std::vector<std::string> config_files(const std::string& path) {
   return loader.files();
 }
 
-ConfigNode load_config_node(const std::string& path) {
-  return load_config_text(read_config_text(path), path);
+ConfigNode load_config_node(const std::string& path, std::vector<std::string>* merged) {
+  return load_config_text(read_config_text(path), path, merged);
 }
 
 namespace {

@@ -135,6 +135,37 @@ TEST_CASE("--set: JSON or else a word, deep keys, objects merge") {
   CHECK(root.find("f")->text == "a=b");
 }
 
+TEST_CASE("an object over a list changes those of its objects that have the names of its keys") {
+  const test::TemporaryFolder folder;
+  test::write_text(folder / "base.json",
+                   R"({"runs": [{"name": "a", "x": {"y": 1, "z": 2}}, {"name": "b"}], "w": [{}]})");
+  test::write_text(folder / "top.json",
+                   "{\"extends\": \"base.json\",\n \"runs\": {\"a\": {\"x\": {\"y\": 3}}},\n"
+                   " \"w\": {\"a\": 1}}");
+  std::vector<std::string> merged;
+  ConfigNode root = load_config_node(folder / "top.json", &merged);
+  CHECK(merged == std::vector<std::string>{folder / "base.json", folder / "top.json"});
+  apply_override(root, "runs.b.x.y=4");
+  const ConfigNode& runs = *root.find("runs");
+  REQUIRE(runs.items.size() == 2);
+  CHECK(runs.items[0].find("x")->find("y")->text == "3");
+  CHECK(runs.items[0].find("x")->find("y")->location() == folder / "top.json:2");
+  CHECK(runs.items[0].find("x")->find("z")->text == "2");
+  CHECK(runs.items[1].find("x")->find("y")->location() == "--set runs.b.x.y=4");
+  CHECK(root.find("w")->is_object());  // no object of that list has a name
+  try {
+    apply_override(root, "runs.aa.x=4");
+    FAIL("a name that the list does not have");
+  } catch (const Error& error) {
+    CHECK(error.exit_code() == 2);
+    CHECK(std::string(error.what())
+              .starts_with("--set runs.aa.x=4: the list has no object that is called 'aa': "
+                           "expected one of a, b"));
+  }
+  apply_override(root, "runs=[]");
+  CHECK(root.find("runs")->items.empty());
+}
+
 TEST_CASE("--set: malformed keys") {
   CHECK(override_message("abc") == "--set abc: expected key.path=value, got no '='");
   CHECK(override_message("=1") == "--set =1: empty name in the key ''");

@@ -235,6 +235,8 @@ TEST_CASE("stopped before the first step, a stage saves nothing and begins anew"
   const TrainFolder& folder = reference().folder;
   const ProcessResult cut = folder.train_until("early", staged(), "transfer step 2/5", 1, SIGINT);
   CHECK(cut.status == 130);
+  CHECK(cut.err.find("stopped before the first step of stage add; nothing of it was saved") !=
+        std::string::npos);
   CHECK_FALSE(std::filesystem::exists(folder / "early/add/last.safetensors"));
   REQUIRE(folder.train("early", staged({"--resume", "auto"})).status == 0);
   CHECK(folder.model_hash("early/shift") == reference().hash);
@@ -300,8 +302,9 @@ TEST_CASE("--compare makes one row of several seeds, and --eval measures runs on
   const std::vector<std::string> twice = {"dense,again/dense", "whole/shift,again/shift"};
   const ProcessResult table = compare(twice);
   CHECK(table.status == 0);
-  CHECK(table.out.find("| dense + 1       | ") != std::string::npos);
-  CHECK(table.out.find("Means of 2 seeds") != std::string::npos);
+  CHECK_MESSAGE(table.out.find("| */shift ") != std::string::npos, table.out);
+  CHECK(table.out.find("dense and 1 more: ") != std::string::npos);
+  CHECK(table.out.find("Means of 2 seeds: 0, 0. ") != std::string::npos);
 
   const auto evaluated = [&](const std::string& set) {
     std::vector<std::string> arguments = twice;
@@ -330,7 +333,8 @@ TEST_CASE("--compare makes one row of several seeds, and --eval measures runs on
   const ProcessResult uneven =
       compare({"dense,again/dense", "whole/shift", "--eval", "set/nowhere"});
   CHECK(uneven.status == 2);
-  CHECK(uneven.err.find("whole/shift has 1 runs, and dense + 1 2") != std::string::npos);
+  CHECK(uneven.err.find("whole/shift: 1 run; dense and 1 more: 2 runs: give as many") !=
+        std::string::npos);
   const auto refused = [&](const std::vector<std::string>& arguments, const std::string& reason) {
     const ProcessResult result = compare(arguments);
     CHECK(result.status == 2);
@@ -338,6 +342,16 @@ TEST_CASE("--compare makes one row of several seeds, and --eval measures runs on
     CHECK_MESSAGE(result.err.find(reason) != std::string::npos, result.err);
   };
   for (const char* missing : {"", "dense,", ",dense"}) refused({missing}, "expected folders");
+  // A pair of two seeds, as the runs' manifests tell them.
+  const std::string manifest = folder / "again/shift/manifest.json";
+  std::string text = read_text(manifest);
+  const std::size_t at = text.find("\"seed\": 0");
+  REQUIRE(at != std::string::npos);
+  write_file(manifest, text.replace(at, 9, "\"seed\": 8"));
+  refused(twice, "again/shift has seed 8, and again/dense, which it is paired with, has 0");
+  CHECK(
+      compare({"dense", "again/shift"}).out.find("again/shift: seed 8, and the baseline's is 0") !=
+      std::string::npos);
   refused({"dense,./dense"}, "./dense stands twice: expected a run for each seed");
   refused({"whole"},
           "--compare whole: holds a run of stages: expected one of them, whole/add or "
@@ -363,6 +377,24 @@ TEST_CASE("stages and recipes with mistakes are refused, naming them") {
   refused({"--set", init, "--set", R"(surgery.recipe=["1-0: mlp=shift"])"},
           "expected the lower number first");
   refused({"--set", init, "--set", R"(surgery.recipe=["all: mpl=shift"])"}, "did you mean 'mlp'");
+  write_file(folder / "two.json", R"({"extends": "config.json", "stages": [
+    {"name": "a", "train": {"epochs": 2}}, {"name": "b", "train": {"epochs": 3}}]})");
+  const auto with_two = [&](const std::vector<std::string>& arguments) {
+    std::vector<std::string> command = {test::program("shiftadd-train"), "two.json",
+                                        "--print-config"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return test::run(command, "", {}, folder.path());
+  };
+  const ProcessResult nothing = with_two({"--set", "train.epochs=1"});
+  CHECK(nothing.status == 2);
+  CHECK_MESSAGE(
+      nothing.err.find("--set train.epochs=1: nothing would come of it") != std::string::npos,
+      nothing.err);
+  const ProcessResult reached = with_two({"--set", "stages.b.train.epochs=1"});
+  CHECK(reached.status == 0);
+  CHECK(reached.err.empty());
+  CHECK(parse_json(reached.out)["stages"][1]["train"]["epochs"] == 1);
+  CHECK(with_two({"--set", "stages.a.seed=5", "--seed", "6"}).err.empty());
   refused({"--set", "stages=3"}, "stages: expected a list of objects");
   refused({"--set", "stages=[7]"}, "expected an object of options");
   refused({"--set", R"(stages=[{"out": "x"}])"}, "belongs to all stages");

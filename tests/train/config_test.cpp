@@ -257,11 +257,21 @@ TEST_CASE("train config: every shipped config loads and prints back to itself") 
       CAPTURE(path);
       const TrainConfig c = load_train_config(path);
       CHECK(c.name == entry.path().stem().string());
+      CHECK(c.notices.empty());
       const std::string printed = to_text(c);
       CHECK(to_text(parse(printed)) == printed);
       ++count;
     }
   CHECK(count >= 13);
+  // Every conversion that is shipped as a start makes what the recipe makes.
+  for (const char* name :
+       {"finetune_shiftadd.json", "imagenet_deit_tiny_shiftadd.json", "quickstart_shiftadd.json"}) {
+    const TrainConfig c = load_train_config(config_path(name));
+    REQUIRE(c.stages.size() == 2);
+    CHECK(c.stages[0].surgery.recipe == std::vector<std::string>{"all: attention=softmax_add"});
+    CHECK(c.stages[1].surgery.options.codes == Codes::kBipolar2);
+    CHECK(c.stages[1].router.latency == std::vector<double>{10, 3});
+  }
   for (const auto& entry :
        std::filesystem::directory_iterator(test::source_folder() + "/configs/models"))
     CHECK(load_spec(entry.path().string()).name == entry.path().stem().string());

@@ -41,6 +41,27 @@ const std::function<Tensor()> no_images = [] { return Tensor(); };
 
 }  // namespace
 
+TEST_CASE("costs are printed at the share of tokens that the routers aim at") {
+  ModelSpec spec = tiny_spec();
+  RouterConfig router;
+  router.latency = {10, 3};
+  CHECK(aimed_shift_share(router, spec) == kUsualShiftShare);  // no router
+  spec.shift_add.blocks.resize(2);
+  spec.shift_add.blocks[0].mlp = LayerKind::kMixture;
+  CHECK(aimed_shift_share(router, spec) == doctest::Approx(10.0 / 13));
+  router.latency = {6, 4};
+  CHECK(aimed_shift_share(router, spec) == doctest::Approx(0.6));
+  const test::TemporaryFolder folder;
+  router.latency_file = folder / "none.json";
+  CHECK_THROWS_AS(aimed_shift_share(router, spec), Error);
+  router.balance = RouterConfig::Balance::kUniform;
+  CHECK(aimed_shift_share(router, spec) == 0.5);
+  router.balance = RouterConfig::Balance::kNone;
+  CHECK(aimed_shift_share(router, spec) == kUsualShiftShare);
+  router.calibrate = 0.7;
+  CHECK(aimed_shift_share(router, spec) == 0.7);
+}
+
 TEST_CASE("weights start from a model file; another architecture is refused and named") {
   const test::TemporaryFolder folder;
   const std::string path = folder / "model.safetensors";

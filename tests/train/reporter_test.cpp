@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "tests/support/support.h"
+#include "train/evaluation.h"
 
 using namespace shiftadd;
 using namespace shiftadd::train;
@@ -65,6 +66,16 @@ TEST_CASE("after a silence every place is said, in the words of its kind") {
     reporter.begin("reading");
   }
   CHECK(listener.text() == "work: one\nwork 2/9\nreading\n");
+}
+
+TEST_CASE("where several networks are evaluated in turn, each line names its own") {
+  Listener listener;
+  {
+    Reporter reporter(listener.sink(), false, 1e-9);
+    validation_report(reporter)(1, 40);
+    validation_report(reporter, "runs/a_s2/shift")(28, 40);
+  }
+  CHECK(listener.text() == "validation 1/40\nvalidation of runs/a_s2/shift 28/40\n");
 }
 
 TEST_CASE("with 0 no silence is too long") {

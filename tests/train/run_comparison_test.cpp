@@ -110,9 +110,11 @@ TEST_CASE("runs of several seeds make one row: means, paired run by run and imag
   CHECK(table.find("| plain |   37.50 |        baseline |") != std::string::npos);
   CHECK(table.find("| other |   50.00 | +12.50 +- 24.50 |") != std::string::npos);
   CHECK(table.find("plain: 25.00 50.00\n") != std::string::npos);
-  CHECK(table.find("other: 75.00 (+50.00) 25.00 (-25.00)\n") != std::string::npos);
+  // Of +50 and -25: deviation 53.03, Student's t 12.706 of one freedom, over the root of 2.
+  CHECK(table.find("other: 75.00 (+50.00) 25.00 (-25.00); seeds +- 476.47\n") != std::string::npos);
+  CHECK(table.find("Means of 2 seeds. The intervals above are over images") != std::string::npos);
   CHECK_THROWS_WITH_AS(compare_results({plain, {"one", {result_with("one", "1101")}}}),
-                       doctest::Contains("one has 1 runs, and plain 2: give as many for each"),
+                       doctest::Contains("one: 1 run; plain: 2 runs: give as many for each row"),
                        Error);
   // Three seeds that are all a third apart: no deviation, whatever a third is rounded to.
   const RunGroup none = {"none",
@@ -125,6 +127,57 @@ TEST_CASE("runs of several seeds make one row: means, paired run by run and imag
   CHECK_THROWS_WITH_AS(compare_results({plain, elsewhere}),
                        doctest::Contains("other2 was evaluated on other images than plain1"),
                        Error);
+}
+
+TEST_CASE("runs are paired by their seeds") {
+  const auto seeded = [](const std::string& name, std::optional<uint64_t> seed) {
+    RunResult result = result_with(name, "1101");
+    result.seed = seed;
+    return result;
+  };
+  const RunGroup plain = {"plain", {seeded("plain1", 1), seeded("plain2", 2)}};
+  const auto with = [&](std::optional<uint64_t> first, std::optional<uint64_t> second) {
+    return compare_results({plain, {"other", {seeded("o1", first), seeded("o2", second)}}});
+  };
+  CHECK(with(1, 2).find("Means of 2 seeds: 1, 2. ") != std::string::npos);
+  CHECK_NOTHROW(with(std::nullopt, 2));  // a folder without its manifest
+  CHECK_THROWS_WITH_AS(with(2, 1),
+                       doctest::Contains("o1 has seed 2, and plain1, which it is paired with, has "
+                                         "1: give the runs of every row in the same order"),
+                       Error);
+  // Two single runs are set side by side, and their seeds told.
+  const std::string table =
+      compare_results({{"a", {seeded("a", 1)}}, {"b", {seeded("b", 1)}}, {"c", {seeded("c", 3)}}});
+  CHECK(table.find("\nc: seed 3, and the baseline's is 1\n") != std::string::npos);
+  CHECK(table.find("b: seed") == std::string::npos);
+}
+
+TEST_CASE("a row of several runs is called as what their folders share") {
+  const auto named = [](const std::vector<std::string>& names) {
+    std::vector<RunResult> runs;
+    for (const std::string& name : names) runs.push_back(result_with(name, "1"));
+    return group_name(runs);
+  };
+  CHECK(named({"runs/a"}) == "runs/a");
+  CHECK(named({"runs/a_s1/shift", "runs/a_s2/shift", "runs/a_s3/shift"}) == "runs/a_s*/shift");
+  CHECK(named({"a_s1", "a_s11", "a_s12"}) == "a_s*");
+  CHECK(named({"x/1/shift", "y/1/shift"}) == "*/1/shift");
+  CHECK(named({"runs/a", "more/deep/a"}) == "runs/a and 1 more");
+  CHECK(named({"dense", "again/dense", "b"}) == "dense and 2 more");
+}
+
+TEST_CASE("of names too long for the table the folders that all lie in go first") {
+  const std::string base = "runs/cifar10_seeds/";
+  const std::string table =
+      compared({result_with(base + "dense_s1", "1101"), result_with(base + "hybrid_s1/add", "1100"),
+                result_with(base + "hybrid_of_old/shift", "1101")});
+  CHECK(table.find("| dense_s1 ") != std::string::npos);
+  CHECK(table.find("| hybrid_s1/add ") != std::string::npos);
+  CHECK(table.find("/shift ") != std::string::npos);
+  CHECK(table.find("\nRow 1: runs/cifar10_seeds/dense_s1\nRow 2: ") != std::string::npos);
+  CHECK(table.find("Row 3: runs/cifar10_seeds/hybrid_of_old/shift\n") != std::string::npos);
+  CHECK(compared({result_with("a/b", "1101"), result_with("a/c", "1100")}).find("Row ") ==
+        std::string::npos);
 }
 
 TEST_CASE("a result that does not fit its model is refused") {
