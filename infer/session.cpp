@@ -2,6 +2,9 @@
 #include "infer/session.h"
 
 #include <utility>
+#include <variant>
+
+#include "cuda/engine.h"
 
 namespace shiftadd::infer {
 namespace {
@@ -14,29 +17,48 @@ struct About {
   std::vector<std::string> classes, class_ids;
 };
 
-CpuEngine load(ModelFile model) {
+// What runs the plan, an engine a kind of device: each has the functions of CpuEngine.
+using Engine = std::variant<CpuEngine, cuda::CudaEngine>;
+
+Engine load(ModelFile model, const DeviceChoice& choice) {
   validate(model.spec);
   require_deployable(model.spec);
-  return CpuEngine(network_of(model.spec), *model.pack, std::move(model.weights));
+  const Network network = network_of(model.spec);
+  if (const auto device = open_device(choice)) {
+    if (choice.kind == DeviceChoice::Kind::kCuda)
+      return cuda::CudaEngine(network, *model.pack, std::move(model.weights), *device);
+    try {
+      return cuda::CudaEngine(network, *model.pack, model.weights, *device);
+    } catch (const Error&) {  // a network that the device cannot compute, the CPU can
+    }
+  }
+  return CpuEngine(network, *model.pack, std::move(model.weights));
 }
 
 }  // namespace
 
 struct Session::Impl {
   std::shared_ptr<const About> about;
-  CpuEngine engine;
+  Engine engine;
+
+  // visit([](auto& engine) { ... })
+  template <class Body>
+  decltype(auto) visit(Body body) {
+    return std::visit(body, engine);
+  }
 };
 
-Session::Session(ModelFile model) {
+Session::Session(ModelFile model, const DeviceChoice& device) {
   if (!model.pack) model = pack_model(model, {});
   auto about =
       std::make_shared<const About>(About{model.spec, *model.pack, model.preprocess,
                                           std::move(model.classes), std::move(model.class_ids)});
-  impl_ = std::make_unique<Impl>(Impl{std::move(about), load(std::move(model))});
+  impl_ = std::make_unique<Impl>(Impl{std::move(about), load(std::move(model), device)});
 }
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session Session::share() const {
-  return Session(std::make_unique<Impl>(Impl{impl_->about, impl_->engine.share()}));
+  return Session(std::make_unique<Impl>(
+      Impl{impl_->about, impl_->visit([](auto& engine) -> Engine { return engine.share(); })}));
 }
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
@@ -47,16 +69,28 @@ const PackSpec& Session::pack() const { return impl_->about->pack; }
 const Preprocess& Session::preprocess() const { return impl_->about->preprocess; }
 const std::vector<std::string>& Session::classes() const { return impl_->about->classes; }
 const std::vector<std::string>& Session::class_ids() const { return impl_->about->class_ids; }
-const std::vector<Router>& Session::routers() const { return impl_->engine.routers(); }
-int64_t Session::outputs() const { return impl_->engine.outputs(); }
-void Session::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
-  impl_->engine.run(images, batch, logits, choices);
+const std::vector<Router>& Session::routers() const {
+  return impl_->visit([](auto& engine) -> const std::vector<Router>& { return engine.routers(); });
 }
-void Session::force_shift_share(double share) { impl_->engine.force_shift_share(share); }
-const Plan& Session::plan() const { return impl_->engine.plan(); }
-void Session::time_steps(std::vector<double>* seconds) { impl_->engine.time_steps(seconds); }
+int64_t Session::outputs() const {
+  return impl_->visit([](auto& engine) { return engine.outputs(); });
+}
+void Session::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
+  impl_->visit([&](auto& engine) { engine.run(images, batch, logits, choices); });
+}
+void Session::force_shift_share(double share) {
+  impl_->visit([&](auto& engine) { engine.force_shift_share(share); });
+}
+const Plan& Session::plan() const {
+  return impl_->visit([](auto& engine) -> const Plan& { return engine.plan(); });
+}
+void Session::time_steps(std::vector<double>* seconds) {
+  impl_->visit([&](auto& engine) { engine.time_steps(seconds); });
+}
 int64_t Session::weight_floats() const { return count_parameters(spec()); }
-int64_t Session::arena_floats() const { return impl_->engine.arena_floats(); }
+int64_t Session::arena_floats() const {
+  return impl_->visit([](auto& engine) { return engine.arena_floats(); });
+}
 
 void require_images(const Session& session, const std::string& name) {
   const ModelSpec& spec = session.spec();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "infer/cpu_engine.h"
+#include "infer/device_choice.h"
 #include "model/model_file.h"
 
 namespace shiftadd::infer {
@@ -16,8 +17,9 @@ class Session {
  public:
   /// A packed model, or a trained one, which is packed with float32 products first. Each tensor is
   /// released as soon as it is laid out for the kernels. Throws Error (user) naming a weight that
-  /// is missing or has another shape than model.spec demands, and for codes `unit_batch`.
-  explicit Session(ModelFile model);
+  /// is missing or has another shape than model.spec demands, and for codes `unit_batch`; Error
+  /// (failure) where the device is not to be had.
+  explicit Session(ModelFile model, const DeviceChoice& device = {});
   /// Another session on the same weights, with an arena of its own: one a thread.
   Session share() const;
   ~Session();

@@ -90,10 +90,13 @@ int features(shiftadd_session* self, std::span<const uint8_t> bytes, const std::
 
 }  // namespace
 
-shiftadd_session* shiftadd_open(const char* path) {
+shiftadd_session* shiftadd_open(const char* path) { return shiftadd_open_on(path, "cpu"); }
+
+shiftadd_session* shiftadd_open_on(const char* path, const char* device) {
   return guarded<>(static_cast<shiftadd_session*>(nullptr), [&] {
     if (!path) throw user_error("[shiftadd_open] expected a path");
-    infer::Session session(load_any_model(path));
+    if (!device) throw user_error("[shiftadd_open_on] expected the name of a device");
+    infer::Session session(load_any_model(path), infer::device_choice(device));
     infer::require_images(session, path);
     return made(std::move(session), path);
   });

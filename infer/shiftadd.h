@@ -25,6 +25,10 @@ typedef struct {
    is written anywhere. */
 SHIFTADD_API shiftadd_session* shiftadd_open(const char* path);
 
+/* The same on a device: "cpu", "cuda" or "cuda:0" (the first CUDA device), "cuda:1" (the second),
+   or "auto" (the first CUDA device, or the CPU where there is none). */
+SHIFTADD_API shiftadd_session* shiftadd_open_on(const char* path, const char* device);
+
 /* Another session on the same weights, for another thread. NULL on an error. */
 SHIFTADD_API shiftadd_session* shiftadd_share(const shiftadd_session* session);
 

@@ -18,7 +18,7 @@ say "packages"
 bash tests/package_test.sh
 
 say "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
-units="core model data autograd layers infer train ops report"
+units="core model data autograd layers infer train ops report cuda"
 cmake --preset asan -DSHIFTADD_SANITIZE=address,undefined >/dev/null
 cmake --build --preset asan --target $(printf 'test_%s ' $units)
 ctest --test-dir build/asan --output-on-failure --no-tests=error -R "^($(echo $units | tr ' ' '|'))\$"

@@ -13,8 +13,9 @@ namespace shiftadd::tools {
 namespace {
 
 // In the order of --help.
-constexpr void (*kCommands[])(Commands&) = {add_model,    add_data,    add_gemm,  add_ops,
-                                            add_roofline, add_compare, add_count, add_latency};
+constexpr void (*kCommands[])(Commands&) = {add_model, add_data,     add_gemm,
+                                            add_ops,   add_roofline, add_compare,
+                                            add_count, add_latency,  add_gpu};
 
 int run(int argc, char** argv) {
   Commands commands(

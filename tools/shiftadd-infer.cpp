@@ -69,15 +69,13 @@ void declare(CLI::App& app, InferOptions& options) {
   app.add_option("--routing", options.routing,
                  "Draw, over the one image, which patches each router sent to Mult and to Shift")
       ->option_text("FILE.png");
-  app.add_option("--device", options.device, "Where to compute: cpu, cuda or auto [auto]")
-      ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
-      ->option_text("cpu|cuda|auto");
+  app.add_option("--device", options.device,
+                 "Where to compute; auto is cuda where there is such a device, else cpu [auto]")
+      ->option_text("cpu|cuda|cuda:N|auto");
 }
 
-// Throws Error for options that contradict each other, or that this build cannot follow.
+// Throws Error for options that contradict each other.
 void check(const InferOptions& options) {
-  if (options.device == "cuda")
-    throw failure("--device cuda: CUDA is not built into this version; use --device cpu");
   if (options.eval.empty() == options.images.empty())
     throw user_error(options.eval.empty()
                          ? "nothing to do: name an image, a folder or -, or give --eval"

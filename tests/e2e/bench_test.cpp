@@ -1,6 +1,7 @@
 // shiftadd-bench as a process: the keys people script against, and bad input.
 #include <filesystem>
 #include <map>
+#include <sstream>
 
 #include "core/io/files.h"
 #include "core/io/json_text.h"
@@ -46,6 +47,37 @@ TEST_CASE("a network by name, by JSON and from a file") {
 TEST_CASE("a training step") {
   check_figures(
       bench({"model", "vit_micro", "--train", "--batch", "2", "--seconds", "0.05", "--json"}));
+}
+
+TEST_CASE("a prediction for GPUs says in every line that it is one") {
+  const ProcessResult result = bench({"model", "vit_micro", "--multiply", "int8", "--predict",
+                                      "a100", "--predict", "orin", "--batch", "1,65", "--json"});
+  REQUIRE_MESSAGE(result.status == 0, result.err);
+  const json predictions = parse_json(result.out)["predictions"];
+  REQUIRE(predictions.size() == 2);
+  CHECK(predictions[1]["device"] == "orin");
+  REQUIRE(predictions[0]["batches"].size() == 2);
+  for (const json& batch : predictions[0]["batches"]) {
+    CHECK(batch["what"] == "prediction, never measured");
+    CHECK(batch["images_per_second"].get<double>() > 0);
+    int64_t launches = 0;
+    for (const json& kind : batch["kinds"]) launches += kind["launches"].get<int64_t>();
+    CHECK(launches == batch["all"]["launches"].get<int64_t>());
+  }
+  CHECK(predictions[0]["batches"][1]["parts"] == 2);
+
+  const ProcessResult text = bench({"model", "vit_micro", "--predict", "h100"});
+  REQUIRE_MESSAGE(text.status == 0, text.err);
+  std::istringstream lines(text.out);
+  for (std::string line; std::getline(lines, line);)
+    CHECK_MESSAGE(line.starts_with("prediction, never measured | "), line);
+  CHECK(test::contains(text.out, "batch 256"));
+
+  const ProcessResult unknown = bench({"model", "vit_micro", "--predict", "v100"});
+  CHECK(unknown.status == 2);
+  CHECK(test::contains(unknown.err, "h100"));
+  CHECK(bench({"model", "vit_micro", "--predict", "a100", "--train"}).status == 2);
+  CHECK(bench({"model", "vit_micro", "--batch", "1,2"}).status == 2);
 }
 
 TEST_CASE("the layers of a converted network beside those of the dense one") {

@@ -206,16 +206,6 @@ TEST_CASE("paths that are wrong or in each other's place are named, with what wa
   }
 }
 
-TEST_CASE("CUDA is not built and says so; auto means the CPU") {
-  const InferFolder folder;
-  const std::string image = folder.image("a.bmp", 64, 64, 1);
-  const ProcessResult cuda = folder.infer({image, "--device", "cuda"});
-  CHECK(cuda.status == 1);
-  CHECK(contains(cuda.err, "CUDA is not built"));
-  CHECK(folder.infer({image, "--device", "auto"}).status == 0);
-  CHECK(folder.infer({image, "--device", "cpu"}).status == 0);
-}
-
 TEST_CASE("--help and --version go to standard output") {
   for (const char* flag : {"--help", "--version"}) {
     const ProcessResult result = test::run({test::program("shiftadd-infer"), flag});

@@ -7,6 +7,11 @@
 #include "tools/program.h"
 
 namespace shiftadd::tools {
+namespace {
+
+constexpr int64_t kMostImages = 65'536;
+
+}  // namespace
 
 void Command::argument(const char* name, std::string& value, const char* help, const char* shown) {
   required_text(name, value, help, shown);
@@ -28,6 +33,15 @@ void Command::required_text(const char* name, std::string& value, const char* he
 
 void Command::integer(const char* name, int64_t& value, const char* help, int64_t most) {
   app_->add_option(name, value, help)->check(CLI::Range(int64_t{1}, most))->option_text("N");
+}
+
+void Command::integers(const char* name, std::vector<int64_t>& values, const char* help,
+                       int64_t most) {
+  app_->add_option(name, values, help)
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::Range(int64_t{1}, most))
+      ->option_text("N[,N...]");
 }
 
 void Command::size(const char* name, Grid& value, const char* help, int64_t most) {
@@ -73,7 +87,13 @@ void Command::network(std::string& value, const char* help, const char* shown) {
   argument("model", value, help, shown);
 }
 
-void Command::batch(int64_t& value, const char* help) { integer("--batch", value, help, 65'536); }
+void Command::batch(int64_t& value, const char* help) {
+  integer("--batch", value, help, kMostImages);
+}
+
+void Command::batches(std::vector<int64_t>& values, const char* help) {
+  integers("--batch", values, help, kMostImages);
+}
 
 void Command::threads(int& value, const char* help) {
   app_->add_option("--threads", value, help)->check(CLI::Range(1, 1024))->option_text("N");

@@ -33,6 +33,8 @@ class Command {
   void required_text(const char* name, std::string& value, const char* help, const char* shown);
   /// From 1 to `most`.
   void integer(const char* name, int64_t& value, const char* help, int64_t most);
+  /// One or several, with commas.
+  void integers(const char* name, std::vector<int64_t>& values, const char* help, int64_t most);
   /// A side of a square, or HEIGHTxWIDTH, each from 1 to `most`.
   void size(const char* name, Grid& value, const char* help, int64_t most);
   /// One of `choices`, or any number of them by repetition.
@@ -48,6 +50,7 @@ class Command {
   // What several subcommands have.
   void network(std::string& value, const char* help, const char* shown);
   void batch(int64_t& value, const char* help);
+  void batches(std::vector<int64_t>& values, const char* help);
   void threads(int& value, const char* help = "Threads [all cores]");
   void shift_share(double& value, const char* help);
   void seconds(double& value, const char* help);
@@ -93,6 +96,7 @@ void add_compare(Commands& commands);
 void add_count(Commands& commands);
 void add_data(Commands& commands);
 void add_gemm(Commands& commands);
+void add_gpu(Commands& commands);
 void add_latency(Commands& commands);
 void add_model(Commands& commands);
 void add_ops(Commands& commands);

@@ -40,10 +40,11 @@ void require_model(const std::string& path) {
 }  // namespace
 
 infer::Session open_model(const InferOptions& options) {
+  const infer::DeviceChoice device = infer::device_choice(options.device);
   require_model(options.model);
   ModelFile model = load_any_model(options.model);
   if (options.features && model.spec.classes > 0) model = without_head(std::move(model));
-  infer::Session session(std::move(model));
+  infer::Session session(std::move(model), device);
   if (!options.features && session.spec().classes == 0)
     throw user_error(options.model, ": the network has no head, and so no classes: --features ",
                      "prints what it makes of an image; fine-tuning gives it a head");

@@ -1,0 +1,408 @@
+// The table of device_api.h on the CUDA runtime: the one file of the project that calls CUDA.
+#include <cuda_runtime.h>
+
+#include <cstdio>
+#include <mutex>
+#include <new>
+#include <set>
+#include <string>
+
+#include "cuda/device_api.h"
+#include "cuda/kernel_list.h"
+#include "cuda/simt/kernel.h"
+
+struct shiftadd_device_context {
+  int device = 0;
+  cudaStream_t stream = nullptr;
+  bool may_overlap = false;  // programmatic dependent launches
+  bool recording = false;
+  shiftadd_device_counters counters = {};
+};
+
+struct shiftadd_device_graph {
+  cudaGraphExec_t executable = nullptr;
+};
+
+namespace {
+
+using shiftadd::simt::Kernel;
+using Context = shiftadd_device_context;
+using Status = shiftadd_device_status;
+
+constexpr int kLowestArchitecture = SHIFTADD_CUDA_LOWEST_ARCHITECTURE;  // 80: 8.0
+constexpr int kOverlapsFrom = 90;
+
+thread_local std::string last_error;
+
+Status refused(Status status, std::string text) noexcept {
+  last_error = std::move(text);
+  return status;
+}
+
+Status status_of(cudaError_t error) {
+  switch (error) {
+    case cudaErrorInsufficientDriver:
+    case cudaErrorStubLibrary:
+    case cudaErrorCallRequiresNewerDriver:
+    case cudaErrorSystemNotReady:
+    case cudaErrorSystemDriverMismatch:
+    case cudaErrorCompatNotSupportedOnDevice:
+      return SHIFTADD_DEVICE_NO_DRIVER;
+    case cudaErrorNoDevice:
+    case cudaErrorInvalidDevice:
+    case cudaErrorDevicesUnavailable:
+      return SHIFTADD_DEVICE_NO_DEVICE;
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorInvalidKernelImage:
+    case cudaErrorInvalidPtx:
+    case cudaErrorUnsupportedPtxVersion:
+    case cudaErrorJitCompilerNotFound:
+    case cudaErrorJitCompilationDisabled:
+      return SHIFTADD_DEVICE_WRONG_ARCHITECTURE;
+    case cudaErrorMemoryAllocation:
+      return SHIFTADD_DEVICE_OUT_OF_MEMORY;
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+    case cudaErrorContextIsDestroyed:
+    case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
+    case cudaErrorContained:
+    case cudaErrorUnknown:
+      return SHIFTADD_DEVICE_LOST;
+    default:
+      return SHIFTADD_DEVICE_OTHER;
+  }
+}
+
+// "8.9" of 89.
+std::string capability(int architecture) {
+  return std::to_string(architecture / 10) + "." + std::to_string(architecture % 10);
+}
+
+// "13.0" of 13000, as the driver and the runtime number themselves.
+std::string cuda_version(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+std::string driver_reason() {
+  int driver = 0;
+  cudaDriverGetVersion(&driver);
+  if (driver == 0) return "no NVIDIA driver is installed";
+  if (driver < CUDART_VERSION)
+    return "the NVIDIA driver is for CUDA " + cuda_version(driver) + ", and " +
+           cuda_version(CUDART_VERSION) + " is needed: update the driver";
+  return "the NVIDIA driver is not ready";
+}
+
+std::string reason_of(cudaError_t error) {
+  switch (status_of(error)) {
+    case SHIFTADD_DEVICE_NO_DRIVER:
+      return driver_reason();
+    case SHIFTADD_DEVICE_NO_DEVICE:
+      return error == cudaErrorDevicesUnavailable ? "the device is in use by another program"
+                                                  : "the NVIDIA driver knows no such device";
+    case SHIFTADD_DEVICE_WRONG_ARCHITECTURE:
+      return "the plug-in has no machine code for it";
+    case SHIFTADD_DEVICE_OUT_OF_MEMORY:
+      return "out of memory";
+    default:
+      return std::string("the CUDA runtime reports ") + cudaGetErrorName(error) + " (" +
+             std::to_string(static_cast<int>(error)) + ")";
+  }
+}
+
+// Keeps the reason; an error that the runtime would report again is taken from it.
+Status checked(cudaError_t error) noexcept {
+  if (error == cudaSuccess) return SHIFTADD_DEVICE_OK;
+  const Status status = status_of(error);
+  last_error = reason_of(error);
+  cudaGetLastError();
+  return status;
+}
+
+// The first error of a sequence of calls: later ones are not made.
+template <class... Calls>
+cudaError_t in_order(Calls... calls) {
+  cudaError_t error = cudaSuccess;
+  ((error = error == cudaSuccess ? calls() : error), ...);
+  return error;
+}
+
+Status not_while_recording(const char* what) {
+  return refused(SHIFTADD_DEVICE_OTHER, std::string(what) + " while a graph is recorded");
+}
+
+const Kernel* kernel_of(uint32_t number) {
+  const auto kernels = shiftadd::cuda::all_kernels();
+  return number < kernels.size() ? kernels[number] : nullptr;
+}
+
+const char* kernel_name(uint32_t number) {
+  const Kernel* kernel = kernel_of(number);
+  return kernel ? kernel->name : nullptr;
+}
+
+const char* error_text() { return last_error.c_str(); }
+
+Status count_devices(int32_t* count) {
+  int found = 0;
+  const cudaError_t error = cudaGetDeviceCount(&found);
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && found < 1)) {
+    cudaGetLastError();
+    return refused(SHIFTADD_DEVICE_NO_DEVICE,
+                   "the NVIDIA driver sees no device (CUDA_VISIBLE_DEVICES may hide them)");
+  }
+  if (error == cudaSuccess) *count = found;
+  return checked(error);
+}
+
+Status describe(int32_t device, shiftadd_device_description* description) {
+  cudaDeviceProp properties;
+  const Status status = checked(cudaGetDeviceProperties(&properties, device));
+  if (status != SHIFTADD_DEVICE_OK) return status;
+  *description = {};
+  std::snprintf(description->name, sizeof description->name, "%s", properties.name);
+  description->architecture = properties.major * 10 + properties.minor;
+  description->multiprocessors = properties.multiProcessorCount;
+  description->registers_per_block = properties.regsPerBlock;
+  description->shared_bytes_per_block = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
+  description->l2_bytes = properties.l2CacheSize;
+  description->memory_bytes = static_cast<int64_t>(properties.totalGlobalMem);
+  return SHIFTADD_DEVICE_OK;
+}
+
+// Loads every kernel, which shows whether the plug-in has code for the device, and lets each use
+// all shared memory that a block can have: 48 KiB unless asked. Once a device.
+Status prepare_kernels(int device, const shiftadd_device_description& description) {
+  static std::mutex mutex;
+  static std::set<int> prepared;
+  const std::lock_guard lock(mutex);
+  if (prepared.contains(device)) return SHIFTADD_DEVICE_OK;
+  for (const Kernel* kernel : shiftadd::cuda::all_kernels()) {
+    cudaFuncAttributes attributes;
+    const Status status = checked(in_order(
+        [&] { return cudaFuncGetAttributes(&attributes, kernel->device); },
+        [&] {
+          const int64_t dynamic =
+              description.shared_bytes_per_block - static_cast<int64_t>(attributes.sharedSizeBytes);
+          return cudaFuncSetAttribute(kernel->device, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                      static_cast<int>(dynamic));
+        }));
+    if (status == SHIFTADD_DEVICE_WRONG_ARCHITECTURE)
+      return refused(status, "its compute capability is " + capability(description.architecture) +
+                                 ", and the kernels are for " + capability(kLowestArchitecture) +
+                                 " and newer");
+    if (status != SHIFTADD_DEVICE_OK) return status;
+  }
+  prepared.insert(device);
+  return SHIFTADD_DEVICE_OK;
+}
+
+Status open(int32_t device, Context** context) {
+  shiftadd_device_description description;
+  Status status = describe(device, &description);
+  if (status == SHIFTADD_DEVICE_OK) status = checked(cudaSetDevice(device));
+  if (status == SHIFTADD_DEVICE_OK) status = prepare_kernels(device, description);
+  if (status != SHIFTADD_DEVICE_OK) return status;
+  Context made{.device = device};
+  made.may_overlap = description.architecture >= kOverlapsFrom;
+  status = checked(cudaStreamCreateWithFlags(&made.stream, cudaStreamNonBlocking));
+  if (status == SHIFTADD_DEVICE_OK) *context = new Context(made);
+  return status;
+}
+
+void close(Context* context) {
+  if (!context) return;
+  in_order([&] { return cudaSetDevice(context->device); },
+           [&] { return cudaStreamSynchronize(context->stream); });
+  cudaStreamDestroy(context->stream);
+  cudaGetLastError();
+  delete context;
+}
+
+Status allocate(Context* context, uint64_t bytes, void** memory) {
+  if (context->recording) return not_while_recording("memory was asked for");
+  ++context->counters.allocations;
+  return checked(in_order([&] { return cudaSetDevice(context->device); },
+                          [&] { return cudaMalloc(memory, bytes ? bytes : 1); }));
+}
+
+void release(Context* context, void* memory) {
+  cudaSetDevice(context->device);
+  cudaFree(memory);
+  cudaGetLastError();
+}
+
+Status allocate_pinned(Context* context, uint64_t bytes, void** memory) {
+  if (context->recording) return not_while_recording("memory was asked for");
+  ++context->counters.allocations;
+  return checked(
+      in_order([&] { return cudaSetDevice(context->device); },
+               [&] { return cudaHostAlloc(memory, bytes ? bytes : 1, cudaHostAllocPortable); }));
+}
+
+void release_pinned(Context* context, void* memory) {
+  cudaSetDevice(context->device);
+  cudaFreeHost(memory);
+  cudaGetLastError();
+}
+
+Status copy(Context* context, void* to, const void* from, uint64_t bytes, cudaMemcpyKind kind) {
+  ++context->counters.copies;
+  return checked(in_order([&] { return cudaSetDevice(context->device); },
+                          [&] { return cudaMemcpyAsync(to, from, bytes, kind, context->stream); }));
+}
+
+Status copy_in(Context* context, void* device, const void* host, uint64_t bytes) {
+  return copy(context, device, host, bytes, cudaMemcpyHostToDevice);
+}
+
+Status copy_out(Context* context, void* host, const void* device, uint64_t bytes) {
+  return copy(context, host, device, bytes, cudaMemcpyDeviceToHost);
+}
+
+Status fill(Context* context, void* device, uint8_t byte, uint64_t bytes) {
+  return checked(in_order([&] { return cudaSetDevice(context->device); },
+                          [&] { return cudaMemsetAsync(device, byte, bytes, context->stream); }));
+}
+
+Status launch(Context* context, uint32_t number, const shiftadd_launch_shape* shape,
+              const void* args, uint64_t args_bytes) {
+  const Kernel* kernel = kernel_of(number);
+  if (!kernel || args_bytes != kernel->args_bytes)
+    return refused(SHIFTADD_DEVICE_OTHER, "the plug-in is from another build than the program");
+  ++context->counters.launches;
+  cudaLaunchAttribute overlap;
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(shape->grid_x, shape->grid_y, shape->grid_z);
+  config.blockDim = dim3(shape->block_x, shape->block_y, shape->block_z);
+  config.dynamicSmemBytes = shape->shared_bytes;
+  config.stream = context->stream;
+  config.attrs = &overlap;
+  config.numAttrs = shape->overlaps && context->may_overlap ? 1 : 0;
+  void* parameters[] = {const_cast<void*>(args)};
+  return checked(
+      in_order([&] { return cudaSetDevice(context->device); },
+               [&] { return cudaLaunchKernelExC(&config, kernel->device, parameters); }));
+}
+
+Status begin_capture(Context* context) {
+  if (context->recording) return not_while_recording("another recording was begun");
+  const Status status = checked(in_order(
+      [&] { return cudaSetDevice(context->device); },
+      [&] { return cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal); }));
+  context->recording = status == SHIFTADD_DEVICE_OK;
+  return status;
+}
+
+Status end_capture(Context* context, shiftadd_device_graph** graph) {
+  if (!context->recording) return refused(SHIFTADD_DEVICE_OTHER, "no graph is recorded");
+  context->recording = false;
+  cudaGraph_t recorded = nullptr;
+  cudaGraphExec_t executable = nullptr;
+  // The upload takes the first launch's share of the work.
+  const Status status =
+      checked(in_order([&] { return cudaSetDevice(context->device); },
+                       [&] { return cudaStreamEndCapture(context->stream, &recorded); },
+                       [&] { return cudaGraphInstantiate(&executable, recorded, 0); },
+                       [&] { return cudaGraphUpload(executable, context->stream); }));
+  if (recorded) cudaGraphDestroy(recorded);
+  if (status == SHIFTADD_DEVICE_OK)
+    *graph = new shiftadd_device_graph{executable};
+  else if (executable)
+    cudaGraphExecDestroy(executable);
+  return status;
+}
+
+Status launch_graph(Context* context, shiftadd_device_graph* graph) {
+  if (context->recording) return not_while_recording("a graph was launched");
+  ++context->counters.graph_launches;
+  return checked(in_order([&] { return cudaSetDevice(context->device); },
+                          [&] { return cudaGraphLaunch(graph->executable, context->stream); }));
+}
+
+Status time_graph(Context* context, shiftadd_device_graph* graph, uint32_t times, double* seconds) {
+  if (context->recording) return not_while_recording("a graph was launched");
+  context->counters.graph_launches += times;
+  ++context->counters.synchronisations;
+  cudaEvent_t begin = nullptr, end = nullptr;
+  float milliseconds = 0;
+  const Status status = checked(
+      in_order([&] { return cudaSetDevice(context->device); },
+               [&] { return cudaEventCreate(&begin); }, [&] { return cudaEventCreate(&end); },
+               [&] { return cudaEventRecord(begin, context->stream); },
+               [&] {
+                 cudaError_t error = cudaSuccess;
+                 for (uint32_t i = 0; i < times && error == cudaSuccess; ++i)
+                   error = cudaGraphLaunch(graph->executable, context->stream);
+                 return error;
+               },
+               [&] { return cudaEventRecord(end, context->stream); },
+               [&] { return cudaEventSynchronize(end); },
+               [&] { return cudaEventElapsedTime(&milliseconds, begin, end); }));
+  if (begin) cudaEventDestroy(begin);
+  if (end) cudaEventDestroy(end);
+  if (status == SHIFTADD_DEVICE_OK) *seconds = 1e-3 * milliseconds / times;
+  return status;
+}
+
+void free_graph(Context* context, shiftadd_device_graph* graph) {
+  if (!graph) return;
+  cudaSetDevice(context->device);
+  cudaGraphExecDestroy(graph->executable);
+  cudaGetLastError();
+  delete graph;
+}
+
+Status synchronise(Context* context) {
+  if (context->recording) return not_while_recording("the work was waited for");
+  ++context->counters.synchronisations;
+  return checked(in_order([&] { return cudaSetDevice(context->device); },
+                          [&] { return cudaStreamSynchronize(context->stream); }));
+}
+
+void counters(const Context* context, shiftadd_device_counters* counters) {
+  *counters = context->counters;
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const shiftadd_device_api* shiftadd_cuda_plugin(
+    void) {
+  static const shiftadd_device_api api = {
+      .version = SHIFTADD_DEVICE_API_VERSION,
+      .kernels = static_cast<uint32_t>(shiftadd::cuda::kKernels),
+      .kernel_name = kernel_name,
+      .error_text = error_text,
+      .count_devices = count_devices,
+      .describe = describe,
+      .open = open,
+      .close = close,
+      .allocate = allocate,
+      .release = release,
+      .allocate_pinned = allocate_pinned,
+      .release_pinned = release_pinned,
+      .copy_in = copy_in,
+      .copy_out = copy_out,
+      .fill = fill,
+      .launch = launch,
+      .launch_graph = launch_graph,
+      .time_graph = time_graph,
+      .begin_capture = begin_capture,
+      .end_capture = end_capture,
+      .free_graph = free_graph,
+      .synchronise = synchronise,
+      .counters = counters,
+  };
+  return &api;
+}

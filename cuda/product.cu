@@ -1,0 +1,278 @@
+// Products on tensor cores: whole rows of inputs lie in shared memory, or chunks of long ones;
+// weights come from global memory in fragment order.
+#include "cuda/finish.h"
+#include "cuda/product.h"
+#include "cuda/tile.h"
+
+namespace shiftadd::cuda {
+namespace {
+
+constexpr int kGroupsOfTile = kProductOutputs / kGroupOutputs;
+
+/// A block's rows in shared memory, and which they are.
+struct Stage {
+  int8_t* values;    // (kRows, stride)
+  int stride;        // bytes
+  float* scales;     // (kRows)
+  int32_t* read;     // (kRows): rows of the input
+  int32_t* written;  // (kRows): rows of the output
+  float* tile;       // of project: (kRows, outputs + kTilePadding)
+};
+template <int kRows>
+__device__ __forceinline__ Stage stage_of(unsigned char* shared, int row_bytes) {
+  Stage stage{};
+  const int bytes = row_bytes < kProductChunk ? row_bytes : static_cast<int>(kProductChunk);
+  stage.stride = static_cast<int>(staged_bytes(bytes));
+  stage.values = reinterpret_cast<int8_t*>(shared);
+  stage.scales = reinterpret_cast<float*>(shared + kRows * stage.stride);
+  stage.read = reinterpret_cast<int32_t*>(stage.scales + kRows);
+  stage.written = stage.read + kRows;
+  stage.tile = reinterpret_cast<float*>(stage.written + kRows);
+  return stage;
+}
+
+/// Which rows the tile has that begins at the expert's row `first`.
+__device__ __forceinline__ void find_rows(const ProductArgs& args, const Stage& stage, int first,
+                                          int rows) {
+  for (int r = static_cast<int>(threadIdx.x); r < rows; r += static_cast<int>(blockDim.x)) {
+    const int place = args.experts.place(args.expert, first + r), row = args.experts.row(place);
+    stage.read[r] = args.gathers ? row : place;
+    stage.written[r] = args.scatters ? row : place;
+  }
+}
+
+/// Number j of row i of the input, of floats or under a patch.
+__device__ __forceinline__ float patch_value(const PatchesAt& p, int i, int j) {
+  const int image = i / p.count(), place = i % p.count(), square = p.kernel * p.kernel;
+  const int channel = j / square, ky = j % square / p.kernel, kx = j % p.kernel;
+  const int y = place / p.across() * p.kernel + ky, x = place % p.across() * p.kernel + kx;
+  return p
+      .images[((static_cast<int64_t>(image) * p.channels + channel) * p.height + y) * p.width + x];
+}
+
+__device__ __forceinline__ uint16_t to_bf16(float x) {
+  const auto bits = static_cast<uint32_t>(__float_as_int(x));
+  if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<uint16_t>(bits >> 16 | 0x40U);
+  return static_cast<uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
+}
+
+/// Bytes [first, first + bytes) of each row of int8 numbers, asynchronously; zeros beyond the last.
+template <int kRows>
+__device__ __forceinline__ void copy_rows(const QuantizedIn& in, const Stage& stage, int rows,
+                                          int first, int bytes) {
+  const int pieces = bytes / 16;
+  for (int i = static_cast<int>(threadIdx.x); i < kRows * pieces;
+       i += static_cast<int>(blockDim.x)) {
+    const int r = i / pieces, at = i % pieces * 16;
+    const int8_t* from = in.at(stage.read[r < rows ? r : 0]) + first + at;
+    simt::cp_async16(stage.values + r * stage.stride + at, from, r < rows ? 16 : 0);
+  }
+  if (first == 0)
+    for (int r = static_cast<int>(threadIdx.x); r < rows; r += static_cast<int>(blockDim.x))
+      stage.scales[r] = *in.scale(stage.read[r]);
+  simt::cp_async_commit();
+  simt::cp_async_wait<0>();
+}
+
+/// Numbers value(row, j), j < width, as int8: bytes [first, first + bytes) of each row. A warp has
+/// a row; its scale is found before its first bytes.
+template <int kRows, class Value>
+__device__ __forceinline__ void quantize_rows(const Stage& stage, int rows, int width, int first,
+                                              int bytes, Value value) {
+  for (int r = warp_index(); r < kRows; r += warp_count()) {
+    int8_t* out = stage.values + r * stage.stride;
+    if (r >= rows) {
+      for (int j = lane_index(); j < bytes; j += kWarp) out[j] = 0;
+      continue;
+    }
+    const int row = stage.read[r];
+    if (first == 0) {
+      int32_t largest = 0;
+      for (int j = lane_index(); j < width; j += kWarp) {
+        const int32_t bits = magnitude_bits(value(row, j));
+        largest = bits > largest ? bits : largest;
+      }
+      const float scale = scale_of_row(__reduce_max_sync(~0U, largest));
+      if (lane_index() == 0) stage.scales[r] = scale;
+      __syncwarp();
+    }
+    const Quantizer quantize(stage.scales[r]);
+    for (int j = lane_index(); j < bytes; j += kWarp)
+      out[j] = first + j < width ? quantize(value(row, first + j)) : 0;
+  }
+}
+
+/// The same as bf16 numbers.
+template <int kRows, class Value>
+__device__ __forceinline__ void round_rows(const Stage& stage, int rows, int width, int first,
+                                           int bytes, Value value) {
+  for (int r = warp_index(); r < kRows; r += warp_count()) {
+    auto* out = reinterpret_cast<uint16_t*>(stage.values + r * stage.stride);
+    for (int j = lane_index(); j < bytes / 2; j += kWarp) {
+      const int column = first / 2 + j;
+      out[j] = r < rows && column < width ? to_bf16(value(stage.read[r], column)) : 0;
+    }
+  }
+}
+
+template <int kRows, class Sum>
+__device__ __forceinline__ void fill(const ProductArgs& args, const Stage& stage, int rows,
+                                     int first, int bytes) {
+  const auto convert = [&](auto value) {
+    const int width = args.weight.inputs;
+    if constexpr (std::is_same_v<Sum, float>)
+      round_rows<kRows>(stage, rows, width, first, bytes, value);
+    else
+      quantize_rows<kRows>(stage, rows, width, first, bytes, value);
+  };
+  if constexpr (!std::is_same_v<Sum, float>)
+    if (args.in.quantized.values)
+      return copy_rows<kRows>(args.in.quantized, stage, rows, first, bytes);
+  if (args.in.patches.images)
+    convert([&](int row, int j) { return patch_value(args.in.patches, row, j); });
+  else
+    convert([&](int row, int j) { return args.in.floats.at(row)[j]; });
+}
+
+__device__ __forceinline__ float bias_of(const WeightAt& weight, int column) {
+  return weight.bias && column < weight.outputs ? weight.bias[column] : 0;
+}
+
+/// act(sum) of a tile's element, before gate and residual.
+__device__ __forceinline__ float activate(const ProductArgs& args, float x) {
+  return args.activation == Activation::kGelu ? gelu(x) : x;
+}
+__device__ __forceinline__ float scaled(const WeightAt& weight, int32_t sum, float scale,
+                                        int column) {
+  return finish_sum(sum, weight.row_scales[column], scale, bias_of(weight, column));
+}
+__device__ __forceinline__ float scaled(const WeightAt& weight, float sum, float, int column) {
+  return sum + bias_of(weight, column);
+}
+
+/// body(row of the tile, column, value) for the elements that a lane has of 32 rows x 32 outputs.
+template <class Sum, class Body>
+__device__ __forceinline__ void for_elements(const ProductArgs& args, const Stage& stage,
+                                             const Sum (&sum)[2][4][4], int first_row, int group,
+                                             int rows, Body body) {
+  const int lane = lane_index();
+#pragma unroll
+  for (int t = 0; t < 2; ++t)
+#pragma unroll
+    for (int j = 0; j < 4; ++j)
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const int r = first_row + t * 16 + tile_row(lane, e);
+        const int column = group * kGroupOutputs + tile_column(lane, j, e);
+        if (r < rows && column < args.weight.outputs)
+          body(r, column,
+               activate(args, scaled(args.weight, sum[t][j][e], stage.scales[r], column)));
+      }
+}
+
+/// Bytes of a row of the input, whole steps.
+template <class Sum>
+__device__ __forceinline__ int row_bytes_of(const WeightAt& weight) {
+  constexpr int kBytes = std::is_same_v<Sum, float> ? 2 : 1;  // bf16, int8
+  return static_cast<int>(steps_of(weight.inputs, kBytes)) * kStepBytes;
+}
+
+/// A tile of kRows rows by 64 outputs; a warp has 32 x 32 of it.
+template <int kRows, class Sum>
+__device__ __forceinline__ void product_tile(const ProductArgs& args, unsigned char* shared) {
+  simt::wait_for_predecessor();
+  begin_forward(args.start, args.weight.outputs);
+  const int first = static_cast<int>(blockIdx.y) * kRows;
+  const int left = args.experts.count(args.expert) - first, rows = left < kRows ? left : kRows;
+  if (rows <= 0) return;  // the whole block: an expert has fewer rows than there are
+  const int row_bytes = row_bytes_of<Sum>(args.weight);
+  const Stage stage = stage_of<kRows>(shared, row_bytes);
+  find_rows(args, stage, first, rows);
+  __syncthreads();
+  const int lane = lane_index(), warp = warp_index(), half = warp / kGroupsOfTile;
+  const int group = static_cast<int>(blockIdx.x) * kGroupsOfTile + warp % kGroupsOfTile;
+  const bool outside = group * kGroupOutputs >= args.weight.outputs;
+  Sum sum[2][4][4] = {};
+  constexpr int kChunk = kProductChunk;
+  for (int at = 0; at < row_bytes; at += kChunk) {
+    const int bytes = row_bytes - at < kChunk ? row_bytes - at : kChunk;
+    if (at > 0) __syncthreads();  // everyone has read the chunk before
+    fill<kRows, Sum>(args, stage, rows, at, bytes);
+    __syncthreads();
+    if (!outside)
+      multiply<2>(sum, stage.values + half * 32 * stage.stride, stage.stride, args.weight, group,
+                  at / kStepBytes, bytes / kStepBytes, lane);
+  }
+  simt::release_successor();
+  if (outside) return;
+  const FinishRows& finish = args.finish;
+  for_elements(args, stage, sum, half * 32, group, rows, [&](int r, int column, float x) {
+    const int row = stage.written[r];
+    if (finish.gates) x = x * finish.gates[2 * row + args.expert];
+    if (finish.residual.data) x = x + finish.residual.at(row)[column];
+    finish.out.at(row)[column] = x;
+  });
+}
+
+/// A tile of kRows whole rows: 32 x 32 pieces of it go round the warps, then rows.
+template <int kRows>
+__device__ __forceinline__ void project_tile(const ProductArgs& args, unsigned char* shared) {
+  simt::wait_for_predecessor();
+  const int first = static_cast<int>(blockIdx.x) * kRows;
+  const int left = args.experts.count(args.expert) - first, rows = left < kRows ? left : kRows;
+  if (rows <= 0) return;
+  const int width = args.weight.outputs, ld = width + kTilePadding, lane = lane_index();
+  const int row_bytes = row_bytes_of<int32_t>(args.weight);
+  const Stage stage = stage_of<kRows>(shared, row_bytes);
+  find_rows(args, stage, first, rows);
+  __syncthreads();
+  fill<kRows, int32_t>(args, stage, rows, 0, row_bytes);
+  __syncthreads();
+  const int groups = static_cast<int>(groups_of(width)), pieces = groups * (kRows / 32);
+  for (int piece = warp_index(); piece < pieces; piece += warp_count()) {
+    const int half = piece / groups, group = piece % groups;
+    int32_t sum[2][4][4] = {};
+    multiply<2>(sum, stage.values + half * 32 * stage.stride, stage.stride, args.weight, group, 0,
+                row_bytes / kStepBytes, lane);
+    for_elements(args, stage, sum, half * 32, group, rows,
+                 [&](int r, int column, float x) { stage.tile[r * ld + column] = x; });
+  }
+  simt::release_successor();
+  __syncthreads();
+  finish_tile(args.finish, stage.tile, ld, width, rows, stage.written, args.expert);
+}
+
+}  // namespace
+
+__global__ void __launch_bounds__(128, 1) product_int8_64(const ProductArgs args) {
+  SIMT_DYNAMIC_SHARED(shared);
+  product_tile<64, int32_t>(args, shared);
+}
+__global__ void __launch_bounds__(64, 1) product_int8_32(const ProductArgs args) {
+  SIMT_DYNAMIC_SHARED(shared);
+  product_tile<32, int32_t>(args, shared);
+}
+__global__ void __launch_bounds__(128, 1) product_bf16_64(const ProductArgs args) {
+  SIMT_DYNAMIC_SHARED(shared);
+  product_tile<64, float>(args, shared);
+}
+__global__ void __launch_bounds__(64, 1) product_bf16_32(const ProductArgs args) {
+  SIMT_DYNAMIC_SHARED(shared);
+  product_tile<32, float>(args, shared);
+}
+__global__ void __launch_bounds__(kProjectThreads, 1) project_int8_64(const ProductArgs args) {
+  SIMT_DYNAMIC_SHARED(shared);
+  project_tile<64>(args, shared);
+}
+__global__ void __launch_bounds__(kProjectThreads, 1) project_int8_32(const ProductArgs args) {
+  SIMT_DYNAMIC_SHARED(shared);
+  project_tile<32>(args, shared);
+}
+SIMT_KERNEL(product_int8_64, ProductArgs);
+SIMT_KERNEL(product_int8_32, ProductArgs);
+SIMT_KERNEL(product_bf16_64, ProductArgs);
+SIMT_KERNEL(product_bf16_32, ProductArgs);
+SIMT_KERNEL(project_int8_64, ProductArgs);
+SIMT_KERNEL(project_int8_32, ProductArgs);
+
+}  // namespace shiftadd::cuda

@@ -1,0 +1,143 @@
+// One way to test the kernels of attention: an operation on random rows, on the host executor and
+// on the CPU.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "cuda/attention.h"
+#include "cuda/simt/device_heap.h"
+#include "cuda/simt/executor.h"
+#include "tests/ops/kernels_test.h"
+
+namespace shiftadd::test {
+
+/// Numbers on the emulated device, in scope.
+class DeviceNumbers {
+ public:
+  explicit DeviceNumbers(const Numbers& values)
+      : count_(values.size()), at_(simt::device_allocate(count_ * sizeof(float))) {
+    simt::copy_to_device(at_, values.data(), count_ * sizeof(float));
+  }
+  ~DeviceNumbers() { simt::device_release(at_); }
+  DeviceNumbers(const DeviceNumbers&) = delete;
+  DeviceNumbers& operator=(const DeviceNumbers&) = delete;
+
+  float* data() const { return static_cast<float*>(at_); }
+  Numbers read() const {
+    Numbers values(count_);
+    simt::copy_from_device(values.data(), at_, count_ * sizeof(float));
+    return values;
+  }
+
+ private:
+  std::size_t count_;
+  void* at_;
+};
+
+inline const simt::Kernel& kernel_named(std::string_view name) {
+  for (const auto kernel : {cuda::int8_attention_32_kernel, cuda::int8_attention_64_kernel,
+                            cuda::int8_attention_128_kernel, cuda::linear_attention_32_kernel,
+                            cuda::linear_attention_64_kernel, cuda::linear_attention_128_kernel,
+                            cuda::window_attention_32_kernel, cuda::window_attention_64_kernel,
+                            cuda::window_attention_128_kernel, cuda::softmax_attention_32_kernel,
+                            cuda::softmax_attention_64_kernel, cuda::softmax_attention_128_kernel,
+                            cuda::angular_attention_32_kernel, cuda::angular_attention_64_kernel,
+                            cuda::angular_attention_128_kernel})
+    if (kernel().name == name) return kernel();
+  throw failure("no kernel is named ", std::string(name));
+}
+
+/// Rows of q, k and v of `batch` images: as one product writes them (fused), or q of its own.
+struct AttentionRows {
+  AttentionShape shape;
+  Numbers rows, queries;  // queries: empty where fused
+
+  AttentionRows(int64_t batch, int64_t heads, int64_t asked, int64_t keys, int64_t code_dim,
+                int64_t head_dim) {
+    const int64_t codes = heads * code_dim, values = heads * head_dim;
+    const bool fused = asked <= keys;
+    const int64_t row = (fused ? 2 : 1) * codes + values, k = fused ? codes : 0;
+    rows = normals(batch * keys * row, 1);
+    if (!fused) queries = normals(batch * asked * codes, 2);
+    v_at_ = k + codes;
+    k_at_ = k;
+    const int64_t q_row = fused ? row : codes, q_batch = (fused ? keys : asked) * q_row;
+    shape = {batch,      heads, asked,    keys,           code_dim, head_dim,
+             q_batch,    q_row, code_dim, keys * row,     row,      code_dim,
+             keys * row, row,   head_dim, asked * values, values,   head_dim};
+  }
+  const float* q() const { return queries.empty() ? rows.data() : queries.data(); }
+  const float* k() const { return rows.data() + k_at_; }
+  const float* v() const { return rows.data() + v_at_; }
+  std::size_t outputs() const {
+    return static_cast<std::size_t>(shape.batch * shape.queries * shape.heads * shape.head_dim);
+  }
+
+  /// What the kernel writes, planned for a device, in one order.
+  Numbers run(cuda::AttentionKernel kernel, cuda::AttendArgs args,
+              const cuda::AttentionLimits& limits, simt::Order order,
+              std::span<const float> temperature = {}, std::span<const float> filter = {}) const {
+    const DeviceNumbers device_rows(rows), own(queries.empty() ? Numbers(1) : queries),
+        out(Numbers(outputs(), -7.0F));
+    const Numbers none(1);
+    const DeviceNumbers of_heads(
+        temperature.empty() ? none : Numbers(temperature.begin(), temperature.end()));
+    const DeviceNumbers taps(filter.empty() ? none : Numbers(filter.begin(), filter.end()));
+    args.shape = shape;
+    args.q = queries.empty() ? device_rows.data() : own.data();
+    args.k = device_rows.data() + k_at_;
+    args.v = device_rows.data() + v_at_;
+    args.out = out.data();
+    if (!temperature.empty()) args.temperature = of_heads.data();
+    if (!filter.empty()) args.local_weight = taps.data();
+    const cuda::AttentionPlan plan = cuda::plan_attention(kernel, args, limits);
+    args.cut = plan.cut;
+    simt::options() = {.order = order, .seed = 3};
+    simt::run(kernel_named(plan.kernel), plan.shape, &args);
+    for (const std::string& fault : simt::take_reports()) FAIL_CHECK(fault);
+    return out.read();
+  }
+
+ private:
+  int64_t k_at_ = 0, v_at_ = 0;
+};
+
+/// Of linear-angular attention, over its values.
+struct Filter {
+  LocalShape shape;
+  Numbers weight;
+};
+
+/// None, along the tokens, and on a grid behind a first token.
+inline std::vector<Filter> filters(int64_t heads, int64_t tokens) {
+  std::vector<Filter> out = {{}, {{1, 5, 1, tokens, 0}, normals(heads * 5, 3)}};
+  if (tokens > 1)
+    out.push_back({{3, 3, 2, (tokens - 1) / 2, tokens % 2 ? 1 : 2}, normals(heads * 9, 4)});
+  return out;
+}
+
+/// Shared memory of a block of the devices that the kernels are compiled for.
+inline constexpr std::size_t kSharedBytes[] = {99 << 10, 163 << 10, 227 << 10};
+
+/// One block a head, or as many as there are tiles.
+inline constexpr int32_t kProcessors[] = {1, 132};
+
+inline constexpr simt::Order kOrders[] = {simt::Order::kForward, simt::Order::kReverse,
+                                          simt::Order::kRandom};
+
+/// Checks that a kernel writes `expected`, bit for bit, on every kind of device; `thorough`: in
+/// every order.
+template <class Run>
+void check_bits(const Numbers& expected, bool thorough, Run run) {
+  for (const std::size_t shared : kSharedBytes)
+    for (const int32_t processors : kProcessors)
+      for (const simt::Order order : kOrders) {
+        if (!thorough && order != simt::Order::kForward) continue;
+        INFO(shared, " bytes of shared memory, ", processors, " processors, order ",
+             static_cast<int>(order));
+        CHECK(same_bits(run(cuda::AttentionLimits{shared, processors}, order), expected));
+      }
+}
+
+}  // namespace shiftadd::test

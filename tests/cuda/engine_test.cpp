@@ -1,0 +1,210 @@
+// Whole networks on the host executor: the CPU engine's answers.
+#include "cuda/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "infer/cpu_engine.h"
+#include "model/pack.h"
+#include "tests/cuda/executor.h"
+#include "tests/infer/shift_add_models.h"
+#include "tests/support/routed_spec.h"
+
+using namespace shiftadd;
+
+namespace {
+
+struct Answers {
+  std::vector<float> logits;
+  std::vector<uint8_t> choices;
+};
+
+template <class Engine>
+Answers answers_of(Engine& engine, const Tensor& images, bool with_choices) {
+  const int64_t batch = images.dim(0);
+  Answers made;
+  made.logits.resize(static_cast<std::size_t>(batch * engine.outputs()));
+  made.choices.resize(static_cast<std::size_t>(batch * routed_tokens(engine.routers())));
+  engine.run(images.data<float>(), batch, made.logits.data(),
+             with_choices ? made.choices.data() : nullptr);
+  return made;
+}
+
+cuda::CudaEngine cuda_engine(const ModelFile& packed) {
+  return cuda::CudaEngine(network_of(packed.spec), *packed.pack, packed.weights,
+                          test::device().share());
+}
+infer::CpuEngine cpu_engine(const ModelFile& packed) {
+  return infer::CpuEngine(network_of(packed.spec), *packed.pack, packed.weights);
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    most = std::max(most, std::abs(static_cast<double>(a[i]) - b[i]));
+  return most;
+}
+
+}  // namespace
+
+TEST_CASE("networks in integers give the CPU's bits, in any order of threads") {
+  const ModelFile packed = pack_model(test::golden_shift_add(true), pack_in("int8"));
+  infer::CpuEngine cpu = cpu_engine(packed);
+  test::in_each_order([&] {
+    cuda::CudaEngine gpu = cuda_engine(packed);
+    for (const int64_t batch : {1, 3, 33})
+      for (const bool choices : {false, true}) {
+        const Tensor images = test::random_images(packed.spec, batch, 5);
+        const Answers expected = answers_of(cpu, images, choices);
+        const Answers actual = answers_of(gpu, images, choices);
+        INFO("batch ", batch, ", choices ", choices);
+        CHECK(same_bits(actual.logits, expected.logits));
+        CHECK(actual.choices == expected.choices);
+      }
+  });
+}
+
+namespace {
+
+// 26 tokens of width 48, with what the shipped recipe makes of a network.
+ModelSpec shipped(AttentionKind attention, LayerKind mlp) {
+  ModelSpec spec{.name = "shipped",
+                 .image_size = 20,
+                 .patch_size = 4,
+                 .in_channels = 3,
+                 .width = 48,
+                 .depth = 2,
+                 .heads = 3,
+                 .mlp_hidden = 100,
+                 .classes = 7,
+                 .norm_eps = 1e-6,
+                 .shift_add = {}};
+  ShiftAddSpec& options = spec.shift_add;
+  options.codes = Codes::kBipolar2;
+  options.values = ValueFormat::kInt8;
+  options.int8_activations = true;
+  options.blocks.assign(
+      2, {.attention = attention, .qkv = LayerKind::kShift, .proj = LayerKind::kShift, .mlp = mlp});
+  return spec;
+}
+
+// What is equal in integers is equal bit for bit; floats are summed in other orders.
+void compare(const ModelSpec& spec, const char* format, double bound) {
+  const ModelFile packed = pack_model(test::random_model(spec, 3), pack_in(format));
+  INFO(spec.name, " in ", std::string(format), ", attention ",
+       spec.shift_add.blocks.empty() ? "softmax" : name_of(spec.shift_add.blocks[0].attention));
+  infer::CpuEngine cpu = cpu_engine(packed);
+  cuda::CudaEngine gpu = cuda_engine(packed);
+  const Tensor images = test::random_images(spec, 5, 4);
+  const Answers expected = answers_of(cpu, images, true), actual = answers_of(gpu, images, true);
+  CHECK(distance(actual.logits, expected.logits) <= bound);
+  CHECK(actual.choices == expected.choices);
+}
+
+}  // namespace
+
+TEST_CASE("forms of attention, layers and MLPs that are shipped give the CPU's bits") {
+  for (const AttentionKind attention :
+       {AttentionKind::kSoftmax, AttentionKind::kSoftmaxAdd, AttentionKind::kLinearAdd})
+    for (const LayerKind mlp : {LayerKind::kMultiply, LayerKind::kShift, LayerKind::kMixture})
+      compare(shipped(attention, mlp), "int8", 0);
+}
+
+TEST_CASE("gates, fixed splits and mixtures of single layers give the CPU's bits") {
+  for (const GateKind gate :
+       {GateKind::kStraightThrough, GateKind::kProbability, GateKind::kFixedSplit}) {
+    ModelSpec spec = shipped(AttentionKind::kSoftmaxAdd, LayerKind::kMixture);
+    spec.shift_add.gate = gate;
+    compare(spec, "int8", 0);
+    for (BlockKinds& block : spec.shift_add.blocks) block.qkv = block.proj = LayerKind::kMixture;
+    compare(spec, "int8", 0);
+  }
+}
+
+TEST_CASE("products of floats and bf16 make the same choices and stay within their bound") {
+  for (const AttentionKind attention :
+       {AttentionKind::kSoftmax, AttentionKind::kSoftmaxAdd, AttentionKind::kLinearAdd})
+    for (const LayerKind mlp : {LayerKind::kMultiply, LayerKind::kMixture}) {
+      compare(shipped(attention, mlp), "float32", 1e-4);
+      compare(shipped(attention, mlp), "bf16", 0.05);
+    }
+}
+
+TEST_CASE("linear attention in floats makes the same choices and stays within its bound") {
+  for (const char* format : {"int8", "float32"}) {
+    const ModelFile packed = pack_model(test::golden_shift_add(false), pack_in(format));
+    infer::CpuEngine cpu = cpu_engine(packed);
+    cuda::CudaEngine gpu = cuda_engine(packed);
+    for (const int64_t batch : {1, 3, 33}) {
+      const Tensor images = test::random_images(packed.spec, batch, 5);
+      const Answers expected = answers_of(cpu, images, true),
+                    actual = answers_of(gpu, images, true);
+      INFO(std::string(format), ", batch ", batch);
+      CHECK(distance(actual.logits, expected.logits) <= 1e-4);
+      CHECK(actual.choices == expected.choices);
+    }
+  }
+  compare(shipped(AttentionKind::kLinear, LayerKind::kMixture), "float32", 1e-4);
+}
+
+TEST_CASE("plain networks of odd sizes, in each format") {
+  for (const ModelSpec& spec : test::odd_specs()) {
+    compare(spec, "int8", 0);
+    compare(spec, "float32", 1e-4);
+    compare(spec, "bf16", 0.05);
+  }
+}
+
+TEST_CASE("a share that is forced is the CPU's") {
+  const ModelFile packed =
+      pack_model(test::random_model(shipped(AttentionKind::kSoftmaxAdd, LayerKind::kMixture), 3),
+                 pack_in("int8"));
+  infer::CpuEngine cpu = cpu_engine(packed);
+  cuda::CudaEngine gpu = cuda_engine(packed);
+  const Tensor images = test::random_images(packed.spec, 1, 4);
+  for (const double share : {-1.0, 0.0, 0.62, 1.0}) {
+    cpu.force_shift_share(share);
+    gpu.force_shift_share(share);
+    const Answers expected = answers_of(cpu, images, true), actual = answers_of(gpu, images, true);
+    CHECK(same_bits(actual.logits, expected.logits));
+    CHECK(actual.choices == expected.choices);
+  }
+}
+
+TEST_CASE("after the first call of a size nothing is allocated, and answers alone are waited for") {
+  const ModelFile packed =
+      pack_model(test::random_model(shipped(AttentionKind::kSoftmaxAdd, LayerKind::kMixture), 3),
+                 pack_in("int8"));
+  cuda::CudaEngine gpu = cuda_engine(packed);
+  const Tensor images = test::random_images(packed.spec, 130, 4);
+  const Answers first = answers_of(gpu, images, false);
+  const shiftadd_device_counters before = gpu.counters();
+  const Answers again = answers_of(gpu, images, false);
+  const shiftadd_device_counters after = gpu.counters();
+  CHECK(same_bits(again.logits, first.logits));
+  CHECK(after.allocations == before.allocations);
+  CHECK(after.launches == before.launches);  // of kernels one by one
+  CHECK(after.graph_launches == before.graph_launches + 3);
+  CHECK(after.synchronisations == before.synchronisations + 3);
+
+  cuda::CudaEngine shared = gpu.share();
+  CHECK(same_bits(answers_of(shared, images, false).logits, first.logits));
+}
+
+TEST_CASE("ShiftAdd DeiT-T at 224 pixels gives the CPU's bits") {
+  ModelSpec spec = test::converted_deit();
+  spec.shift_add.codes = Codes::kBipolar2;
+  spec.shift_add.values = ValueFormat::kInt8;
+  for (BlockKinds& block : spec.shift_add.blocks) block.attention = AttentionKind::kSoftmaxAdd;
+  const ModelFile packed = pack_model(test::random_model(spec, 3), pack_in("int8"));
+  infer::CpuEngine cpu = cpu_engine(packed);
+  cuda::CudaEngine gpu = cuda_engine(packed);
+  const Tensor images = test::random_images(spec, 1, 4);
+  const Answers expected = answers_of(cpu, images, true), actual = answers_of(gpu, images, true);
+  CHECK(same_bits(actual.logits, expected.logits));
+  CHECK(actual.choices == expected.choices);
+}
