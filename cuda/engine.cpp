@@ -95,6 +95,14 @@ class Lane {
     device_.time(graph, 2);  // once to warm up
     return device_.time(graph, times);
   }
+  // Waits for what was begun, if anything was; its answers are for nobody.
+  void abandon() noexcept {
+    if (std::exchange(count_, 0) == 0) return;
+    try {
+      device_.synchronise();
+    } catch (const Error&) {  // another error is on its way already
+    }
+  }
   // Waits for what was begun, if anything was, and hands out the answers.
   void finish() {
     if (!count_) return;
@@ -187,6 +195,15 @@ struct CudaEngine::Impl {
     return *lanes[number];
   }
   void run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
+    try {
+      run_parts(images, batch, logits, choices);
+    } catch (...) {  // the caller's memory is not to be written later
+      for (auto& each : lanes)
+        if (each) each->abandon();
+      throw;
+    }
+  }
+  void run_parts(const float* images, int64_t batch, float* logits, uint8_t* choices) {
     std::size_t turn = 0;
     for (int64_t first = 0; first < batch; first += kMostImages, turn = 1 - turn) {
       Lane& here = lane(turn);

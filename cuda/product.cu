@@ -88,6 +88,7 @@ __device__ __forceinline__ void quantize_rows(const Stage& stage, int rows, int 
     const int row = stage.read[r];
     if (first == 0) {
       int32_t largest = 0;
+#pragma unroll 2
       for (int j = lane_index(); j < width; j += kWarp) {
         const int32_t bits = magnitude_bits(value(row, j));
         largest = bits > largest ? bits : largest;
@@ -97,6 +98,7 @@ __device__ __forceinline__ void quantize_rows(const Stage& stage, int rows, int 
       __syncwarp();
     }
     const Quantizer quantize(stage.scales[r]);
+#pragma unroll 2
     for (int j = lane_index(); j < bytes; j += kWarp)
       out[j] = first + j < width ? quantize(value(row, first + j)) : 0;
   }
@@ -108,6 +110,7 @@ __device__ __forceinline__ void round_rows(const Stage& stage, int rows, int wid
                                            int bytes, Value value) {
   for (int r = warp_index(); r < kRows; r += warp_count()) {
     auto* out = reinterpret_cast<uint16_t*>(stage.values + r * stage.stride);
+#pragma unroll 2
     for (int j = lane_index(); j < bytes / 2; j += kWarp) {
       const int column = first / 2 + j;
       out[j] = r < rows && column < width ? to_bf16(value(stage.read[r], column)) : 0;
