@@ -153,24 +153,31 @@ __device__ __forceinline__ float scaled(const WeightAt& weight, float sum, float
   return sum + bias_of(weight, column);
 }
 
-/// body(row of the tile, column, value) for the elements that a lane has of 32 rows x 32 outputs.
+/// Row by row, body(row of the tile, write) for the elements that a lane has of 32 rows x 32
+/// outputs: write(put) calls put(column, value) for those of the row.
 template <class Sum, class Body>
-__device__ __forceinline__ void for_elements(const ProductArgs& args, const Stage& stage,
-                                             const Sum (&sum)[2][4][4], int first_row, int group,
-                                             int rows, Body body) {
+__device__ __forceinline__ void for_rows(const ProductArgs& args, const Stage& stage,
+                                         const Sum (&sum)[2][4][4], int first_row, int group,
+                                         int rows, Body body) {
   const int lane = lane_index();
 #pragma unroll
   for (int t = 0; t < 2; ++t)
 #pragma unroll
-    for (int j = 0; j < 4; ++j)
+    for (int below = 0; below < 2; ++below) {
+      const int r = first_row + t * 16 + tile_row(lane, 2 * below);
+      if (r >= rows) continue;
+      const float scale = stage.scales[r];
+      body(r, [&](auto put) {
 #pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        const int r = first_row + t * 16 + tile_row(lane, e);
-        const int column = group * kGroupOutputs + tile_column(lane, j, e);
-        if (r < rows && column < args.weight.outputs)
-          body(r, column,
-               activate(args, scaled(args.weight, sum[t][j][e], stage.scales[r], column)));
-      }
+        for (int j = 0; j < 4; ++j)
+#pragma unroll
+          for (int e = 2 * below; e < 2 * below + 2; ++e) {
+            const int column = group * kGroupOutputs + tile_column(lane, j, e);
+            if (column < args.weight.outputs)
+              put(column, activate(args, scaled(args.weight, sum[t][j][e], scale, column)));
+          }
+      });
+    }
 }
 
 /// Bytes of a row of the input, whole steps.
@@ -209,11 +216,16 @@ __device__ __forceinline__ void product_tile(const ProductArgs& args, unsigned c
   simt::release_successor();
   if (outside) return;
   const FinishRows& finish = args.finish;
-  for_elements(args, stage, sum, half * 32, group, rows, [&](int r, int column, float x) {
+  for_rows(args, stage, sum, half * 32, group, rows, [&](int r, auto write) {
     const int row = stage.written[r];
-    if (finish.gates) x = x * finish.gates[2 * row + args.expert];
-    if (finish.residual.data) x = x + finish.residual.at(row)[column];
-    finish.out.at(row)[column] = x;
+    const float gate = finish.gates ? finish.gates[2 * row + args.expert] : 1;
+    const float* residual = finish.residual.data ? finish.residual.at(row) : nullptr;
+    float* out = finish.out.at(row);
+    write([&](int column, float x) {
+      if (finish.gates) x = x * gate;
+      if (residual) x = x + residual[column];
+      out[column] = x;
+    });
   });
 }
 
@@ -237,8 +249,9 @@ __device__ __forceinline__ void project_tile(const ProductArgs& args, unsigned c
     int32_t sum[2][4][4] = {};
     multiply<2>(sum, stage.values + half * 32 * stage.stride, stage.stride, args.weight, group, 0,
                 row_bytes / kStepBytes, lane);
-    for_elements(args, stage, sum, half * 32, group, rows,
-                 [&](int r, int column, float x) { stage.tile[r * ld + column] = x; });
+    for_rows(args, stage, sum, half * 32, group, rows, [&](int r, auto write) {
+      write([&](int column, float x) { stage.tile[r * ld + column] = x; });
+    });
   }
   simt::release_successor();
   __syncthreads();
