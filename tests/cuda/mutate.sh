@@ -10,7 +10,7 @@ work="$(cd "$work" && pwd -P)"
 root="$(pwd -P)"
 rm -rf "$work/tree"
 mkdir "$work/tree"
-git ls-files -z --cached --others --exclude-standard | tar -c --null -T - | tar -x -C "$work/tree"
+git ls-files -z --cached --others --exclude-standard | tar -c --null -T - | tar -x -m -C "$work/tree"  # newer than objects of a mutant
 # Tests look for ../shared beside the tree.
 export SHIFTADD_GOLDEN="${SHIFTADD_GOLDEN:-$root/../shared/golden}"
 [ -d "$SHIFTADD_GOLDEN" ] || export SHIFTADD_GOLDEN="$root/tests/golden"
