@@ -13,9 +13,6 @@ constexpr AttentionLimits kDevice = {163 << 10, 108};
 // Of the largest output: (q k^T) v for the CPU's q (k^T v).
 constexpr double kTolerance = 1e-6;
 
-struct Sizes {
-  int64_t heads, queries, keys, code_dim, head_dim;
-};
 struct Kind {
   Codes codes;
   ValueFormat value;
@@ -45,32 +42,25 @@ void compare(const AttentionRows& rows, const Kind& kind, const Filter& filter,
   args.factor = cuda::angular_factor(kind.codes, rows.shape.code_dim);
   args.local = filter.shape;
   Numbers first;
-  for (const simt::Order order : kOrders) {
-    if (rows.shape.keys > 64 && order != simt::Order::kForward) continue;
-    const Numbers actual =
-        rows.run(AttentionKernel::kAngular, args, kDevice, order, {}, filter.weight);
+  in_each_order(rows.shape.keys, [&] {
+    const Numbers actual = rows.run(AttentionKernel::kAngular, args, kDevice, {}, filter.weight);
     check_near(actual, expected, kTolerance, what);
     if (first.empty()) first = actual;
-    INFO(what, ", order ", static_cast<int>(order));
+    INFO(what);
     CHECK(same_bits(actual, kind.exact() ? expected : first));
-  }
+  });
 }
 
 TEST_CASE("cuda: angular_attention is near the CPU's") {
-  const Sizes all[] = {{1, 1, 1, 32, 32},    {2, 31, 31, 16, 32},   {3, 33, 33, 64, 64},
-                       {2, 33, 33, 48, 64},  {1, 65, 65, 17, 5},    {2, 20, 65, 80, 128},
-                       {3, 1, 197, 64, 64},  {1, 197, 197, 64, 64}, {1, 40, 257, 32, 32},
-                       {1, 257, 257, 16, 64}};
-  for (const Sizes& size : all)
+  for (const AttentionSizes& size : attention_sizes())
     for (const Filter& filter : filters(size.heads, size.keys))
       for (const Kind& kind : kKinds)
-        compare(AttentionRows(size.keys < 64 ? 2 : 1, size.heads, size.queries, size.keys,
-                              size.code_dim, size.head_dim),
+        compare(AttentionRows(size.batch(), size.heads, size.queries, size.keys, size.code_dim,
+                              size.head_dim),
                 kind, filter,
-                concat(size.heads, " heads, ", size.queries, " x ", size.keys, " tokens, rows of ",
-                       size.code_dim, " and ", size.head_dim, ", codes ",
-                       static_cast<int>(kind.codes), ", values ", static_cast<int>(kind.value),
-                       ", a filter of ", filter.shape.kernel_h, " x ", filter.shape.kernel_w));
+                concat(size.name(), ", codes ", static_cast<int>(kind.codes), ", values ",
+                       static_cast<int>(kind.value), ", a filter of ", filter.shape.kernel_h, " x ",
+                       filter.shape.kernel_w));
 }
 
 TEST_CASE("cuda: rows of zeros have norms, too") {

@@ -14,22 +14,14 @@ constexpr AttentionLimits kDevice = {163 << 10, 108};
 // random rows is off by some 1e-6 of itself, and a weight by as much of the score.
 constexpr double kTolerance = 4e-6;
 
-struct Sizes {
-  int64_t heads, queries, keys, code_dim, head_dim;
-};
-
 TEST_CASE("cuda: softmax_attention is near the CPU's") {
-  const Sizes all[] = {{1, 1, 1, 32, 32},    {2, 31, 31, 16, 32},   {3, 33, 33, 64, 64},
-                       {2, 33, 33, 48, 64},  {1, 65, 65, 17, 5},    {2, 20, 65, 80, 128},
-                       {3, 1, 197, 64, 64},  {1, 197, 197, 64, 64}, {2, 100, 49, 32, 32},
-                       {1, 40, 257, 32, 32}, {1, 50, 577, 64, 64},  {1, 9, 1025, 64, 64},
-                       {1, 3, 3000, 32, 64}};
-  for (const Sizes& size : all)
+  for (const AttentionSizes& size :
+       attention_sizes({{2, 100, 49, 32, 32}, {1, 9, 1025, 64, 64}, {1, 3, 3000, 32, 64}}))
     for (const Codes codes : {Codes::kNone, Codes::kSign, Codes::kBipolar2})
       for (const ValueFormat value : {ValueFormat::kFloat, ValueFormat::kInt8}) {
         if (codes == Codes::kNone && value == ValueFormat::kInt8) continue;
-        const AttentionRows rows(size.keys < 64 ? 2 : 1, size.heads, size.queries, size.keys,
-                                 size.code_dim, size.head_dim);
+        const AttentionRows rows(size.batch(), size.heads, size.queries, size.keys, size.code_dim,
+                                 size.head_dim);
         const double scale = score_scale(0, size.code_dim);
         const Numbers temperature = {0.8F, 1.3F, 0.0F};
         Numbers expected(rows.outputs());
@@ -54,17 +46,13 @@ TEST_CASE("cuda: softmax_attention is near the CPU's") {
                nullptr});
         }
         Numbers first;
-        for (const simt::Order order : kOrders) {
-          if (size.keys > 64 && order != simt::Order::kForward) continue;
-          const Numbers actual =
-              rows.run(AttentionKernel::kSoftmax, args, kDevice, order, tempered);
-          check_near(
-              actual, expected, kTolerance,
-              concat(size.heads, " heads, ", size.queries, " x ", size.keys, " tokens, rows of ",
-                     size.code_dim, " and ", size.head_dim, ", codes ", static_cast<int>(codes)));
+        in_each_order(size.keys, [&] {
+          const Numbers actual = rows.run(AttentionKernel::kSoftmax, args, kDevice, tempered);
+          check_near(actual, expected, kTolerance,
+                     concat(size.name(), ", codes ", static_cast<int>(codes)));
           if (first.empty()) first = actual;
           CHECK(same_bits(actual, first));
-        }
+        });
       }
 }
 
@@ -79,11 +67,10 @@ TEST_CASE("cuda: scores that differ by hundreds, and equal ones") {
   AttendArgs args;
   args.factor = cuda::score_factor(Codes::kNone, scale);
   // A score of 1000 is rounded to 6e-5.
-  check_near(rows.run(AttentionKernel::kSoftmax, args, kDevice, simt::Order::kForward), expected,
-             1e-3, "wide scores");
+  check_near(rows.run(AttentionKernel::kSoftmax, args, kDevice), expected, 1e-3, "wide scores");
 }
 
-AttendArgs args_of(const Sizes& size, Codes codes, ValueFormat value) {
+AttendArgs args_of(const AttentionSizes& size, Codes codes, ValueFormat value) {
   AttendArgs args;
   args.shape =
       AttentionRows(1, size.heads, size.queries, size.keys, size.code_dim, size.head_dim).shape;
@@ -94,7 +81,7 @@ AttendArgs args_of(const Sizes& size, Codes codes, ValueFormat value) {
 
 TEST_CASE("cuda: attention without a kernel is refused with the reason") {
   using cuda::missing_attention;
-  const Sizes size = {1, 1, 65, 32, 32};
+  const AttentionSizes size = {1, 1, 65, 32, 32};
   const auto reason = [](AttentionKernel kernel, const AttendArgs& args) {
     return missing_attention(kernel, args, kDevice);
   };

@@ -8,6 +8,7 @@
 #include "cuda/attention.h"
 #include "cuda/simt/device_heap.h"
 #include "cuda/simt/executor.h"
+#include "tests/cuda/sizes.h"
 #include "tests/ops/kernels_test.h"
 
 namespace shiftadd::test {
@@ -48,6 +49,37 @@ inline const simt::Kernel& kernel_named(std::string_view name) {
   throw failure("no kernel is named ", std::string(name));
 }
 
+struct AttentionSizes {
+  int64_t heads, queries, keys, code_dim, head_dim;
+
+  int64_t batch() const { return keys < 64 ? 2 : 1; }
+  std::string name() const {
+    return concat(heads, " heads, ", queries, " x ", keys, " tokens, rows of ", code_dim, " and ",
+                  head_dim);
+  }
+};
+
+inline constexpr AttentionSizes kMoreSizes[] = {
+    {2, 31, 31, 16, 32},   {3, 33, 33, 64, 64},  {2, 33, 33, 48, 64},
+    {1, 65, 65, 17, 5},    {2, 20, 65, 80, 128}, {3, 1, 197, 64, 64},
+    {1, 197, 197, 64, 64}, {1, 40, 257, 32, 32}, {1, 50, 577, 64, 64}};
+
+/// Every number of tokens for each width that the kernels are compiled for, odd ones and whole;
+/// more heads, fewer queries than keys; and what a kernel wants besides.
+inline std::vector<AttentionSizes> attention_sizes(
+    std::initializer_list<AttentionSizes> more = {}) {
+  std::vector<AttentionSizes> all = more;
+  for (const int64_t tokens : token_counts(16)) {  // a kernel's lowest tile
+    const int64_t heads = tokens < 64 ? 2 : 1;
+    for (const int64_t width : {32, 64, 128})
+      all.push_back({heads, tokens, tokens, width / 2 + 1, width - 1});
+  }
+  for (const int64_t tokens : {1, 33, 63, 65})  // around its highest tile
+    for (const int64_t width : {32, 64, 128}) all.push_back({1, tokens, tokens, width, width});
+  for (const AttentionSizes& size : kMoreSizes) all.push_back(size);
+  return all;
+}
+
 /// Rows of q, k and v of `batch` images: as one product writes them (fused), or q of its own.
 struct AttentionRows {
   AttentionShape shape;
@@ -74,10 +106,10 @@ struct AttentionRows {
     return static_cast<std::size_t>(shape.batch * shape.queries * shape.heads * shape.head_dim);
   }
 
-  /// What the kernel writes, planned for a device, in one order.
+  /// What the kernel writes, planned for a device.
   Numbers run(cuda::AttentionKernel kernel, cuda::AttendArgs args,
-              const cuda::AttentionLimits& limits, simt::Order order,
-              std::span<const float> temperature = {}, std::span<const float> filter = {}) const {
+              const cuda::AttentionLimits& limits, std::span<const float> temperature = {},
+              std::span<const float> filter = {}) const {
     const DeviceNumbers device_rows(rows), own(queries.empty() ? Numbers(1) : queries),
         out(Numbers(outputs(), -7.0F));
     const Numbers none(1);
@@ -93,7 +125,6 @@ struct AttentionRows {
     if (!filter.empty()) args.local_weight = taps.data();
     const cuda::AttentionPlan plan = cuda::plan_attention(kernel, args, limits);
     args.cut = plan.cut;
-    simt::options() = {.order = order, .seed = 3};
     simt::run(kernel_named(plan.kernel), plan.shape, &args);
     for (const std::string& fault : simt::take_reports()) FAIL_CHECK(fault);
     return out.read();
@@ -123,21 +154,21 @@ inline constexpr std::size_t kSharedBytes[] = {99 << 10, 163 << 10, 227 << 10};
 /// One block a head, or as many as there are tiles.
 inline constexpr int32_t kProcessors[] = {1, 132};
 
-inline constexpr simt::Order kOrders[] = {simt::Order::kForward, simt::Order::kReverse,
-                                          simt::Order::kRandom};
-
-/// Checks that a kernel writes `expected`, bit for bit, on every kind of device; `thorough`: in
-/// every order.
+/// Checks that a kernel writes `expected`, bit for bit, on every kind of device, and on one of them
+/// in every order; few tokens on all of them in every order.
 template <class Run>
-void check_bits(const Numbers& expected, bool thorough, Run run) {
+void check_bits(const Numbers& expected, int64_t tokens, Run run) {
   for (const std::size_t shared : kSharedBytes)
-    for (const int32_t processors : kProcessors)
-      for (const simt::Order order : kOrders) {
-        if (!thorough && order != simt::Order::kForward) continue;
-        INFO(shared, " bytes of shared memory, ", processors, " processors, order ",
-             static_cast<int>(order));
-        CHECK(same_bits(run(cuda::AttentionLimits{shared, processors}, order), expected));
-      }
+    for (const int32_t processors : kProcessors) {
+      const auto check = [&] {
+        INFO(shared, " bytes of shared memory, ", processors, " processors");
+        CHECK(same_bits(run(cuda::AttentionLimits{shared, processors}), expected));
+      };
+      if (tokens <= 33 || (shared == kSharedBytes[1] && processors > 1))
+        in_each_order(tokens, check);
+      else
+        check();
+    }
 }
 
 }  // namespace shiftadd::test

@@ -54,7 +54,7 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
 TEST_CASE("networks in integers give the CPU's bits, in any order of threads") {
   const ModelFile packed = pack_model(test::golden_shift_add(true), pack_in("int8"));
   infer::CpuEngine cpu = cpu_engine(packed);
-  test::in_each_order([&] {
+  test::in_each_order(packed.spec.tokens(), [&] {
     cuda::CudaEngine gpu = cuda_engine(packed);
     for (const int64_t batch : {1, 3, 33})
       for (const bool choices : {false, true}) {

@@ -8,39 +8,17 @@
 #include "cuda/device.h"
 #include "cuda/host_device.h"
 #include "cuda/plugin_loader.h"
-#include "cuda/simt/executor.h"
+#include "tests/cuda/sizes.h"
 #include "tests/support/support.h"
 
 namespace shiftadd::test {
 
-/// Throws for another value than "host" and "cuda" (not set: host). A GPU that is asked for and not
-/// there is a failure of every test, never a skip.
-inline bool on_gpu() {
-  const char* text = std::getenv("SHIFTADD_EXECUTOR");
-  const std::string name = text ? text : "host";
-  if (name != "host" && name != "cuda")
-    throw user_error("SHIFTADD_EXECUTOR is '", name, "': expected host or cuda");
-  return name == "cuda";
-}
 inline const shiftadd_device_api& device_api() {
   return on_gpu() ? cuda::load_plugin() : cuda::host_device_api();
 }
 inline cuda::Device& device() {
   static cuda::Device device(device_api(), 0);
   return device;
-}
-
-/// body() for each order of threads and blocks that the executor has.
-template <class Body>
-void in_each_order(Body body) {
-  if (on_gpu()) return body();
-  for (const simt::Order order :
-       {simt::Order::kForward, simt::Order::kReverse, simt::Order::kRandom}) {
-    simt::options().order = order;
-    INFO("order ", static_cast<int>(order));
-    body();
-  }
-  simt::options().order = simt::Order::kForward;
 }
 
 template <class Args>

@@ -9,8 +9,8 @@
 #include <cstdio>
 
 #include "cuda/simt/address_sanitizer.h"
-#include "cuda/simt/observer.h"
 #include "tests/cuda/simt_test.h"
+#include "tests/cuda/sizes.h"
 
 namespace shiftadd::test {
 namespace {
@@ -25,8 +25,6 @@ constexpr bool kHasAddressSanitizer = true;
 #else
 constexpr bool kHasAddressSanitizer = false;
 #endif
-
-bool is_checked() { return simt::observer != nullptr; }
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

@@ -1,0 +1,76 @@
+// With how many tokens, and in which orders of threads, every kernel is tested.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "cuda/simt/executor.h"
+#include "cuda/simt/observer.h"
+
+namespace shiftadd::test {
+
+/// Throws for another value than "host" and "cuda" (not set: host). A GPU that is asked for and not
+/// there is a failure of every test, never a skip.
+inline bool on_gpu() {
+  const char* text = std::getenv("SHIFTADD_EXECUTOR");
+  const std::string name = text ? text : "host";
+  if (name != "host" && name != "cuda")
+    throw user_error("SHIFTADD_EXECUTOR is '", name, "': expected host or cuda");
+  return name == "cuda";
+}
+
+/// Whether each access to memory is followed, some ten times slower.
+inline bool is_checked() { return simt::observer != nullptr; }
+
+inline constexpr int64_t kMostCheckedTokens = 197;
+
+/// One token, some around a warp and around the kernel's tile, and those of images of 32 x 32
+/// pixels in patches of 4, of 224 and 256 in patches of 16, and of 384. Ascending. Under the
+/// checker up to kMostCheckedTokens: what is beyond differs in the number of blocks alone.
+inline std::vector<int64_t> token_counts(int64_t tile) {
+  std::vector<int64_t> counts = {1, 31, 33, tile - 1, tile + 1, 65, 197, 257, 577};
+  std::sort(counts.begin(), counts.end());
+  counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
+  if (is_checked())
+    counts.erase(std::upper_bound(counts.begin(), counts.end(), kMostCheckedTokens), counts.end());
+  return counts;
+}
+
+struct ThreadOrder {
+  simt::Order order;
+  uint64_t seed;
+};
+
+/// The orders for a kernel of so many tokens: forward, reverse and two at random. Most of the time
+/// goes into the large launches, whose blocks do what those of 197 tokens do: there it is forward
+/// and one at random. Under the checker, which finds a race in whatever order, the large ones run
+/// forward alone.
+inline std::vector<ThreadOrder> thread_orders(int64_t tokens) {
+  using simt::Order;
+  if (tokens <= (is_checked() ? 65 : 197))
+    return {{Order::kForward, 1}, {Order::kReverse, 1}, {Order::kRandom, 1}, {Order::kRandom, 2}};
+  if (is_checked()) return {{Order::kForward, 1}};
+  return {{Order::kForward, 1}, {Order::kRandom, 1}};
+}
+
+/// body() in each of those orders; on a GPU once, in its own.
+template <class Body>
+void in_each_order(int64_t tokens, Body body) {
+  if (on_gpu()) return body();
+  const simt::Options before = simt::options();
+  for (const ThreadOrder& order : thread_orders(tokens)) {
+    simt::options().order = order.order;
+    simt::options().seed = order.seed;
+    INFO("order ", static_cast<int>(order.order), ", seed ", order.seed);
+    body();
+  }
+  simt::options() = before;
+}
+
+}  // namespace shiftadd::test
