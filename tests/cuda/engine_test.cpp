@@ -1,74 +1,22 @@
 // Whole networks on the host executor: the CPU engine's answers.
-#include "cuda/engine.h"
+#include "tests/cuda/engine_test.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
-#include "infer/cpu_engine.h"
-#include "model/pack.h"
-#include "tests/cuda/executor.h"
-#include "tests/infer/shift_add_models.h"
 #include "tests/support/routed_spec.h"
 
 using namespace shiftadd;
+using namespace shiftadd::test;
 
 namespace {
 
-struct Answers {
-  std::vector<float> logits;
-  std::vector<uint8_t> choices;
-};
-
-template <class Engine>
-Answers answers_of(Engine& engine, const Tensor& images, bool with_choices) {
-  const int64_t batch = images.dim(0);
-  Answers made;
-  made.logits.resize(static_cast<std::size_t>(batch * engine.outputs()));
-  made.choices.resize(static_cast<std::size_t>(batch * routed_tokens(engine.routers())));
-  engine.run(images.data<float>(), batch, made.logits.data(),
-             with_choices ? made.choices.data() : nullptr);
-  return made;
-}
-
-cuda::CudaEngine cuda_engine(const ModelFile& packed) {
-  return cuda::CudaEngine(network_of(packed.spec), *packed.pack, packed.weights,
-                          test::device().share());
-}
-infer::CpuEngine cpu_engine(const ModelFile& packed) {
-  return infer::CpuEngine(network_of(packed.spec), *packed.pack, packed.weights);
-}
-
-bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-}
 double distance(const std::vector<float>& a, const std::vector<float>& b) {
   double most = 0;
   for (std::size_t i = 0; i < a.size(); ++i)
     most = std::max(most, std::abs(static_cast<double>(a[i]) - b[i]));
   return most;
 }
-
-}  // namespace
-
-TEST_CASE("networks in integers give the CPU's bits, in any order of threads") {
-  const ModelFile packed = pack_model(test::golden_shift_add(true), pack_in("int8"));
-  infer::CpuEngine cpu = cpu_engine(packed);
-  test::in_each_order(packed.spec.tokens(), [&] {
-    cuda::CudaEngine gpu = cuda_engine(packed);
-    for (const int64_t batch : {1, 3, 33})
-      for (const bool choices : {false, true}) {
-        const Tensor images = test::random_images(packed.spec, batch, 5);
-        const Answers expected = answers_of(cpu, images, choices);
-        const Answers actual = answers_of(gpu, images, choices);
-        INFO("batch ", batch, ", choices ", choices);
-        CHECK(same_bits(actual.logits, expected.logits));
-        CHECK(actual.choices == expected.choices);
-      }
-  });
-}
-
-namespace {
 
 // 26 tokens of width 48, with what the shipped recipe makes of a network.
 ModelSpec shipped(AttentionKind attention, LayerKind mlp) {
@@ -170,7 +118,7 @@ TEST_CASE("a share that is forced is the CPU's") {
     cpu.force_shift_share(share);
     gpu.force_shift_share(share);
     const Answers expected = answers_of(cpu, images, true), actual = answers_of(gpu, images, true);
-    CHECK(same_bits(actual.logits, expected.logits));
+    CHECK(same_logits(actual, expected));
     CHECK(actual.choices == expected.choices);
   }
 }
@@ -185,14 +133,14 @@ TEST_CASE("after the first call of a size nothing is allocated, and answers alon
   const shiftadd_device_counters before = gpu.counters();
   const Answers again = answers_of(gpu, images, false);
   const shiftadd_device_counters after = gpu.counters();
-  CHECK(same_bits(again.logits, first.logits));
+  CHECK(same_logits(again, first));
   CHECK(after.allocations == before.allocations);
   CHECK(after.launches == before.launches);  // of kernels one by one
   CHECK(after.graph_launches == before.graph_launches + 3);
   CHECK(after.synchronisations == before.synchronisations + 3);
 
   cuda::CudaEngine shared = gpu.share();
-  CHECK(same_bits(answers_of(shared, images, false).logits, first.logits));
+  CHECK(same_logits(answers_of(shared, images, false), first));
 }
 
 TEST_CASE("ShiftAdd DeiT-T at 224 pixels gives the CPU's bits") {
@@ -205,6 +153,6 @@ TEST_CASE("ShiftAdd DeiT-T at 224 pixels gives the CPU's bits") {
   cuda::CudaEngine gpu = cuda_engine(packed);
   const Tensor images = test::random_images(spec, 1, 4);
   const Answers expected = answers_of(cpu, images, true), actual = answers_of(gpu, images, true);
-  CHECK(same_bits(actual.logits, expected.logits));
+  CHECK(same_logits(actual, expected));
   CHECK(actual.choices == expected.choices);
 }
