@@ -45,16 +45,37 @@ struct Quantizer {
   }
 };
 
-/// y, `width` numbers in shared memory, becomes its layer norm.
-__device__ __forceinline__ void normalise_row(const FinishRows& finish, float* y, int width) {
-  const auto columns = static_cast<float>(width);
-  const float mean = __fdiv_rn(sum_terms(width, [&](int j) { return y[j]; }), columns);
+/// Where a finished row's mean and the inverse of its standard deviation stand: behind its numbers,
+/// in the padding.
+__device__ __forceinline__ float& mean_of(float* y, int width) { return y[width]; }
+__device__ __forceinline__ float& rstd_of(float* y, int width) { return y[width + 1]; }
+
+/// The mean of y, `width` numbers in shared memory, and, for now, the sum of the squares.
+__device__ __forceinline__ void find_moments(float* y, int width) {
+  const float mean =
+      __fdiv_rn(sum_terms(width, [&](int j) { return y[j]; }), static_cast<float>(width));
   const float squares = sum_terms(width, [&](int j) {
     const float d = y[j] - mean;
     return d * d;
   });
-  const auto rstd =
-      static_cast<float>(1 / ::sqrt(static_cast<double>(squares) / width + finish.eps));
+  if (lane_index() != 0) return;
+  mean_of(y, width) = mean;
+  rstd_of(y, width) = squares;
+}
+
+/// The rows' inverse standard deviations, in double precision, of which most GPUs compute little at
+/// a time: a thread has a row, not a warp.
+__device__ __forceinline__ void find_deviations(const FinishRows& finish, float* tile, int ld,
+                                                int width, int rows) {
+  for (int r = static_cast<int>(threadIdx.x); r < rows; r += static_cast<int>(blockDim.x)) {
+    float& rstd = rstd_of(tile + r * ld, width);
+    rstd = static_cast<float>(1 / ::sqrt(static_cast<double>(rstd) / width + finish.eps));
+  }
+}
+
+/// y becomes its layer norm.
+__device__ __forceinline__ void normalise_row(const FinishRows& finish, float* y, int width) {
+  const float mean = mean_of(y, width), rstd = rstd_of(y, width);
   for (int j = lane_index(); j < width; j += kWarp)
     y[j] = __fmaf_rn((y[j] - mean) * rstd, finish.gamma[j], finish.beta[j]);
 }
@@ -72,19 +93,28 @@ __device__ __forceinline__ void quantize_row(const float* y, int width, int8_t* 
   if (lane_index() == 0) *scale = quantize.scale;
 }
 
-/// Row `row`, whose product is y (shared memory), of `expert`.
-__device__ __forceinline__ void finish_row(const FinishRows& finish, float* y, int width, int row,
-                                           int expert) {
-  const float gate = finish.gates ? finish.gates[2 * row + expert] : 1;
-  const float* residual = finish.residual.data ? finish.residual.at(row) : nullptr;
-  float* out = finish.out.data ? finish.out.at(row) : nullptr;
-  for (int j = lane_index(); j < width; j += kWarp) {
-    float x = y[j];
-    if (finish.gates) x = x * gate;
-    if (residual) x = x + residual[j];
-    if (out) out[j] = x;
-    y[j] = x;
+/// Row `row`, whose product is y (shared memory), of `expert`: gate and residual.
+__device__ __forceinline__ void add_residual(const FinishRows& finish, float* y, int width, int row,
+                                             int expert) {
+  if (finish.gates) {
+    const float gate = finish.gates[2 * row + expert];
+    for (int j = lane_index(); j < width; j += kWarp) y[j] = y[j] * gate;
   }
+  // Without a store to global memory between them, several loads are on their way at a time.
+  if (finish.residual.data) {
+    const float* residual = finish.residual.at(row);
+#pragma unroll 4
+    for (int j = lane_index(); j < width; j += kWarp) y[j] = y[j] + residual[j];
+  }
+  if (finish.out.data) {
+    float* out = finish.out.at(row);
+    for (int j = lane_index(); j < width; j += kWarp) out[j] = y[j];
+  }
+}
+
+/// The same row: its norm, where there is one, and its int8 numbers.
+__device__ __forceinline__ void norm_and_quantize(const FinishRows& finish, float* y, int width,
+                                                  int row) {
   if (finish.gamma) {
     normalise_row(finish, y, width);
     if (finish.normed.data) {
@@ -108,11 +138,20 @@ __device__ __forceinline__ bool goes_to_shift(const RouteOut& route, int row, fl
   return shift > mult;
 }
 
-/// Puts a row into its expert's list; slots are given in any order, which no result depends on.
-__device__ __forceinline__ void give_slot(const RouteOut& route, int row, float mult, float shift) {
-  const int expert = goes_to_shift(route, row, mult, shift) ? 1 : 0;
-  const int slot = atomicAdd(route.counts + expert, 1);
-  route.order[expert == 0 ? slot : route.rows - 1 - slot] = row;
+/// The place in its list of each lane's row that goes to `expert` (`goes`), by one addition a warp.
+/// Rows come in any order, which no result depends on.
+__device__ __forceinline__ int take_slot(const RouteOut& route, int expert, bool goes) {
+  const unsigned going = __ballot_sync(~0U, goes);
+  int first = 0;
+  if (lane_index() == 0 && going)
+    first = atomicAdd(route.counts + expert, static_cast<int>(__popc(going)));
+  first = __shfl_sync(~0U, first, 0);
+  return first + static_cast<int>(__popc(going & ((1U << lane_index()) - 1)));
+}
+
+/// What else is kept of a row's decision.
+__device__ __forceinline__ void keep_choice(const RouteOut& route, int row, int expert, float mult,
+                                            float shift) {
   if (route.choices)
     route.choices[static_cast<int64_t>(row / route.tokens) * route.choice_stride +
                   row % route.tokens] = static_cast<uint8_t>(expert);
@@ -138,17 +177,35 @@ __device__ __forceinline__ void route_tile(const RouteOut& route, const float* t
       logit = logit + route.bias[expert];
     }
     const float other = __shfl_xor_sync(~0U, logit, 1);
-    if (task < 2 * rows && expert == 0) give_slot(route, row_of[r], logit, other);
+    // The first of the two neighbours has both.
+    const bool decides = task < 2 * rows && expert == 0;
+    const int row = row_of[r];
+    const bool to_shift = goes_to_shift(route, row, logit, other);
+    const int of_mult = take_slot(route, 0, decides && !to_shift);
+    const int of_shift = take_slot(route, 1, decides && to_shift);
+    if (!decides) continue;
+    route.order[to_shift ? route.rows - 1 - of_shift : of_mult] = row;
+    keep_choice(route, row, to_shift ? 1 : 0, logit, other);
   }
 }
 
-/// Ends the first `rows` rows of a tile (leading dimension ld) whose products all warps have
-/// written: row r is row row_of[r] (shared memory, too) of the buffers.
+/// Ends the first `rows` rows of a tile (leading dimension ld, kTilePadding more than the width at
+/// least) whose products all warps have written: row r is row row_of[r] (shared memory, too) of the
+/// buffers. All threads of the block take part.
 __device__ __forceinline__ void finish_tile(const FinishRows& finish, float* tile, int ld,
                                             int width, int rows, const int32_t* row_of,
                                             int expert) {
+  for (int r = warp_index(); r < rows; r += warp_count()) {
+    add_residual(finish, tile + r * ld, width, row_of[r], expert);
+    if (finish.gamma) find_moments(tile + r * ld, width);
+  }
+  if (finish.gamma) {
+    __syncthreads();
+    find_deviations(finish, tile, ld, width, rows);
+    __syncthreads();
+  }
   for (int r = warp_index(); r < rows; r += warp_count())
-    finish_row(finish, tile + r * ld, width, row_of[r], expert);
+    norm_and_quantize(finish, tile + r * ld, width, row_of[r]);
   if (!finish.route.order) return;
   __syncthreads();
   route_tile(finish.route, tile, ld, width, rows, row_of);

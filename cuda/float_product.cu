@@ -36,11 +36,11 @@ __global__ void __launch_bounds__(kFloatThreads, 1) product_float32(const Produc
   simt::wait_for_predecessor();
   begin_forward(args.start, args.weight.outputs);
   const int thread = static_cast<int>(threadIdx.x), tx = thread % 16, ty = thread / 16;
-  const int first = static_cast<int>(blockIdx.y) * kFloatTile;
+  const int first = static_cast<int>(blockIdx.x) * kFloatTile;
   const int left = args.experts.count(args.expert) - first,
             rows = left < kFloatTile ? left : kFloatTile;
   if (rows <= 0) return;  // the whole block: an expert has fewer rows than there are
-  const int column0 = static_cast<int>(blockIdx.x) * kFloatTile;
+  const int column0 = static_cast<int>(blockIdx.y) * kFloatTile;
   const int inputs = args.weight.inputs, outputs = args.weight.outputs;
   const auto* weight = static_cast<const float*>(args.weight.data);
   if (thread < rows) {
@@ -87,14 +87,15 @@ __global__ void __launch_bounds__(kFloatThreads, 1) product_float32(const Produc
 }
 SIMT_KERNEL(product_float32, ProductArgs);
 
-__global__ void __launch_bounds__(kFinishThreads, 1) finish(const FinishArgs args) {
+__global__ void __launch_bounds__(kFinishRows* kWarp, 1) finish(const FinishArgs args) {
   SIMT_DYNAMIC_SHARED(shared);
   simt::wait_for_predecessor();
   float* tile = reinterpret_cast<float*>(shared);
-  const int ld = args.width;
-  auto* row_of = reinterpret_cast<int32_t*>(tile + kFinishRows * ld);
-  const int first = static_cast<int>(blockIdx.x) * kFinishRows;
-  const int left = args.rows - first, rows = left < kFinishRows ? left : kFinishRows;
+  const int ld = args.width + kTilePadding;
+  const int most = warp_count();
+  auto* row_of = reinterpret_cast<int32_t*>(tile + most * ld);
+  const int first = static_cast<int>(blockIdx.x) * most;
+  const int left = args.rows - first, rows = left < most ? left : most;
   for (int r = warp_index(); r < rows; r += warp_count()) {
     if (lane_index() == 0) row_of[r] = first + r;
     for (int j = lane_index(); j < args.width; j += kWarp)

@@ -80,8 +80,6 @@ struct UsesOf {
   }
 };
 
-unsigned blocks(int64_t of, int64_t each) { return static_cast<unsigned>((of + each - 1) / each); }
-
 // Halves of a tile's rows, where whole ones would leave processors without a block.
 KernelNumber lower(KernelNumber kernel) {
   switch (kernel) {
@@ -116,47 +114,30 @@ struct ShapeOf {
     KernelNumber kernel = launch.kernel;
     int tile_rows = launch.tile_rows;
     if (kernel == KernelNumber::product_float32)
-      return {kernel,
-              {.grid_x = blocks(weight.out, kFloatTile),
-               .grid_y = blocks(rows, kFloatTile),
-               .block_x = kFloatThreads}};
+      return {kernel, float_product_shape(rows, weight.out)};
     const bool projects =
         kernel == KernelNumber::project_int8_64 || kernel == KernelNumber::project_int8_32;
-    const unsigned across = projects ? 1 : blocks(weight.out, kProductOutputs);
+    const unsigned across = projects ? 1 : blocks_of(weight.out, kProductOutputs);
     // A block with whole rows has threads enough to fill a processor by itself.
     const int64_t enough = static_cast<int64_t>(projects ? 1 : 2) * limits.processors;
-    if (static_cast<int64_t>(across) * blocks(rows, tile_rows) < enough) {
+    if (static_cast<int64_t>(across) * blocks_of(rows, tile_rows) < enough) {
       kernel = lower(kernel);
       tile_rows = 32;
     }
     const bool bf16 =
         kernel == KernelNumber::product_bf16_64 || kernel == KernelNumber::product_bf16_32;
     const int64_t row_bytes = steps_of(weight.in, bf16 ? 2 : 1) * kStepBytes;
-    const unsigned down = blocks(rows, tile_rows);
-    if (projects)
-      return {kernel,
-              {.grid_x = down,
-               .block_x = kProjectThreads,
-               .shared_bytes = project_shared(tile_rows, row_bytes, weight.out)}};
-    return {kernel,
-            {.grid_x = across,
-             .grid_y = down,
-             .block_x = static_cast<unsigned>(product_threads(tile_rows)),
-             .shared_bytes = product_shared(tile_rows, row_bytes)}};
+    if (projects) return {kernel, project_shape(tile_rows, rows, weight.out, row_bytes)};
+    return {kernel, product_shape(tile_rows, rows, weight.out, row_bytes)};
   }
   LaunchShape operator()(const MlpLaunch& launch) const {
     const Matrix &fc1 = matrix(launch.fc1[0]), &fc2 = matrix(launch.fc2[0]);
-    const unsigned tiles = blocks(images * launch.in.rows, launch.tile_rows);
-    return {launch.kernel,
-            {.grid_x = tiles + (launch.experts ? 1 : 0),
-             .block_x = kMlpThreads,
-             .shared_bytes = mlp_shared(launch.tile_rows, fc1.in, fc1.out, fc2.out)}};
+    return {launch.kernel, mlp_shape(launch.tile_rows, images * launch.in.rows,
+                                     launch.experts.has_value(), fc1.in, fc1.out, fc2.out)};
   }
   LaunchShape operator()(const FinishLaunch& launch) const {
     return {KernelNumber::finish,
-            {.grid_x = blocks(images * launch.in.rows, kFinishRows),
-             .block_x = kFinishThreads,
-             .shared_bytes = finish_shared(launch.in.columns)}};
+            finish_shape(images * launch.in.rows, launch.in.columns, limits.shared_bytes)};
   }
   LaunchShape operator()(const AttendLaunch& launch) const {
     const AttentionPlan made = plan_attention(
@@ -165,7 +146,7 @@ struct ShapeOf {
     return {number_of(made.kernel), made.shape};
   }
   LaunchShape numbers(KernelNumber kernel, int64_t count) const {
-    return {kernel, {.grid_x = blocks(count, kElementThreads), .block_x = kElementThreads}};
+    return {kernel, {.grid_x = blocks_of(count, kElementThreads), .block_x = kElementThreads}};
   }
   LaunchShape operator()(const MapLaunch& launch) const {
     return numbers(KernelNumber::map, images * launch.out.values());

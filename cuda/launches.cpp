@@ -395,6 +395,10 @@ class Writer {
                   "' of this network has no kernel: ", why, "; use --device cpu");
   }
   void emit(LaunchKind kind) {
+    if (const auto* rows = std::get_if<FinishLaunch>(&kind))
+      if (!fits(finish_shared(1, rows->in.columns)))
+        refuse("a row of " + std::to_string(rows->in.columns) +
+               " numbers does not fit into the shared memory of a block");
     result_.list.push_back({step().name, step().layer, std::move(kind)});
     for (const Use& use : uses_of(result_.list.back()))
       if (use.writes) quantised_.erase(use.buffer);

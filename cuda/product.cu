@@ -192,7 +192,7 @@ template <int kRows, class Sum>
 __device__ __forceinline__ void product_tile(const ProductArgs& args, unsigned char* shared) {
   simt::wait_for_predecessor();
   begin_forward(args.start, args.weight.outputs);
-  const int first = static_cast<int>(blockIdx.y) * kRows;
+  const int first = static_cast<int>(blockIdx.x) * kRows;
   const int left = args.experts.count(args.expert) - first, rows = left < kRows ? left : kRows;
   if (rows <= 0) return;  // the whole block: an expert has fewer rows than there are
   const int row_bytes = row_bytes_of<Sum>(args.weight);
@@ -200,7 +200,7 @@ __device__ __forceinline__ void product_tile(const ProductArgs& args, unsigned c
   find_rows(args, stage, first, rows);
   __syncthreads();
   const int lane = lane_index(), warp = warp_index(), half = warp / kGroupsOfTile;
-  const int group = static_cast<int>(blockIdx.x) * kGroupsOfTile + warp % kGroupsOfTile;
+  const int group = static_cast<int>(blockIdx.y) * kGroupsOfTile + warp % kGroupsOfTile;
   const bool outside = group * kGroupOutputs >= args.weight.outputs;
   Sum sum[2][4][4] = {};
   constexpr int kChunk = kProductChunk;
@@ -233,6 +233,7 @@ __device__ __forceinline__ void product_tile(const ProductArgs& args, unsigned c
 template <int kRows>
 __device__ __forceinline__ void project_tile(const ProductArgs& args, unsigned char* shared) {
   simt::wait_for_predecessor();
+  begin_forward(args.start, args.weight.outputs);
   const int first = static_cast<int>(blockIdx.x) * kRows;
   const int left = args.experts.count(args.expert) - first, rows = left < kRows ? left : kRows;
   if (rows <= 0) return;

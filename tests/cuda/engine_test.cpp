@@ -9,52 +9,6 @@
 using namespace shiftadd;
 using namespace shiftadd::test;
 
-namespace {
-
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-  double most = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    most = std::max(most, std::abs(static_cast<double>(a[i]) - b[i]));
-  return most;
-}
-
-// 26 tokens of width 48, with what the shipped recipe makes of a network.
-ModelSpec shipped(AttentionKind attention, LayerKind mlp) {
-  ModelSpec spec{.name = "shipped",
-                 .image_size = 20,
-                 .patch_size = 4,
-                 .in_channels = 3,
-                 .width = 48,
-                 .depth = 2,
-                 .heads = 3,
-                 .mlp_hidden = 100,
-                 .classes = 7,
-                 .norm_eps = 1e-6,
-                 .shift_add = {}};
-  ShiftAddSpec& options = spec.shift_add;
-  options.codes = Codes::kBipolar2;
-  options.values = ValueFormat::kInt8;
-  options.int8_activations = true;
-  options.blocks.assign(
-      2, {.attention = attention, .qkv = LayerKind::kShift, .proj = LayerKind::kShift, .mlp = mlp});
-  return spec;
-}
-
-// What is equal in integers is equal bit for bit; floats are summed in other orders.
-void compare(const ModelSpec& spec, const char* format, double bound) {
-  const ModelFile packed = pack_model(test::random_model(spec, 3), pack_in(format));
-  INFO(spec.name, " in ", std::string(format), ", attention ",
-       spec.shift_add.blocks.empty() ? "softmax" : name_of(spec.shift_add.blocks[0].attention));
-  infer::CpuEngine cpu = cpu_engine(packed);
-  cuda::CudaEngine gpu = cuda_engine(packed);
-  const Tensor images = test::random_images(spec, 5, 4);
-  const Answers expected = answers_of(cpu, images, true), actual = answers_of(gpu, images, true);
-  CHECK(distance(actual.logits, expected.logits) <= bound);
-  CHECK(actual.choices == expected.choices);
-}
-
-}  // namespace
-
 TEST_CASE("forms of attention, layers and MLPs that are shipped give the CPU's bits") {
   for (const AttentionKind attention :
        {AttentionKind::kSoftmax, AttentionKind::kSoftmaxAdd, AttentionKind::kLinearAdd})

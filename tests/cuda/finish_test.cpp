@@ -141,10 +141,7 @@ TEST_CASE("a projection with residual, norm, int8 numbers and router is the CPU'
         args.experts.rows = static_cast<int32_t>(rows);
         args.finish = after.finish;
         launch(tile == 64 ? cuda::kernels::project_int8_64 : cuda::kernels::project_int8_32,
-               {.grid_x = blocks(rows, tile),
-                .block_x = kProjectThreads,
-                .shared_bytes = project_shared(tile, steps_of(inputs, 1) * kStepBytes, width)},
-               args);
+               project_shape(tile, rows, width, steps_of(inputs, 1) * kStepBytes), args);
         after.check(cpu_product(weight, tokens, rows, Activation::kNone, after.residual.data()),
                     true);
       });
@@ -153,11 +150,14 @@ TEST_CASE("a projection with residual, norm, int8 numbers and router is the CPU'
 
 TEST_CASE("rows without a product before get residual, norm, int8 numbers and router") {
   for (const int64_t rows : token_counts(kFinishRows))
-    for (const int64_t width : {1, 67}) {
+    for (const auto& [width, block_rows] :
+         {std::pair{1, kFinishRows}, {67, kFinishRows}, {67, 1}}) {
+      // Where a block has no more shared memory, it has fewer rows.
+      const auto shared_bytes = static_cast<int64_t>(finish_shared(block_rows, width));
       const std::vector<float> x = random_floats(rows * width, 1);
       const DeviceArray<float> floats(x);
       in_each_order(rows, [&] {
-        INFO(rows, " rows of ", width);
+        INFO(rows, " rows of ", width, ", ", block_rows, " a block");
         Followers after(rows, width, true);
         after.counts.write({0, 0});
         FinishArgs args;
@@ -165,11 +165,7 @@ TEST_CASE("rows without a product before get residual, norm, int8 numbers and ro
         args.rows = static_cast<int32_t>(rows);
         args.width = static_cast<int32_t>(width);
         args.finish = after.finish;
-        launch(cuda::kernels::finish,
-               {.grid_x = blocks(rows, kFinishRows),
-                .block_x = kFinishThreads,
-                .shared_bytes = finish_shared(width)},
-               args);
+        launch(cuda::kernels::finish, finish_shape(rows, width, shared_bytes), args);
         std::vector<float> expected(x.size());
         for (std::size_t i = 0; i < x.size(); ++i) expected[i] = x[i] + after.residual[i];
         after.check(expected, true);
@@ -213,10 +209,7 @@ TEST_CASE("an MLP in one kernel is the CPU's two products, of one expert and of 
         INFO(rows, " rows, tile ", tile, ", mixes ", mixes);
         in_each_order(rows, [&] {
           launch(tile == 32 ? cuda::kernels::mlp_int8_32 : cuda::kernels::mlp_int8_16,
-                 {.grid_x = blocks(rows, tile) + (mixes ? 1 : 0),
-                  .block_x = kMlpThreads,
-                  .shared_bytes = mlp_shared(tile, width, hidden, width)},
-                 args);
+                 mlp_shape(tile, rows, mixes, width, hidden, width), args);
           after.check(expected, false);
         });
       }

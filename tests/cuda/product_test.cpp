@@ -43,10 +43,7 @@ void check_integer_product(const Size& size, WeightKind kind, int tile,
       args.finish.out = rows_at<float>(out.get(), size.rows, size.outputs);
       INFO(size.rows, " x ", size.inputs, " x ", size.outputs, ", tile ", tile);
       launch(tile == 64 ? cuda::kernels::product_int8_64 : cuda::kernels::product_int8_32,
-             {.grid_x = blocks(size.outputs, kProductOutputs),
-              .grid_y = blocks(size.rows, tile),
-              .block_x = static_cast<unsigned>(product_threads(tile)),
-              .shared_bytes = product_shared(tile, steps_of(size.inputs, 1) * kStepBytes)},
+             product_shape(tile, size.rows, size.outputs, steps_of(size.inputs, 1) * kStepBytes),
              args);
       CHECK(same(out.read(), expected));
     });
@@ -107,11 +104,7 @@ void check_expert_product(int64_t rows, int tile, int expert, bool scatters) {
     args.finish.out = rows_at<float>(out.get(), rows, outputs);
     INFO(rows, " rows, tile ", tile, ", expert ", expert, ", scatters ", scatters);
     launch(tile == 64 ? cuda::kernels::product_int8_64 : cuda::kernels::product_int8_32,
-           {.grid_x = blocks(outputs, kProductOutputs),
-            .grid_y = blocks(rows, tile),
-            .block_x = static_cast<unsigned>(product_threads(tile)),
-            .shared_bytes = product_shared(tile, steps_of(inputs, 1) * kStepBytes)},
-           args);
+           product_shape(tile, rows, outputs, steps_of(inputs, 1) * kStepBytes), args);
     CHECK(same(out.read(), expected));
   });
 }
@@ -149,8 +142,8 @@ TEST_CASE("literal shifts and additions give the bits of the product on tensor c
         args.out = rows_at<float>(out.get(), rows, outputs);
         INFO(rows, " x ", inputs);
         launch(cuda::kernels::literal_shift,
-               {.grid_x = blocks(outputs, kLiteralOutputs),
-                .grid_y = blocks(rows, kLiteralRows),
+               {.grid_x = blocks_of(outputs, kLiteralOutputs),
+                .grid_y = blocks_of(rows, kLiteralRows),
                 .block_x = kLiteralThreads},
                args);
         CHECK(same(out.read(), expected));
@@ -188,11 +181,7 @@ TEST_CASE("float32 products are one chain of FMAs, as the CPU's") {
       args.activation = Activation::kGelu;
       args.finish.out = rows_at<float>(out.get(), rows, outputs);
       INFO(rows, " rows");
-      launch(cuda::kernels::product_float32,
-             {.grid_x = blocks(outputs, kFloatTile),
-              .grid_y = blocks(rows, kFloatTile),
-              .block_x = kFloatThreads},
-             args);
+      launch(cuda::kernels::product_float32, float_product_shape(rows, outputs), args);
       CHECK(same(out.read(), expected));
     });
   }
@@ -235,10 +224,7 @@ void check_bf16_product(const Size& size, int tile, bool truncates) {
     INFO(size.rows, " x ", size.inputs, ", tile ", tile, ", cut off ", truncates);
     simt::options().truncates = truncates;
     launch(tile == 64 ? cuda::kernels::product_bf16_64 : cuda::kernels::product_bf16_32,
-           {.grid_x = blocks(size.outputs, kProductOutputs),
-            .grid_y = blocks(size.rows, tile),
-            .block_x = static_cast<unsigned>(product_threads(tile)),
-            .shared_bytes = product_shared(tile, steps_of(size.inputs, 2) * kStepBytes)},
+           product_shape(tile, size.rows, size.outputs, steps_of(size.inputs, 2) * kStepBytes),
            args);
     const std::vector<float> y = out.read();
     if (!first.empty()) {
