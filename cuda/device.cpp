@@ -150,6 +150,15 @@ void Device::launch(uint32_t kernel, const simt::Shape& shape, const void* args,
   context_->check(status, concat("the kernel ", name ? name : concat(kernel).c_str()));
 }
 
+std::string Device::dense_product(const shiftadd_dense_shape& shape, const void* a, const void* b,
+                                  void* c) {
+  const shiftadd_device_api& api = context_->api;
+  const shiftadd_device_status status = api.dense_product(context_->raw, &shape, a, b, c);
+  if (status == SHIFTADD_DEVICE_NOT_AVAILABLE) return api.error_text();
+  context_->check(status, "a dense product");
+  return "";
+}
+
 Device::Graph Device::capture(const std::function<void()>& record) {
   const shiftadd_device_api& api = context_->api;
   context_->check(api.begin_capture(context_->raw), "recording a graph");

@@ -90,6 +90,11 @@ class Device {
   /// `args` is copied.
   void launch(uint32_t kernel, const simt::Shape& shape, const void* args, std::size_t args_bytes);
 
+  /// A product of another library (device_api.h), for comparisons. Returns why the device has none
+  /// of that shape; empty: it was asked for. The first of a shape must not be recorded.
+  std::string dense_product(const shiftadd_dense_shape& shape, const void* a, const void* b,
+                            void* c);
+
   /// What `record` asks of this device, to be launched later as often as wanted. It may neither
   /// allocate nor synchronise, and its copies are from or to pinned memory.
   Graph capture(const std::function<void()>& record);

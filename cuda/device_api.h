@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* Raised at each change of this header: a plug-in of another version is refused. */
-#define SHIFTADD_DEVICE_API_VERSION 1
+#define SHIFTADD_DEVICE_API_VERSION 2
 
 /* The one symbol of a plug-in: const shiftadd_device_api* shiftadd_cuda_plugin(void). */
 #define SHIFTADD_DEVICE_PLUGIN_SYMBOL "shiftadd_cuda_plugin"
@@ -27,7 +27,8 @@ typedef enum shiftadd_device_status {
   SHIFTADD_DEVICE_OUT_OF_MEMORY = 4,
   SHIFTADD_DEVICE_LOST =
       5, /* a kernel or the machine failed: nothing more can be done in this process */
-  SHIFTADD_DEVICE_OTHER = 6
+  SHIFTADD_DEVICE_OTHER = 6,
+  SHIFTADD_DEVICE_NOT_AVAILABLE = 7 /* what was asked for is optional, and not there */
 } shiftadd_device_status;
 
 /* A stream of work on a device: what is asked of a context happens in order. One thread at a time.
@@ -45,6 +46,7 @@ typedef struct shiftadd_device_description {
                                      for included */
   int64_t l2_bytes;
   int64_t memory_bytes;
+  uint32_t emulated; /* not 0: no GPU, and its times say nothing */
 } shiftadd_device_description;
 
 typedef struct shiftadd_launch_shape {
@@ -54,6 +56,18 @@ typedef struct shiftadd_launch_shape {
   uint32_t
       overlaps; /* not 0: may start while the launch before it ends, where the device can do that */
 } shiftadd_launch_shape;
+
+typedef enum shiftadd_dense_kind {
+  SHIFTADD_DENSE_BF16 = 0, /* of bf16 numbers: float32 */
+  SHIFTADD_DENSE_INT8 = 1, /* of int8 numbers: int32; outputs and inputs are multiples of 4 */
+  SHIFTADD_DENSE_TF32 = 2  /* of float32 numbers, of whose fractions 10 bits may count: float32 */
+} shiftadd_dense_kind;
+
+/* c (rows, outputs) = a (rows, inputs) times b (outputs, inputs) transposed; each row by row. */
+typedef struct shiftadd_dense_shape {
+  uint32_t kind; /* shiftadd_dense_kind */
+  int64_t rows, outputs, inputs;
+} shiftadd_dense_shape;
 
 /* How often a context was asked for what costs time. */
 typedef struct shiftadd_device_counters {
@@ -91,7 +105,7 @@ typedef struct shiftadd_device_api {
                                             void** memory);
   void (*release_pinned)(shiftadd_device_context* context, void* memory);
 
-  /* These five return at once; the work is done, and host memory is read or written, at any time
+  /* These six return at once; the work is done, and host memory is read or written, at any time
      until synchronise() returns. While a graph is recorded they only record, and copies must be
      from or to pinned memory. */
   shiftadd_device_status (*copy_in)(shiftadd_device_context* context, void* device,
@@ -104,6 +118,12 @@ typedef struct shiftadd_device_api {
   shiftadd_device_status (*launch)(shiftadd_device_context* context, uint32_t kernel,
                                    const shiftadd_launch_shape* shape, const void* args,
                                    uint64_t args_bytes);
+  /* A product by a library that may be there or not (cuBLASLt), counted as a launch.
+     SHIFTADD_DEVICE_NOT_AVAILABLE: no library, or none for that shape. The first product of a shape
+     takes memory, and waits: not while a graph is recorded. */
+  shiftadd_device_status (*dense_product)(shiftadd_device_context* context,
+                                          const shiftadd_dense_shape* shape, const void* a,
+                                          const void* b, void* c);
   shiftadd_device_status (*launch_graph)(shiftadd_device_context* context,
                                          shiftadd_device_graph* graph);
 

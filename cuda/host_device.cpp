@@ -8,11 +8,13 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
+#include "cuda/dense_product.h"
 #include "cuda/kernel_list.h"
 #include "cuda/simt/device_heap.h"
 #include "cuda/simt/executor.h"
@@ -36,6 +38,7 @@ struct shiftadd_device_context {
   bool lost = false;
   std::string recording_error;  // of the first call that a recording forbids
   shiftadd_device_counters counters = {};
+  std::set<shiftadd::cuda::DenseKey> known_products;
 };
 
 namespace shiftadd::cuda {
@@ -123,12 +126,12 @@ const char* error_text() { return last_error.c_str(); }
 
 // The published limits of one device of each architecture.
 constexpr shiftadd_device_description kDescriptions[] = {
-    {"host executor as A100", 80, 108, 65536, 163 << 10, 40 << 20, 0},
-    {"host executor as RTX 3090", 86, 82, 65536, 99 << 10, 6 << 20, 0},
-    {"host executor as RTX 4090", 89, 128, 65536, 99 << 10, 72 << 20, 0},
-    {"host executor as H100", 90, 132, 65536, 227 << 10, 50 << 20, 0},
-    {"host executor as B200", 100, 148, 65536, 227 << 10, 126 << 20, 0},
-    {"host executor as RTX 5090", 120, 170, 65536, 99 << 10, 96 << 20, 0},
+    {"host executor as A100", 80, 108, 65536, 163 << 10, 40 << 20, 0, 1},
+    {"host executor as RTX 3090", 86, 82, 65536, 99 << 10, 6 << 20, 0, 1},
+    {"host executor as RTX 4090", 89, 128, 65536, 99 << 10, 72 << 20, 0, 1},
+    {"host executor as H100", 90, 132, 65536, 227 << 10, 50 << 20, 0, 1},
+    {"host executor as B200", 100, 148, 65536, 227 << 10, 126 << 20, 0, 1},
+    {"host executor as RTX 5090", 120, 170, 65536, 99 << 10, 96 << 20, 0, 1},
 };
 
 Status count_devices(int32_t* count) {
@@ -335,6 +338,31 @@ Status launch(Context* context, uint32_t number, const shiftadd_launch_shape* sh
   });
 }
 
+Status dense_product(Context* context, const shiftadd_dense_shape* shape, const void* a,
+                     const void* b, void* c) {
+  return guarded([&] {
+    require_usable(*context);
+    const std::string missing = missing_dense_product(*shape);
+    if (!missing.empty()) throw Refused{SHIFTADD_DEVICE_NOT_AVAILABLE, missing};
+    if (!context->known_products.contains(dense_key(*shape))) {
+      refuse_while_recording(*context, "the first dense product of a shape was asked for");
+      context->known_products.insert(dense_key(*shape));
+    }
+    {
+      const std::lock_guard lock(machine().mutex);
+      const DenseBytes bytes = dense_bytes(*shape);
+      require_device_range(a, bytes.a, "an operand");
+      require_device_range(b, bytes.b, "an operand");
+      require_device_range(c, bytes.c, "a product");
+    }
+    ++context->counters.launches;
+    add(*context, [=, of = *shape] {
+      const simt::DeviceAccess access;
+      multiply_dense(of, a, b, c);
+    });
+  });
+}
+
 Status begin_capture(Context* context) {
   return guarded([&] {
     refuse_while_recording(*context, "another recording was begun");
@@ -420,6 +448,7 @@ const shiftadd_device_api& host_device_api() {
       .copy_out = copy_out,
       .fill = fill,
       .launch = launch,
+      .dense_product = dense_product,
       .launch_graph = launch_graph,
       .time_graph = time_graph,
       .begin_capture = begin_capture,

@@ -1,14 +1,18 @@
-// The table of device_api.h on the CUDA runtime: the one file of the project that calls CUDA.
+// The table of device_api.h on the CUDA runtime: the one file of the project that calls it, but for
+// cuBLASLt's seam.
 #include <cuda_runtime.h>
 
 #include <cstdio>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "cuda/device_api.h"
 #include "cuda/kernel_list.h"
+#include "cuda/plugin/cublaslt.h"
 #include "cuda/simt/kernel.h"
 
 struct shiftadd_device_context {
@@ -17,6 +21,7 @@ struct shiftadd_device_context {
   bool may_overlap = false;  // programmatic dependent launches
   bool recording = false;
   shiftadd_device_counters counters = {};
+  std::unique_ptr<shiftadd::cuda::DenseProducts> products = {};  // from the first one on
 };
 
 struct shiftadd_device_graph {
@@ -215,7 +220,7 @@ Status open(int32_t device, Context** context) {
   Context made{.device = device};
   made.may_overlap = description.architecture >= kOverlapsFrom;
   status = checked(cudaStreamCreateWithFlags(&made.stream, cudaStreamNonBlocking));
-  if (status == SHIFTADD_DEVICE_OK) *context = new Context(made);
+  if (status == SHIFTADD_DEVICE_OK) *context = new Context(std::move(made));
   return status;
 }
 
@@ -223,6 +228,7 @@ void close(Context* context) {
   if (!context) return;
   in_order([&] { return cudaSetDevice(context->device); },
            [&] { return cudaStreamSynchronize(context->stream); });
+  context->products.reset();
   cudaStreamDestroy(context->stream);
   cudaGetLastError();
   delete context;
@@ -294,6 +300,21 @@ Status launch(Context* context, uint32_t number, const shiftadd_launch_shape* sh
   return checked(
       in_order([&] { return cudaSetDevice(context->device); },
                [&] { return cudaLaunchKernelExC(&config, kernel->device, parameters); }));
+}
+
+Status dense_product(Context* context, const shiftadd_dense_shape* shape, const void* a,
+                     const void* b, void* c) {
+  const bool known = context->products && context->products->knows(*shape);
+  if (!known && context->recording)
+    return not_while_recording("the first dense product of a shape was asked for");
+  Status status = checked(cudaSetDevice(context->device));
+  if (status != SHIFTADD_DEVICE_OK) return status;
+  if (!context->products) context->products = std::make_unique<shiftadd::cuda::DenseProducts>();
+  const std::string missing = known ? "" : context->products->prepare(*shape);
+  if (!missing.empty()) return refused(SHIFTADD_DEVICE_NOT_AVAILABLE, missing);
+  ++context->counters.launches;
+  const std::string wrong = context->products->multiply(*shape, a, b, c, context->stream);
+  return wrong.empty() ? SHIFTADD_DEVICE_OK : refused(SHIFTADD_DEVICE_OTHER, wrong);
 }
 
 Status begin_capture(Context* context) {
@@ -396,6 +417,7 @@ extern "C" __attribute__((visibility("default"))) const shiftadd_device_api* shi
       .copy_out = copy_out,
       .fill = fill,
       .launch = launch,
+      .dense_product = dense_product,
       .launch_graph = launch_graph,
       .time_graph = time_graph,
       .begin_capture = begin_capture,

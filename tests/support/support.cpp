@@ -20,10 +20,11 @@ namespace fs = std::filesystem;
 namespace shiftadd::test {
 
 std::string source_folder() { return SHIFTADD_SOURCE_DIR; }
+// By where this program lies: a build may have been moved to another machine.
 std::string build_folder() {
-  return std::filesystem::path(SHIFTADD_BIN_DIR).parent_path().string();
+  return fs::read_symlink("/proc/self/exe").parent_path().parent_path().string();
 }
-std::string program(const std::string& name) { return std::string(SHIFTADD_BIN_DIR) + "/" + name; }
+std::string program(const std::string& name) { return build_folder() + "/bin/" + name; }
 
 namespace {
 std::string shared_folder() { return source_folder() + "/../shared"; }
