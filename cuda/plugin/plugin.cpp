@@ -3,10 +3,10 @@
 #include <cuda_runtime.h>
 
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -185,12 +185,19 @@ Status describe(int32_t device, shiftadd_device_description* description) {
 }
 
 // Loads every kernel, which shows whether the plug-in has code for the device, and lets each use
-// all shared memory that a block can have: 48 KiB unless asked. Once a device.
-Status prepare_kernels(int device, const shiftadd_device_description& description) {
+// all shared memory that a block can have: 48 KiB unless asked. Once a device. *may_overlap: all
+// kernels have the instructions of dependent launches. That is asked of the code that runs, not of
+// the device: a new one may run code of an old architecture, which has none.
+Status prepare_kernels(int device, const shiftadd_device_description& description,
+                       bool* may_overlap) {
   static std::mutex mutex;
-  static std::set<int> prepared;
+  static std::map<int, bool> prepared;
   const std::lock_guard lock(mutex);
-  if (prepared.contains(device)) return SHIFTADD_DEVICE_OK;
+  if (const auto done = prepared.find(device); done != prepared.end()) {
+    *may_overlap = done->second;
+    return SHIFTADD_DEVICE_OK;
+  }
+  *may_overlap = true;
   for (const Kernel* kernel : shiftadd::cuda::all_kernels()) {
     cudaFuncAttributes attributes;
     const Status status = checked(in_order(
@@ -206,8 +213,9 @@ Status prepare_kernels(int device, const shiftadd_device_description& descriptio
                                  ", and the kernels are for " + capability(kLowestArchitecture) +
                                  " and newer");
     if (status != SHIFTADD_DEVICE_OK) return status;
+    if (attributes.ptxVersion < kOverlapsFrom) *may_overlap = false;
   }
-  prepared.insert(device);
+  prepared[device] = *may_overlap;
   return SHIFTADD_DEVICE_OK;
 }
 
@@ -215,10 +223,10 @@ Status open(int32_t device, Context** context) {
   shiftadd_device_description description;
   Status status = describe(device, &description);
   if (status == SHIFTADD_DEVICE_OK) status = checked(cudaSetDevice(device));
-  if (status == SHIFTADD_DEVICE_OK) status = prepare_kernels(device, description);
-  if (status != SHIFTADD_DEVICE_OK) return status;
   Context made{.device = device};
-  made.may_overlap = description.architecture >= kOverlapsFrom;
+  if (status == SHIFTADD_DEVICE_OK)
+    status = prepare_kernels(device, description, &made.may_overlap);
+  if (status != SHIFTADD_DEVICE_OK) return status;
   status = checked(cudaStreamCreateWithFlags(&made.stream, cudaStreamNonBlocking));
   if (status == SHIFTADD_DEVICE_OK) *context = new Context(std::move(made));
   return status;

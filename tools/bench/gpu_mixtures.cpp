@@ -53,9 +53,7 @@ GpuLaunch launch_of(Device& device, GpuOperands& operands, int64_t rows, const F
   args.finish.beta = operands.floats(kWidth);
   args.finish.eps = 1e-6;
   args.finish.quantized = operands.int8_rows(rows, kWidth);
-  const simt::Shape shape = {.grid_x = blocks_of(rows, kTileRows) + (form.mixes ? 1 : 0),
-                             .block_x = kMlpThreads,
-                             .shared_bytes = mlp_shared(kTileRows, kWidth, kHidden, kWidth)};
+  const simt::Shape shape = mlp_shape(kTileRows, rows, form.mixes, kWidth, kHidden, kWidth);
   return [&device, shape, args] { device.launch(kernels::mlp_int8_32, shape, args); };
 }
 

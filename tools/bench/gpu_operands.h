@@ -41,9 +41,6 @@ class GpuOperands {
   int64_t left_ = 0, size_ = 0;
 };
 
-inline unsigned blocks_of(int64_t of, int64_t each) {
-  return static_cast<unsigned>((of + each - 1) / each);
-}
 inline cuda::QuantizedIn as_input(const cuda::QuantizedOut& rows) {
   return {rows.values, rows.scales, rows.rows, rows.stride};
 }

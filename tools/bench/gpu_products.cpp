@@ -54,11 +54,7 @@ GpuLaunch own_launch(Device& device, GpuOperands& operands, const ProductShape& 
   args.finish.out = operands.float_rows(shape.rows, shape.outputs);
   if (kind == WeightKind::kFloat32)
     return [&device, shape, args] {
-      device.launch(kernels::product_float32,
-                    {.grid_x = blocks_of(shape.outputs, kFloatTile),
-                     .grid_y = blocks_of(shape.rows, kFloatTile),
-                     .block_x = kFloatThreads},
-                    args);
+      device.launch(kernels::product_float32, float_product_shape(shape.rows, shape.outputs), args);
     };
   // As launch_shapes.cpp chooses.
   const unsigned across = blocks_of(shape.outputs, kProductOutputs);
@@ -68,11 +64,8 @@ GpuLaunch own_launch(Device& device, GpuOperands& operands, const ProductShape& 
   const bool bf16 = kind == WeightKind::kBf16;
   const auto kernel = bf16 ? (low ? kernels::product_bf16_32 : kernels::product_bf16_64)
                            : (low ? kernels::product_int8_32 : kernels::product_int8_64);
-  const simt::Shape launch = {
-      .grid_x = across,
-      .grid_y = blocks_of(shape.rows, tile),
-      .block_x = static_cast<unsigned>(product_threads(tile)),
-      .shared_bytes = product_shared(tile, steps_of(shape.inputs, bf16 ? 2 : 1) * kStepBytes)};
+  const simt::Shape launch = product_shape(tile, shape.rows, shape.outputs,
+                                           steps_of(shape.inputs, bf16 ? 2 : 1) * kStepBytes);
   return [&device, kernel, launch, args] { device.launch(kernel, launch, args); };
 }
 
