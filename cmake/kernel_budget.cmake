@@ -3,7 +3,7 @@
 set_target_properties(shiftadd_cuda_plugin PROPERTIES
                       CUDA_COMPILER_LAUNCHER "sh;${PROJECT_SOURCE_DIR}/cuda/budget/keep_resources.sh")
 add_executable(kernel_budget EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/cuda/budget/kernel_budget.cpp)
-target_include_directories(kernel_budget SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+target_include_directories(kernel_budget SYSTEM PRIVATE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
 set(budget ${PROJECT_SOURCE_DIR}/cuda/kernel_budget.txt "$<TARGET_OBJECTS:shiftadd_cuda_plugin>")
 add_custom_target(cuda_budget COMMAND kernel_budget ${budget} COMMAND_EXPAND_LISTS VERBATIM)
 add_custom_target(cuda_budget_rewrite COMMAND kernel_budget --rewrite ${budget} COMMAND_EXPAND_LISTS VERBATIM)
