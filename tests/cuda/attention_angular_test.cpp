@@ -11,7 +11,7 @@ using cuda::AttentionLimits;
 constexpr AttentionLimits kDevice = {163 << 10, 108};
 
 // Of the largest output: (q k^T) v for the CPU's q (k^T v).
-constexpr double kTolerance = 1e-6;
+constexpr double kTolerance = 2e-6;
 
 struct Kind {
   Codes codes;
@@ -52,15 +52,21 @@ void compare(const AttentionRows& rows, const Kind& kind, const Filter& filter,
 }
 
 TEST_CASE("cuda: angular_attention is near the CPU's") {
-  for (const AttentionSizes& size : attention_sizes())
-    for (const Filter& filter : filters(size.heads, size.keys))
-      for (const Kind& kind : kKinds)
-        compare(AttentionRows(size.batch(), size.heads, size.queries, size.keys, size.code_dim,
-                              size.head_dim),
-                kind, filter,
-                concat(size.name(), ", codes ", static_cast<int>(kind.codes), ", values ",
-                       static_cast<int>(kind.value), ", a filter of ", filter.shape.kernel_h, " x ",
-                       filter.shape.kernel_w));
+  for (const AttentionSizes& size : attention_sizes()) {
+    const std::vector<Filter> all = filters(size.heads, size.keys);
+    const std::size_t variants = all.size() * std::size(kKinds);
+    for (std::size_t i = 0; i < variants; ++i) {
+      if (!size.has(i, variants)) continue;
+      const Filter& filter = all[i % all.size()];
+      const Kind& kind = kKinds[i / all.size()];
+      compare(AttentionRows(size.batch(), size.heads, size.queries, size.keys, size.code_dim,
+                            size.head_dim),
+              kind, filter,
+              concat(size.name(), ", codes ", static_cast<int>(kind.codes), ", values ",
+                     static_cast<int>(kind.value), ", a filter of ", filter.shape.kernel_h, " x ",
+                     filter.shape.kernel_w));
+    }
+  }
 }
 
 TEST_CASE("cuda: rows of zeros have norms, too") {
