@@ -53,6 +53,10 @@ struct AttentionSizes {
   int64_t heads, queries, keys, code_dim, head_dim;
 
   int64_t batch() const { return keys < 64 ? 2 : 1; }
+  std::string name() const {
+    return concat(heads, " heads, ", queries, " x ", keys, " tokens, rows of ", code_dim, " and ",
+                  head_dim);
+  }
   /// Many queries that meet many keys take the most time.
   bool is_large() const { return queries * keys > 65 * 197; }
   /// Whether to test this one of a kernel's variants (codes, filters). Of large sizes it is a third
