@@ -19,7 +19,8 @@ enum class AttentionKernel : uint8_t {
   kWindow,   // WindowAttentionArgs with bipolar2 codes and int8 values: those of
              // dot_window_attention
   kSoftmax,  // AttentionArgs (no codes) or SoftmaxAddArgs in floats, sums in an order of its own
-  kAngular   // LinearAngularArgs with sign codes or none, sums in an order of its own
+  kAngular,  // LinearAngularArgs with sign codes or none, sums in an order of its own
+  kBf16      // AttentionArgs, with operands rounded to bf16
 };
 
 /// How the work is cut: made by plan_attention.
@@ -93,5 +94,8 @@ SIMT_DECLARE_KERNEL(softmax_attention_128);
 SIMT_DECLARE_KERNEL(angular_attention_32);
 SIMT_DECLARE_KERNEL(angular_attention_64);
 SIMT_DECLARE_KERNEL(angular_attention_128);
+SIMT_DECLARE_KERNEL(bf16_attention_32);
+SIMT_DECLARE_KERNEL(bf16_attention_64);
+SIMT_DECLARE_KERNEL(bf16_attention_128);
 
 }  // namespace shiftadd::cuda

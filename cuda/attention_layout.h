@@ -14,9 +14,10 @@ inline constexpr int kKeyStep = 32, kTileSide = 16;
 inline constexpr int kLinePadding = 16;
 
 /// Blocks that registers leave room for on a multiprocessor: as many as nothing spills with. In
-/// int8_attention, in what holds k^T v, and in attention in floats.
+/// int8_attention, in what holds k^T v, in bf16_attention, and in attention in floats.
 constexpr int int8_blocks(int width) { return width > 64 ? 2 : 3; }
 constexpr int linear_blocks(int width) { return width > 64 ? 1 : 3; }
+constexpr int bf16_blocks(int width) { return width > 64 ? 1 : 2; }
 inline constexpr int kFloatBlocks = 2;
 
 /// Queries at once, for rows of up to `width` numbers: each warp then makes one 16 x 16 tile of the
@@ -114,6 +115,16 @@ struct LinearLayout {
     }
     bytes = pieces.bytes;
   }
+};
+
+/// Of bf16_attention: queries of a block, 16 of a warp, and keys that they meet at once.
+inline constexpr int kBf16Queries = kAttentionWarps * kTileSide, kBf16Keys = 64;
+struct Bf16Layout {
+  int line;  // bytes of a row of keys and values
+  int values, bytes;
+
+  constexpr explicit Bf16Layout(int width)
+      : line(2 * width + kLinePadding), values(kBf16Keys * line), bytes(2 * values) {}
 };
 
 /// Of softmax_attention and angular_attention: keys that meet a tile of kScoreRows queries at once.

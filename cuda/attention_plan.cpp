@@ -12,12 +12,13 @@ namespace shiftadd::cuda {
 namespace {
 
 constexpr std::array kWidths = {32, 64, 128};
-constexpr std::array<std::array<const char*, 3>, 5> kNames = {
+constexpr std::array<std::array<const char*, 3>, 6> kNames = {
     {{"int8_attention_32", "int8_attention_64", "int8_attention_128"},
      {"linear_attention_32", "linear_attention_64", "linear_attention_128"},
      {"window_attention_32", "window_attention_64", "window_attention_128"},
      {"softmax_attention_32", "softmax_attention_64", "softmax_attention_128"},
-     {"angular_attention_32", "angular_attention_64", "angular_attention_128"}}};
+     {"angular_attention_32", "angular_attention_64", "angular_attention_128"},
+     {"bf16_attention_32", "bf16_attention_64", "bf16_attention_128"}}};
 
 // Keys at once where not all of them have room.
 constexpr std::array kKeyChunks = {128, 64};
@@ -43,8 +44,10 @@ std::size_t width_of(const AttentionShape& s) {
       kWidths.begin());
 }
 
+// Its tiles are the same on every device.
 bool is_in_floats(AttentionKernel kernel) {
-  return kernel == AttentionKernel::kSoftmax || kernel == AttentionKernel::kAngular;
+  return kernel == AttentionKernel::kSoftmax || kernel == AttentionKernel::kAngular ||
+         kernel == AttentionKernel::kBf16;
 }
 
 std::size_t bytes_of(AttentionKernel kernel, int width, int keys, const AttentionCut& cut) {
@@ -57,6 +60,8 @@ std::size_t bytes_of(AttentionKernel kernel, int width, int keys, const Attentio
         return LinearLayout(width, cut.tile, keys, cut.keys, cut.resident,
                             kernel == AttentionKernel::kWindow)
             .bytes;
+      case AttentionKernel::kBf16:
+        return Bf16Layout(width).bytes;
       case AttentionKernel::kSoftmax:
       case AttentionKernel::kAngular:
         break;
@@ -69,6 +74,8 @@ std::size_t bytes_of(AttentionKernel kernel, int width, int keys, const Attentio
 // The ways to cut, the quickest first: all that is read again stays, then only what must; tiles as
 // high as keep every warp busy, then lower ones; many keys at once, then fewer.
 std::vector<AttentionCut> ways_to_cut(AttentionKernel kernel, int width, int keys, bool rereads) {
+  if (kernel == AttentionKernel::kBf16)
+    return {{.queries = kBf16Queries, .tile = kTileSide, .keys = kBf16Keys}};
   if (is_in_floats(kernel))
     return {{.queries = kScoreRows, .tile = kScoreRows, .keys = kScoreKeys}};
   const int padded = padded_to(keys, kKeyStep);
@@ -132,6 +139,9 @@ std::string missing_kind(AttentionKernel kernel, const AttendArgs& args) {
     case AttentionKernel::kAngular:
       if (args.codes == Codes::kBipolar2)
         return "linear attention without a window takes sign codes or none";
+      break;
+    case AttentionKernel::kBf16:
+      if (args.codes != Codes::kNone) return "bf16 attention takes no codes";
       break;
     case AttentionKernel::kSoftmax:
       break;

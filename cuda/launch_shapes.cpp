@@ -182,6 +182,8 @@ LaunchShape shape_of(const Plan& plan, const Launches& launches, const Launch& l
 AttentionKernel kernel_of(const Attend& op) {
   switch (op.kind) {
     case AttentionKind::kSoftmax:
+      if (op.bf16 && !op.integers) return AttentionKernel::kBf16;
+      [[fallthrough]];
     case AttentionKind::kSoftmaxAdd:
       return op.integers ? AttentionKernel::kInt8 : AttentionKernel::kSoftmax;
     case AttentionKind::kLinear:

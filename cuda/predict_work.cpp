@@ -16,12 +16,13 @@ struct Ops {
   double floats, integers;
 };
 constexpr Ops kExp = {12, 6}, kGelu = {17, 4};
+// Of two, an instruction that runs at a quarter of the rate, between two multiplications.
+constexpr Ops kExp2 = {6, 1};
 // x / (1 + exp(..)) and tanh, whose division is a reciprocal, refined.
 constexpr Ops kSwish = {kExp.floats + 9, kExp.integers + 2};
-constexpr Ops kQuantise = {3, 3};  // its row's largest magnitude included
-constexpr double kScaled = 2;      // a sum of integers with its scales and bias
-constexpr double kNorm = 7;        // mean, squares, and the norm itself
-constexpr Ops kRoundBf16 = {0, 6};
+constexpr Ops kQuantise = {3, 3};           // its row's largest magnitude included
+constexpr double kScaled = 2;               // a sum of integers with its scales and bias
+constexpr double kNorm = 7;                 // mean, squares, and the norm itself
 constexpr double kNibbles = 11;             // expand_nibbles: eight codes
 constexpr double kPopulation = 4;           // __popc runs at a quarter of the rate
 constexpr double kSigns = kPopulation + 2;  // 32 signs by 32: exclusive or, count, sum
@@ -160,8 +161,8 @@ struct WorkOf {
                    : 64;
         multiply(of, rows, tile);
         // Each block makes numbers of its rows.
-        if (!product.reads_int8)
-          add(across * rows * in, of.arithmetic == Arithmetic::kBf16 ? kRoundBf16 : kQuantise);
+        if (!product.reads_int8 && of.arithmetic == Arithmetic::kInt8)
+          add(across * rows * in, kQuantise);
         break;
     }
     work.blocks = across * ceil_div(rows, tile);
@@ -257,6 +258,14 @@ struct HeadWork {
     add(queries * padded_keys, {kExp.floats + 2, kExp.integers + 5});
     add(queries * head, {1, 2});
   }
+  void softmax_of_bf16() {
+    work.bf16_terms = queries * keys * (code + head);
+    const double pairs = padded_queries * ceil_div(keys, kTileSide) * kTileSide;
+    work.bf16_tiles = pairs * 2 * width;
+    add(pairs, {kExp2.floats + 3, kExp2.integers + 2});
+    // What was summed before each tile of keys is scaled.
+    work.float_ops += padded_queries * ceil_div(keys, kBf16Keys) * width;
+  }
   // k^T v and q (k^T v).
   void linear(int digits) {
     work.int8_terms = (keys + queries) * code * head;
@@ -321,6 +330,9 @@ void WorkOf::operator()(const AttendLaunch& attend) {
     case AttentionKernel::kSoftmax:
       head.products_of_floats({kExp.floats + 3, kExp.integers + 2});
       break;
+    case AttentionKernel::kBf16:
+      head.softmax_of_bf16();
+      break;
     case AttentionKernel::kAngular:
       head.products_of_floats({});
       head.work.float_ops += head.queries * head.head * 5;
@@ -330,6 +342,8 @@ void WorkOf::operator()(const AttendLaunch& attend) {
   const double heads = images * static_cast<double>(op.heads);
   work.int8_terms = heads * head.work.int8_terms;
   work.int8_tiles = heads * head.work.int8_tiles;
+  work.bf16_terms = heads * head.work.bf16_terms;
+  work.bf16_tiles = heads * head.work.bf16_tiles;
   work.float_terms = heads * head.work.float_terms;
   work.float_ops = heads * head.work.float_ops;
   work.integer_ops = heads * head.work.integer_ops;

@@ -22,7 +22,10 @@ bool attends_in_integers(const AttentionSpec& attention, const PackSpec& pack, i
 class Planner : PlanWriter {
  public:
   Planner(const Network& network, const PackSpec& pack, bool with_choices)
-      : PlanWriter(network.options, pack), network_(network), with_choices_(with_choices) {}
+      : PlanWriter(network.options, pack),
+        network_(network),
+        with_choices_(with_choices),
+        has_routers_(!routers_of(network).empty()) {}
 
   Plan run() {
     x_ = all(buffer("images", network_.channels, network_.image.count(), Storage::kImages));
@@ -152,6 +155,7 @@ class Planner : PlanWriter {
                 .codes = attention.codes,
                 .values = attention.values,
                 .integers = attends_in_integers(attention, pack_, keys),
+                .bf16 = pack_.multiply == MultiplyFormat::kBf16 && !has_routers_,
                 .heads = attention.heads,
                 .head_dim = attention.head_dim,
                 .local = local ? local_shape(*local, block.grid, block.prefix) : LocalShape{},
@@ -354,7 +358,8 @@ class Planner : PlanWriter {
 
   const Network& network_;
   const bool with_choices_;
-  Rows x_;  // the residual stream
+  const bool has_routers_;  // whose choices a rounding more would turn
+  Rows x_;                  // the residual stream
   int64_t level_ = 0, block_ = 0, router_ = 0, choice_ = 0;
 };
 

@@ -122,6 +122,7 @@ struct Attend {
   CodeSpec codes;
   ValueFormat values;
   bool integers;  // its two products are of integers
+  bool bf16;      // where they are of floats, an engine may round these to bf16
   int64_t heads, head_dim;
   LocalShape local;  // of linear attention
   BufferId filter;

@@ -100,7 +100,10 @@ void cp_async_wait() {
 }
 
 SIMT_UNCHECKED inline void ldmatrix_x4(uint32_t (&r)[4], const void* row, SIMT_SITE) {
-  load_matrices(r, row, {"ldmatrix_x4", file, line});
+  load_matrices(r, row, false, {"ldmatrix_x4", file, line});
+}
+SIMT_UNCHECKED inline void ldmatrix_x4_trans(uint32_t (&r)[4], const void* row, SIMT_SITE) {
+  load_matrices(r, row, true, {"ldmatrix_x4_trans", file, line});
 }
 
 SIMT_UNCHECKED inline void mma_s8(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
@@ -112,6 +115,15 @@ SIMT_UNCHECKED inline void mma_bf16(float (&d)[4], const uint32_t (&a)[4], const
                                     SIMT_SITE) {
   MmaOperand operand{d, a, b};
   warp_operation(~0u, multiply_bf16, &operand, {"mma_bf16", file, line});
+}
+
+// Every NaN becomes the one of the instruction.
+inline uint32_t bf16x2(float low, float high) {
+  const auto bf16 = [](float x) {
+    const auto bits = static_cast<uint32_t>(__float_as_int(x));
+    return x != x ? 0x7fffU : (bits + 0x7fffU + (bits >> 16 & 1U)) >> 16;
+  };
+  return bf16(high) << 16 | bf16(low);
 }
 
 inline uint32_t prmt(uint32_t a, uint32_t b, uint32_t selector) {

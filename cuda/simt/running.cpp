@@ -40,14 +40,22 @@ struct MatrixOperand {
   const void* row;
 };
 
-// Lane i gets elements 2 (i % 4) and the next of row i / 4 of each matrix, whose rows are named by
-// the lanes 8 m ... 8 m + 7.
+// Lane i gets elements 2 (i % 4) and the next of row i / 4 of each matrix or, where it is turned,
+// of column i / 4. The rows of matrix m are named by the lanes 8 m ... 8 m + 7.
+template <bool kTurned>
 void distribute_rows(void* const* operands, uint32_t) {
   for (int lane = 0; lane < 32; ++lane) {
     const auto* to = static_cast<const MatrixOperand*>(operands[lane]);
     for (int matrix = 0; matrix < 4; ++matrix) {
-      const auto* from = static_cast<const MatrixOperand*>(operands[8 * matrix + lane / 4]);
-      std::memcpy(&to->registers[matrix], static_cast<const char*>(from->row) + lane % 4 * 4, 4);
+      uint16_t pair[2];
+      for (int i = 0; i < 2; ++i) {
+        const int line = lane / 4, element = lane % 4 * 2 + i;
+        const int row = 8 * matrix + (kTurned ? element : line);
+        const auto* from = static_cast<const MatrixOperand*>(operands[row]);
+        std::memcpy(&pair[i], static_cast<const char*>(from->row) + 2 * (kTurned ? line : element),
+                    2);
+      }
+      std::memcpy(&to->registers[matrix], pair, 4);
     }
   }
 }
@@ -116,14 +124,15 @@ void wait_for_copies(int groups) {
   me.copies.resize(kept);
 }
 
-void load_matrices(uint32_t* registers, const void* row, const Site& site) {
+void load_matrices(uint32_t* registers, const void* row, bool turned, const Site& site) {
   if (!is_aligned(row) || !block().shared().contains(row))
-    block().stop(concat("gives the ldmatrix_x4 of ", site, " a row that ",
+    block().stop(concat("gives the ", site.operation, " of ", site, " a row that ",
                         is_aligned(row) ? "is not in shared memory" : "is no multiple of 16"));
   current_thread().site = site;
   if (observer) observer->access(row, kRowBytes, Access::kRead, nullptr);
   MatrixOperand operand{registers, row};
-  block().warp_operation(~0u, distribute_rows, &operand, site);
+  block().warp_operation(~0u, turned ? distribute_rows<true> : distribute_rows<false>, &operand,
+                         site);
 }
 
 void before_atomic(const void* p, std::size_t bytes, const Site& site) {

@@ -46,7 +46,8 @@ void copy_async(void* shared, const void* global, int valid_bytes, const Site& s
 void commit_copies();
 void wait_for_copies(int groups);
 
-void load_matrices(uint32_t* registers, const void* row, const Site& site);
+/// Four matrices of 8 x 8; turned: a lane gets elements of a column instead of a row.
+void load_matrices(uint32_t* registers, const void* row, bool turned, const Site& site);
 
 void wait_for_kernel_before();
 void release_kernel_after();

@@ -12,8 +12,11 @@
 //   simt::cp_async_wait<N>()             until at most the N newest groups are on their way
 //   simt::ldmatrix_x4(r, row)            four 8 x 8 matrices of 16-bit elements; lane i names row
 //                                        i % 8 of matrix i / 8
+//   simt::ldmatrix_x4_trans(r, row)      the same, each matrix turned: for the right operand of a
+//                                        product whose rows are what the product sums over
 //   simt::mma_s8(d, a, b)                d += a b: 16 x 32 times 32 x 8 of int8, exact in int32
 //   simt::mma_bf16(d, a, b)              d += a b: 16 x 16 times 16 x 8 of bf16, in float
+//   simt::bf16x2(low, high)              two floats as bf16, to nearest even
 //   simt::prmt(a, b, selector)           four bytes chosen among those of b:a; bit 3 of a selector
 //                                        nibble takes eight copies of the byte's sign instead
 //   simt::wait_for_predecessor()         of a launch that overlaps: what the kernel before wrote is

@@ -38,8 +38,9 @@ ModelSpec shifted(ModelSpec spec, LayerKind mlp) {
 }
 Plan int8_plan(const ModelSpec& spec) { return plan_of(network_of(spec), pack_in("int8"), false); }
 
-LaunchWork work_of_first_block(const ModelSpec& spec, const std::string& name) {
-  const Plan plan = int8_plan(spec);
+LaunchWork work_of_first_block(const ModelSpec& spec, const std::string& name,
+                               const char* format = "int8") {
+  const Plan plan = plan_of(network_of(spec), pack_in(format), false);
   const Limits limits = device_model("a100").limits;
   const Launches launches = launches_of(plan, limits);
   for (const Launch& launch : launches.list)
@@ -87,6 +88,17 @@ TEST_CASE("softmax in integers: two digits of probabilities, whole steps of keys
   CHECK(work.written_bytes == kImages * 5 * 64 * 4);
   CHECK(work.int8_terms == kImages * 2 * 5 * 5 * 64);
   CHECK(work.int8_tiles == kImages * 3 * 32 * 32 * 64);
+}
+
+TEST_CASE("softmax in bf16: whole tiles of queries and keys") {
+  const LaunchWork work = work_of_first_block(small_spec(), "attention", "bf16");
+  CHECK(work.read_bytes == kImages * 5 * 192 * 4);
+  CHECK(work.written_bytes == kImages * 5 * 64 * 4);
+  CHECK(work.bf16_terms == kImages * 2 * 5 * 5 * 64);
+  CHECK(work.bf16_tiles == kImages * 2 * 16 * 16 * 64);
+  CHECK(work.float_ops == kImages * 16 * (16 * (6 + 3) + 64));
+  CHECK(work.int8_tiles == 0);
+  CHECK(work.blocks == kImages);
 }
 
 TEST_CASE("DeiT-T has the terms of its plan, and of its layers but for rows that nothing reads") {

@@ -137,6 +137,8 @@ __global__ void load_matrices(const MatrixArgs args) {
   uint32_t r[4];
   simt::ldmatrix_x4(r, rows[lane]);
   for (unsigned k = 0; k < 4; ++k) args.out[k * 32 + lane] = r[k];
+  simt::ldmatrix_x4_trans(r, rows[lane]);
+  for (unsigned k = 0; k < 4; ++k) args.out[(4 + k) * 32 + lane] = r[k];
 }
 SIMT_KERNEL(load_matrices, MatrixArgs);
 
@@ -176,6 +178,12 @@ __global__ void choose_bytes(const BytesArgs args) {
   args.out[i] = simt::prmt(args.a[i], args.b[i], args.selector[i]);
 }
 SIMT_KERNEL(choose_bytes, BytesArgs);
+
+__global__ void round_pairs(const RoundArgs args) {
+  const unsigned i = thread_of_grid();
+  args.out[i] = simt::bf16x2(args.in[2 * i], args.in[2 * i + 1]);
+}
+SIMT_KERNEL(round_pairs, RoundArgs);
 
 template <int kAdded>
 __global__ void add(const SharedArgs args) {

@@ -60,7 +60,7 @@ struct CopyArgs {
 };
 SIMT_DECLARE_KERNEL(copies);
 
-/// 32 rows of 16 bytes; row i of matrix m is row 8 m + i. out [4][32].
+/// 32 rows of 16 bytes; row i of matrix m is row 8 m + i. out [2][4][32]: as they are, then turned.
 struct MatrixArgs {
   const unsigned* rows;
   unsigned* out;
@@ -84,6 +84,13 @@ struct BytesArgs {
   uint32_t* out;
 };
 SIMT_DECLARE_KERNEL(choose_bytes);
+
+/// out[i] = in[2 i] and in[2 i + 1] as bf16
+struct RoundArgs {
+  const float* in;
+  uint32_t* out;
+};
+SIMT_DECLARE_KERNEL(round_pairs);
 
 /// out[i] = in[i] + 1: an instance of a template.
 SIMT_DECLARE_KERNEL(add_one);

@@ -272,13 +272,13 @@ TEST_CASE("asynchronous copies fill with zeros what is not valid") {
   });
 }
 
-TEST_CASE("ldmatrix gives each lane two elements of each matrix") {
+TEST_CASE("ldmatrix gives each lane two elements of each matrix, or of each matrix turned") {
   std::vector<uint16_t> elements(32 * 8);
   std::iota(elements.begin(), elements.end(), uint16_t{1000});
   std::vector<unsigned> rows(32 * 4);
   std::memcpy(rows.data(), elements.data(), rows.size() * 4);
   in_all_orders([&] {
-    const EmulatedArray<unsigned> from(rows), out(4 * 32);
+    const EmulatedArray<unsigned> from(rows), out(8 * 32);
     const MatrixArgs args = {from.data(), out.data()};
     simt::run(load_matrices_kernel(), {.block_x = 32}, &args);
     check_no_reports();
@@ -288,6 +288,9 @@ TEST_CASE("ldmatrix gives each lane two elements of each matrix") {
         // The manual: lane t holds the elements (t / 4, 2 (t % 4)) and the one right of it.
         const uint16_t* element = &elements[(matrix * 8 + lane / 4) * 8 + lane % 4 * 2];
         CHECK(values[matrix * 32 + lane] == (uint32_t{element[1]} << 16 | element[0]));
+        // Turned: (2 (t % 4), t / 4) and the one below it.
+        const uint16_t* turned = &elements[(matrix * 8 + lane % 4 * 2) * 8 + lane / 4];
+        CHECK(values[(4 + matrix) * 32 + lane] == (uint32_t{turned[8]} << 16 | turned[0]));
       }
   });
 }
@@ -321,6 +324,29 @@ TEST_CASE("prmt chooses bytes and copies signs") {
   const EmulatedArray<uint32_t> in_a(a), in_b(b), in_selector(selector), out(32);
   const BytesArgs args = {in_a.data(), in_b.data(), in_selector.data(), out.data()};
   simt::run(choose_bytes_kernel(), {.block_x = 32}, &args);
+  check_no_reports();
+  CHECK(out.values() == expected);
+}
+
+TEST_CASE("bf16x2 rounds to nearest even, the first of two lowest") {
+  struct Case {
+    uint32_t bits, expected;
+  };
+  const Case cases[] = {{0x3f800000, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f818000, 0x3f82},
+                        {0x3f808001, 0x3f81}, {0xbf817fff, 0xbf81}, {0x00008001, 0x0001},
+                        {0x80000000, 0x8000}, {0x7f7fffff, 0x7f80}, {0x7f800000, 0x7f80},
+                        {0xff800000, 0xff80}, {0x7f800001, 0x7fff}, {0xffc12345, 0x7fff}};
+  std::vector<float> in(64);
+  std::vector<uint32_t> expected(32);
+  for (std::size_t i = 0; i < 64; ++i) {
+    const Case& each = cases[i % std::size(cases)];
+    in[i] = std::bit_cast<float>(each.bits);
+    expected[i / 2] |= each.expected << (i % 2 ? 16 : 0);
+  }
+  const EmulatedArray<float> from(in);
+  const EmulatedArray<uint32_t> out(32);
+  const RoundArgs args = {from.data(), out.data()};
+  simt::run(round_pairs_kernel(), {.block_x = 32}, &args);
   check_no_reports();
   CHECK(out.values() == expected);
 }
