@@ -107,10 +107,16 @@ class Binder {
   void bind(const GatherLaunch& launch) {
     const Gather& op = launch.gather;
     const Buffer& in = buffer(op.in.buffer);
-    const bool planes = in.storage == Storage::kImages;
+    const bool images = in.storage == Storage::kImages;
     const Grid places = op.conv.grid_of(op.input);
     GatherArgs args;
-    args.in = floats_in(op.in).data;
+    if (images && memory_.pixels) {
+      args.pixels = memory_.pixels;
+      args.levels = memory_.levels;
+    } else {
+      args.in = floats_in(op.in).data;
+    }
+    const bool planes = images && !memory_.pixels;
     args.image_step = in.rows * in.columns;
     args.channel_step = planes ? op.input.count() : 1;
     args.pixel_step = planes ? 1 : op.conv.in;
@@ -172,8 +178,13 @@ class Binder {
     return {at.values, at.scales, at.rows, at.stride};
   }
   PatchesAt patches(const Gather& op) const {
-    return {memory_.images, static_cast<int32_t>(op.conv.in), static_cast<int32_t>(op.input.height),
-            static_cast<int32_t>(op.input.width), static_cast<int32_t>(op.conv.kernel)};
+    return {.planes = memory_.images,
+            .pixels = memory_.pixels,
+            .levels = memory_.levels,
+            .channels = static_cast<int32_t>(op.conv.in),
+            .height = static_cast<int32_t>(op.input.height),
+            .width = static_cast<int32_t>(op.input.width),
+            .kernel = static_cast<int32_t>(op.conv.kernel)};
   }
   int32_t* order(BufferId id) const { return reinterpret_cast<int32_t*>(begin(id)); }
   ExpertRows experts(const ExpertUse& use, const Rows& in) const {

@@ -29,7 +29,9 @@ struct Program {
 /// The memory of one forward pass.
 struct Memory {
   float* arena = nullptr;
-  const float* images = nullptr;
+  const float* images = nullptr;    // planes
+  const uint8_t* pixels = nullptr;  // or bytes, pixel by pixel: `levels` has the numbers of them
+  const float* levels = nullptr;    // (channels, kByteValues)
   float* logits = nullptr;
   int32_t* counts = nullptr;   // two for each router
   uint8_t* choices = nullptr;  // or null

@@ -73,9 +73,13 @@ __global__ void __launch_bounds__(kElementThreads, 1) gather(const GatherArgs ar
   const int y = place / args.places_across * args.stride - args.padding + at % square / args.kernel;
   const int x = place % args.places_across * args.stride - args.padding + at % args.kernel;
   const bool inside = y >= 0 && y < args.height && x >= 0 && x < args.width;
-  args.out[i] = inside ? args.in[image * args.image_step + at / square * args.channel_step +
-                                 (static_cast<int64_t>(y) * args.width + x) * args.pixel_step]
-                       : 0;
+  const int channel = at / square;
+  const int64_t from = image * args.image_step + channel * args.channel_step +
+                       (static_cast<int64_t>(y) * args.width + x) * args.pixel_step;
+  float number = 0;
+  if (inside)
+    number = args.pixels ? args.levels[channel * kByteValues + args.pixels[from]] : args.in[from];
+  args.out[i] = number;
 }
 SIMT_KERNEL(gather, GatherArgs);
 

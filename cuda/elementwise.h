@@ -37,8 +37,11 @@ struct MeanArgs {
 /// The numbers under each place of a convolution as one row (channel, y, x), 0 outside. Grid:
 /// numbers / 256.
 struct GatherArgs {
-  const float* in = nullptr;  // number (channel, y, x) of image i: i image_step + channel
-                              // channel_step + (y width + x) pixel_step
+  // Number (channel, y, x) of image i: i image_step + channel channel_step + (y width + x)
+  // pixel_step.
+  const float* in = nullptr;
+  const uint8_t* pixels = nullptr;  // in place of `in`: bytes, which `levels` has the numbers of
+  const float* levels = nullptr;    // (channels, kByteValues)
   int64_t image_step = 0, channel_step = 0, pixel_step = 0;
   int32_t channels = 0, height = 0, width = 0, kernel = 0, stride = 0, padding = 0;
   int32_t places_down = 0, places_across = 0, images = 0;

@@ -40,9 +40,29 @@ std::vector<TableId> prefix_tables(const Launches& launches) {
   return tables;
 }
 
+// Images of a batch: planes of floats, or bytes.
+struct ImagesAt {
+  const void* data;
+  bool pixels;
+
+  std::size_t number_bytes() const { return pixels ? 1 : sizeof(float); }
+  ImagesAt from(std::size_t number) const {
+    return {static_cast<const char*>(data) + number * number_bytes(), pixels};
+  }
+};
+
+// What is recorded once.
+struct Recording {
+  int64_t images;
+  bool pixels, chooses;
+
+  auto operator<=>(const Recording&) const = default;
+};
+
 // Engines share one Loaded, in which nothing changes.
 struct Loaded {
-  Loaded(const Network& network, const PackSpec& pack, NamedTensors tensors, Device& device)
+  Loaded(const Network& network, const PackSpec& pack, NamedTensors tensors, Device& device,
+         const std::vector<float>& of_bytes)
       : limits(limits_of(device)),
         plain(plan_of(network, pack, false), limits),
         routers(routers_of(network)),
@@ -51,6 +71,11 @@ struct Loaded {
         outputs(network.outputs()),
         weights(device, network, pack, plain.plan, std::move(tensors),
                 prefix_tables(plain.launches)) {
+    if (!of_bytes.empty()) {
+      levels = device.allocate(of_bytes.size() * sizeof(float));
+      device.copy_in(levels.get(), of_bytes.data(), of_bytes.size() * sizeof(float));
+      device.synchronise();
+    }
     const int64_t last = network.depth() - 1;
     if (rows_answered(network, last, false) != rows_answered(network, last, true))
       choosing.emplace(plan_of(network, pack, true), limits);
@@ -63,6 +88,7 @@ struct Loaded {
   std::vector<Router> routers;
   int64_t choices, image_values, outputs;  // of one image
   DeviceWeights weights;
+  Device::Memory levels;  // of bytes of images
 };
 
 // A stream with the memory of one part of a batch and what was recorded on it.
@@ -75,12 +101,12 @@ class Lane {
   void forget_graphs() { graphs_.clear(); }
 
   // Begins to compute `count` images; finish() ends it.
-  void begin(const float* images, int64_t count, float* logits, uint8_t* choices, double share) {
+  void begin(const ImagesAt& images, int64_t count, float* logits, uint8_t* choices, double share) {
     const int64_t bucket = bucket_of(count);
     reserve(bucket);
-    std::memcpy(host_images_.get(), images,
-                static_cast<std::size_t>(count * loaded_->image_values) * sizeof(float));
-    device_.launch(graph(bucket, choices != nullptr, share));
+    std::memcpy(host_images_.get(), images.data,
+                static_cast<std::size_t>(count * loaded_->image_values) * images.number_bytes());
+    device_.launch(graph({bucket, images.pixels, choices != nullptr}, share));
     count_ = count;
     logits_ = logits;
     choices_ = choices;
@@ -91,7 +117,9 @@ class Lane {
     reserve(bucket);
     device_.copy_in(device_images_.get(), host_images_.get(),
                     bytes(bucket * loaded_->image_values));
-    const Device::Graph graph = device_.capture([&] { record_launches(bucket, false, share); });
+    const Device::Graph graph = device_.capture([&] {
+      record_launches({bucket, false, false}, share);
+    });
     device_.time(graph, 2);  // once to warm up
     return device_.time(graph, times);
   }
@@ -147,24 +175,31 @@ class Lane {
     images_ = images;
   }
 
-  const Device::Graph& graph(int64_t images, bool chooses, double share) {
-    Device::Graph& graph = graphs_[{images, chooses}];
-    if (!graph) graph = device_.capture([&] { record(images, chooses, share); });
+  const Device::Graph& graph(const Recording& what, double share) {
+    Device::Graph& graph = graphs_[what];
+    if (!graph) graph = device_.capture([&] { record(what, share); });
     return graph;
   }
-  void record(int64_t images, bool chooses, double share) {
+  void record(const Recording& what, double share) {
+    const auto& [images, pixels, chooses] = what;
+    const auto of_images = static_cast<std::size_t>(images * loaded_->image_values);
     const auto of_choices = static_cast<std::size_t>(images * loaded_->choices);
     device_.copy_in(device_images_.get(), host_images_.get(),
-                    bytes(images * loaded_->image_values));
+                    of_images * (pixels ? 1 : sizeof(float)));
     if (chooses) device_.fill(device_choices_.get(), kNotRouted, of_choices);
-    record_launches(images, chooses, share);
+    record_launches(what, share);
     device_.copy_out(host_logits_.get(), device_logits_.get(), bytes(images * loaded_->outputs));
     if (chooses) device_.copy_out(host_choices_.get(), device_choices_.get(), of_choices);
   }
-  void record_launches(int64_t images, bool chooses, double share) {
-    const Memory memory = {arena_.as<float>(), device_images_.as<float>(),
-                           device_logits_.as<float>(), counts_.as<int32_t>(),
-                           chooses ? device_choices_.as<uint8_t>() : nullptr};
+  void record_launches(const Recording& what, double share) {
+    const auto& [images, pixels, chooses] = what;
+    const Memory memory = {.arena = arena_.as<float>(),
+                           .images = pixels ? nullptr : device_images_.as<float>(),
+                           .pixels = pixels ? device_images_.as<uint8_t>() : nullptr,
+                           .levels = loaded_->levels.as<float>(),
+                           .logits = device_logits_.as<float>(),
+                           .counts = counts_.as<int32_t>(),
+                           .choices = chooses ? device_choices_.as<uint8_t>() : nullptr};
     const Settings settings = {images, static_cast<int64_t>(loaded_->routers.size()),
                                loaded_->choices, share};
     launch_all(device_, loaded_->program(chooses), loaded_->limits, layouts_.at({images, chooses}),
@@ -177,8 +212,8 @@ class Lane {
   std::map<std::pair<int64_t, bool>, ArenaLayout> layouts_;
   Device::Memory arena_, device_images_, host_images_, device_logits_, host_logits_, counts_,
       device_choices_, host_choices_;
-  std::map<std::pair<int64_t, bool>, Device::Graph> graphs_;  // released before the memory
-  int64_t count_ = 0;                                         // images under way
+  std::map<Recording, Device::Graph> graphs_;  // released before the memory
+  int64_t count_ = 0;                          // images under way
   float* logits_ = nullptr;
   uint8_t* choices_ = nullptr;
 };
@@ -194,7 +229,7 @@ struct CudaEngine::Impl {
     if (!lanes[number]) lanes[number].emplace(loaded, lanes[0]->device().share());
     return *lanes[number];
   }
-  void run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
+  void run(const ImagesAt& images, int64_t batch, float* logits, uint8_t* choices) {
     try {
       run_parts(images, batch, logits, choices);
     } catch (...) {  // the caller's memory is not to be written later
@@ -203,13 +238,13 @@ struct CudaEngine::Impl {
       throw;
     }
   }
-  void run_parts(const float* images, int64_t batch, float* logits, uint8_t* choices) {
+  void run_parts(const ImagesAt& images, int64_t batch, float* logits, uint8_t* choices) {
     std::size_t turn = 0;
     for (int64_t first = 0; first < batch; first += kMostImages, turn = 1 - turn) {
       Lane& here = lane(turn);
       here.finish();
-      here.begin(images + first * loaded->image_values, std::min(kMostImages, batch - first),
-                 logits + first * loaded->outputs,
+      here.begin(images.from(static_cast<std::size_t>(first * loaded->image_values)),
+                 std::min(kMostImages, batch - first), logits + first * loaded->outputs,
                  choices ? choices + first * loaded->choices : nullptr, shift_share);
     }
     for (auto& each : lanes)
@@ -222,8 +257,8 @@ struct CudaEngine::Impl {
 };
 
 CudaEngine::CudaEngine(const Network& network, const PackSpec& pack, NamedTensors weights,
-                       Device device) {
-  auto loaded = std::make_shared<const Loaded>(network, pack, std::move(weights), device);
+                       Device device, const std::vector<float>& levels) {
+  auto loaded = std::make_shared<const Loaded>(network, pack, std::move(weights), device, levels);
   impl_ = std::make_unique<Impl>(std::move(loaded), std::move(device));
 }
 CudaEngine::CudaEngine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -237,7 +272,10 @@ CudaEngine& CudaEngine::operator=(CudaEngine&&) noexcept = default;
 const std::vector<Router>& CudaEngine::routers() const { return impl_->loaded->routers; }
 int64_t CudaEngine::outputs() const { return impl_->loaded->outputs; }
 void CudaEngine::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
-  impl_->run(images, batch, logits, choices);
+  impl_->run({images, false}, batch, logits, choices);
+}
+void CudaEngine::run_pixels(const uint8_t* pixels, int64_t batch, float* logits, uint8_t* choices) {
+  impl_->run({pixels, true}, batch, logits, choices);
 }
 void CudaEngine::force_shift_share(double share) {
   if (share == impl_->shift_share) return;

@@ -14,10 +14,12 @@ namespace shiftadd::cuda {
 
 class CudaEngine {
  public:
-  /// `weights`: the tensors of stored_tensors of the network, by name. Throws Error (user) naming
-  /// one that is missing or has another shape or type; Error (failure) for a network with a step
-  /// that no kernel does, and where the device has not enough memory.
-  CudaEngine(const Network& network, const PackSpec& pack, NamedTensors weights, Device device);
+  /// `weights`: the tensors of stored_tensors of the network, by name. `levels`: what each byte of
+  /// each channel stands for, (channels, 256), for run_pixels; empty: it is never called. Throws
+  /// Error (user) naming a tensor that is missing or has another shape or type; Error (failure) for
+  /// a network with a step that no kernel does, and where the device has not enough memory.
+  CudaEngine(const Network& network, const PackSpec& pack, NamedTensors weights, Device device,
+             const std::vector<float>& levels = {});
   /// Another engine on the same weights, with an arena and a stream of its own: one a thread.
   CudaEngine share() const;
   ~CudaEngine();
@@ -31,6 +33,8 @@ class CudaEngine {
   /// computed, the next is copied. The first call for a size of part takes memory and records the
   /// launches; later ones launch what was recorded, and wait only for the answers.
   void run(const float* images, int64_t batch, float* logits, uint8_t* choices = nullptr);
+  /// The same of images as bytes: a quarter of what is copied. See infer::Session::run_pixels.
+  void run_pixels(const uint8_t* pixels, int64_t batch, float* logits, uint8_t* choices = nullptr);
   static constexpr int64_t kMostImages = 64;
   /// See infer::Session::force_shift_share.
   void force_shift_share(double share);

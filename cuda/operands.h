@@ -57,11 +57,19 @@ struct WeightAt {
   WeightKind kind = WeightKind::kFloat32;
 };
 
-/// The places of an image under a convolution whose kernel is its stride, read from planes.
+/// What the numbers are that images in bytes stand for: of byte v of channel c number c kByteValues
+/// + v.
+inline constexpr int kByteValues = 256;
+
+/// The places of an image under a convolution whose kernel is its stride, read from planes of
+/// floats or from bytes, pixel by pixel with all channels of each.
 struct PatchesAt {
-  const float* images = nullptr;  // null: there are none
+  const float* planes = nullptr;
+  const uint8_t* pixels = nullptr;  // both null: there are none
+  const float* levels = nullptr;    // of pixels
   int32_t channels = 0, height = 0, width = 0, kernel = 0;
 
+  constexpr bool defined() const { return planes || pixels; }
   constexpr int32_t across() const { return width / kernel; }
   constexpr int32_t count() const { return height / kernel * across(); }
   constexpr int32_t values() const { return channels * kernel * kernel; }

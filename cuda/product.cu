@@ -46,14 +46,11 @@ __device__ __forceinline__ float patch_value(const PatchesAt& p, int i, int j) {
   const int image = i / p.count(), place = i % p.count(), square = p.kernel * p.kernel;
   const int channel = j / square, ky = j % square / p.kernel, kx = j % p.kernel;
   const int y = place / p.across() * p.kernel + ky, x = place % p.across() * p.kernel + kx;
-  return p
-      .images[((static_cast<int64_t>(image) * p.channels + channel) * p.height + y) * p.width + x];
-}
-
-__device__ __forceinline__ uint16_t to_bf16(float x) {
-  const auto bits = static_cast<uint32_t>(__float_as_int(x));
-  if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<uint16_t>(bits >> 16 | 0x40U);
-  return static_cast<uint16_t>((bits + 0x7fffU + (bits >> 16 & 1U)) >> 16);
+  const int64_t row = static_cast<int64_t>(image) * p.height + y;
+  if (p.pixels)
+    return p.levels[channel * kByteValues + p.pixels[(row * p.width + x) * p.channels + channel]];
+  return p.planes[((static_cast<int64_t>(image) * p.channels + channel) * p.height + y) * p.width +
+                  x];
 }
 
 /// Bytes [first, first + bytes) of each row of int8 numbers, asynchronously; zeros beyond the last.
@@ -109,11 +106,14 @@ template <int kRows, class Value>
 __device__ __forceinline__ void round_rows(const Stage& stage, int rows, int width, int first,
                                            int bytes, Value value) {
   for (int r = warp_index(); r < kRows; r += warp_count()) {
-    auto* out = reinterpret_cast<uint16_t*>(stage.values + r * stage.stride);
-#pragma unroll 2
-    for (int j = lane_index(); j < bytes / 2; j += kWarp) {
-      const int column = first / 2 + j;
-      out[j] = r < rows && column < width ? to_bf16(value(stage.read[r], column)) : 0;
+    auto* pairs = reinterpret_cast<uint32_t*>(stage.values + r * stage.stride);
+    const auto number = [&](int column) {
+      return r < rows && column < width ? value(stage.read[r], column) : 0.0F;
+    };
+#pragma unroll 1
+    for (int j = lane_index(); j < bytes / 4; j += kWarp) {
+      const int column = first / 2 + 2 * j;
+      pairs[j] = simt::bf16x2(number(column), number(column + 1));
     }
   }
 }
@@ -131,7 +131,7 @@ __device__ __forceinline__ void fill(const ProductArgs& args, const Stage& stage
   if constexpr (!std::is_same_v<Sum, float>)
     if (args.in.quantized.values)
       return copy_rows<kRows>(args.in.quantized, stage, rows, first, bytes);
-  if (args.in.patches.images)
+  if (args.in.patches.defined())
     convert([&](int row, int j) { return patch_value(args.in.patches, row, j); });
   else
     convert([&](int row, int j) { return args.in.floats.at(row)[j]; });

@@ -156,14 +156,14 @@ void BatchRing::release() {
   work_changed_.notify_all();
 }
 
-int64_t close_gaps(float* rows, int64_t width, const std::vector<std::string>& broken) {
+int64_t close_gaps(void* rows, int64_t bytes, const std::vector<std::string>& broken) {
+  auto* const first = static_cast<char*>(rows);
   int64_t kept = 0;
   for (std::size_t row = 0; row < broken.size(); ++row) {
     if (!broken[row].empty()) continue;
     const auto from = static_cast<int64_t>(row);
     if (kept != from)
-      std::memcpy(rows + kept * width, rows + from * width,
-                  static_cast<std::size_t>(width) * sizeof(float));
+      std::memcpy(first + kept * bytes, first + from * bytes, static_cast<std::size_t>(bytes));
     ++kept;
   }
   return kept;

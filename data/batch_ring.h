@@ -100,7 +100,7 @@ class BatchRing {
   std::vector<std::thread> threads_;    // last: they use all of the above
 };
 
-/// Moves the rows of `width` numbers that are not broken together, in order. How many they are.
-int64_t close_gaps(float* rows, int64_t width, const std::vector<std::string>& broken);
+/// Moves the rows of `bytes` bytes that are not broken together, in order. How many they are.
+int64_t close_gaps(void* rows, int64_t bytes, const std::vector<std::string>& broken);
 
 }  // namespace shiftadd::data

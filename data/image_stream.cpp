@@ -1,4 +1,4 @@
-// Decodes and preprocesses images on the threads of a ring, and says which of them are broken.
+// Decodes, resizes and cuts images on the threads of a ring, and says which of them are broken.
 #include "data/image_stream.h"
 
 #include <algorithm>
@@ -48,23 +48,24 @@ struct ImageStream::Impl {
              {.fill = [this](int64_t index, int64_t row) { return fill(index, row); },
               .finish =
                   [this](int64_t index, const auto& broken) {
-                    close_gaps(slot_of(index).data<float>(), floats_per_image(), broken);
+                    close_gaps(slot_of(index).data<uint8_t>(), preprocess.values(), broken);
                   }}) {
     ring.start();
   }
 
-  int64_t floats_per_image() const { return preprocess.values(); }
   Tensor& slot_of(int64_t batch) { return slots[batch % slots.size()]; }
 
   std::vector<Tensor> make_slots() const {
     const int64_t rows = std::min(batch_size, source.count);
     const int64_t count = std::min(kBatchesAhead, (source.count + batch_size - 1) / batch_size);
-    const auto values = static_cast<double>(floats_per_image());
+    const auto values = static_cast<double>(preprocess.values());
     require_memory(concat("reading batches of ", rows, " images"),
-                   {{"their pixels", static_cast<double>(count * rows) * values * sizeof(float),
+                   {{"their pixels", static_cast<double>(count * rows) * values,
                      "--batch, or the network's image_size"}});
+    const Shape shape = {rows, preprocess.crop.height, preprocess.crop.width,
+                         preprocess.channels()};
     std::vector<Tensor> made;
-    for (int64_t i = 0; i < count; ++i) made.emplace_back(preprocess.batch_shape(rows));
+    for (int64_t i = 0; i < count; ++i) made.emplace_back(shape, DType::kU8);
     return made;
   }
 
@@ -72,8 +73,8 @@ struct ImageStream::Impl {
     const int64_t item = index * batch_size + row;
     try {
       const std::vector<uint8_t> bytes = source.read(item, limits);
-      preprocess_image(decode_image(bytes, source.name(item), preprocess.exif_orientation, limits),
-                       preprocess, slot_of(index).data<float>() + row * floats_per_image());
+      crop_pixels(decode_image(bytes, source.name(item), preprocess.exif_orientation, limits),
+                  preprocess, slot_of(index).data<uint8_t>() + row * preprocess.values());
       return {};
     } catch (const Error& error) {
       if (error.kind() != Error::Kind::kUser) throw;

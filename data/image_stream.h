@@ -1,4 +1,4 @@
-// ImageStream: decodes and preprocesses images on worker threads, in order, ahead of the engine.
+// ImageStream: decodes, resizes and cuts images on worker threads, in order, ahead of the engine.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@ struct ImageBatch {
     int64_t item;
     std::string reason;  // "NAME: what is wrong"
   };
-  Tensor images;  // (rows, channels, height, width); valid until the stream's next call
+  /// (rows, height, width, channels) of bytes (data/preprocess.h); until the stream's next call.
+  Tensor images;
   std::vector<int64_t> items;  // the source's item of each row, ascending
   std::vector<Broken> broken;  // items of this batch that gave no row
 };

@@ -102,7 +102,7 @@ struct Loader::Impl {
   void finish(int64_t index, const std::vector<std::string>& broken) {
     Batch& batch = slot_of(index);
     float* images = batch.images.data<float>();
-    const int64_t kept = close_gaps(images, floats_per_image, broken);
+    const int64_t kept = close_gaps(images, floats_per_image * sizeof(float), broken);
     for (std::size_t row = 0; row < broken.size(); ++row)
       if (broken[row].empty()) batch.labels.push_back(dataset.label(batch.samples[row]));
     if (kept == 0) return;

@@ -1,6 +1,9 @@
 // A decoded image to the network's input, as at evaluation.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "core/preprocess.h"
 #include "data/image.h"
 
@@ -20,7 +23,16 @@ struct Size {
 Size resized_size(const Image& image, const Preprocess& p);
 /// RGB bytes of the crop's size to normalised planes. Gray is what Pillow's convert("L") makes.
 void normalise(const Image& image, const Preprocess& p, float* out);
-/// The pixels that normalise made `planes` from; gray where they are one.
-Image denormalise(const float* planes, const Preprocess& p);
+
+// An image as bytes: p.values() of them, pixel by pixel, of each R, G and B, or its gray.
+
+/// Those of preprocess_image, before normalisation.
+void crop_pixels(const Image& image, const Preprocess& p, uint8_t* out);
+/// Makes of them what preprocess_image makes of the image, bit for bit.
+void normalise(const uint8_t* pixels, const Preprocess& p, float* out);
+/// What each byte of each channel becomes: (channels, 256).
+std::vector<float> pixel_levels(const Preprocess& p);
+/// In colour.
+Image image_of(const uint8_t* pixels, const Preprocess& p);
 
 }  // namespace shiftadd::data

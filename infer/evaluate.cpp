@@ -21,8 +21,8 @@ int64_t run_images(Session& session, const data::ImageSource& source, const Imag
     if (!batch) break;
     if (!run.broken && !batch->broken.empty()) throw user_error(batch->broken.front().reason);
     const auto rows = static_cast<int64_t>(batch->items.size());
-    const float* pixels = batch->images.data<float>();
-    session.run(pixels, rows, logits.data(), run.choices ? choices.data() : nullptr);
+    const uint8_t* pixels = batch->images.data<uint8_t>();
+    session.run_pixels(pixels, rows, logits.data(), run.choices ? choices.data() : nullptr);
     if (run.batch_done) run.batch_done(*batch);
     for (const auto& each : batch->broken) run.broken(each);
     const int64_t values = rows ? batch->images.numel() / rows : 0;

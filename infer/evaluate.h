@@ -16,8 +16,9 @@ namespace shiftadd::infer {
 
 /// One image and what a session says of it; the pointers hold during the call.
 struct Answer {
-  int64_t item;  // of the source
-  const float *pixels, *logits;
+  int64_t item;           // of the source
+  const uint8_t* pixels;  // as bytes (data/preprocess.h)
+  const float* logits;
   const uint8_t* choices;  // of each router's tokens, as Session::run gives them; null: not asked
 };
 

@@ -4,7 +4,10 @@
 #include <utility>
 #include <variant>
 
+#include "core/memory_limit.h"
+#include "core/parallel.h"
 #include "cuda/engine.h"
+#include "data/preprocess.h"
 
 namespace shiftadd::infer {
 namespace {
@@ -25,10 +28,11 @@ Engine load(ModelFile model, const DeviceChoice& choice) {
   require_deployable(model.spec);
   const Network network = network_of(model.spec);
   if (const auto device = open_device(choice)) {
+    const std::vector<float> levels = data::pixel_levels(model.preprocess);
     if (choice.kind == DeviceChoice::Kind::kCuda)
-      return cuda::CudaEngine(network, *model.pack, std::move(model.weights), *device);
+      return cuda::CudaEngine(network, *model.pack, std::move(model.weights), *device, levels);
     try {
-      return cuda::CudaEngine(network, *model.pack, model.weights, *device);
+      return cuda::CudaEngine(network, *model.pack, model.weights, *device, levels);
     } catch (const Error&) {  // a network that the device cannot compute, the CPU can
     }
   }
@@ -40,6 +44,27 @@ Engine load(ModelFile model, const DeviceChoice& choice) {
 struct Session::Impl {
   std::shared_ptr<const About> about;
   Engine engine;
+  std::vector<float> planes = {};  // of run_pixels on the CPU
+
+  void run_pixels(cuda::CudaEngine& gpu, const uint8_t* pixels, int64_t batch, float* logits,
+                  uint8_t* choices) {
+    gpu.run_pixels(pixels, batch, logits, choices);
+  }
+  void run_pixels(CpuEngine& cpu, const uint8_t* pixels, int64_t batch, float* logits,
+                  uint8_t* choices) {
+    const int64_t values = about->preprocess.values();
+    const auto count = static_cast<std::size_t>(batch * values);
+    if (planes.size() < count) {
+      require_memory(concat("normalising batches of ", batch, " images"),
+                     {{"their pixels", static_cast<double>(count * sizeof(float)),
+                       "--batch, or the network's image_size"}});
+      planes.resize(count);
+    }
+    parallel_for(batch, [&](int64_t i) {
+      data::normalise(pixels + i * values, about->preprocess, planes.data() + i * values);
+    });
+    cpu.run(planes.data(), batch, logits, choices);
+  }
 
   // visit([](auto& engine) { ... })
   template <class Body>
@@ -77,6 +102,9 @@ int64_t Session::outputs() const {
 }
 void Session::run(const float* images, int64_t batch, float* logits, uint8_t* choices) {
   impl_->visit([&](auto& engine) { engine.run(images, batch, logits, choices); });
+}
+void Session::run_pixels(const uint8_t* pixels, int64_t batch, float* logits, uint8_t* choices) {
+  impl_->visit([&](auto& engine) { impl_->run_pixels(engine, pixels, batch, logits, choices); });
 }
 void Session::force_shift_share(double share) {
   impl_->visit([&](auto& engine) { engine.force_shift_share(share); });

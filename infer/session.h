@@ -1,5 +1,4 @@
-// Session: a loaded model that turns normalised images into logits, without gradients or
-// allocation.
+// Session: a loaded model that turns images into logits, without gradients or allocation.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +41,10 @@ class Session {
   /// batch and any num_threads(). The first call, and the first after a change of num_threads(),
   /// takes memory; later ones take none. One call at a time.
   void run(const float* images, int64_t batch, float* logits, uint8_t* choices = nullptr);
+  /// The same, with its bits, of images as bytes (data/preprocess.h), which preprocess() says how
+  /// to normalise; for a session that require_images() takes. What a GPU is sent is a quarter of
+  /// run's.
+  void run_pixels(const uint8_t* pixels, int64_t batch, float* logits, uint8_t* choices = nullptr);
 
   /// From now on every router sends this share of its tokens to Shift, 0 to 1, whatever it would
   /// choose: for measurements with random weights.

@@ -17,7 +17,8 @@ using namespace shiftadd;
 struct shiftadd_session {
   infer::Session session;
   std::string path;
-  std::vector<float> pixels, logits;
+  std::vector<uint8_t> pixels;
+  std::vector<float> logits;
 };
 
 namespace {
@@ -40,7 +41,7 @@ shiftadd_session* made(infer::Session session, const std::string& path) {
   const ModelSpec& spec = session.spec();
   const auto values = static_cast<std::size_t>(spec.image_values());
   const auto outputs = static_cast<std::size_t>(session.outputs());
-  return new shiftadd_session{std::move(session), path, std::vector<float>(values),
+  return new shiftadd_session{std::move(session), path, std::vector<uint8_t>(values),
                               std::vector<float>(outputs)};
 }
 
@@ -48,8 +49,8 @@ shiftadd_session* made(infer::Session session, const std::string& path) {
 void answer(shiftadd_session& self, std::span<const uint8_t> bytes, const std::string& name) {
   infer::Session& session = self.session;
   const data::Image image = data::decode_image(bytes, name, session.preprocess().exif_orientation);
-  data::preprocess_image(image, session.preprocess(), self.pixels.data());
-  session.run(self.pixels.data(), 1, self.logits.data());
+  data::crop_pixels(image, session.preprocess(), self.pixels.data());
+  session.run_pixels(self.pixels.data(), 1, self.logits.data());
   infer::require_finite(self.logits.data(), session.outputs(), self.path, name);
 }
 

@@ -28,7 +28,7 @@ build() { cmake --build "$build" --target "$1" >>"$work/log" 2>&1; }
 # Whether the program passes its tests of the kernels of mutants.txt. A mutant may hang, which is noticed, too.
 passes() {
   timeout 600 "$build/bin/$1" --abort-after=1 \
-    --source-file='*product_test.cpp,*finish_test.cpp,*elementwise_test.cpp,*engine_*test.cpp' >>"$work/log" 2>&1
+    --source-file='*product_test.cpp,*finish_test.cpp,*elementwise_test.cpp,*engine_*test.cpp,*attention_bf16_test.cpp' >>"$work/log" 2>&1
 }
 programs=(test_cuda_checked test_cuda)
 if [ -z "$tested" ]; then

@@ -128,7 +128,7 @@ TEST_CASE("a ring may be left in the middle, and may be empty") {
 TEST_CASE("rows that are not broken are moved together") {
   std::vector<float> rows(10);
   std::iota(rows.begin(), rows.end(), 0.0f);
-  CHECK(data::close_gaps(rows.data(), 2, {"", "bad", "", "bad", ""}) == 3);
+  CHECK(data::close_gaps(rows.data(), 2 * sizeof(float), {"", "bad", "", "bad", ""}) == 3);
   rows.resize(6);
   CHECK(rows == std::vector<float>{0, 1, 4, 5, 8, 9});
 }

@@ -79,21 +79,39 @@ TEST_CASE("gray is the luma of Pillow's L, after the resize") {
   REQUIRE(out.size() == 4);
   const float expected[] = {76, 150, 29, 18};
   for (int i = 0; i < 4; ++i) CHECK(std::round(out[i]) == expected[i]);
-  // Drawn in gray, too.
-  const Image drawn = denormalise(out.data(), p);
+  // As bytes, and drawn in gray, too.
+  std::vector<uint8_t> pixels(4);
+  crop_pixels(image, p, pixels.data());
+  CHECK(pixels == std::vector<uint8_t>{76, 150, 29, 18});
+  const Image drawn = image_of(pixels.data(), p);
   CHECK(drawn.pixels == std::vector<uint8_t>{76, 76, 76, 150, 150, 150, 29, 29, 29, 18, 18, 18});
+  std::vector<float> planes(4);
+  normalise(pixels.data(), p, planes.data());
+  CHECK(planes == out);
   // ImageNet's means of gray are the means of its three.
   p.mean = imagenet_mean(1), p.std = imagenet_std(1);
   CHECK(run(image, p)[0] == doctest::Approx((76 / 255.0 - 0.449) / 0.226));
 }
 
-TEST_CASE("denormalise gives back the pixels") {
+TEST_CASE("the bytes of an image become what the image becomes, each value of each channel") {
   Preprocess p;  // ImageNet's mean and deviation
   p.resize = 0;
   p.crop = 16;
   Image source = noise(16, 16);
-  for (int i = 0; i < 256; ++i) source.pixels[3 * i] = static_cast<uint8_t>(i);
-  CHECK(denormalise(run(source, p).data(), p).pixels == source.pixels);
+  for (int i = 0; i < 256; ++i)
+    for (int c = 0; c < 3; ++c) source.pixels[3 * i + c] = static_cast<uint8_t>(i + 17 * c);
+  std::vector<uint8_t> pixels(3 * 256);
+  crop_pixels(source, p, pixels.data());
+  CHECK(pixels == source.pixels);
+  CHECK(image_of(pixels.data(), p).pixels == source.pixels);
+  std::vector<float> planes(3 * 256);
+  normalise(pixels.data(), p, planes.data());
+  CHECK(planes == run(source, p));
+  const std::vector<float> levels = pixel_levels(p);
+  REQUIRE(levels.size() == 3 * 256);
+  for (int c = 0; c < 3; ++c)
+    for (int i = 0; i < 256; ++i)
+      CHECK(planes[c * 256 + i] == levels[c * 256 + (i + 17 * c) % 256]);
 }
 
 TEST_CASE("centre crop rounds half to even") {

@@ -8,6 +8,7 @@
 
 #include "core/memory.h"
 #include "core/parallel.h"
+#include "data/preprocess.h"
 #include "tests/infer/models.h"
 #include "tests/support/support.h"
 
@@ -81,6 +82,22 @@ TEST_CASE("logits have the same bits for any batch and any number of threads") {
       }
     }
   }
+}
+
+TEST_CASE("images as bytes give the bits of normalised ones") {
+  const ModelFile model = test::random_model(test::odd_specs().front(), 4);
+  Session session(model);
+  const Preprocess& p = session.preprocess();
+  const int64_t batch = 3, values = p.values();
+  REQUIRE(values == session.spec().image_values());
+  std::vector<uint8_t> pixels(static_cast<std::size_t>(batch * values));
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<uint8_t>(i * 37 / 5);
+  Tensor images(p.batch_shape(batch));
+  for (int64_t i = 0; i < batch; ++i)
+    data::normalise(pixels.data() + i * values, p, images.data<float>() + i * values);
+  Tensor logits({batch, session.spec().classes});
+  session.run_pixels(pixels.data(), batch, logits.data<float>());
+  CHECK(same_bits(logits, run(session, images)));
 }
 
 TEST_CASE("no memory is taken after the first call") {

@@ -30,7 +30,7 @@ void require_router(const InferOptions& options, const infer::Session& session) 
 std::vector<uint8_t> routing_png(const infer::Session& session, const infer::Answer& answer) {
   const infer::Prediction best = infer::top_k(answer.logits, session.spec().classes, 1).front();
   return data::encode_png(
-      draw_routing({.photograph = data::denormalise(answer.pixels, session.preprocess()),
+      draw_routing({.photograph = data::image_of(answer.pixels, session.preprocess()),
                     .routers = session.routers(),
                     .choices = std::vector<uint8_t>(
                         answer.choices, answer.choices + routed_tokens(session.routers())),
@@ -68,7 +68,7 @@ int classify(const InferOptions& options, Outputs& outputs) {
                       own);
     if (!options.routing.empty()) picture = routing_png(session, answer);
     if (options.dump.empty()) return;
-    inputs.add(answer.pixels, element_count(image_shape));
+    inputs.add(planes_of(session, answer).data(), spec.image_values());
     logits.add(answer.logits, spec.classes);
     names.push_back(paths[answer.item]);
   };

@@ -68,7 +68,7 @@ int print_features(const InferOptions& options, Outputs& outputs) {
   run.answer = [&](const infer::Answer& answer) {
     writer.features(paths[answer.item], answer.logits, session.outputs());
     if (options.dump.empty()) return;
-    inputs.add(answer.pixels, spec.image_values());
+    inputs.add(planes_of(session, answer).data(), spec.image_values());
     features.add(answer.logits, session.outputs());
     names.push_back(paths[answer.item]);
   };

@@ -13,6 +13,7 @@
 #include "core/io/json_text.h"
 #include "core/io/safetensors.h"
 #include "data/decode_header.h"
+#include "data/preprocess.h"
 #include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
@@ -62,6 +63,12 @@ Tensor Rows::tensor(Shape row) const {
   const int64_t width = element_count(row);
   row.insert(row.begin(), static_cast<int64_t>(values_.size()) / width);
   return Tensor::from(values_, row);
+}
+
+std::vector<float> planes_of(const infer::Session& session, const infer::Answer& answer) {
+  std::vector<float> planes(static_cast<std::size_t>(session.preprocess().values()));
+  data::normalise(answer.pixels, session.preprocess(), planes.data());
+  return planes;
 }
 
 infer::ImageRun image_run(const InferOptions& options, RunProgress& progress) {

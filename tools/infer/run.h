@@ -48,6 +48,9 @@ class Rows {
   std::vector<float> values_;
 };
 
+/// What the network gets of an image: normalised planes.
+std::vector<float> planes_of(const infer::Session& session, const infer::Answer& answer);
+
 /// How images are run through the model, with the choices of its routers: it ends early at a stop
 /// signal, and a broken image is an error on stderr. `progress` outlives it.
 infer::ImageRun image_run(const InferOptions& options, RunProgress& progress);
