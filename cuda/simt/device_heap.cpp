@@ -148,6 +148,13 @@ std::size_t device_offset(const void* p) {
   return static_cast<std::size_t>(static_cast<const unsigned char*>(p) - heap().base);
 }
 
+std::span<std::byte> device_allocation(const void* p) {
+  const auto found = before(p);
+  if (found == heap().allocations.end()) return {};
+  auto* begin = reinterpret_cast<std::byte*>(const_cast<unsigned char*>(found->first));
+  return {begin, found->second};
+}
+
 std::string describe_device(const void* p) {
   const auto found = before(p);
   if (found == heap().allocations.end()) return "before any allocation";

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace shiftadd::simt {
@@ -39,6 +40,8 @@ class DeviceAccess {
 constexpr std::size_t kDeviceAddresses = std::size_t{256} << 30;
 bool is_device_address(const void* p);
 std::size_t device_offset(const void* p);
+/// The last allocation that begins at or before the address; empty if there is none.
+std::span<std::byte> device_allocation(const void* p);
 /// "byte 12 of an allocation of 400", "4 bytes beyond an allocation of 400"
 std::string describe_device(const void* p);
 

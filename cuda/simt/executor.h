@@ -29,6 +29,11 @@ Options& options();
 /// for it. One thread at a time.
 void run(const Kernel& kernel, const Shape& shape, const void* args);
 
+/// What runs the blocks of every launch in place of the fibers, if there is one: an interpreter of
+/// what another compiler made of the kernels. Its faults are reports too (reports.h).
+using Interpreter = void (*)(const Kernel& kernel, const Shape& shape, const void* args);
+inline Interpreter interpreter = nullptr;
+
 /// The faults found since the last call; none if empty.
 std::vector<std::string> take_reports();
 

@@ -1,4 +1,5 @@
-// Where the tests of kernels run: on the host executor, or with SHIFTADD_EXECUTOR=cuda on a GPU.
+// Where the tests of kernels run: on the host executor, with SHIFTADD_EXECUTOR=cuda on a GPU, or
+// with SHIFTADD_EXECUTOR=ptx on an interpreter of what nvcc made of the kernels (ptx/).
 #pragma once
 
 #include <cstdint>

@@ -15,15 +15,18 @@
 
 namespace shiftadd::test {
 
-/// Throws for another value than "host" and "cuda" (not set: host). A GPU that is asked for and not
-/// there is a failure of every test, never a skip.
-inline bool on_gpu() {
+/// "host", "cuda" or "ptx" (not set: host). Throws for another value, and where the build made no
+/// PTX. A GPU that is asked for and not there is a failure of every test, never a skip.
+inline std::string executor() {
   const char* text = std::getenv("SHIFTADD_EXECUTOR");
   const std::string name = text ? text : "host";
-  if (name != "host" && name != "cuda")
-    throw user_error("SHIFTADD_EXECUTOR is '", name, "': expected host or cuda");
-  return name == "cuda";
+  if (name != "host" && name != "cuda" && name != "ptx")
+    throw user_error("SHIFTADD_EXECUTOR is '", name, "': expected host, cuda or ptx");
+  if (name == "ptx" && !simt::interpreter)
+    throw user_error("SHIFTADD_EXECUTOR is ptx: this program was built without nvcc");
+  return name;
 }
+inline bool on_gpu() { return executor() == "cuda"; }
 
 /// Whether each access to memory is followed, some ten times slower.
 inline bool is_checked() { return simt::observer != nullptr; }
@@ -59,10 +62,10 @@ inline std::vector<ThreadOrder> thread_orders(int64_t tokens) {
   return {{Order::kForward, 1}, {Order::kRandom, 1}};
 }
 
-/// body() in each of those orders; on a GPU once, in its own.
+/// body() in each of those orders; on a GPU and in the interpreter of PTX once, in its own.
 template <class Body>
 void in_each_order(int64_t tokens, Body body) {
-  if (on_gpu()) return body();
+  if (executor() != "host") return body();
   const simt::Options before = simt::options();
   for (const ThreadOrder& order : thread_orders(tokens)) {
     simt::options().order = order.order;
