@@ -38,6 +38,9 @@ else()
     message(FATAL_ERROR "SHIFTADD_CUDA=${SHIFTADD_CUDA} needs nvcc: put it on the PATH, name it in CUDACXX, or say OFF")
   endif()
 endif()
+# For nvcc, wherever it compiles the kernels: as elsewhere a product and a sum are one rounding where the source says fma;
+# kernels call the constexpr functions of the host; core/ has pragmas for the host's compiler (1675).
+set(nvcc_options -fmad=false --expt-relaxed-constexpr --diag-suppress=1675)
 if(SHIFTADD_PLUGIN)
   add_subdirectory(${PROJECT_SOURCE_DIR}/cuda/plugin)
 endif()

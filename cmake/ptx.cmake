@@ -5,8 +5,8 @@ function(shiftadd_ptx folder)
     get_filename_component(name ${source} NAME_WE)
     set(made ${folder}/${name}.ptx)
     add_custom_command(OUTPUT ${made} DEPENDS ${source} DEPFILE ${made}.d VERBATIM
-                       COMMAND ${CMAKE_CUDA_COMPILER} -ptx -arch=compute_90 -std=c++20 -fmad=false --expt-relaxed-constexpr
-                               --diag-suppress=1675 -I${PROJECT_SOURCE_DIR} -MD -MF ${made}.d -o ${made} ${source})
+                       COMMAND ${CMAKE_CUDA_COMPILER} -ptx -arch=compute_90 -std=c++20 ${nvcc_options}
+                               -I${PROJECT_SOURCE_DIR} -MD -MF ${made}.d -o ${made} ${source})
     list(APPEND all ${made})
   endforeach()
   file(MAKE_DIRECTORY ${folder})

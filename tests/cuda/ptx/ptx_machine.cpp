@@ -51,7 +51,7 @@ class Program {
     const Statement& statement = entry_.statements[fault.statement];
     return concat("block (", block_.index.x, ", ", block_.index.y, ", ", block_.index.z,
                   "), thread ", fault.warp * kLanes + fault.lane, ", ", entry_.file, ":",
-                  statement.line, ": ", statement.text, " ", fault.text);
+                  statement.line, ": ", statement.text, ": ", fault.text);
   }
 
  private:
@@ -227,7 +227,7 @@ class Program {
     Warp& warp = warps_.emplace_back();
     warp.block = &block_;
     warp.number = static_cast<int>(warps_.size()) - 1;
-    warp.file.assign(file_bytes_ / sizeof(uint64_t), ~uint64_t{0});
+    warp.file.assign(file_bytes_, std::byte{0xff});
     warp.local_bytes = local_bytes_;
     warp.local.resize(local_bytes_ * kLanes);
     for (const auto& [key, slot] : constants_)

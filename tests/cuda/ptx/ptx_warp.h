@@ -112,7 +112,7 @@ struct Warp {
 
   template <class T>
   T* lanes_at(uint32_t slot) {
-    return reinterpret_cast<T*>(reinterpret_cast<std::byte*>(file.data()) + slot);
+    return reinterpret_cast<T*>(file.data() + slot);
   }
   template <class L>
   void write(uint32_t slot, const L (&values)[kLanes], uint32_t lanes) {
@@ -140,7 +140,7 @@ struct Warp {
 
   Block* block = nullptr;
   int number = 0;                // in the block
-  std::vector<uint64_t> file;    // the registers
+  std::vector<std::byte> file;   // the registers
   std::vector<std::byte> local;  // of lane after lane
   uint64_t local_bytes = 0;      // of a lane
   std::vector<Copy> copies;
