@@ -181,6 +181,7 @@ class Binder {
     return {.planes = memory_.images,
             .pixels = memory_.pixels,
             .levels = memory_.levels,
+            .numbers = memory_.patch_numbers,
             .channels = static_cast<int32_t>(op.conv.in),
             .height = static_cast<int32_t>(op.input.height),
             .width = static_cast<int32_t>(op.input.width),
@@ -285,6 +286,25 @@ ArenaLayout::ArenaLayout(const Launches& launches, int64_t images) {
   int8 = part(count);
   scales = part(2 * count);
   size = plan.floats;
+}
+
+std::vector<PatchNumber> patch_numbers(const Launches& launches, bool pixels) {
+  std::vector<PatchNumber> numbers;
+  for (const Launch& launch : launches.list) {
+    const auto* product = std::get_if<MultiplyLaunch>(&launch.kind);
+    if (!product || !product->patches) continue;
+    const Gather& op = *product->patches;
+    for (int64_t channel = 0; channel < op.conv.in; ++channel)
+      for (int64_t y = 0; y < op.conv.kernel; ++y)
+        for (int64_t x = 0; x < op.conv.kernel; ++x) {
+          const int64_t at = pixels ? (y * op.input.width + x) * op.conv.in + channel
+                                    : (channel * op.input.height + y) * op.input.width + x;
+          numbers.push_back(
+              {static_cast<int32_t>(at), static_cast<int32_t>(channel * kByteValues)});
+        }
+    break;  // images are read once
+  }
+  return numbers;
 }
 
 void launch_all(Device& device, const Program& program, const Limits& limits,

@@ -32,10 +32,15 @@ struct Memory {
   const float* images = nullptr;    // planes
   const uint8_t* pixels = nullptr;  // or bytes, pixel by pixel: `levels` has the numbers of them
   const float* levels = nullptr;    // (channels, kByteValues)
+  const PatchNumber* patch_numbers = nullptr;  // patch_numbers() of such images
   float* logits = nullptr;
   int32_t* counts = nullptr;   // two for each router
   uint8_t* choices = nullptr;  // or null
 };
+
+/// The numbers of a patch that a product reads, in planes or among pixels; none where the images
+/// are read otherwise.
+std::vector<PatchNumber> patch_numbers(const Launches& launches, bool pixels);
 
 /// What a forward pass depends on besides.
 struct Settings {

@@ -57,7 +57,8 @@ __global__ void __launch_bounds__(kElementThreads, 1) mean_rows(const MeanArgs a
   const auto j = static_cast<int>(number()), image = static_cast<int>(blockIdx.y);
   if (j >= args.width) return;
   float sum = 0;
-  for (int row = 0; row < args.rows; ++row) sum += args.in.at(image * args.rows + row)[j];
+  const float* in = args.in.at(image * args.rows) + j;  // an image's rows lie one behind the other
+  for (int row = 0; row < args.rows; ++row, in += args.in.stride) sum += *in;
   args.out.at(image)[j] = __fdiv_rn(sum, static_cast<float>(args.rows));
 }
 SIMT_KERNEL(mean_rows, MeanArgs);

@@ -59,6 +59,15 @@ struct Recording {
   auto operator<=>(const Recording&) const = default;
 };
 
+template <class T>
+Device::Memory upload(Device& device, const std::vector<T>& values) {
+  if (values.empty()) return {};
+  Device::Memory memory = device.allocate(values.size() * sizeof(T));
+  device.copy_in(memory.get(), values.data(), values.size() * sizeof(T));
+  device.synchronise();
+  return memory;
+}
+
 // Engines share one Loaded, in which nothing changes.
 struct Loaded {
   Loaded(const Network& network, const PackSpec& pack, NamedTensors tensors, Device& device,
@@ -70,12 +79,10 @@ struct Loaded {
         image_values(network.image_values()),
         outputs(network.outputs()),
         weights(device, network, pack, plain.plan, std::move(tensors),
-                prefix_tables(plain.launches)) {
-    if (!of_bytes.empty()) {
-      levels = device.allocate(of_bytes.size() * sizeof(float));
-      device.copy_in(levels.get(), of_bytes.data(), of_bytes.size() * sizeof(float));
-      device.synchronise();
-    }
+                prefix_tables(plain.launches)),
+        levels(upload(device, of_bytes)),
+        of_planes(upload(device, patch_numbers(plain.launches, false))),
+        of_pixels(upload(device, patch_numbers(plain.launches, true))) {
     const int64_t last = network.depth() - 1;
     if (rows_answered(network, last, false) != rows_answered(network, last, true))
       choosing.emplace(plan_of(network, pack, true), limits);
@@ -88,7 +95,8 @@ struct Loaded {
   std::vector<Router> routers;
   int64_t choices, image_values, outputs;  // of one image
   DeviceWeights weights;
-  Device::Memory levels;  // of bytes of images
+  Device::Memory levels;                // of bytes of images
+  Device::Memory of_planes, of_pixels;  // patch_numbers
 };
 
 // A stream with the memory of one part of a batch and what was recorded on it.
@@ -193,10 +201,12 @@ class Lane {
   }
   void record_launches(const Recording& what, double share) {
     const auto& [images, pixels, chooses] = what;
+    const Device::Memory& numbers = pixels ? loaded_->of_pixels : loaded_->of_planes;
     const Memory memory = {.arena = arena_.as<float>(),
                            .images = pixels ? nullptr : device_images_.as<float>(),
                            .pixels = pixels ? device_images_.as<uint8_t>() : nullptr,
                            .levels = loaded_->levels.as<float>(),
+                           .patch_numbers = numbers.as<PatchNumber>(),
                            .logits = device_logits_.as<float>(),
                            .counts = counts_.as<int32_t>(),
                            .choices = chooses ? device_choices_.as<uint8_t>() : nullptr};

@@ -9,10 +9,15 @@ namespace {
 constexpr int kDepth = 16;              // inputs in shared memory at a time
 constexpr int kEach = kFloatTile / 16;  // rows and outputs of a thread
 
-/// Number j of a row of the input: floats, or int8 numbers whose scale is in the epilogue.
-__device__ __forceinline__ float input_of(const ProductIn& in, int row, int j) {
-  if (in.quantized.values) return static_cast<float>(in.quantized.at(row)[j]);
-  return in.floats.at(row)[j];
+/// The input's rows: floats, or int8 numbers whose scale is in the epilogue. Where a row begins, and
+/// a number by its place.
+__device__ __forceinline__ int64_t begin_of(const ProductIn& in, int row) {
+  return in.quantized.values ? in.quantized.rows.index(row) * in.quantized.stride
+                             : in.floats.rows.index(row) * in.floats.stride;
+}
+__device__ __forceinline__ float input_at(const ProductIn& in, int64_t place) {
+  return in.quantized.values ? static_cast<float>(in.quantized.values[place])
+                             : in.floats.data[place];
 }
 
 __device__ __forceinline__ void write(const ProductArgs& args, int row_read, int row, int column,
@@ -31,6 +36,7 @@ __device__ __forceinline__ void write(const ProductArgs& args, int row_read, int
 __global__ void __launch_bounds__(kFloatThreads, 1) product_float32(const ProductArgs args) {
   SIMT_SHARED(float, rows_in, [kDepth][kFloatTile + 1]);
   SIMT_SHARED(float, weights, [kDepth][kFloatTile + 1]);
+  SIMT_SHARED(int64_t, begins, [kFloatTile]);
   SIMT_SHARED(int32_t, read, [kFloatTile]);
   SIMT_SHARED(int32_t, written, [kFloatTile]);
   simt::wait_for_predecessor();
@@ -48,6 +54,7 @@ __global__ void __launch_bounds__(kFloatThreads, 1) product_float32(const Produc
     const int row = args.experts.row(place);
     read[thread] = args.gathers ? row : place;
     written[thread] = args.scatters ? row : place;
+    begins[thread] = begin_of(args.in, read[thread]);
   }
   __syncthreads();
   float sum[kEach][kEach] = {};
@@ -55,7 +62,7 @@ __global__ void __launch_bounds__(kFloatThreads, 1) product_float32(const Produc
     for (int i = thread; i < kFloatTile * kDepth; i += kFloatThreads) {
       const int at = i / kDepth, j = i % kDepth;
       const bool within = depth + j < inputs;
-      rows_in[j][at] = within && at < rows ? input_of(args.in, read[at], depth + j) : 0;
+      rows_in[j][at] = within && at < rows ? input_at(args.in, begins[at] + depth + j) : 0;
       weights[j][at] = within && column0 + at < outputs
                            ? weight[static_cast<int64_t>(column0 + at) * inputs + depth + j]
                            : 0;

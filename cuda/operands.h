@@ -61,18 +61,31 @@ struct WeightAt {
 /// + v.
 inline constexpr int kByteValues = 256;
 
+/// A number of a patch: where it lies behind the patch's first one, and where its channel's levels
+/// begin.
+struct PatchNumber {
+  int32_t at, levels;
+};
+
 /// The places of an image under a convolution whose kernel is its stride, read from planes of
 /// floats or from bytes, pixel by pixel with all channels of each.
 struct PatchesAt {
   const float* planes = nullptr;
-  const uint8_t* pixels = nullptr;  // both null: there are none
-  const float* levels = nullptr;    // of pixels
+  const uint8_t* pixels = nullptr;       // both null: there are none
+  const float* levels = nullptr;         // of pixels
+  const PatchNumber* numbers = nullptr;  // (channels, kernel, kernel): divisions are slow
   int32_t channels = 0, height = 0, width = 0, kernel = 0;
 
   constexpr bool defined() const { return planes || pixels; }
-  constexpr int32_t across() const { return width / kernel; }
-  constexpr int32_t count() const { return height / kernel * across(); }
-  constexpr int32_t values() const { return channels * kernel * kernel; }
+
+  /// Where the first number of patch i lies, of all images one behind the other.
+  constexpr int64_t first(int32_t i) const {
+    const int32_t across = width / kernel, count = height / kernel * across;
+    const int32_t y = i % count / across * kernel, x = i % count % across * kernel;
+    const int64_t image = i / count;
+    return pixels ? ((image * height + y) * width + x) * channels
+                  : (image * channels * height + y) * width + x;
+  }
 };
 
 /// The input of a product: one of the three.

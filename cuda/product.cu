@@ -41,17 +41,23 @@ __device__ __forceinline__ void find_rows(const ProductArgs& args, const Stage& 
   }
 }
 
-/// Number j of row i of the input, of floats or under a patch.
-__device__ __forceinline__ float patch_value(const PatchesAt& p, int i, int j) {
-  const int image = i / p.count(), place = i % p.count(), square = p.kernel * p.kernel;
-  const int channel = j / square, ky = j % square / p.kernel, kx = j % p.kernel;
-  const int y = place / p.across() * p.kernel + ky, x = place % p.across() * p.kernel + kx;
-  const int64_t row = static_cast<int64_t>(image) * p.height + y;
-  if (p.pixels)
-    return p.levels[channel * kByteValues + p.pixels[(row * p.width + x) * p.channels + channel]];
-  return p.planes[((static_cast<int64_t>(image) * p.channels + channel) * p.height + y) * p.width +
-                  x];
-}
+/// A row of the input: number j of it.
+struct FloatRow {
+  const float* numbers;
+
+  __device__ __forceinline__ float operator()(int j) const { return numbers[j]; }
+};
+struct PatchRow {
+  const PatchesAt& patches;
+  int64_t first;
+
+  __device__ __forceinline__ float operator()(int j) const {
+    const PatchNumber number = patches.numbers[j];
+    if (patches.pixels)
+      return patches.levels[number.levels + patches.pixels[first + number.at]];
+    return patches.planes[first + number.at];
+  }
+};
 
 /// Bytes [first, first + bytes) of each row of int8 numbers, asynchronously; zeros beyond the last.
 template <int kRows>
@@ -71,23 +77,23 @@ __device__ __forceinline__ void copy_rows(const QuantizedIn& in, const Stage& st
   simt::cp_async_wait<0>();
 }
 
-/// Numbers value(row, j), j < width, as int8: bytes [first, first + bytes) of each row. A warp has
-/// a row; its scale is found before its first bytes.
-template <int kRows, class Value>
+/// The numbers of row_of(row), `width` of them, as int8: bytes [first, first + bytes) of each row. A
+/// warp has a row; its scale is found before its first bytes.
+template <int kRows, class RowOf>
 __device__ __forceinline__ void quantize_rows(const Stage& stage, int rows, int width, int first,
-                                              int bytes, Value value) {
+                                              int bytes, RowOf row_of) {
   for (int r = warp_index(); r < kRows; r += warp_count()) {
     int8_t* out = stage.values + r * stage.stride;
     if (r >= rows) {
       for (int j = lane_index(); j < bytes; j += kWarp) out[j] = 0;
       continue;
     }
-    const int row = stage.read[r];
+    const auto row = row_of(stage.read[r]);
     if (first == 0) {
       int32_t largest = 0;
-#pragma unroll 2
+#pragma unroll 4
       for (int j = lane_index(); j < width; j += kWarp) {
-        const int32_t bits = magnitude_bits(value(row, j));
+        const int32_t bits = magnitude_bits(row(j));
         largest = bits > largest ? bits : largest;
       }
       const float scale = scale_of_row(__reduce_max_sync(~0U, largest));
@@ -97,20 +103,20 @@ __device__ __forceinline__ void quantize_rows(const Stage& stage, int rows, int 
     const Quantizer quantize(stage.scales[r]);
 #pragma unroll 2
     for (int j = lane_index(); j < bytes; j += kWarp)
-      out[j] = first + j < width ? quantize(value(row, first + j)) : 0;
+      out[j] = first + j < width ? quantize(row(first + j)) : 0;
   }
 }
 
 /// The same as bf16 numbers.
-template <int kRows, class Value>
+template <int kRows, class RowOf>
 __device__ __forceinline__ void round_rows(const Stage& stage, int rows, int width, int first,
-                                           int bytes, Value value) {
+                                           int bytes, RowOf row_of) {
   for (int r = warp_index(); r < kRows; r += warp_count()) {
     auto* pairs = reinterpret_cast<uint32_t*>(stage.values + r * stage.stride);
-    const auto number = [&](int column) {
-      return r < rows && column < width ? value(stage.read[r], column) : 0.0F;
-    };
-#pragma unroll 1
+    const auto row = row_of(stage.read[r < rows ? r : 0]);
+    const int numbers = r < rows ? width : 0;
+    const auto number = [&](int column) { return column < numbers ? row(column) : 0.0F; };
+#pragma unroll 2
     for (int j = lane_index(); j < bytes / 4; j += kWarp) {
       const int column = first / 2 + 2 * j;
       pairs[j] = simt::bf16x2(number(column), number(column + 1));
@@ -121,20 +127,20 @@ __device__ __forceinline__ void round_rows(const Stage& stage, int rows, int wid
 template <int kRows, class Sum>
 __device__ __forceinline__ void fill(const ProductArgs& args, const Stage& stage, int rows,
                                      int first, int bytes) {
-  const auto convert = [&](auto value) {
+  const auto convert = [&](auto row_of) {
     const int width = args.weight.inputs;
     if constexpr (std::is_same_v<Sum, float>)
-      round_rows<kRows>(stage, rows, width, first, bytes, value);
+      round_rows<kRows>(stage, rows, width, first, bytes, row_of);
     else
-      quantize_rows<kRows>(stage, rows, width, first, bytes, value);
+      quantize_rows<kRows>(stage, rows, width, first, bytes, row_of);
   };
   if constexpr (!std::is_same_v<Sum, float>)
     if (args.in.quantized.values)
       return copy_rows<kRows>(args.in.quantized, stage, rows, first, bytes);
   if (args.in.patches.defined())
-    convert([&](int row, int j) { return patch_value(args.in.patches, row, j); });
+    convert([&](int row) { return PatchRow{args.in.patches, args.in.patches.first(row)}; });
   else
-    convert([&](int row, int j) { return args.in.floats.at(row)[j]; });
+    convert([&](int row) { return FloatRow{args.in.floats.at(row)}; });
 }
 
 __device__ __forceinline__ float bias_of(const WeightAt& weight, int column) {
