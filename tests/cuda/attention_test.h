@@ -58,7 +58,7 @@ struct AttentionSizes {
                   head_dim);
   }
   /// Many queries that meet many keys take the most time.
-  bool is_large() const { return queries * keys > (is_checked() ? 33 * 33 : 65 * 197); }
+  bool is_large() const { return queries * keys > (is_checked() ? 17 * 17 : 65 * 197); }
   /// Whether to test this one of a kernel's variants (codes, filters). Of large sizes it is a third
   /// of them, another one for each width of rows, and beyond 197 tokens one alone.
   bool has(std::size_t variant, std::size_t variants) const {
