@@ -2,7 +2,8 @@
 # Breaks one thing in a kernel at a time, and expects the tests to notice: a mutant that they pass is a failure.
 #   tests/cuda/mutate.sh [--tested] [NAME...]     all mutants of mutants.txt, or those named
 # It works on a copy of the tree below the build folder, whose tests are run once, to see that they pass (not with
-# --tested: they have passed elsewhere), and then for each mutant until one notices.
+# --tested: they have passed elsewhere), and then for each mutant until one notices. A mutant of what nvcc alone compiles
+# shows in its PTX, and is left out where there is no nvcc.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work="${SHIFTADD_MUTANTS:-build/mutants}"
@@ -20,19 +21,43 @@ git ls-files -z --cached --others --exclude-standard | tar -c --null -T - | tar 
 export SHIFTADD_GOLDEN="${SHIFTADD_GOLDEN:-$root/../shared/golden}"
 [ -d "$SHIFTADD_GOLDEN" ] || export SHIFTADD_GOLDEN="$root/tests/golden"
 
+chosen=() cuda=OFF
+while IFS= read -r line; do
+  case "$line" in ''|'#'*) continue ;; esac
+  name="${line%%|*}"
+  if [ $# -gt 0 ] && [[ ! " $* " == *" $name "* ]]; then continue; fi
+  if [[ "$line" == *"|cuda/simt/device.h|"* ]]; then
+    command -v nvcc >/dev/null || { echo "$name: left out: there is no nvcc"; continue; }
+    cuda=ON
+  fi
+  chosen+=("$line")
+done <tests/cuda/mutants.txt
+if [ ${#chosen[@]} -eq 0 ] || { [ $# -gt 0 ] && [ ${#chosen[@]} -ne $# ]; }; then
+  echo "mutate.sh: not all of these are in mutants.txt: $*" >&2
+  exit 2
+fi
+
 # Built as tests/run.sh builds it, and as far below its tree: ccache has what is the same.
 export CCACHE_BASEDIR="$work/tree" CCACHE_NOHASHDIR=1
 build="$work/tree/build/release"
-(cd "$work/tree" && cmake --preset release -DSHIFTADD_CUDA=OFF) >"$work/log"
-build() { cmake --build "$build" --target "$1" >>"$work/log" 2>&1; }
+(cd "$work/tree" && cmake --preset release -DSHIFTADD_CUDA=$cuda) >"$work/log"
+
+# The tests that a mutant of a file is shown to.
+programs_of() {
+  if [ "$1" = cuda/simt/device.h ]; then echo cuda_ptx; else echo test_cuda_checked test_cuda; fi
+}
+build() { cmake --build "$build" --target "${1/cuda_ptx/test_cuda}" >>"$work/log" 2>&1; }
 # Whether the program passes its tests of the kernels of mutants.txt. A mutant may hang, which is noticed, too.
 passes() {
-  timeout 600 "$build/bin/$1" --abort-after=1 \
-    --source-file='*product_test.cpp,*finish_test.cpp,*elementwise_test.cpp,*engine_*test.cpp,*attention_bf16_test.cpp' >>"$work/log" 2>&1
+  if [ "$1" = cuda_ptx ]; then
+    timeout 900 ctest --test-dir "$build" --no-tests=error -R '^cuda_ptx$' >>"$work/log" 2>&1
+    return
+  fi
+  local tests='*product_test.cpp,*finish_test.cpp,*elementwise_test.cpp,*engine_*test.cpp,*attention_bf16_test.cpp'
+  timeout 600 "$build/bin/$1" --abort-after=1 --source-file="$tests" >>"$work/log" 2>&1
 }
-programs=(test_cuda_checked test_cuda)
 if [ -z "$tested" ]; then
-  for program in "${programs[@]}"; do
+  for program in test_cuda_checked test_cuda $([ $cuda = OFF ] || echo cuda_ptx); do
     build "$program" || { tail -n 30 "$work/log"; echo "mutate.sh: the tree as it is does not build"; exit 1; }
     passes "$program" || { tail -n 30 "$work/log"; echo "mutate.sh: the tree as it is fails in $program"; exit 1; }
   done
@@ -40,28 +65,26 @@ fi
 
 # What becomes of a mutant: the program that notices it, or why none does.
 try() {
-  for program in "${programs[@]}"; do
+  for program in $(programs_of "$1"); do
     build "$program" || { echo "NOT BUILT, and a mutant must compile"; return 1; }
     passes "$program" || { echo "noticed by $program"; return 0; }
   done
   echo "SURVIVED"
   return 1
 }
-survivors=0 mutants=0
-while IFS='|' read -r name file expression; do
-  case "$name" in ''|'#'*) continue ;; esac
-  if [ $# -gt 0 ] && [[ ! " $* " == *" $name "* ]]; then continue; fi
-  mutants=$((mutants + 1))
+survivors=0
+for line in "${chosen[@]}"; do
+  IFS='|' read -r name file expression <<<"$line"
   cp "$work/tree/$file" "$work/original"
   sed -E -z -i "$expression" "$work/tree/$file"
   if cmp -s "$work/original" "$work/tree/$file"; then
     echo "$name: NOT APPLIED: $file has no such text"
     survivors=$((survivors + 1))
   else
-    fate="$(try)" || survivors=$((survivors + 1))
+    fate="$(try "$file")" || survivors=$((survivors + 1))
     echo "$name: $fate"
   fi
   cp "$work/original" "$work/tree/$file"
-done <tests/cuda/mutants.txt
-echo "$mutants mutants, $survivors not noticed"
-[ "$survivors" -eq 0 ] && [ "$mutants" -gt 0 ] && { [ $# -eq 0 ] || [ "$mutants" -eq $# ]; }
+done
+echo "${#chosen[@]} mutants, $survivors not noticed"
+[ "$survivors" -eq 0 ]

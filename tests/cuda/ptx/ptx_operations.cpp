@@ -233,7 +233,7 @@ void for_each_lane(uint32_t lanes, F f) {
 template <Space kSpace>
 using Address = std::conditional_t<kSpace == Space::kShared, uint32_t, uint64_t>;
 
-// The address is operand `kAt`.
+// What an operand says; `kAt`: which of the addresses of the instruction it is.
 template <Space kSpace, int kAt = 0>
 struct Addresses {
   const Address<kSpace>* lanes;
@@ -296,8 +296,7 @@ void add_stores(Table& table, const std::string& names, const std::string& type)
 }
 
 template <Space kSpace>
-void add_memory(Table& table, const std::string& space) {
-  const std::string load = "ld" + space, store = "st" + space;
+void add_all_loads(Table& table, const std::string& load) {
   add_loads<kSpace, uint8_t, uint32_t>(table, load, ".u8");
   add_loads<kSpace, int8_t, int32_t>(table, load, ".s8");
   add_loads<kSpace, uint16_t, uint32_t>(table, load, ".u16");
@@ -306,6 +305,10 @@ void add_memory(Table& table, const std::string& space) {
   add_loads<kSpace, int32_t, int64_t>(table, load, ".s32");
   add_loads<kSpace, uint64_t, uint64_t>(table, load, ".u64");
   add_loads<kSpace, uint64_t, uint64_t>(table, load, ".f64");
+}
+
+template <Space kSpace>
+void add_all_stores(Table& table, const std::string& store) {
   add_stores<kSpace, uint8_t>(table, store, ".u8");
   add_stores<kSpace, uint16_t>(table, store, ".u16");
   add_stores<kSpace, uint32_t>(table, store, ".u32");
@@ -604,11 +607,14 @@ Table all_operations() {
   add_floats<float>(table, ".f32");
   add_floats<double>(table, ".f64");
   add_conversions(table);
-  add_memory<Space::kGlobal>(table, ".global");
-  add_memory<Space::kGlobal>(table, ".global.nc");
-  add_memory<Space::kShared>(table, ".shared");
-  add_memory<Space::kLocal>(table, ".local");
-  add_memory<Space::kParam>(table, ".param");
+  add_all_loads<Space::kParam>(table, "ld.param");
+  add_all_loads<Space::kGlobal>(table, "ld.global");
+  add_all_loads<Space::kGlobal>(table, "ld.global.nc");
+  add_all_loads<Space::kShared>(table, "ld.shared");
+  add_all_loads<Space::kLocal>(table, "ld.local");
+  add_all_stores<Space::kGlobal>(table, "st.global");
+  add_all_stores<Space::kShared>(table, "st.shared");
+  add_all_stores<Space::kLocal>(table, "st.local");
   add_atomics(table);
   add_warp_operations(table);
   add_matrices(table);
