@@ -96,15 +96,17 @@ run_tests() {  # run_tests NAME SECONDS FILTERS...
   local line
   line="$(grep 'test cases:' "$log" | sed 's/.*test cases: *//' || true)"
   tested+="* tests of $name: ${line:-did not end}"$'\n'
+  if [ "${line%% *}" = 0 ]; then fail "tests of $name: none has these names"; fi
   if [ "$status" -ne 0 ]; then
     tested+="$(failed_tests "$log")"$'\n'
     fail "tests of $name: status $status$([ "$status" -ne 124 ] || echo ", cut off"), see $log"
   fi
 }
-kernels='*/product_test.cpp,*/elementwise_test.cpp,*/attention*_test.cpp,*/dense_product_test.cpp'
+kernels='*/product_test.cpp,*/finish_test.cpp,*/elementwise_test.cpp,*/attention*_test.cpp,*/dense_product_test.cpp'
+networks='*/engine*_test.cpp'
 run_tests kernels 80 --source-file="$kernels"
-run_tests networks 60 --source-file='*/engine_test.cpp'
-run_tests rest 40 --source-file-exclude="$kernels,*/engine_test.cpp"
+run_tests networks 60 --source-file="$networks"
+run_tests rest 40 --source-file-exclude="$kernels,$networks"
 
 sanitized=""
 if [ "$executor" = cuda ] && command -v compute-sanitizer >/dev/null; then
@@ -112,8 +114,9 @@ if [ "$executor" = cuda ] && command -v compute-sanitizer >/dev/null; then
     say "compute-sanitizer $tool"
     status=0
     within 18 compute-sanitizer --tool "$tool" --error-exitcode 9 "$files/bin/test_cuda" \
-      --test-case='*integer products at odd sizes*,*projection with residual*,*MLP in one kernel*,*int8_attention*' \
+      --test-case='*integer products of odd widths*,*projection with residual*,*MLP in one kernel*,*int8_attention*' \
       >"$out/$tool.txt" 2>&1 || status=$?
+    if grep -q 'test cases: *0 ' "$out/$tool.txt"; then fail "compute-sanitizer $tool: no test has these names"; fi
     case "$status" in
       0) sanitized+="$tool: no errors; " ;;
       124 | 137) sanitized+="$tool: no errors in the 18 s it had; " ;;
