@@ -399,7 +399,9 @@ Status synchronise(Context* context) {
     refuse_while_recording(*context, "the work was waited for");
     ++context->counters.synchronisations;
     const Work work = std::exchange(context->queue, {});
+    if (work.empty()) return;
     const std::lock_guard lock(machine().mutex);
+    const simt::DeviceAccess open;  // for all of it: each change of who may reach memory takes long
     for (const auto& each : work) {
       each();
       require_no_reports(*context);
