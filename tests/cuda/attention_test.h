@@ -60,10 +60,12 @@ struct AttentionSizes {
   /// Many queries that meet many keys take the most time.
   bool is_large() const { return queries * keys > (is_checked() ? 17 * 17 : 65 * 197); }
   /// Whether to test this one of a kernel's variants (codes, filters). Of large sizes it is a third
-  /// of them, another one for each width of rows, and beyond 197 tokens one alone.
+  /// of them, another one for each width of rows, and beyond 197 tokens (under the checker: 65) one
+  /// alone.
   bool has(std::size_t variant, std::size_t variants) const {
     const auto turn = static_cast<std::size_t>(keys + (head_dim + 1) / 64);
-    return !is_large() || variant == turn % variants || (keys <= 197 && variant % 3 == turn % 3);
+    return !is_large() || variant == turn % variants ||
+           (keys <= (is_checked() ? 65 : 197) && variant % 3 == turn % 3);
   }
 };
 
