@@ -1,5 +1,5 @@
-// One way to test the kernels of attention: an operation on random rows, on the host executor and
-// on the CPU.
+// One way to test the kernels of attention: an operation on random rows, on a GPU or the host
+// executor, and on the CPU.
 #pragma once
 
 #include <span>
@@ -8,24 +8,30 @@
 #include "cuda/attention.h"
 #include "cuda/simt/device_heap.h"
 #include "cuda/simt/executor.h"
-#include "tests/cuda/sizes.h"
+#include "tests/cuda/executor.h"
 #include "tests/ops/kernels_test.h"
 
 namespace shiftadd::test {
 
-/// Numbers on the emulated device, in scope.
+/// Numbers in the memory of the GPU, or of the executor without the layer of a device around it:
+/// every launch has new ones, and would wait for that layer to close and open its memory.
 class DeviceNumbers {
  public:
-  explicit DeviceNumbers(const Numbers& values)
-      : count_(values.size()), at_(simt::device_allocate(count_ * sizeof(float))) {
+  explicit DeviceNumbers(const Numbers& values) : count_(values.size()) {
+    if (on_gpu()) {
+      gpu_ = DeviceArray<float>(values);
+      return;
+    }
+    at_ = simt::device_allocate(count_ * sizeof(float));
     simt::copy_to_device(at_, values.data(), count_ * sizeof(float));
   }
   ~DeviceNumbers() { simt::device_release(at_); }
   DeviceNumbers(const DeviceNumbers&) = delete;
   DeviceNumbers& operator=(const DeviceNumbers&) = delete;
 
-  float* data() const { return static_cast<float*>(at_); }
+  float* data() const { return on_gpu() ? gpu_.get() : static_cast<float*>(at_); }
   Numbers read() const {
+    if (on_gpu()) return gpu_.read();
     Numbers values(count_);
     simt::copy_from_device(values.data(), at_, count_ * sizeof(float));
     return values;
@@ -33,7 +39,8 @@ class DeviceNumbers {
 
  private:
   std::size_t count_;
-  void* at_;
+  void* at_ = nullptr;
+  DeviceArray<float> gpu_;
 };
 
 inline const simt::Kernel& kernel_named(std::string_view name) {
@@ -47,6 +54,19 @@ inline const simt::Kernel& kernel_named(std::string_view name) {
                             cuda::angular_attention_128_kernel})
     if (kernel().name == name) return kernel();
   throw failure("no kernel is named ", std::string(name));
+}
+
+/// Done when it returns.
+inline void launch_attention(const cuda::AttentionPlan& plan, const cuda::AttendArgs& args) {
+  const simt::Kernel& kernel = kernel_named(plan.kernel);
+  if (!on_gpu()) {
+    simt::run(kernel, plan.shape, &args);
+    for (const std::string& fault : simt::take_reports()) FAIL_CHECK(fault);
+    return;
+  }
+  for (uint32_t number = 0; number < cuda::kKernels; ++number)
+    if (cuda::kKernelNames[number] == std::string_view(kernel.name))
+      launch(cuda::KernelOf<cuda::AttendArgs>{number}, plan.shape, args);
 }
 
 struct AttentionSizes {
@@ -116,10 +136,9 @@ struct AttentionRows {
     return static_cast<std::size_t>(shape.batch * shape.queries * shape.heads * shape.head_dim);
   }
 
-  /// What the kernel writes, planned for a device.
-  Numbers run(cuda::AttentionKernel kernel, cuda::AttendArgs args,
-              const cuda::AttentionLimits& limits, std::span<const float> temperature = {},
-              std::span<const float> filter = {}) const {
+  /// What the kernel writes, planned for a device, or for the GPU that there is if that has less.
+  Numbers run(cuda::AttentionKernel kernel, cuda::AttendArgs args, cuda::AttentionLimits limits,
+              std::span<const float> temperature = {}, std::span<const float> filter = {}) const {
     const DeviceNumbers device_rows(rows), own(queries.empty() ? Numbers(1) : queries),
         out(Numbers(outputs(), -7.0F));
     const Numbers none(1);
@@ -133,10 +152,13 @@ struct AttentionRows {
     args.out = out.data();
     if (!temperature.empty()) args.temperature = of_heads.data();
     if (!filter.empty()) args.local_weight = taps.data();
+    if (on_gpu())
+      limits.shared_bytes =
+          std::min(limits.shared_bytes,
+                   static_cast<std::size_t>(device().description().shared_bytes_per_block));
     const cuda::AttentionPlan plan = cuda::plan_attention(kernel, args, limits);
     args.cut = plan.cut;
-    simt::run(kernel_named(plan.kernel), plan.shape, &args);
-    for (const std::string& fault : simt::take_reports()) FAIL_CHECK(fault);
+    launch_attention(plan, args);
     return out.read();
   }
 
