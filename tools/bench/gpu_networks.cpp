@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "cuda/engine.h"
 #include "data/encode.h"
+#include "data/preprocess.h"
 #include "data/synthetic.h"
 #include "infer/cpu_engine.h"
 #include "model/pack.h"
@@ -102,9 +103,10 @@ NetworkTime time_batch(const ModelSpec& spec, cuda::CudaEngine& engine, int64_t 
   const TimingPlan plan = {.seconds = 0.5, .warm_up = 2, .min_runs = 2, .max_runs = times};
   time.whole_ms =
       time_calls(plan, [&] { engine.run(images.data<float>(), batch, logits.data()); }).median_ms;
-  time.jpeg_images_per_second = images_per_second(
-      jpegs, preprocess_for(spec.image_size), batch,
-      [&](const Tensor& decoded) { engine.run(decoded.data<float>(), batch, logits.data()); });
+  time.jpeg_images_per_second =
+      images_per_second(jpegs, preprocess_for(spec.image_size), batch, [&](const Tensor& decoded) {
+        engine.run_pixels(decoded.data<uint8_t>(), batch, logits.data());
+      });
   return time;
 }
 
@@ -129,7 +131,8 @@ NetworkFigures network_figures(const cuda::Device& device, const std::string& na
   if (form == NetworkForm::kShiftAdd) spec = converted(spec);
   const ModelFile model =
       pack_model(random_model(spec), pack_in(form == NetworkForm::kBf16 ? "bf16" : "int8"));
-  cuda::CudaEngine engine(network_of(spec), *model.pack, model.weights, device.share());
+  cuda::CudaEngine engine(network_of(spec), *model.pack, model.weights, device.share(),
+                          data::pixel_levels(preprocess_for(spec.image_size)));
   NetworkFigures figures = {.model = name, .form = form, .times = {}};
   figures.launches = static_cast<int64_t>(engine.launches().list.size());
   hold_against_cpu(model, engine, figures);
