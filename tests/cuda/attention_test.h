@@ -78,14 +78,14 @@ struct AttentionSizes {
                   head_dim);
   }
   /// Many queries that meet many keys take the most time.
-  bool is_large() const { return queries * keys > (is_checked() ? 17 * 17 : 65 * 197); }
+  bool is_large() const { return queries * keys > (is_slow() ? 17 * 17 : 65 * 197); }
   /// Whether to test this one of a kernel's variants (codes, filters). Of large sizes it is a third
-  /// of them, another one for each width of rows, and beyond 197 tokens (under the checker: 65) one
+  /// of them, another one for each width of rows, and beyond 197 tokens (where it is slow: 65) one
   /// alone.
   bool has(std::size_t variant, std::size_t variants) const {
     const auto turn = static_cast<std::size_t>(keys + (head_dim + 1) / 64);
     return !is_large() || variant == turn % variants ||
-           (keys <= (is_checked() ? 65 : 197) && variant % 3 == turn % 3);
+           (keys <= (is_slow() ? 65 : 197) && variant % 3 == turn % 3);
   }
 };
 
@@ -188,7 +188,7 @@ inline constexpr int32_t kProcessors[] = {1, 132};
 
 /// Checks that a kernel writes `expected`, bit for bit: on each kind of device, and on one of them
 /// in every order; few tokens on each of them in every order. Large sizes run on that one alone,
-/// under the checker on the smallest device, too.
+/// where it is slow on the smallest device, too.
 template <class Run>
 void check_bits(const Numbers& expected, const AttentionSizes& size, Run run) {
   for (const std::size_t shared : kSharedBytes)
@@ -198,9 +198,9 @@ void check_bits(const Numbers& expected, const AttentionSizes& size, Run run) {
         CHECK(same_bits(run(cuda::AttentionLimits{shared, processors}), expected));
       };
       const bool is_smallest = shared == kSharedBytes[0] && processors == 1;
-      if ((size.keys <= 33 && !is_checked()) || (shared == kSharedBytes[1] && processors > 1))
+      if ((size.keys <= 33 && !is_slow()) || (shared == kSharedBytes[1] && processors > 1))
         in_each_order(size.keys, check);
-      else if (!size.is_large() || (is_checked() && is_smallest))
+      else if (!size.is_large() || (is_slow() && is_smallest))
         check();
     }
 }

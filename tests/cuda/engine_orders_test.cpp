@@ -10,7 +10,7 @@ TEST_CASE("networks in integers give the CPU's bits, in any order of threads") {
   in_each_order(packed.spec.tokens(), [&] {
     cuda::CudaEngine gpu = cuda_engine(packed);
     for (const int64_t batch : {1, 3, 33}) {
-      if (is_checked() && batch > 3) continue;
+      if (is_slow() && batch > 3) continue;
       for (const bool choices : {false, true}) {
         const Tensor images = random_images(packed.spec, batch, 5);
         const Answers expected = answers_of(cpu, images, choices);

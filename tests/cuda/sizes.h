@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "cuda/simt/address_sanitizer.h"
 #include "cuda/simt/executor.h"
 #include "cuda/simt/observer.h"
 
@@ -28,20 +29,29 @@ inline std::string executor() {
 }
 inline bool on_gpu() { return executor() == "cuda"; }
 
-/// Whether each access to memory is followed, some ten times slower.
+/// Whether the checker follows each access to memory.
 inline bool is_checked() { return simt::observer != nullptr; }
 
-inline constexpr int64_t kMostCheckedTokens = 197;
+/// Whether the checker or the address sanitizer does, which takes several times as long.
+inline bool is_slow() {
+#if defined(SIMT_ASAN)
+  return true;
+#else
+  return is_checked();
+#endif
+}
+
+inline constexpr int64_t kMostSlowTokens = 197;
 
 /// One token, some around a warp and around the kernel's tile, and those of images of 32 x 32
-/// pixels in patches of 4, of 224 and 256 in patches of 16, and of 384. Ascending. Under the
-/// checker up to kMostCheckedTokens: what is beyond differs in the number of blocks alone.
+/// pixels in patches of 4, of 224 and 256 in patches of 16, and of 384. Ascending. Where it is slow
+/// up to kMostSlowTokens: what is beyond differs in the number of blocks alone.
 inline std::vector<int64_t> token_counts(int64_t tile) {
   std::vector<int64_t> counts = {1, 31, 33, tile - 1, tile + 1, 65, 197, 257, 577};
   std::sort(counts.begin(), counts.end());
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());
-  if (is_checked())
-    counts.erase(std::upper_bound(counts.begin(), counts.end(), kMostCheckedTokens), counts.end());
+  if (is_slow())
+    counts.erase(std::upper_bound(counts.begin(), counts.end(), kMostSlowTokens), counts.end());
   return counts;
 }
 
@@ -52,13 +62,13 @@ struct ThreadOrder {
 
 /// The orders for a kernel of so many tokens: forward, reverse and two at random. Most of the time
 /// goes into the large launches, whose blocks do what those of 197 tokens do: there it is forward
-/// and one at random. Under the checker, which finds a race in whatever order, the large ones run
-/// forward alone.
+/// and one at random. The checker finds a race in whatever order, and the sanitizer an access: the
+/// large ones run forward alone.
 inline std::vector<ThreadOrder> thread_orders(int64_t tokens) {
   using simt::Order;
-  if (tokens <= (is_checked() ? 65 : 197))
+  if (tokens <= (is_slow() ? 65 : 197))
     return {{Order::kForward, 1}, {Order::kReverse, 1}, {Order::kRandom, 1}, {Order::kRandom, 2}};
-  if (is_checked()) return {{Order::kForward, 1}};
+  if (is_slow()) return {{Order::kForward, 1}};
   return {{Order::kForward, 1}, {Order::kRandom, 1}};
 }
 
