@@ -143,16 +143,13 @@ struct WorkOf {
     for (const Take& take : product.prefix) work.written_bytes += kFloat * values(take.out);
     const double rows = share * images * static_cast<double>(product.in.rows);
     const double in = static_cast<double>(of.in), out = static_cast<double>(of.out);
-    double across = made.shape.grid_x, tile = product.tile_rows;
+    const double across = made.shape.grid_y;
+    double tile = product.tile_rows;
     switch (made.kernel) {
       case KernelNumber::product_float32:
         work.float_terms += rows * in * out;
         work.float_ops += ceil_div(rows, tile) * tile * across * kFloatTile * in;
         break;
-      case KernelNumber::project_int8_64:
-      case KernelNumber::project_int8_32:
-        across = 1;
-        [[fallthrough]];
       default:
         tile = made.kernel == KernelNumber::product_int8_32 ||
                        made.kernel == KernelNumber::product_bf16_32 ||

@@ -23,6 +23,17 @@ struct Heap {
   std::map<const unsigned char*, std::size_t> allocations;
   bool is_protected = false;
   int opened = 0;  // DeviceAccess objects
+
+  // What was released before the first allocation that there still is stays open: programs that
+  // allocate much, one after the other, would spend their time on the rights of dead pages.
+  std::size_t closed_from = 0;
+  void close() {
+    const std::size_t first =
+        allocations.empty() ? used : static_cast<std::size_t>(allocations.begin()->first - base);
+    closed_from = first / page_bytes() * page_bytes();
+    forbid_pages(base + closed_from, used - closed_from, true);
+  }
+  void open() { forbid_pages(base + closed_from, used - closed_from, false); }
 };
 
 Heap& heap() {
@@ -126,17 +137,21 @@ void fill_device(void* device, int byte, std::size_t bytes) {
 void protect_device_heap(bool inaccessible) {
   Heap& h = heap();
   h.is_protected = inaccessible;
-  if (!h.opened) forbid_pages(h.base, h.used, inaccessible);
+  if (h.opened || !h.base) return;
+  if (inaccessible)
+    h.close();
+  else
+    h.open();
 }
 
 DeviceAccess::DeviceAccess() {
   Heap& h = heap();
-  if (h.opened++ == 0 && h.is_protected) forbid_pages(h.base, h.used, false);
+  if (h.opened++ == 0 && h.is_protected && h.base) h.open();
 }
 
 DeviceAccess::~DeviceAccess() {
   Heap& h = heap();
-  if (--h.opened == 0 && h.is_protected) forbid_pages(h.base, h.used, true);
+  if (--h.opened == 0 && h.is_protected && h.base) h.close();
 }
 
 bool is_device_address(const void* p) {

@@ -12,6 +12,11 @@
 
 namespace shiftadd::simt {
 
+std::size_t page_bytes() {
+  static const auto bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
 unsigned char* map_memory(std::size_t bytes) {
   void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -23,7 +28,7 @@ unsigned char* map_memory(std::size_t bytes) {
 }
 
 void zero_memory(void* p, std::size_t bytes) {
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t page = page_bytes();
   const auto begin = reinterpret_cast<uintptr_t>(p), end = begin + bytes;
   const uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;
   if (first >= last) {

@@ -5,6 +5,8 @@
 
 namespace shiftadd::simt {
 
+/// The unit that rights to memory go by.
+std::size_t page_bytes();
 /// Throws failure() where the system has no such address range.
 unsigned char* map_memory(std::size_t bytes);
 /// Zeroes the bytes and gives the whole pages among them back until they are touched again.
