@@ -192,6 +192,11 @@ void add_floats(Table& table, const std::string& type) {
   table["abs" + type] = each_lane([](T a) { return std::abs(a); });
 }
 
+// Within two units of the last place, the ISA says; here as near as the host has it.
+void add_approximations(Table& table) {
+  table["ex2.approx.f32"] = each_lane([](float a) { return std::exp2(a); });
+}
+
 // To the nearest integer, ties to even; what lies beyond becomes the end of the range, NaN 0.
 int32_t to_int(float a) {
   if (std::isnan(a)) return 0;
@@ -200,7 +205,17 @@ int32_t to_int(float a) {
   return static_cast<int32_t>(std::nearbyint(a));
 }
 
+// To the nearest bf16 number, ties to even; all NaNs become one.
+uint32_t to_bf16(float a) {
+  if (std::isnan(a)) return 0x7fff;
+  const auto bits = std::bit_cast<uint32_t>(a);
+  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
 void add_conversions(Table& table) {
+  // The first operand becomes the upper half.
+  table["cvt.rn.bf16x2.f32"] =
+      each_lane([](float a, float b) { return to_bf16(a) << 16 | to_bf16(b); });
   table["cvt.s64.s32"] = each_lane([](int32_t a) { return int64_t{a}; });
   table["cvt.u64.u32"] = each_lane([](uint32_t a) { return uint64_t{a}; });
   table["cvt.u32.u64"] = each_lane([](uint64_t a) { return static_cast<uint32_t>(a); });
@@ -313,6 +328,7 @@ void add_all_stores(Table& table, const std::string& store) {
   add_stores<kSpace, uint16_t>(table, store, ".u16");
   add_stores<kSpace, uint32_t>(table, store, ".u32");
   add_stores<kSpace, uint32_t>(table, store, ".f32");
+  add_stores<kSpace, uint64_t>(table, store, ".u64");
 }
 
 // One lane after the other.
@@ -479,19 +495,43 @@ void add_warp_operations(Table& table) {
 // ---- Matrices ----
 // Names as in the ISA's chapter on mma: a lane has a group, lane / 4, and a place in it, lane % 4.
 
-// Lane i names row i % 8, of 16 bytes, of matrix i / 8, and gets 4 bytes of each matrix: those of
-// its place in the row of its group.
+// Lane i names row i % 8, of 16 bytes, of matrix i / 8.
+struct MatrixRows {
+  const std::byte* of_lane[kLanes];
+
+  MatrixRows(Warp& warp, const Instruction& instruction) {
+    constexpr unsigned kRowBytes = 16;
+    const Addresses<Space::kShared> addresses(warp, instruction, 4);
+    for (int lane = 0; lane < kLanes; ++lane)
+      of_lane[lane] =
+          warp.memory<Space::kShared>(instruction, addresses[lane], kRowBytes, kRowBytes, lane);
+  }
+  const std::byte* operator[](int row) const { return of_lane[row]; }
+};
+
+// A lane gets 4 bytes of each matrix: those of its place in the row of its group.
 void load_matrices(Warp& warp, const Instruction& instruction, uint32_t lanes) {
-  constexpr unsigned kRowBytes = 16;
-  const Addresses<Space::kShared> addresses(warp, instruction, 4);
-  const std::byte* rows[kLanes];
-  for (int lane = 0; lane < kLanes; ++lane)
-    rows[lane] =
-        warp.memory<Space::kShared>(instruction, addresses[lane], kRowBytes, kRowBytes, lane);
+  const MatrixRows rows(warp, instruction);
   for (int matrix = 0; matrix < 4; ++matrix) {
     uint32_t results[kLanes];
     for (int lane = 0; lane < kLanes; ++lane)
       std::memcpy(&results[lane], rows[8 * matrix + lane / 4] + 4 * (lane % 4), 4);
+    warp.write(instruction.slots[static_cast<std::size_t>(matrix)], results, lanes);
+  }
+}
+
+// The same of the matrix turned: its place's two rows, of each the number in the column of its
+// group.
+void load_turned_matrices(Warp& warp, const Instruction& instruction, uint32_t lanes) {
+  const MatrixRows rows(warp, instruction);
+  for (int matrix = 0; matrix < 4; ++matrix) {
+    uint32_t results[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) {
+      uint16_t two[2];
+      for (int i = 0; i < 2; ++i)
+        std::memcpy(&two[i], rows[8 * matrix + 2 * (lane % 4) + i] + 2 * (lane / 4), 2);
+      results[lane] = two[0] | static_cast<uint32_t>(two[1]) << 16;
+    }
     warp.write(instruction.slots[static_cast<std::size_t>(matrix)], results, lanes);
   }
 }
@@ -552,6 +592,8 @@ struct UnpackBf16 {
 void add_matrices(Table& table) {
   table["ldmatrix.sync.aligned.m8n8.x4.shared.b16"] = {
       load_matrices, 4, {4, 4, 4, 4, 4}, Kind::kWarp};
+  table["ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16"] = {
+      load_turned_matrices, 4, {4, 4, 4, 4, 4}, Kind::kWarp};
   const std::vector<unsigned> operands(14, 4);
   // Sums modulo 2^32, which the ISA leaves open without .satfinite.
   table["mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32"] = {
@@ -606,6 +648,7 @@ Table all_operations() {
       each_lane([](uint32_t a, uint32_t b) { return uint64_t{a} * uint64_t{b}; });
   add_floats<float>(table, ".f32");
   add_floats<double>(table, ".f64");
+  add_approximations(table);
   add_conversions(table);
   add_all_loads<Space::kParam>(table, "ld.param");
   add_all_loads<Space::kGlobal>(table, "ld.global");
