@@ -63,7 +63,7 @@ inline constexpr int kByteValues = 256;
 
 /// A number of a patch: where it lies behind the patch's first one, and where its channel's levels
 /// begin.
-struct PatchNumber {
+struct alignas(8) PatchNumber {
   int32_t at, levels;
 };
 
