@@ -148,7 +148,8 @@ class Writer {
   void write(const Route& op) {
     Route route = op;
     route.in = source(op.in);
-    Finish* finish = result_.list.empty() ? nullptr : finish_of(result_.list.back());
+    // Not the first launch: one of its blocks sets the counts to 0 that the others would add to.
+    Finish* finish = result_.list.size() < 2 ? nullptr : finish_of(result_.list.back());
     if (finish && same_rows(finish->normed, route.in) && !finish->route) {
       finish->route = route;
       return;

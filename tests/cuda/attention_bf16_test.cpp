@@ -112,7 +112,7 @@ struct Rows {
             }
             const double error =
                 std::abs(actual[at + static_cast<std::size_t>(column)] - sum) / magnitude;
-            if (!(error <= worst)) worst = error;
+            worst = worse(worst, error);
           }
         }
     return worst;

@@ -61,6 +61,23 @@ TEST_CASE("networks of every structure, converted, give the CPU's bits") {
     }
 }
 
+TEST_CASE("a router that reads the patches' norm waits until its counts are 0") {
+  ModelSpec spec = shipped(AttentionKind::kSoftmaxAdd, LayerKind::kMixture);
+  spec.class_token = false;
+  spec.pooling = Pooling::kMean;
+  for (BlockKinds& block : spec.shift_add.blocks) block.qkv = LayerKind::kMixture;
+  const ModelFile packed = pack_model(random_model(spec, 3), pack_in("int8"));
+  infer::CpuEngine cpu = cpu_engine(packed);
+  const Tensor images = random_images(spec, 33, 4);
+  const Answers expected = answers_of(cpu, images, true);
+  in_each_order(spec.tokens(), [&] {
+    cuda::CudaEngine gpu = cuda_engine(packed);
+    const Answers actual = answers_of(gpu, images, true);
+    CHECK(same_logits(actual, expected));
+    CHECK(actual.choices == expected.choices);
+  });
+}
+
 TEST_CASE("networks of every structure, dense, in each format") {
   for (const Structure& structure : kStructures) {
     ModelSpec spec = shipped(AttentionKind::kSoftmax, LayerKind::kMultiply);

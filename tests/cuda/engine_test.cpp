@@ -16,6 +16,22 @@ TEST_CASE("forms of attention, layers and MLPs that are shipped give the CPU's b
       compare(shipped(attention, mlp), "int8", 0);
 }
 
+TEST_CASE("hybrids, dense int8 and dense bf16 in batches of 1, 3 and 33") {
+  ModelSpec dense = shipped(AttentionKind::kSoftmax, LayerKind::kMultiply);
+  dense.shift_add = {};
+  ModelSpec hybrid = shipped(AttentionKind::kSoftmaxAdd, LayerKind::kMixture);
+  hybrid.shift_add.blocks.front() = {.attention = AttentionKind::kLinearAdd,
+                                     .qkv = LayerKind::kShift,
+                                     .proj = LayerKind::kShift,
+                                     .mlp = LayerKind::kShift};
+  hybrid.shift_add.blocks.back().qkv = LayerKind::kMultiply;
+  for (const int64_t batch : {1, 3, 33}) {
+    compare(dense, "int8", 0, batch);
+    compare(dense, "bf16", 0.05, batch);
+    compare(hybrid, "int8", 0, batch);
+  }
+}
+
 TEST_CASE("gates, fixed splits and mixtures of single layers give the CPU's bits") {
   for (const GateKind gate :
        {GateKind::kStraightThrough, GateKind::kProbability, GateKind::kFixedSplit}) {
@@ -109,4 +125,22 @@ TEST_CASE("ShiftAdd DeiT-T at 224 pixels gives the CPU's bits") {
   const Answers expected = answers_of(cpu, images, true), actual = answers_of(gpu, images, true);
   CHECK(same_logits(actual, expected));
   CHECK(actual.choices == expected.choices);
+}
+
+TEST_CASE("DeiT-T takes four launches a block and four besides, as the device counts them") {
+  ModelSpec mixed = test::converted_deit();
+  mixed.shift_add.values = ValueFormat::kInt8;
+  for (const ModelSpec& spec : {mixed, named_spec("deit_tiny_patch16_224")}) {
+    const ModelFile packed = pack_model(test::random_model(spec, 3), pack_in("int8"));
+    cuda::CudaEngine gpu = cuda_engine(packed);
+    const Tensor images = test::random_images(spec, 1, 4);
+    const shiftadd_device_counters before = gpu.counters();
+    answers_of(gpu, images, false);
+    const shiftadd_device_counters first = gpu.counters();
+    CHECK(first.launches - before.launches > 0);
+    CHECK(first.launches - before.launches <= static_cast<uint64_t>(4 * spec.depth + 4));
+    answers_of(gpu, images, false);
+    CHECK(gpu.counters().allocations == first.allocations);
+    CHECK(gpu.counters().synchronisations == first.synchronisations + 1);
+  }
 }

@@ -44,7 +44,7 @@ inline bool same_logits(const Answers& a, const Answers& b) {
 inline double distance(const std::vector<float>& a, const std::vector<float>& b) {
   double most = 0;
   for (std::size_t i = 0; i < a.size(); ++i)
-    most = std::max(most, std::abs(static_cast<double>(a[i]) - b[i]));
+    most = worse(most, std::abs(static_cast<double>(a[i]) - b[i]));
   return most;
 }
 
@@ -72,18 +72,21 @@ inline ModelSpec shipped(AttentionKind attention, LayerKind mlp) {
 
 /// What is equal in integers is equal bit for bit (bound 0); floats are summed in other orders. The
 /// second pass finds the memory as the first one left it.
-inline void compare(const ModelSpec& spec, const char* format, double bound) {
+inline void compare(const ModelSpec& spec, const char* format, double bound, int64_t batch = 5) {
   const ModelFile packed = pack_model(test::random_model(spec, 3), pack_in(format));
-  INFO(spec.name, " in ", std::string(format), ", attention ",
+  INFO(spec.name, ", batch ", batch, ", in ", std::string(format), ", attention ",
        spec.shift_add.blocks.empty() ? "softmax" : name_of(spec.shift_add.blocks[0].attention));
   infer::CpuEngine cpu = cpu_engine(packed);
   cuda::CudaEngine gpu = cuda_engine(packed);
-  const Tensor images = test::random_images(spec, 5, 4);
+  const Tensor images = test::random_images(spec, batch, 4);
   const Answers expected = answers_of(cpu, images, true);
   for (const int pass : {1, 2}) {
     const Answers actual = answers_of(gpu, images, true);
     INFO("pass ", pass);
-    CHECK(distance(actual.logits, expected.logits) <= bound);
+    if (bound == 0)
+      CHECK(same_logits(actual, expected));
+    else
+      CHECK(distance(actual.logits, expected.logits) <= bound);
     CHECK(actual.choices == expected.choices);
   }
 }

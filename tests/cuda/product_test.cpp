@@ -203,8 +203,8 @@ double worst_error(const Weight& weight, const std::vector<float>& x, const std:
         sum += term;
         size += std::abs(term);
       }
-      worst = std::max(worst,
-                       std::abs(y[static_cast<std::size_t>(r * weight.outputs + o)] - sum) / size);
+      worst =
+          worse(worst, std::abs(y[static_cast<std::size_t>(r * weight.outputs + o)] - sum) / size);
     }
   return worst;
 }

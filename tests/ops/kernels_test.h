@@ -42,10 +42,9 @@ inline void check_near(const Numbers& actual, const Numbers& expected, double to
   for (std::size_t i = 0; i < actual.size(); ++i) {
     largest = std::max(largest, std::abs(static_cast<double>(expected[i])));
     const double error = std::abs(static_cast<double>(actual[i]) - expected[i]);
-    if (!(error <= worst)) {
-      worst = error;
-      at = i;
-    }
+    if (error <= worst) continue;
+    worst = worse(worst, error);
+    at = i;
   }
   INFO(what, ": element ", at, " is ", actual.empty() ? 0.f : actual[at], ", expected ",
        expected.empty() ? 0.f : expected[at]);

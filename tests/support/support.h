@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -54,6 +56,13 @@ struct ProcessResult {
 ProcessResult run(const std::vector<std::string>& command, const std::string& input = "",
                   const std::map<std::string, std::string>& environment = {},
                   const std::string& folder = "");
+
+/// The larger of two errors, where NaN is larger than any: comparisons with it are false, so that
+/// a maximum would forget it.
+inline double worse(double worst, double error) {
+  if (error <= worst) return worst;
+  return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+}
 
 inline bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "core/parallel.h"
@@ -87,9 +88,11 @@ void hold_against_cpu(const ModelFile& model, cuda::CudaEngine& engine, NetworkF
   cpu.run(image.data<float>(), 1, expected.data());
   engine.run(image.data<float>(), 1, actual.data());
   figures.same_bits = expected == actual;
-  for (std::size_t i = 0; i < actual.size(); ++i)
-    figures.distance =
-        std::max(figures.distance, std::abs(static_cast<double>(actual[i]) - expected[i]));
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    const double distance = std::abs(static_cast<double>(actual[i]) - expected[i]);
+    if (!(distance <= figures.distance))  // what is no number is as far as can be
+      figures.distance = std::isnan(distance) ? std::numeric_limits<double>::infinity() : distance;
+  }
 }
 
 NetworkTime time_batch(const ModelSpec& spec, cuda::CudaEngine& engine, int64_t batch,
