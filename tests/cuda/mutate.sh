@@ -1,20 +1,15 @@
 #!/usr/bin/env bash
 # Breaks one thing in a kernel at a time, and expects the tests to notice: a mutant that they pass is a failure.
-#   tests/cuda/mutate.sh [--tested] [NAME...]     all mutants of mutants.txt, or those named
-# It works on a copy of the tree below the build folder, whose tests are run once, to see that they pass (not with
-# --tested: they have passed elsewhere), and then for each mutant until one notices. A mutant of what nvcc alone compiles
-# shows in its PTX, and is left out where there is no nvcc.
+#   tests/cuda/mutate.sh [NAME...]     all mutants of mutants.txt, or those named
+# It works on a copy of the tree below the build folder, whose tests are run once, to see that they pass, and then for
+# each mutant until one notices. A mutant of what nvcc alone compiles shows in its PTX, and is left out where there is no
+# nvcc.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work="${SHIFTADD_MUTANTS:-build/mutants}"
 mkdir -p "$work/tree"
 work="$(cd "$work" && pwd -P)"
 root="$(pwd -P)"
-tested=
-if [ "${1:-}" = --tested ]; then
-  tested=yes
-  shift
-fi
 find "$work/tree" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 git ls-files -z --cached --others --exclude-standard | tar -c --null -T - | tar -x -m -C "$work/tree"  # newer than objects of a mutant
 # Tests look for ../shared beside the tree.
@@ -56,12 +51,10 @@ passes() {
   local tests='*product_test.cpp,*finish_test.cpp,*elementwise_test.cpp,*engine_*test.cpp,*attention_bf16_test.cpp'
   timeout 600 "$build/bin/$1" --abort-after=1 --source-file="$tests" >>"$work/log" 2>&1
 }
-if [ -z "$tested" ]; then
-  for program in test_cuda_checked test_cuda $([ $cuda = OFF ] || echo cuda_ptx); do
-    build "$program" || { tail -n 30 "$work/log"; echo "mutate.sh: the tree as it is does not build"; exit 1; }
-    passes "$program" || { tail -n 30 "$work/log"; echo "mutate.sh: the tree as it is fails in $program"; exit 1; }
-  done
-fi
+for program in test_cuda_checked test_cuda $([ $cuda = OFF ] || echo cuda_ptx); do
+  build "$program" || { tail -n 30 "$work/log"; echo "mutate.sh: the tree as it is does not build"; exit 1; }
+  passes "$program" || { tail -n 30 "$work/log"; echo "mutate.sh: the tree as it is fails in $program"; exit 1; }
+done
 
 # What becomes of a mutant: the program that notices it, or why none does.
 try() {
