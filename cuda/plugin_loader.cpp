@@ -2,11 +2,13 @@
 #include "cuda/plugin_loader.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -60,6 +62,25 @@ std::string find_file() {
                 kVariable, " to name it; or compute on the CPU");
 }
 
+// A library that is cut off is mapped all the same, and kills the program where its end is read.
+void require_whole(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  ElfW(Ehdr) header;
+  if (!in.read(reinterpret_cast<char*>(&header), sizeof(header)) ||
+      std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    return;  // the dynamic linker says what it is not
+  std::error_code ignored;
+  const uintmax_t bytes = fs::file_size(file, ignored);
+  for (int i = 0; i < header.e_phnum; ++i) {
+    ElfW(Phdr) part;
+    in.seekg(static_cast<std::streamoff>(header.e_phoff) + i * header.e_phentsize);
+    const bool read = static_cast<bool>(in.read(reinterpret_cast<char*>(&part), sizeof(part)));
+    if (!read || (part.p_type == PT_LOAD && part.p_offset + part.p_filesz > bytes))
+      throw failure("CUDA: the plug-in ", file, " is cut off at ", bytes,
+                    " bytes: install it again, or compute on the CPU");
+  }
+}
+
 // What the dynamic linker says names the file and its own reason, in one line.
 std::string linker_error() {
   const char* text = dlerror();
@@ -82,6 +103,7 @@ void require_same_kernels(const shiftadd_device_api& api, const std::string& fil
 
 const shiftadd_device_api& load_plugin() {
   const std::string file = find_file();
+  require_whole(file);
   void* library = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
     throw failure("CUDA: the plug-in cannot be loaded: ", linker_error(),

@@ -66,6 +66,14 @@ TEST_CASE("plug-in: what is none is refused, by name and with the reason") {
   test::write_text(folder / "text.so", "not a library\n");
   const std::string text = refusal(folder / "text.so");
   CHECK_MESSAGE(contains(text, "CUDA: the plug-in cannot be loaded: " + folder / "text.so"), text);
+  const std::string half = folder / "half.so";
+  std::filesystem::copy_file(plugin("host"), half);
+  const uintmax_t bytes = std::filesystem::file_size(half) / 2;
+  std::filesystem::resize_file(half, bytes);
+  CHECK(refusal(half) == "CUDA: the plug-in " + half + " is cut off at " + std::to_string(bytes) +
+                             " bytes: install it again, or compute on the CPU");
+  std::filesystem::resize_file(half, 70);  // within the table of its parts
+  CHECK(contains(refusal(half), " is cut off at 70 bytes"));
   CHECK(refusal(plugin("nameless")) ==
         "CUDA: " + plugin("nameless") +
             " is not ShiftAdd's plug-in: it lacks the function shiftadd_cuda_plugin; expected "
