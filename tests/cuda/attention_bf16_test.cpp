@@ -141,15 +141,11 @@ void check(const Rows& rows, bool truncates) {
   const simt::Options before = simt::options();
   simt::options().truncates = truncates;
   Numbers first;
-  for (const simt::Order order :
-       {simt::Order::kForward, simt::Order::kReverse, simt::Order::kRandom, simt::Order::kRandom}) {
-    if (order != simt::Order::kForward && (on_gpu() || rows.tokens > 65)) break;
-    simt::options().order = order;
-    ++simt::options().seed;
+  in_each_order(rows.tokens, [&] {
     const Numbers actual = rows.run();
     if (first.empty()) first = actual;
     CHECK(same_bits(actual, first));
-  }
+  });
   simt::options() = before;
   CHECK(rows.worst_of(first) <= kBound);
 }
@@ -160,7 +156,9 @@ TEST_CASE("bf16_attention stays within the rounding of its weights, sums cut off
                        {1, 1, 17, 64, 128, 128}, {1, 1, 65, 17, 48, 40},   {1, 2, 127, 33, 64, 64},
                        {1, 1, 129, 49, 32, 32},  {1, 1, 1, 197, 64, 64},   {1, 1, 197, 197, 64, 64},
                        {1, 1, 40, 257, 32, 32},  {1, 1, 257, 80, 80, 128}, {1, 1, 20, 577, 64, 64}};
-  for (const Sizes& size : all)
+  std::vector<Sizes> sizes(std::begin(all), std::end(all));
+  for (const int64_t tokens : token_counts(64)) sizes.push_back({1, 1, tokens, tokens, 64, 64});
+  for (const Sizes& size : sizes)
     for (const bool truncates : {false, true})
       if (!truncates || !on_gpu()) check({size}, truncates);
 }

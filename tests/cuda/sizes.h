@@ -60,16 +60,12 @@ struct ThreadOrder {
   uint64_t seed;
 };
 
-/// The orders for a kernel of so many tokens: forward, reverse and two at random. Most of the time
-/// goes into the large launches, whose blocks do what those of 197 tokens do: there it is forward
-/// and one at random. The checker finds a race in whatever order, and the sanitizer an access: the
-/// large ones run forward alone.
+/// The orders for a kernel of so many tokens: forward, reverse and two at random. The checker finds
+/// a race in whatever order, and the sanitizer an access: there, large ones run forward alone.
 inline std::vector<ThreadOrder> thread_orders(int64_t tokens) {
   using simt::Order;
-  if (tokens <= (is_slow() ? 65 : 197))
-    return {{Order::kForward, 1}, {Order::kReverse, 1}, {Order::kRandom, 1}, {Order::kRandom, 2}};
-  if (is_slow()) return {{Order::kForward, 1}};
-  return {{Order::kForward, 1}, {Order::kRandom, 1}};
+  if (is_slow() && tokens > 65) return {{Order::kForward, 1}};
+  return {{Order::kForward, 1}, {Order::kReverse, 1}, {Order::kRandom, 1}, {Order::kRandom, 2}};
 }
 
 /// body() in each of those orders; on a GPU and in the interpreter of PTX once, in its own.
