@@ -46,8 +46,7 @@ class Binder {
     }
     args.activation = launch.activation;
     args.finish = finish(launch.finish, launch.experts);
-    if (!started_) args.start = start(launch);
-    started_ = true;
+    if (launch.starts) args.start = start(launch);
     device_.launch(KernelOf<ProductArgs>{static_cast<uint32_t>(made_.kernel)}, made_.shape, args);
   }
   void bind(const MlpLaunch& launch) {
@@ -247,7 +246,6 @@ class Binder {
   const Memory& memory_;
   const Settings& settings_;
   LaunchShape made_;
-  bool started_ = false;
 };
 
 }  // namespace

@@ -145,12 +145,17 @@ class Writer {
     if (auto* rows = std::get_if<FinishLaunch>(&launch.kind)) return &rows->finish;
     return nullptr;
   }
+  // One of its blocks sets the counts to 0 that a router in the others would add to.
+  static bool starts(const Launch& launch) {
+    const auto* multiply = std::get_if<MultiplyLaunch>(&launch.kind);
+    return multiply && multiply->starts;
+  }
   void write(const Route& op) {
     Route route = op;
     route.in = source(op.in);
-    // Not the first launch: one of its blocks sets the counts to 0 that the others would add to.
-    Finish* finish = result_.list.size() < 2 ? nullptr : finish_of(result_.list.back());
-    if (finish && same_rows(finish->normed, route.in) && !finish->route) {
+    Finish* finish = result_.list.empty() ? nullptr : finish_of(result_.list.back());
+    if (finish && same_rows(finish->normed, route.in) && !finish->route &&
+        !starts(result_.list.back())) {
       finish->route = route;
       return;
     }
@@ -400,6 +405,8 @@ class Writer {
       if (!fits(finish_shared(1, rows->in.columns)))
         refuse("a row of " + std::to_string(rows->in.columns) +
                " numbers does not fit into the shared memory of a block");
+    if (auto* multiply = std::get_if<MultiplyLaunch>(&kind))
+      multiply->starts = !std::exchange(started_, true);
     result_.list.push_back({step().name, step().layer, std::move(kind)});
     for (const Use& use : uses_of(result_.list.back()))
       if (use.writes) quantised_.erase(use.buffer);
@@ -411,6 +418,7 @@ class Writer {
   const Limits& limits_;
   Launches result_;
   std::size_t index_ = 0;
+  bool started_ = false;                // there is a product
   std::map<BufferId, Take> copies_;     // of whole buffers, put off
   std::map<BufferId, bool> quantised_;  // buffers with int8 numbers beside them that are of now
   std::optional<Gather> patches_;       // what the next product reads

@@ -46,6 +46,7 @@ struct MultiplyLaunch {
   Rows in;
   bool reads_int8 = false;
   std::optional<Gather> patches = {};  // instead of `in`
+  bool starts = false;                 // the first product: StartOfForward
   Activation activation = Activation::kNone;
   Finish finish = {};
   std::optional<ExpertUse> experts = {};

@@ -15,22 +15,16 @@ namespace {
 constexpr std::size_t kWorkspace = std::size_t{32} << 20;
 
 // The functions of the library that are called, by name.
+#define SHIFTADD_CUBLASLT_FUNCTIONS(Each)                                             \
+  Each(Create) Each(Destroy) Each(MatmulDescCreate) Each(MatmulDescDestroy)           \
+      Each(MatmulDescSetAttribute) Each(MatrixLayoutCreate) Each(MatrixLayoutDestroy) \
+          Each(MatmulPreferenceCreate) Each(MatmulPreferenceDestroy)                  \
+              Each(MatmulPreferenceSetAttribute) Each(MatmulAlgoGetHeuristic) Each(Matmul)
 struct Library {
   std::string missing;  // why there is none; empty: all are there
-#define SHIFTADD_CUBLASLT(name) decltype(&::cublasLt##name) name = nullptr
-  SHIFTADD_CUBLASLT(Create);
-  SHIFTADD_CUBLASLT(Destroy);
-  SHIFTADD_CUBLASLT(MatmulDescCreate);
-  SHIFTADD_CUBLASLT(MatmulDescDestroy);
-  SHIFTADD_CUBLASLT(MatmulDescSetAttribute);
-  SHIFTADD_CUBLASLT(MatrixLayoutCreate);
-  SHIFTADD_CUBLASLT(MatrixLayoutDestroy);
-  SHIFTADD_CUBLASLT(MatmulPreferenceCreate);
-  SHIFTADD_CUBLASLT(MatmulPreferenceDestroy);
-  SHIFTADD_CUBLASLT(MatmulPreferenceSetAttribute);
-  SHIFTADD_CUBLASLT(MatmulAlgoGetHeuristic);
-  SHIFTADD_CUBLASLT(Matmul);
-#undef SHIFTADD_CUBLASLT
+#define SHIFTADD_DECLARE(name) decltype(&::cublasLt##name) name = nullptr;
+  SHIFTADD_CUBLASLT_FUNCTIONS(SHIFTADD_DECLARE)
+#undef SHIFTADD_DECLARE
 
   Library() {
     const std::string file = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
@@ -43,18 +37,9 @@ struct Library {
       function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(library, name));
       if (!function) missing = file + " lacks " + name;
     };
-    find(Create, "cublasLtCreate");
-    find(Destroy, "cublasLtDestroy");
-    find(MatmulDescCreate, "cublasLtMatmulDescCreate");
-    find(MatmulDescDestroy, "cublasLtMatmulDescDestroy");
-    find(MatmulDescSetAttribute, "cublasLtMatmulDescSetAttribute");
-    find(MatrixLayoutCreate, "cublasLtMatrixLayoutCreate");
-    find(MatrixLayoutDestroy, "cublasLtMatrixLayoutDestroy");
-    find(MatmulPreferenceCreate, "cublasLtMatmulPreferenceCreate");
-    find(MatmulPreferenceDestroy, "cublasLtMatmulPreferenceDestroy");
-    find(MatmulPreferenceSetAttribute, "cublasLtMatmulPreferenceSetAttribute");
-    find(MatmulAlgoGetHeuristic, "cublasLtMatmulAlgoGetHeuristic");
-    find(Matmul, "cublasLtMatmul");
+#define SHIFTADD_FIND(name) find(name, "cublasLt" #name);
+    SHIFTADD_CUBLASLT_FUNCTIONS(SHIFTADD_FIND)
+#undef SHIFTADD_FIND
   }
 };
 
