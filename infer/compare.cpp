@@ -20,8 +20,8 @@ Comparison compare(Session& trained, Session& packed, const LabelledSet& set,
   std::vector<uint8_t> choices(run.batch * tokens);
   int64_t row = 0;
   run.batch_done = [&](const data::ImageBatch& batch) {
-    packed.run(batch.images.data<float>(), static_cast<int64_t>(batch.items.size()), logits.data(),
-               choices.data());
+    packed.run_pixels(batch.images.data<uint8_t>(), static_cast<int64_t>(batch.items.size()),
+                      logits.data(), choices.data());
     row = 0;
   };
   run.answer = [&](const Answer& answer) {

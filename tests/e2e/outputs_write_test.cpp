@@ -1,4 +1,5 @@
 // What cannot be written is known before the work; what is printed is never lost to a failed write.
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -198,12 +199,15 @@ TEST_CASE("outputs go into pipes and to standard output") {
     CAPTURE(writer.option);
     const std::string pipe = writers.at("pipe.png");
     REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    // A writer of our own: the reader does not wait for ever for a program that fails before it
+    // opens the pipe.
+    const int writer_end = open(pipe.c_str(), O_RDWR | O_CLOEXEC);
+    REQUIRE(writer_end >= 0);
+    std::ifstream file(pipe);
     std::string received;
-    std::thread reader([&] {
-      std::ifstream file(pipe);
-      received.assign(std::istreambuf_iterator<char>(file), {});
-    });
+    std::thread reader([&] { received.assign(std::istreambuf_iterator<char>(file), {}); });
     const ProcessResult result = writers.run(writer, pipe);
+    close(writer_end);
     reader.join();
     CHECK_MESSAGE(result.status == 0, result.err);
     CHECK_FALSE(received.empty());
