@@ -19,13 +19,18 @@ template <class In, class Out, class Term>
 void multiply(const shiftadd_dense_shape& shape, const void* a, const void* b, void* c, Term term) {
   const auto *left = static_cast<const In*>(a), *right = static_cast<const In*>(b);
   auto* out = static_cast<Out*>(c);
-  for (int64_t i = 0; i < shape.rows; ++i)
-    for (int64_t j = 0; j < shape.outputs; ++j) {
-      decltype(term(left[0], right[0])) sum = 0;
-      for (int64_t k = 0; k < shape.inputs; ++k)
-        sum += term(left[i * shape.inputs + k], right[j * shape.inputs + k]);
-      out[i * shape.outputs + j] = static_cast<Out>(sum);
-    }
+  for (int64_t product = 0; product < shape.products; ++product) {
+    for (int64_t i = 0; i < shape.rows; ++i)
+      for (int64_t j = 0; j < shape.outputs; ++j) {
+        decltype(term(left[0], right[0])) sum = 0;
+        for (int64_t k = 0; k < shape.inputs; ++k)
+          sum += term(left[i * shape.inputs + k], right[j * shape.inputs + k]);
+        out[i * shape.outputs + j] = static_cast<Out>(sum);
+      }
+    left += shape.rows * shape.inputs;
+    right += shape.outputs * shape.inputs;
+    out += shape.rows * shape.outputs;
+  }
 }
 
 }  // namespace
@@ -37,6 +42,9 @@ std::string missing_dense_product(const shiftadd_dense_shape& shape) {
     if (side < 1 || side > kMostSide)
       return "a dense product has sides of 1 to " + std::to_string(kMostSide) + ", not " +
              std::to_string(side);
+  if (shape.products < 1 || shape.products > kMostSide)
+    return "there are 1 to " + std::to_string(kMostSide) + " dense products at once, not " +
+           std::to_string(shape.products);
   if (shape.kind == SHIFTADD_DENSE_INT8 &&
       (shape.outputs % kInt8Step != 0 || shape.inputs % kInt8Step != 0))
     return "a dense product of int8 numbers has multiples of 4 outputs and inputs, not " +
@@ -49,9 +57,9 @@ DenseBytes dense_bytes(const shiftadd_dense_shape& shape) {
                             : shape.kind == SHIFTADD_DENSE_INT8 ? 1
                                                                 : 4;
   constexpr int64_t kOfResult = 4;
-  return {static_cast<uint64_t>(shape.rows * shape.inputs * of_number),
-          static_cast<uint64_t>(shape.outputs * shape.inputs * of_number),
-          static_cast<uint64_t>(shape.rows * shape.outputs * kOfResult)};
+  return {static_cast<uint64_t>(shape.products * shape.rows * shape.inputs * of_number),
+          static_cast<uint64_t>(shape.products * shape.outputs * shape.inputs * of_number),
+          static_cast<uint64_t>(shape.products * shape.rows * shape.outputs * kOfResult)};
 }
 
 ColumnProduct column_product(const shiftadd_dense_shape& shape) {

@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 /* Raised at each change of this header: a plug-in of another version is refused. */
-#define SHIFTADD_DEVICE_API_VERSION 2
+#define SHIFTADD_DEVICE_API_VERSION 3
 
 /* The one symbol of a plug-in: const shiftadd_device_api* shiftadd_cuda_plugin(void). */
 #define SHIFTADD_DEVICE_PLUGIN_SYMBOL "shiftadd_cuda_plugin"
@@ -63,10 +63,11 @@ typedef enum shiftadd_dense_kind {
   SHIFTADD_DENSE_TF32 = 2  /* of float32 numbers, of whose fractions 10 bits may count: float32 */
 } shiftadd_dense_kind;
 
-/* c (rows, outputs) = a (rows, inputs) times b (outputs, inputs) transposed; each row by row. */
+/* c (rows, outputs) = a (rows, inputs) times b (outputs, inputs) transposed; each row by row, and
+   so often, with the matrices of one product behind those of another. */
 typedef struct shiftadd_dense_shape {
   uint32_t kind; /* shiftadd_dense_kind */
-  int64_t rows, outputs, inputs;
+  int64_t products, rows, outputs, inputs;
 } shiftadd_dense_shape;
 
 /* How often a context was asked for what costs time. */

@@ -7,6 +7,7 @@
 #include "tools/infer/evaluate.h"
 #include "tools/infer/features.h"
 #include "tools/program.h"
+#include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -107,12 +108,12 @@ int run(int argc, char** argv) {
     Outputs outputs = outputs_of(options);
     outputs.check();
     set_num_threads(options.threads);
-    stop_soon();
+    stop_soon("shiftadd-infer");
     try {
       if (options.features) return print_features(options, outputs);
       return options.eval.empty() ? classify(options, outputs) : evaluate(options, outputs);
     } catch (const Error&) {
-      if (stop_signal) return finish(0, outputs);  // the signal cut a list or a file short
+      if (stop_signal()) return finish(0, outputs);  // the signal cut a list or a file short
       throw;
     }
   });

@@ -13,6 +13,9 @@
 namespace shiftadd::tools {
 namespace {
 
+constexpr unsigned kPatience = 10;  // seconds
+volatile std::sig_atomic_t kept_signal = 0;
+
 constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGHUP};
 
 // Of the program that a signal stops: its name, what its messages begin with, and what it finishes.
@@ -59,6 +62,19 @@ void say_stopping() {
   say({": interrupted\n"});
   _exit(status_after(number));
 }
+
+void stop_soon(const char* program) {
+  name_stopped(program);
+  watch_stop_signals(
+      [](int number) {
+        kept_signal = number;
+        alarm(kPatience);
+      },
+      SA_RESETHAND);
+  std::signal(SIGALRM, [](int) { end_at_once(kept_signal); });
+}
+
+int stop_signal() { return kept_signal; }
 
 void stop_at_once(const char* program) {
   name_stopped(program);

@@ -22,6 +22,12 @@ void say_stopping();
 /// A handler, after name_stopped: a line on stderr, no files begun, the status of the signal.
 [[noreturn]] void end_at_once(int number);
 
+/// For programs that keep what is finished: they ask stop_signal() between two pieces of work. The
+/// piece at work has ten seconds to end; then, or at the same signal again, the program does.
+void stop_soon(const char* program);
+/// The signal that came after stop_soon(); 0: none.
+int stop_signal();
+
 /// For programs with nothing to save: a stop signal ends them at once.
 void stop_at_once(const char* program);
 

@@ -15,10 +15,10 @@ namespace {
 constexpr std::size_t kWorkspace = std::size_t{32} << 20;
 
 // The functions of the library that are called, by name.
-#define SHIFTADD_CUBLASLT_FUNCTIONS(Each)                                             \
-  Each(Create) Each(Destroy) Each(MatmulDescCreate) Each(MatmulDescDestroy)           \
-      Each(MatmulDescSetAttribute) Each(MatrixLayoutCreate) Each(MatrixLayoutDestroy) \
-          Each(MatmulPreferenceCreate) Each(MatmulPreferenceDestroy)                  \
+#define SHIFTADD_CUBLASLT_FUNCTIONS(Each)                                                      \
+  Each(Create) Each(Destroy) Each(MatmulDescCreate) Each(MatmulDescDestroy)                    \
+      Each(MatmulDescSetAttribute) Each(MatrixLayoutCreate) Each(MatrixLayoutSetAttribute)     \
+          Each(MatrixLayoutDestroy) Each(MatmulPreferenceCreate) Each(MatmulPreferenceDestroy) \
               Each(MatmulPreferenceSetAttribute) Each(MatmulAlgoGetHeuristic) Each(Matmul)
 struct Library {
   std::string missing;  // why there is none; empty: all are there
@@ -93,11 +93,19 @@ struct Prepared {
     if (status == CUBLAS_STATUS_SUCCESS)
       status = library().MatmulDescSetAttribute(product, CUBLASLT_MATMUL_DESC_TRANSA, &transposed,
                                                 sizeof transposed);
+    const auto products = static_cast<int32_t>(shape.products);
     const auto lay = [&](cublasLtMatrixLayout_t& layout, cudaDataType_t type,
                          const ColumnMatrix& matrix) {
+      const int64_t to_next = matrix.numbers();
       if (status == CUBLAS_STATUS_SUCCESS)
         status = library().MatrixLayoutCreate(&layout, type, static_cast<uint64_t>(matrix.rows),
                                               static_cast<uint64_t>(matrix.columns), matrix.step);
+      if (status == CUBLAS_STATUS_SUCCESS)
+        status = library().MatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT,
+                                                    &products, sizeof products);
+      if (status == CUBLAS_STATUS_SUCCESS)
+        status = library().MatrixLayoutSetAttribute(
+            layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &to_next, sizeof to_next);
     };
     lay(first, types.numbers, of.first);
     lay(second, types.numbers, of.second);

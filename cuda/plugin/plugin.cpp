@@ -13,6 +13,7 @@
 #include "cuda/device_api.h"
 #include "cuda/kernel_list.h"
 #include "cuda/plugin/cublaslt.h"
+#include "cuda/plugin/errors.h"
 #include "cuda/simt/kernel.h"
 
 struct shiftadd_device_context {
@@ -30,6 +31,9 @@ struct shiftadd_device_graph {
 
 namespace {
 
+using shiftadd::cuda::checked;
+using shiftadd::cuda::NoThrow;
+using shiftadd::cuda::refused;
 using shiftadd::simt::Kernel;
 using Context = shiftadd_device_context;
 using Status = shiftadd_device_status;
@@ -37,100 +41,9 @@ using Status = shiftadd_device_status;
 constexpr int kLowestArchitecture = SHIFTADD_CUDA_LOWEST_ARCHITECTURE;  // 80: 8.0
 constexpr int kOverlapsFrom = 90;
 
-thread_local std::string last_error;
-
-Status refused(Status status, std::string text) noexcept {
-  last_error = std::move(text);
-  return status;
-}
-
-Status status_of(cudaError_t error) {
-  switch (error) {
-    case cudaErrorInsufficientDriver:
-    case cudaErrorStubLibrary:
-    case cudaErrorCallRequiresNewerDriver:
-    case cudaErrorSystemNotReady:
-    case cudaErrorSystemDriverMismatch:
-    case cudaErrorCompatNotSupportedOnDevice:
-      return SHIFTADD_DEVICE_NO_DRIVER;
-    case cudaErrorNoDevice:
-    case cudaErrorInvalidDevice:
-    case cudaErrorDevicesUnavailable:
-      return SHIFTADD_DEVICE_NO_DEVICE;
-    case cudaErrorNoKernelImageForDevice:
-    case cudaErrorInvalidDeviceFunction:
-    case cudaErrorInvalidKernelImage:
-    case cudaErrorInvalidPtx:
-    case cudaErrorUnsupportedPtxVersion:
-    case cudaErrorJitCompilerNotFound:
-    case cudaErrorJitCompilationDisabled:
-      return SHIFTADD_DEVICE_WRONG_ARCHITECTURE;
-    case cudaErrorMemoryAllocation:
-      return SHIFTADD_DEVICE_OUT_OF_MEMORY;
-    case cudaErrorIllegalAddress:
-    case cudaErrorLaunchTimeout:
-    case cudaErrorAssert:
-    case cudaErrorHardwareStackError:
-    case cudaErrorIllegalInstruction:
-    case cudaErrorMisalignedAddress:
-    case cudaErrorInvalidAddressSpace:
-    case cudaErrorInvalidPc:
-    case cudaErrorLaunchFailure:
-    case cudaErrorContextIsDestroyed:
-    case cudaErrorECCUncorrectable:
-    case cudaErrorNvlinkUncorrectable:
-    case cudaErrorContained:
-    case cudaErrorUnknown:
-      return SHIFTADD_DEVICE_LOST;
-    default:
-      return SHIFTADD_DEVICE_OTHER;
-  }
-}
-
 // "8.9" of 89.
 std::string capability(int architecture) {
   return std::to_string(architecture / 10) + "." + std::to_string(architecture % 10);
-}
-
-// "13.0" of 13000, as the driver and the runtime number themselves.
-std::string cuda_version(int version) {
-  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
-}
-
-std::string driver_reason() {
-  int driver = 0;
-  cudaDriverGetVersion(&driver);
-  if (driver == 0) return "no NVIDIA driver is installed";
-  if (driver < CUDART_VERSION)
-    return "the NVIDIA driver is for CUDA " + cuda_version(driver) + ", and " +
-           cuda_version(CUDART_VERSION) + " is needed: update the driver";
-  return "the NVIDIA driver is not ready";
-}
-
-std::string reason_of(cudaError_t error) {
-  switch (status_of(error)) {
-    case SHIFTADD_DEVICE_NO_DRIVER:
-      return driver_reason();
-    case SHIFTADD_DEVICE_NO_DEVICE:
-      return error == cudaErrorDevicesUnavailable ? "the device is in use by another program"
-                                                  : "the NVIDIA driver knows no such device";
-    case SHIFTADD_DEVICE_WRONG_ARCHITECTURE:
-      return "the plug-in has no machine code for it";
-    case SHIFTADD_DEVICE_OUT_OF_MEMORY:
-      return "out of memory";
-    default:
-      return std::string("the CUDA runtime reports ") + cudaGetErrorName(error) + " (" +
-             std::to_string(static_cast<int>(error)) + ")";
-  }
-}
-
-// Keeps the reason; an error that the runtime would report again is taken from it.
-Status checked(cudaError_t error) noexcept {
-  if (error == cudaSuccess) return SHIFTADD_DEVICE_OK;
-  const Status status = status_of(error);
-  last_error = reason_of(error);
-  cudaGetLastError();
-  return status;
 }
 
 // The first error of a sequence of calls: later ones are not made.
@@ -154,8 +67,6 @@ const char* kernel_name(uint32_t number) {
   const Kernel* kernel = kernel_of(number);
   return kernel ? kernel->name : nullptr;
 }
-
-const char* error_text() { return last_error.c_str(); }
 
 Status count_devices(int32_t* count) {
   int found = 0;
@@ -223,12 +134,12 @@ Status open(int32_t device, Context** context) {
   shiftadd_device_description description;
   Status status = describe(device, &description);
   if (status == SHIFTADD_DEVICE_OK) status = checked(cudaSetDevice(device));
-  Context made{.device = device};
+  auto made = std::make_unique<Context>(Context{.device = device});
   if (status == SHIFTADD_DEVICE_OK)
-    status = prepare_kernels(device, description, &made.may_overlap);
+    status = prepare_kernels(device, description, &made->may_overlap);
   if (status != SHIFTADD_DEVICE_OK) return status;
-  status = checked(cudaStreamCreateWithFlags(&made.stream, cudaStreamNonBlocking));
-  if (status == SHIFTADD_DEVICE_OK) *context = new Context(std::move(made));
+  status = checked(cudaStreamCreateWithFlags(&made->stream, cudaStreamNonBlocking));
+  if (status == SHIFTADD_DEVICE_OK) *context = made.release();
   return status;
 }
 
@@ -337,19 +248,19 @@ Status begin_capture(Context* context) {
 Status end_capture(Context* context, shiftadd_device_graph** graph) {
   if (!context->recording) return refused(SHIFTADD_DEVICE_OTHER, "no graph is recorded");
   context->recording = false;
+  auto made = std::make_unique<shiftadd_device_graph>();
   cudaGraph_t recorded = nullptr;
-  cudaGraphExec_t executable = nullptr;
   // The upload takes the first launch's share of the work.
   const Status status =
       checked(in_order([&] { return cudaSetDevice(context->device); },
                        [&] { return cudaStreamEndCapture(context->stream, &recorded); },
-                       [&] { return cudaGraphInstantiate(&executable, recorded, 0); },
-                       [&] { return cudaGraphUpload(executable, context->stream); }));
+                       [&] { return cudaGraphInstantiate(&made->executable, recorded, 0); },
+                       [&] { return cudaGraphUpload(made->executable, context->stream); }));
   if (recorded) cudaGraphDestroy(recorded);
   if (status == SHIFTADD_DEVICE_OK)
-    *graph = new shiftadd_device_graph{executable};
-  else if (executable)
-    cudaGraphExecDestroy(executable);
+    *graph = made.release();
+  else if (made->executable)
+    cudaGraphExecDestroy(made->executable);
   return status;
 }
 
@@ -412,26 +323,26 @@ extern "C" __attribute__((visibility("default"))) const shiftadd_device_api* shi
       .version = SHIFTADD_DEVICE_API_VERSION,
       .kernels = static_cast<uint32_t>(shiftadd::cuda::kKernels),
       .kernel_name = kernel_name,
-      .error_text = error_text,
-      .count_devices = count_devices,
-      .describe = describe,
-      .open = open,
+      .error_text = shiftadd::cuda::error_text,
+      .count_devices = NoThrow<count_devices>::call,
+      .describe = NoThrow<describe>::call,
+      .open = NoThrow<open>::call,
       .close = close,
-      .allocate = allocate,
+      .allocate = NoThrow<allocate>::call,
       .release = release,
-      .allocate_pinned = allocate_pinned,
+      .allocate_pinned = NoThrow<allocate_pinned>::call,
       .release_pinned = release_pinned,
-      .copy_in = copy_in,
-      .copy_out = copy_out,
-      .fill = fill,
-      .launch = launch,
-      .dense_product = dense_product,
-      .launch_graph = launch_graph,
-      .time_graph = time_graph,
-      .begin_capture = begin_capture,
-      .end_capture = end_capture,
+      .copy_in = NoThrow<copy_in>::call,
+      .copy_out = NoThrow<copy_out>::call,
+      .fill = NoThrow<fill>::call,
+      .launch = NoThrow<launch>::call,
+      .dense_product = NoThrow<dense_product>::call,
+      .launch_graph = NoThrow<launch_graph>::call,
+      .time_graph = NoThrow<time_graph>::call,
+      .begin_capture = NoThrow<begin_capture>::call,
+      .end_capture = NoThrow<end_capture>::call,
       .free_graph = free_graph,
-      .synchronise = synchronise,
+      .synchronise = NoThrow<synchronise>::call,
       .counters = counters,
   };
   return &api;

@@ -39,12 +39,13 @@ std::vector<int32_t> expected_product(const shiftadd_dense_shape& shape,
                                       const std::vector<int32_t>& a,
                                       const std::vector<int32_t>& b) {
   std::vector<int32_t> c;
-  for (int64_t i = 0; i < shape.rows; ++i)
+  for (int64_t i = 0; i < shape.products * shape.rows; ++i)
     for (int64_t j = 0; j < shape.outputs; ++j) {
+      const int64_t row = i / shape.rows * shape.outputs + j;  // of all products' b
       int32_t sum = 0;
       for (int64_t k = 0; k < shape.inputs; ++k)
         sum += a[static_cast<std::size_t>(i * shape.inputs + k)] *
-               b[static_cast<std::size_t>(j * shape.inputs + k)];
+               b[static_cast<std::size_t>(row * shape.inputs + k)];
       c.push_back(sum);
     }
   return c;
@@ -63,16 +64,23 @@ std::vector<int32_t> whole(uint32_t kind, const std::vector<int32_t>& words) {
 
 TEST_CASE("dense products are right, as they are asked for and recorded, at odd sizes") {
   for (const uint32_t kind : kKinds)
-    for (const auto& [rows, outputs, inputs] :
-         {std::array<int64_t, 3>{1, 4, 4}, {3, 8, 12}, {31, 20, 196}, {65, 33, 7}, {197, 5, 1}}) {
-      const shiftadd_dense_shape shape = {kind, rows, outputs, inputs};
+    for (const auto& [products, rows, outputs, inputs] : {std::array<int64_t, 4>{1, 1, 4, 4},
+                                                          {1, 3, 8, 12},
+                                                          {1, 31, 20, 196},
+                                                          {1, 65, 33, 7},
+                                                          {1, 197, 5, 1},
+                                                          {3, 5, 8, 4},
+                                                          {7, 9, 3, 5}}) {
+      const shiftadd_dense_shape shape = {kind, products, rows, outputs, inputs};
+      CAPTURE(products);
       CAPTURE(kind);
       CAPTURE(rows);
       if (!cuda::missing_dense_product(shape).empty()) continue;  // int8 of odd sizes
-      const auto left = whole_numbers(rows * inputs, 1), right = whole_numbers(outputs * inputs, 2);
+      const auto left = whole_numbers(products * rows * inputs, 1),
+                 right = whole_numbers(products * outputs * inputs, 2);
       const test::DeviceArray<uint8_t> a(as_kind(kind, left)), b(as_kind(kind, right));
-      test::DeviceArray<int32_t> c(rows * outputs);
-      const std::vector<int32_t> nothing(static_cast<std::size_t>(rows * outputs), -7);
+      test::DeviceArray<int32_t> c(products * rows * outputs);
+      const std::vector<int32_t> nothing(static_cast<std::size_t>(products * rows * outputs), -7);
       cuda::Device& device = test::device();
       c.write(nothing);
       const std::string missing = device.dense_product(shape, a.get(), b.get(), c.get());
@@ -99,16 +107,18 @@ TEST_CASE("dense products that are not there, or come too early, are told apart"
   const auto missing = [&](const shiftadd_dense_shape& shape) {
     return device.dense_product(shape, memory.get(), memory.get(), memory.get());
   };
-  CHECK(missing({SHIFTADD_DENSE_INT8, 3, 5, 8}) ==
+  CHECK(missing({SHIFTADD_DENSE_INT8, 1, 3, 5, 8}) ==
         "a dense product of int8 numbers has multiples of 4 outputs and inputs, not 5 and 8");
-  CHECK(missing({SHIFTADD_DENSE_INT8, 3, 8, 5}) ==
+  CHECK(missing({SHIFTADD_DENSE_INT8, 1, 3, 8, 5}) ==
         "a dense product of int8 numbers has multiples of 4 outputs and inputs, not 8 and 5");
-  CHECK(missing({9, 3, 8, 8}) == "there is no dense product of kind 9");
-  CHECK(missing({SHIFTADD_DENSE_BF16, 0, 8, 8}) ==
+  CHECK(missing({9, 1, 3, 8, 8}) == "there is no dense product of kind 9");
+  CHECK(missing({SHIFTADD_DENSE_BF16, 1, 0, 8, 8}) ==
         "a dense product has sides of 1 to 2147483647, not 0");
+  CHECK(missing({SHIFTADD_DENSE_BF16, 0, 8, 8, 8}) ==
+        "there are 1 to 2147483647 dense products at once, not 0");
   CHECK_THROWS_WITH_AS(
       device.capture([&] {
-        missing({SHIFTADD_DENSE_BF16, 4, 4, 4});
+        missing({SHIFTADD_DENSE_BF16, 1, 4, 4, 4});
       }),
       doctest::Contains(
           "the first dense product of a shape was asked for while a graph is recorded"),
@@ -119,7 +129,7 @@ TEST_CASE("dense products beyond their memory are refused by the host executor")
   if (test::on_gpu()) return;
   cuda::Device& device = test::device();
   const cuda::Device::Memory small = device.allocate(63), large = device.allocate(64);
-  const shiftadd_dense_shape shape = {SHIFTADD_DENSE_INT8, 4, 4, 16};
+  const shiftadd_dense_shape shape = {SHIFTADD_DENSE_INT8, 1, 4, 4, 16};
   const auto reason = [&](const void* a, const void* b, void* c) -> std::string {
     try {
       return device.dense_product(shape, a, b, c);
@@ -137,12 +147,15 @@ TEST_CASE("dense products beyond their memory are refused by the host executor")
 TEST_CASE("a product row by row is asked for column by column") {
   for (const auto& [rows, outputs, inputs] :
        {std::array<int64_t, 3>{1, 1, 1}, {3, 5, 7}, {31, 4, 33}}) {
-    const shiftadd_dense_shape shape = {SHIFTADD_DENSE_TF32, rows, outputs, inputs};
+    const shiftadd_dense_shape shape = {SHIFTADD_DENSE_TF32, 1, rows, outputs, inputs};
     const auto a = whole_numbers(rows * inputs, 1), b = whole_numbers(outputs * inputs, 2);
     const cuda::ColumnProduct of = cuda::column_product(shape);
     REQUIRE(of.first.rows == of.second.rows);
     REQUIRE(of.first.columns == of.result.rows);
     REQUIRE(of.second.columns == of.result.columns);
+    CHECK(of.first.numbers() == outputs * inputs);
+    CHECK(of.second.numbers() == rows * inputs);
+    CHECK(of.result.numbers() == rows * outputs);
     std::vector<int32_t> c(static_cast<std::size_t>(rows * outputs), -7);
     const auto at = [](const cuda::ColumnMatrix& matrix, int64_t row, int64_t column) {
       return static_cast<std::size_t>(column * matrix.step + row);

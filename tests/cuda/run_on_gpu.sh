@@ -79,7 +79,7 @@ fail() { failures+=("$1"); say "FAILED: $1"; }
 within() {
   local seconds="$1"
   shift
-  timeout --kill-after=5 "$([ "$executor" = host ] && echo $((seconds * 20)) || echo "$seconds")" "$@"
+  timeout --kill-after=12 "$([ "$executor" = host ] && echo $((seconds * 20)) || echo "$seconds")" "$@"
 }
 
 # Which tests failed, in the order in which they ran: the first is the one to look at, for a device that is lost fails

@@ -1,10 +1,12 @@
 // shiftadd-bench gpu as a process, on the host executor: all that the report of a GPU holds, and
 // times of a peer.
 #include <algorithm>
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "core/io/files.h"
 #include "core/io/json_text.h"
+#include "tests/e2e/child.h"
 #include "tests/support/support.h"
 
 using namespace shiftadd;
@@ -14,8 +16,11 @@ using test::ProcessResult;
 
 namespace {
 
-ProcessResult bench_gpu(std::vector<std::string> arguments) {
-  std::vector<std::string> command = {test::program("shiftadd-bench"),
+std::vector<std::string> bench_command(const std::vector<std::string>& arguments) {
+  const std::string plugin = "SHIFTADD_CUDA_PLUGIN=" + test::build_folder() + "/plugins/host.so";
+  std::vector<std::string> command = {"/usr/bin/env",
+                                      plugin,
+                                      test::program("shiftadd-bench"),
                                       "gpu",
                                       "--model",
                                       "vit_micro",
@@ -24,8 +29,11 @@ ProcessResult bench_gpu(std::vector<std::string> arguments) {
                                       "--times",
                                       "1"};
   command.insert(command.end(), arguments.begin(), arguments.end());
-  return test::run(command, "",
-                   {{"SHIFTADD_CUDA_PLUGIN", test::build_folder() + "/plugins/host.so"}});
+  return command;
+}
+
+ProcessResult bench_gpu(const std::vector<std::string>& arguments) {
+  return test::run(bench_command(arguments));
 }
 
 }  // namespace
@@ -68,7 +76,9 @@ TEST_CASE("a device's report: networks with the CPU's bits, parts by each kernel
        {"MatShift: powers of two, tensor cores", "int8, tensor cores", "bf16, tensor cores",
         "literal shifts and additions", "cuBLASLt int8 to int32", "cuBLASLt bf16 to float32",
         "cuBLASLt tf32", "MatAdd: linear_add, signs", "MatAdd: softmax_add, two bits",
-        "softmax, int8", "mixture, half to Shift (powers of two)"})
+        "softmax, int8", "cuBLASLt bf16 to float32: K^T V, Q (K^T V)",
+        "cuBLASLt int8 to int32: Q K^T, P V", "cuBLASLt tf32: fc1, fc2",
+        "mixture, half to Shift (powers of two)"})
     CHECK_MESSAGE(std::count(kernels.begin(), kernels.end(), kernel) > 0, kernel);
 
   REQUIRE(report["goals"].size() == 3);
@@ -76,6 +86,20 @@ TEST_CASE("a device's report: networks with the CPU's bits, parts by each kernel
   CHECK(contains(result.out, "**No GPU: emulated on the CPU, and the times say nothing.**"));
   CHECK(contains(result.out, "cuBLASLt: beside our kernels."));
   CHECK(contains(result.out, "| vit_micro | fast | 1 | "));
+}
+
+TEST_CASE("a device's report that is cut short holds what was measured") {
+  const test::TemporaryFolder folder;
+  const std::string saved = folder / "saved.json";
+  test::Child child(bench_command({"--save", saved}), folder.path());
+  REQUIRE(child.read_until("measured: vit_micro ShiftAdd"));
+  child.send(SIGTERM);
+  CHECK(child.wait() == 143);
+  CHECK(contains(child.output(), "shiftadd-bench: interrupted\n"));
+  CHECK(contains(child.output(), "| vit_micro | ShiftAdd (softmax_add, shift, mixtures) | "));
+  const json report = parse_json(read_text(saved));
+  REQUIRE(report.contains("networks"));
+  CHECK(report["networks"][0]["bits_of_the_cpu"] == true);
 }
 
 TEST_CASE("a peer's file that is none is the user's mistake") {

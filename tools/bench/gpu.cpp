@@ -15,6 +15,7 @@
 #include "infer/device_choice.h"
 #include "tools/bench/commands.h"
 #include "tools/bench/gpu_report.h"
+#include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -35,6 +36,42 @@ data::ImageSource jpegs_of(const std::string& folder) {
   return data::source_of_files(data::list_images({folder}, nothing));
 }
 
+struct Part {
+  const char* name;
+  void (*time)(cuda::Device& device, int64_t images, uint32_t times, PartTimes& found);
+};
+constexpr Part kParts[] = {
+    {"products", time_products}, {"attention", time_attention}, {"mixtures", time_mixtures}};
+
+void say_measured(const std::string& what) { std::cerr << "measured: " << what << std::endl; }
+
+// Until a signal stops it, which is asked for between two tables' rows or a few of them.
+void measure(const GpuOptions& options, cuda::Device& device, const data::ImageSource& jpegs,
+             GpuFigures& figures) {
+  figures.decoded_per_second = images_decoded_per_second(jpegs);
+  // Right answers first: they come before all times in the report, and where a device fails.
+  for (const std::string& model : options.models)
+    for (const NetworkForm form : kNetworkForms) {
+      if (stop_signal()) return;
+      figures.networks.push_back(
+          network_figures(device, model, form, options.batches, options.times, jpegs));
+      say_measured(concat(model, " ", name_of(form)));
+    }
+  const auto times = static_cast<uint32_t>(options.times);
+  for (const int64_t batch : options.batches)
+    for (const auto& [name, time] : kParts) {
+      if (stop_signal()) return;
+      time(device, batch, times, figures.parts);
+      say_measured(concat(name, ", batch ", batch));
+    }
+}
+
+void report(const GpuOptions& options, const GpuFigures& figures) {
+  const std::string json = json_text(to_json(figures));
+  if (!options.save.empty()) write_file(options.save, json + "\n");
+  std::cout << (options.json ? json + "\n" : to_markdown(figures)) << std::flush;
+}
+
 int run_gpu(const GpuOptions& options) {
   const infer::DeviceChoice choice = infer::device_choice(options.device);
   if (choice.kind != infer::DeviceChoice::Kind::kCuda)
@@ -45,21 +82,19 @@ int run_gpu(const GpuOptions& options) {
   cuda::Device device = *infer::open_device(choice);
   figures.device = device.description();
   figures.threads = num_threads();
-  figures.decoded_per_second = images_decoded_per_second(jpegs);
-  // Right answers first: they come before all times in the report, and where a device fails.
-  for (const std::string& model : options.models)
-    for (const NetworkForm form : kNetworkForms)
-      figures.networks.push_back(
-          network_figures(device, model, form, options.batches, options.times, jpegs));
-  const auto times = static_cast<uint32_t>(options.times);
-  for (const int64_t batch : options.batches) {
-    time_products(device, batch, times, figures.parts);
-    time_attention(device, batch, times, figures.parts);
-    time_mixtures(device, batch, times, figures.parts);
+  stop_soon("shiftadd-bench");
+  try {
+    measure(options, device, jpegs, figures);
+  } catch (const Error&) {
+    // What a device did before it failed says where.
+    if (!figures.networks.empty()) report(options, figures);
+    throw;
   }
-  const std::string json = json_text(to_json(figures));
-  if (!options.save.empty()) write_file(options.save, json + "\n");
-  std::cout << (options.json ? json + "\n" : to_markdown(figures)) << std::flush;
+  report(options, figures);
+  if (stop_signal()) {
+    std::cerr << "shiftadd-bench: interrupted" << std::endl;
+    return status_after(stop_signal());
+  }
   // Integers have one right answer.
   const bool wrong =
       std::any_of(figures.networks.begin(), figures.networks.end(), [](const NetworkFigures& each) {

@@ -9,6 +9,7 @@
 #include "model/plan.h"
 #include "tools/bench/gpu_operands.h"
 #include "tools/bench/gpu_parts.h"
+#include "tools/bench/gpu_peers.h"
 #include "tools/bench/network.h"
 
 namespace shiftadd::tools {
@@ -91,17 +92,30 @@ GpuLaunch launch_of(cuda::Device& device, GpuOperands& operands, const Asked& as
   return [&device, shape, args] { device.launch(shape.kernel, shape.shape, args); };
 }
 
+// Tokens as many as tensor cores want.
+void time_peers_of_attention(cuda::Device& device, const AttentionShape& of, int64_t images,
+                             uint32_t times, PartTimes& found) {
+  constexpr int64_t kStep = 8;
+  const int64_t heads = images * of.heads, d = of.head_dim;
+  const int64_t tokens = (of.keys + kStep - 1) / kStep * kStep;
+  const PartTime part = {"attention", images, concat(heads, " heads of ", tokens, " tokens x ", d)};
+  time_peers(device, part, "K^T V, Q (K^T V)", {{heads, d, d, tokens}, {heads, tokens, d, d}},
+             times, found);
+  time_peers(device, part, "Q K^T, P V", {{heads, tokens, tokens, d}, {heads, tokens, d, tokens}},
+             times, found);
+}
+
 }  // namespace
 
 void time_attention(cuda::Device& device, int64_t images, uint32_t times, PartTimes& found) {
   const Limits limits = {device.description().shared_bytes_per_block,
                          device.description().multiprocessors};
+  AttentionShape of = {};
   for (const Form& form : kForms) {
     const Asked asked = asked_for(form, limits);
-    const AttentionShape& of =
-        attend_args(asked.program.launches.buffers,
-                    std::get<AttendLaunch>(asked.launch->kind).attend, images)
-            .shape;
+    of = attend_args(asked.program.launches.buffers,
+                     std::get<AttendLaunch>(asked.launch->kind).attend, images)
+             .shape;
     found.list.push_back(
         {"attention", images,
          concat(images * of.heads, " heads of ", of.keys, " tokens x ", of.head_dim), form.name,
@@ -110,6 +124,7 @@ void time_attention(cuda::Device& device, int64_t images, uint32_t times, PartTi
            return launch_of(device, operands, asked, images, limits);
          })});
   }
+  time_peers_of_attention(device, of, images, times, found);
 }
 
 }  // namespace shiftadd::tools

@@ -4,6 +4,7 @@
 #include "cuda/product.h"
 #include "tools/bench/gpu_operands.h"
 #include "tools/bench/gpu_parts.h"
+#include "tools/bench/gpu_peers.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -61,12 +62,15 @@ GpuLaunch launch_of(Device& device, GpuOperands& operands, int64_t rows, const F
 
 void time_mixtures(Device& device, int64_t images, uint32_t times, PartTimes& found) {
   const int64_t rows = kTokens * images;
+  const std::string shape = concat(rows, " x ", kWidth, " x ", kHidden, " and back");
   for (const Form& form : kForms)
-    found.list.push_back({"MLP", images, concat(rows, " x ", kWidth, " x ", kHidden, " and back"),
-                          form.name, static_cast<double>(2 * rows * kWidth * kHidden),
+    found.list.push_back({"MLP", images, shape, form.name,
+                          static_cast<double>(2 * rows * kWidth * kHidden),
                           seconds_of(device, times, [&](GpuOperands& operands) {
                             return launch_of(device, operands, rows, form);
                           })});
+  time_peers(device, {"MLP", images, shape}, "fc1, fc2",
+             {{1, rows, kHidden, kWidth}, {1, rows, kWidth, kHidden}}, times, found);
 }
 
 }  // namespace shiftadd::tools

@@ -14,9 +14,9 @@ struct PartTime {
   std::string part;  // "qkv", "attention", "MLP": of DeiT-T
   int64_t images;
   std::string shape;
-  std::string kernel;
-  double terms;  // products, additions, or shifts with an addition, of a launch
-  double seconds;
+  std::string kernel = {};
+  double terms = 0;  // products, additions, or shifts with an addition, of a launch
+  double seconds = 0;
 
   double seconds_of_image() const { return seconds / static_cast<double>(images); }
   double terms_per_second() const { return terms / seconds; }

@@ -9,6 +9,7 @@
 #include "cuda/product.h"
 #include "tools/bench/gpu_operands.h"
 #include "tools/bench/gpu_parts.h"
+#include "tools/bench/gpu_peers.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -29,14 +30,6 @@ constexpr OwnKernel kOwnKernels[] = {
     {"int8, tensor cores", WeightKind::kInt8},
     {"bf16, tensor cores", WeightKind::kBf16},
     {"float32", WeightKind::kFloat32}};
-struct PeerKernel {
-  const char* name;
-  shiftadd_dense_kind kind;
-};
-constexpr PeerKernel kPeerKernels[] = {{"cuBLASLt int8 to int32", SHIFTADD_DENSE_INT8},
-                                       {"cuBLASLt bf16 to float32", SHIFTADD_DENSE_BF16},
-                                       {"cuBLASLt tf32", SHIFTADD_DENSE_TF32}};
-
 bool reads_floats(WeightKind kind) {
   return kind == WeightKind::kBf16 || kind == WeightKind::kFloat32;
 }
@@ -90,37 +83,6 @@ GpuLaunch literal_launch(Device& device, GpuOperands& operands, const ProductSha
   };
 }
 
-const void* peer_numbers(GpuOperands& operands, shiftadd_dense_kind kind, int64_t count) {
-  if (kind == SHIFTADD_DENSE_INT8) return operands.bytes(count);
-  if (kind == SHIFTADD_DENSE_BF16) return operands.bf16(count);
-  return operands.floats(count);
-}
-
-// The sums alone: no scales, no bias.
-GpuLaunch peer_launch(Device& device, GpuOperands& operands, const ProductShape& shape,
-                      shiftadd_dense_kind kind) {
-  const void* a = peer_numbers(operands, kind, shape.rows * shape.inputs);
-  const void* b = peer_numbers(operands, kind, shape.outputs * shape.inputs);
-  void* c = operands.unset(shape.rows * shape.outputs * static_cast<int64_t>(sizeof(float)));
-  const shiftadd_dense_shape dense = {kind, shape.rows, shape.outputs, shape.inputs};
-  return [&device, dense, a, b, c] {
-    const std::string missing = device.dense_product(dense, a, b, c);
-    if (!missing.empty()) throw failure(missing);
-  };
-}
-
-// Why the device has no products of another library; empty: it has.
-std::string missing_library(Device& device, const ProductShape& shape, shiftadd_dense_kind kind) {
-  GpuOperands operands(device);
-  const std::string missing = device.dense_product(
-      {kind, shape.rows, shape.outputs, shape.inputs},
-      peer_numbers(operands, kind, shape.rows * shape.inputs),
-      peer_numbers(operands, kind, shape.outputs * shape.inputs),
-      operands.unset(shape.rows * shape.outputs * static_cast<int64_t>(sizeof(float))));
-  device.synchronise();
-  return missing;
-}
-
 }  // namespace
 
 void time_products(Device& device, int64_t images, uint32_t times, PartTimes& found) {
@@ -130,9 +92,9 @@ void time_products(Device& device, int64_t images, uint32_t times, PartTimes& fo
                                  {"fc1", rows, width, 4 * width},
                                  {"fc2", rows, 4 * width, width}};
   for (const ProductShape& shape : shapes) {
+    const std::string of = concat(shape.rows, " x ", shape.inputs, " x ", shape.outputs);
     const auto time = [&](const char* kernel, const auto& make) {
-      found.list.push_back({shape.layer, images,
-                            concat(shape.rows, " x ", shape.inputs, " x ", shape.outputs), kernel,
+      found.list.push_back({shape.layer, images, of, kernel,
                             static_cast<double>(shape.rows * shape.inputs * shape.outputs),
                             seconds_of(device, times, make)});
     };
@@ -141,15 +103,8 @@ void time_products(Device& device, int64_t images, uint32_t times, PartTimes& fo
            [&](GpuOperands& operands) { return own_launch(device, operands, shape, kernel.kind); });
     time("literal shifts and additions",
          [&](GpuOperands& operands) { return literal_launch(device, operands, shape); });
-    for (const PeerKernel& peer : kPeerKernels) {
-      const std::string missing = missing_library(device, shape, peer.kind);
-      if (missing.empty())
-        time(peer.name, [&](GpuOperands& operands) {
-          return peer_launch(device, operands, shape, peer.kind);
-        });
-      else
-        found.no_library = missing;
-    }
+    time_peers(device, {shape.layer, images, of}, "",
+               {{1, shape.rows, shape.outputs, shape.inputs}}, times, found);
   }
 }
 

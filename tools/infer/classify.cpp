@@ -15,6 +15,7 @@
 #include "tools/report/predictions.h"
 #include "tools/report/routing.h"
 #include "tools/report/routing_picture.h"
+#include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -81,7 +82,7 @@ int classify(const InferOptions& options, Outputs& outputs) {
   writer.finish();
   if (!options.json) print_routing(std::cout, routing);
   std::cout.flush();
-  if (stop_signal) return finish(broken, outputs);
+  if (stop_signal()) return finish(broken, outputs);
   if (!picture.empty())
     outputs.write(options.routing, [&] {
       write_file(options.routing, {reinterpret_cast<const char*>(picture.data()), picture.size()});

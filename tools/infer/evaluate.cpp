@@ -11,6 +11,7 @@
 #include "infer/routing_counts.h"
 #include "tools/report/evaluation.h"
 #include "tools/report/predictions.h"
+#include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
 
@@ -44,7 +45,7 @@ int evaluate(const InferOptions& options, Outputs& outputs) {
   progress.wipe();
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (stop_signal) return finish(result.broken, outputs);
+  if (stop_signal()) return finish(result.broken, outputs);
   print_evaluation(std::cout, result.answers, names,
                    {options.eval, result.broken, options.threads, seconds, routing}, options.json);
   std::cout.flush();

@@ -11,6 +11,7 @@
 #include "core/preprocess.h"
 #include "data/list_images.h"
 #include "tools/report/json_array.h"
+#include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
 namespace {
@@ -80,7 +81,7 @@ int print_features(const InferOptions& options, Outputs& outputs) {
   progress.wipe();
   writer.finish();
   std::cout.flush();
-  if (!stop_signal && !options.dump.empty() && !names.empty())
+  if (!stop_signal() && !options.dump.empty() && !names.empty())
     write_dump(options, outputs, names,
                {{"input",
                  inputs.tensor({spec.in_channels, spec.image_size.height, spec.image_size.width})},

@@ -1,8 +1,6 @@
 // Opens the model, ends early at a stop signal, and writes what was collected.
 #include "tools/infer/run.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <filesystem>
 #include <fstream>
@@ -17,9 +15,6 @@
 #include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
-
-volatile std::sig_atomic_t stop_signal = 0;
-
 namespace {
 
 // Throws Error (user) for what people name in a model's place: a run's folder, an image.
@@ -82,27 +77,15 @@ infer::ImageRun image_run(const InferOptions& options, RunProgress& progress) {
     std::cerr << "shiftadd-infer: error: " << image.reason << std::endl;
   };
   run.progress = [&progress](int64_t done) { progress.update(done); };
-  run.stopped = [] { return stop_signal != 0; };
+  run.stopped = [] { return stop_signal() != 0; };
   return run;
 }
 
-void stop_soon() {
-  constexpr unsigned kPatience = 10;
-  name_stopped("shiftadd-infer");
-  watch_stop_signals(
-      [](int number) {
-        stop_signal = number;
-        alarm(kPatience);
-      },
-      SA_RESETHAND);
-  std::signal(SIGALRM, [](int) { end_at_once(stop_signal); });
-}
-
 int finish(int64_t broken, const Outputs& outputs) {
-  if (stop_signal) {
+  if (stop_signal()) {
     std::cout.flush();
     std::cerr << message_start() << "shiftadd-infer: interrupted" << std::endl;
-    return status_after(stop_signal);
+    return status_after(stop_signal());
   }
   return outputs.status() ? outputs.status() : broken ? 2 : 0;
 }

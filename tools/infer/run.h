@@ -1,7 +1,6 @@
 // What both uses of shiftadd-infer share: its options, and images run through a session.
 #pragma once
 
-#include <csignal>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -16,10 +15,6 @@
 #include "tools/run_progress.h"
 
 namespace shiftadd::tools {
-
-/// The first stop signal, which ends the run after the batch at work; the same one again ends the
-/// process at once. 0: none.
-extern volatile std::sig_atomic_t stop_signal;
 
 struct InferOptions {
   std::string model;
@@ -54,10 +49,6 @@ std::vector<float> planes_of(const infer::Session& session, const infer::Answer&
 /// How images are run through the model, with the choices of its routers: it ends early at a stop
 /// signal, and a broken image is an error on stderr. `progress` outlives it.
 infer::ImageRun image_run(const InferOptions& options, RunProgress& progress);
-
-/// A stop signal ends the run after the batch at work, or ten seconds later where that takes
-/// longer.
-void stop_soon();
 
 /// Says that the run was interrupted. The status to exit with after images of which so many were
 /// broken and the writing of `outputs`.
