@@ -4,7 +4,8 @@ set(SHIFTADD_CUDA AUTO CACHE STRING "Build the CUDA plug-in: AUTO (where nvcc is
 set_property(CACHE SHIFTADD_CUDA PROPERTY STRINGS AUTO ON OFF)
 
 # What runs kernels is kept from what asks for them: only the plug-in and the tests link them.
-set(executor_sources ${PROJECT_SOURCE_DIR}/cuda/host_device.cpp ${PROJECT_SOURCE_DIR}/cuda/kernel_list.cpp)
+set(executor_sources ${PROJECT_SOURCE_DIR}/cuda/host_device.cpp ${PROJECT_SOURCE_DIR}/cuda/host_machine.cpp
+    ${PROJECT_SOURCE_DIR}/cuda/kernel_list.cpp)
 file(GLOB cuda_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/cuda/*.cpp)
 list(REMOVE_ITEM cuda_sources ${executor_sources})
 add_library(shiftadd_cuda STATIC ${cuda_sources})

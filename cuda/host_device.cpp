@@ -15,6 +15,7 @@
 
 #include "core/error.h"
 #include "cuda/dense_product.h"
+#include "cuda/host_machine.h"
 #include "cuda/kernel_list.h"
 #include "cuda/simt/device_heap.h"
 #include "cuda/simt/executor.h"
@@ -78,41 +79,6 @@ Refused other(const Parts&... parts) {
   return {SHIFTADD_DEVICE_OTHER, concat(parts...)};
 }
 
-// What memory there is: one list for all contexts, as on a machine.
-struct Block {
-  std::size_t bytes;
-  int device;  // kPinned: of the host
-};
-constexpr int kPinned = -1;
-
-struct Machine {
-  std::mutex mutex;  // of the memory below, and of the executor: it runs one thing at a time
-  std::map<const char*, Block> blocks;
-  int contexts = 0;
-
-  // The block that holds all of the range, or null.
-  const Block* holder(const void* begin, std::size_t bytes) const {
-    const auto* address = static_cast<const char*>(begin);
-    auto after = blocks.upper_bound(address);
-    if (after == blocks.begin()) return nullptr;
-    const auto& [start, block] = *std::prev(after);
-    const auto offset = static_cast<std::size_t>(address - start);
-    return offset <= block.bytes && bytes <= block.bytes - offset ? &block : nullptr;
-  }
-
-  int64_t used(int device) const {
-    int64_t sum = 0;
-    for (const auto& [start, block] : blocks)
-      if (block.device == device) sum += static_cast<int64_t>(block.bytes);
-    return sum;
-  }
-};
-
-Machine& machine() {
-  static Machine machine;
-  return machine;
-}
-
 std::span<const simt::Kernel* const> known_kernels() {
   const auto chosen = host_device_options().kernels;
   return chosen.empty() ? all_kernels() : chosen;
@@ -123,16 +89,6 @@ const char* kernel_name(uint32_t number) {
 }
 
 const char* error_text() { return last_error.c_str(); }
-
-// The published limits of one device of each architecture.
-constexpr shiftadd_device_description kDescriptions[] = {
-    {"host executor as A100", 80, 108, 65536, 163 << 10, 40 << 20, 0, 1},
-    {"host executor as RTX 3090", 86, 82, 65536, 99 << 10, 6 << 20, 0, 1},
-    {"host executor as RTX 4090", 89, 128, 65536, 99 << 10, 72 << 20, 0, 1},
-    {"host executor as H100", 90, 132, 65536, 227 << 10, 50 << 20, 0, 1},
-    {"host executor as B200", 100, 148, 65536, 227 << 10, 126 << 20, 0, 1},
-    {"host executor as RTX 5090", 120, 170, 65536, 99 << 10, 96 << 20, 0, 1},
-};
 
 Status count_devices(int32_t* count) {
   return guarded([&] {
@@ -147,14 +103,12 @@ Status describe(int32_t device, shiftadd_device_description* description) {
     const HostDeviceOptions& options = host_device_options();
     if (device < 0 || device >= options.devices)
       throw Refused{SHIFTADD_DEVICE_NO_DEVICE, "the host executor has no such device"};
-    for (const shiftadd_device_description& each : kDescriptions) {
-      if (each.architecture != options.architecture) continue;
-      *description = each;
-      description->memory_bytes = options.memory_bytes;
-      return;
-    }
-    throw Refused{SHIFTADD_DEVICE_WRONG_ARCHITECTURE,
-                  concat("the host executor knows no architecture ", options.architecture)};
+    const shiftadd_device_description* known = emulated_device(options.architecture);
+    if (!known)
+      throw Refused{SHIFTADD_DEVICE_WRONG_ARCHITECTURE,
+                    concat("the host executor knows no architecture ", options.architecture)};
+    *description = *known;
+    description->memory_bytes = options.memory_bytes;
   });
 }
 
@@ -164,7 +118,7 @@ Status open(int32_t device, Context** context) {
     made->device = device;
     const Status status = describe(device, &made->description);
     if (status != SHIFTADD_DEVICE_OK) throw Refused{status, last_error};
-    Machine& all = machine();
+    HostMachine& all = host_machine();
     const std::lock_guard lock(all.mutex);
     if (++all.contexts == 1) simt::protect_device_heap(true);
     *context = made.release();
@@ -175,7 +129,7 @@ Status open(int32_t device, Context** context) {
 void close(Context* context) {
   if (!context) return;
   delete context;
-  Machine& all = machine();
+  HostMachine& all = host_machine();
   const std::lock_guard lock(all.mutex);
   if (--all.contexts == 0) simt::protect_device_heap(false);
 }
@@ -198,7 +152,7 @@ Status allocate(Context* context, uint64_t bytes, void** memory) {
   return guarded([&] {
     refuse_while_recording(*context, "memory was asked for");
     ++context->counters.allocations;
-    Machine& all = machine();
+    HostMachine& all = host_machine();
     const std::lock_guard lock(all.mutex);
     const auto wanted = static_cast<std::size_t>(std::max<uint64_t>(bytes, 1));
     const int64_t left = context->description.memory_bytes - all.used(context->device);
@@ -215,7 +169,7 @@ Status allocate(Context* context, uint64_t bytes, void** memory) {
 void release(Context* context, void* memory) {
   if (!memory) return;
   context->queue.clear();
-  Machine& all = machine();
+  HostMachine& all = host_machine();
   const std::lock_guard lock(all.mutex);
   all.blocks.erase(static_cast<const char*>(memory));
   simt::device_release(memory);
@@ -225,18 +179,18 @@ Status allocate_pinned(Context* context, uint64_t bytes, void** memory) {
   return guarded([&] {
     refuse_while_recording(*context, "memory was asked for");
     ++context->counters.allocations;
-    Machine& all = machine();
+    HostMachine& all = host_machine();
     const std::lock_guard lock(all.mutex);
     const auto wanted = static_cast<std::size_t>(std::max<uint64_t>(bytes, 1));
     *memory = ::operator new(wanted);
-    all.blocks[static_cast<const char*>(*memory)] = {wanted, kPinned};
+    all.blocks[static_cast<const char*>(*memory)] = {wanted, HostBlock::kPinned};
   });
 }
 
 void release_pinned(Context* context, void* memory) {
   if (!memory) return;
   context->queue.clear();
-  Machine& all = machine();
+  HostMachine& all = host_machine();
   const std::lock_guard lock(all.mutex);
   all.blocks.erase(static_cast<const char*>(memory));
   ::operator delete(memory);
@@ -248,14 +202,14 @@ void add(Context& context, std::function<void()> work) {
 }
 
 void require_device_range(const void* memory, uint64_t bytes, const char* what) {
-  const Block* block = machine().holder(memory, bytes);
-  if (!block || block->device == kPinned)
+  const HostBlock* block = host_machine().holder(memory, bytes);
+  if (!block || block->device == HostBlock::kPinned)
     throw other(what, " of ", bytes, " bytes is not all in one allocation of device memory");
 }
 
 void require_host_range(Context& context, const void* memory, uint64_t bytes) {
-  const Block* block = machine().holder(memory, bytes);
-  if (block && block->device != kPinned)
+  const HostBlock* block = host_machine().holder(memory, bytes);
+  if (block && block->device != HostBlock::kPinned)
     throw other("a copy has device memory where memory of the host was expected");
   if (!block && context.recording)
     refuse_while_recording(context, "memory that is not pinned was copied");
@@ -264,7 +218,7 @@ void require_host_range(Context& context, const void* memory, uint64_t bytes) {
 void require_copy(Context& context, const void* device, const void* host, uint64_t bytes) {
   require_usable(context);
   ++context.counters.copies;
-  const std::lock_guard lock(machine().mutex);
+  const std::lock_guard lock(host_machine().mutex);
   require_device_range(device, bytes, "a copy");
   require_host_range(context, host, bytes);
 }
@@ -287,7 +241,7 @@ Status fill(Context* context, void* device, uint8_t byte, uint64_t bytes) {
   return guarded([&] {
     require_usable(*context);
     {
-      const std::lock_guard lock(machine().mutex);
+      const std::lock_guard lock(host_machine().mutex);
       require_device_range(device, bytes, "a fill");
     }
     add(*context, [=] { simt::fill_device(device, byte, bytes); });
@@ -349,7 +303,7 @@ Status dense_product(Context* context, const shiftadd_dense_shape* shape, const 
       context->known_products.insert(dense_key(*shape));
     }
     {
-      const std::lock_guard lock(machine().mutex);
+      const std::lock_guard lock(host_machine().mutex);
       const DenseBytes bytes = dense_bytes(*shape);
       require_device_range(a, bytes.a, "an operand");
       require_device_range(b, bytes.b, "an operand");
@@ -400,7 +354,7 @@ Status synchronise(Context* context) {
     ++context->counters.synchronisations;
     const Work work = std::exchange(context->queue, {});
     if (work.empty()) return;
-    const std::lock_guard lock(machine().mutex);
+    const std::lock_guard lock(host_machine().mutex);
     const simt::DeviceAccess open;  // for all of it: each change of who may reach memory takes long
     for (const auto& each : work) {
       each();

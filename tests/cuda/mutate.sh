@@ -42,14 +42,22 @@ programs_of() {
   if [ "$1" = cuda/simt/device.h ]; then echo cuda_ptx; else echo test_cuda_checked test_cuda; fi
 }
 build() { cmake --build "$build" --target "${1/cuda_ptx/test_cuda}" >>"$work/log" 2>&1; }
-# Whether the program passes its tests of the kernels of mutants.txt. A mutant may hang, which is noticed, too.
-passes() {
+# Whether the program passes its tests of the kernels of mutants.txt: those of the file's kernels first, which are quick.
+# A mutant may hang, which is noticed, too.
+passes() {  # passes PROGRAM [FILE]
   if [ "$1" = cuda_ptx ]; then
     timeout 900 ctest --test-dir "$build" --no-tests=error -R '^cuda_ptx$' >>"$work/log" 2>&1
     return
   fi
-  local tests='*product_test.cpp,*finish_test.cpp,*elementwise_test.cpp,*engine_*test.cpp,*attention_bf16_test.cpp'
-  timeout 600 "$build/bin/$1" --abort-after=1 --source-file="$tests" >>"$work/log" 2>&1
+  local attention='*attention*_test.cpp' products='*product_test.cpp,*finish_test.cpp,*elementwise_test.cpp' tests
+  case "${2:-}" in
+    '') tests=("$attention,$products,*engine_*test.cpp") ;;
+    cuda/attention*) tests=("$attention" "$products,*engine_*test.cpp") ;;
+    *) tests=("$products" "$attention,*engine_*test.cpp") ;;
+  esac
+  for each in "${tests[@]}"; do
+    timeout 600 "$build/bin/$1" --abort-after=1 --source-file="$each" >>"$work/log" 2>&1 || return 1
+  done
 }
 for program in test_cuda_checked test_cuda $([ $cuda = OFF ] || echo cuda_ptx); do
   build "$program" || { tail -n 30 "$work/log"; echo "mutate.sh: the tree as it is does not build"; exit 1; }
@@ -60,7 +68,7 @@ done
 try() {
   for program in $(programs_of "$1"); do
     build "$program" || { echo "NOT BUILT, and a mutant must compile"; return 1; }
-    passes "$program" || { echo "noticed by $program"; return 0; }
+    passes "$program" "$1" || { echo "noticed by $program"; return 0; }
   done
   echo "SURVIVED"
   return 1
