@@ -42,21 +42,23 @@ programs_of() {
   if [ "$1" = cuda/simt/device.h ]; then echo cuda_ptx; else echo test_cuda_checked test_cuda; fi
 }
 build() { cmake --build "$build" --target "${1/cuda_ptx/test_cuda}" >>"$work/log" 2>&1; }
-# Whether the program passes its tests of the kernels of mutants.txt: those of the file's kernels first, which are quick.
+# Whether the program passes its tests of the kernels of mutants.txt, those of the file first, which are quick; its status.
 # A mutant may hang, which is noticed, too, but said: on a machine that is busy a test may only take long. Status 124 then.
 passes() {  # passes PROGRAM [FILE]
   if [ "$1" = cuda_ptx ]; then
     timeout 900 ctest --test-dir "$build" --no-tests=error -R '^cuda_ptx$' >>"$work/log" 2>&1
     return
   fi
-  local each attention='*attention*_test.cpp' products='*product_test.cpp,*finish_test.cpp,*elementwise_test.cpp' tests
+  local attention='*attention*_test.cpp' products='*product_test.cpp,*finish_test.cpp,*elementwise_test.cpp' filter
+  local filters=("--source-file=$attention,$products,*engine_*test.cpp")
   case "${2:-}" in
-    '') tests=("$attention,$products,*engine_*test.cpp") ;;
-    cuda/attention*) tests=("$attention" "$products,*engine_*test.cpp") ;;
-    *) tests=("$products" "$attention,*engine_*test.cpp") ;;
+    '') ;;
+    cuda/attention_*.cu) filters=("--test-case=*$(basename "${2/attention_/}" .cu)_attention*" "${filters[@]}") ;;
+    cuda/attention*) filters=("--source-file=$attention" "${filters[@]}") ;;
+    *) filters=("--source-file=$products" "${filters[@]}") ;;
   esac
-  for each in "${tests[@]}"; do
-    timeout 600 "$build/bin/$1" --abort-after=1 --source-file="$each" >>"$work/log" 2>&1 || return
+  for filter in "${filters[@]}"; do
+    timeout 600 "$build/bin/$1" --abort-after=1 "$filter" >>"$work/log" 2>&1 || return
   done
 }
 for program in test_cuda_checked test_cuda $([ $cuda = OFF ] || echo cuda_ptx); do
