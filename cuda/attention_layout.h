@@ -99,12 +99,15 @@ struct LinearLayout {
         bits(0),
         prefix(0),
         bytes(0) {
+    // Keys and values were summed before the first query is taken: both use the same bytes.
+    SharedPieces summed;
+    codes = summed.take(width * columns_line);
+    values = summed.take(width * columns_line);
     SharedPieces pieces;
-    codes = pieces.take(width * columns_line);
-    values = pieces.take(width * columns_line);
     digits = pieces.take(kMostDigits * digit_bytes);
     queries = pieces.take(tile * line);
     products = pieces.take(tile * product_line * 4);
+    pieces.bytes = larger(pieces.bytes, summed.bytes);
     tops = pieces.take(kAttentionWarps * 4);
     near = pieces.take(rows ? all_keys * width * 2 : 0);
     if (window) {

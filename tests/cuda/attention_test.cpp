@@ -85,6 +85,7 @@ std::vector<WindowSizes> window_sizes() {
   std::vector<WindowSizes> all = {{{1, 7, 2}, {1, 9, 9, 48, 64}},
                                   {{2, 2, 23}, {2, 27, 27, 80, 128}},
                                   {{4, 8, 1}, {3, 33, 33, 64, 64}},
+                                  {{24, 24, 1}, {1, 20, 577, 128, 128}},  // on every device
                                   {{32, 32, 0}, {1, 70, 1024, 64, 64}}};
   for (const AttentionSizes& size : attention_sizes()) {
     const auto height = static_cast<int64_t>(std::sqrt(static_cast<double>(size.keys)));
