@@ -18,10 +18,10 @@ struct Stage {
   int32_t* written;  // (kRows): rows of the output
   float* tile;       // of project: (kRows, outputs + kTilePadding)
 };
+/// For rows of which `bytes` bytes lie there at a time.
 template <int kRows>
-__device__ __forceinline__ Stage stage_of(unsigned char* shared, int row_bytes) {
+__device__ __forceinline__ Stage stage_of(unsigned char* shared, int bytes) {
   Stage stage{};
-  const int bytes = row_bytes < kProductChunk ? row_bytes : static_cast<int>(kProductChunk);
   stage.stride = static_cast<int>(staged_bytes(bytes));
   stage.values = reinterpret_cast<int8_t*>(shared);
   stage.scales = reinterpret_cast<float*>(shared + kRows * stage.stride);
@@ -202,14 +202,14 @@ __device__ __forceinline__ void product_tile(const ProductArgs& args, unsigned c
   const int left = args.experts.count(args.expert) - first, rows = left < kRows ? left : kRows;
   if (rows <= 0) return;  // the whole block: an expert has fewer rows than there are
   const int row_bytes = row_bytes_of<Sum>(args.weight);
-  const Stage stage = stage_of<kRows>(shared, row_bytes);
+  constexpr int kChunk = kProductChunk;
+  const Stage stage = stage_of<kRows>(shared, row_bytes < kChunk ? row_bytes : kChunk);
   find_rows(args, stage, first, rows);
   __syncthreads();
   const int lane = lane_index(), warp = warp_index(), half = warp / kGroupsOfTile;
   const int group = static_cast<int>(blockIdx.y) * kGroupsOfTile + warp % kGroupsOfTile;
   const bool outside = group * kGroupOutputs >= args.weight.outputs;
   Sum sum[2][4][4] = {};
-  constexpr int kChunk = kProductChunk;
   for (int at = 0; at < row_bytes; at += kChunk) {
     const int bytes = row_bytes - at < kChunk ? row_bytes - at : kChunk;
     if (at > 0) __syncthreads();  // everyone has read the chunk before

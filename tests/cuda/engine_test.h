@@ -29,8 +29,8 @@ Answers answers_of(Engine& engine, const Tensor& images, bool with_choices) {
   return made;
 }
 
-inline cuda::CudaEngine cuda_engine(const ModelFile& packed) {
-  return cuda::CudaEngine(network_of(packed.spec), *packed.pack, packed.weights, device().share());
+inline cuda::CudaEngine cuda_engine(const ModelFile& packed, cuda::Device on = device().share()) {
+  return cuda::CudaEngine(network_of(packed.spec), *packed.pack, packed.weights, std::move(on));
 }
 inline infer::CpuEngine cpu_engine(const ModelFile& packed) {
   return infer::CpuEngine(network_of(packed.spec), *packed.pack, packed.weights);
@@ -72,12 +72,13 @@ inline ModelSpec shipped(AttentionKind attention, LayerKind mlp) {
 
 /// What is equal in integers is equal bit for bit (bound 0); floats are summed in other orders. The
 /// second pass finds the memory as the first one left it.
-inline void compare(const ModelSpec& spec, const char* format, double bound, int64_t batch = 5) {
+inline void compare(const ModelSpec& spec, const char* format, double bound, int64_t batch = 5,
+                    cuda::Device on = device().share()) {
   const ModelFile packed = pack_model(test::random_model(spec, 3), pack_in(format));
   INFO(spec.name, ", batch ", batch, ", in ", std::string(format), ", attention ",
        spec.shift_add.blocks.empty() ? "softmax" : name_of(spec.shift_add.blocks[0].attention));
   infer::CpuEngine cpu = cpu_engine(packed);
-  cuda::CudaEngine gpu = cuda_engine(packed);
+  cuda::CudaEngine gpu = cuda_engine(packed, std::move(on));
   const Tensor images = test::random_images(spec, batch, 4);
   const Answers expected = answers_of(cpu, images, true);
   for (const int pass : {1, 2}) {

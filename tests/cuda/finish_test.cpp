@@ -121,37 +121,48 @@ struct Followers {
   FinishRows finish;
 };
 
+void check_projection(int64_t rows, int64_t inputs, int64_t width, int tile) {
+  const Weight weight(width, inputs, WeightKind::kNibbles, 3);
+  const std::vector<float> x = random_floats(rows * inputs, 1);
+  const Tokens tokens(x, rows, inputs);
+  const DeviceArray<float> floats(x);
+  in_each_order(rows, [&] {
+    INFO(rows, " x ", inputs, " x ", width, ", tile ", tile);
+    Followers after(rows, width, true);
+    after.counts.write({0, 0});
+    ProductArgs args;
+    args.in.floats = rows_at<const float>(floats.get(), rows, inputs);
+    args.weight = weight.at();
+    args.experts.rows = static_cast<int32_t>(rows);
+    args.finish = after.finish;
+    launch(tile == 64 ? cuda::kernels::project_int8_64 : cuda::kernels::project_int8_32,
+           project_shape(tile, rows, width, steps_of(inputs, 1) * kStepBytes), args);
+    after.check(cpu_product(weight, tokens, rows, Activation::kNone, after.residual.data()), true);
+  });
+}
+
 }  // namespace
 
 TEST_CASE("a projection with residual, norm, int8 numbers and router is the CPU's") {
   for (const int tile : {64, 32})
-    for (const int64_t rows : token_counts(tile)) {
-      const int64_t inputs = 51, width = 67;
-      const Weight weight(width, inputs, WeightKind::kNibbles, 3);
-      const std::vector<float> x = random_floats(rows * inputs, 1);
-      const Tokens tokens(x, rows, inputs);
-      const DeviceArray<float> floats(x);
-      in_each_order(rows, [&] {
-        INFO(rows, " rows, tile ", tile);
-        Followers after(rows, width, true);
-        after.counts.write({0, 0});
-        ProductArgs args;
-        args.in.floats = rows_at<const float>(floats.get(), rows, inputs);
-        args.weight = weight.at();
-        args.experts.rows = static_cast<int32_t>(rows);
-        args.finish = after.finish;
-        launch(tile == 64 ? cuda::kernels::project_int8_64 : cuda::kernels::project_int8_32,
-               project_shape(tile, rows, width, steps_of(inputs, 1) * kStepBytes), args);
-        after.check(cpu_product(weight, tokens, rows, Activation::kNone, after.residual.data()),
-                    true);
-      });
-    }
+    for (const int64_t rows : token_counts(tile)) check_projection(rows, 51, 67, tile);
+}
+
+TEST_CASE("a projection of few and of many numbers is the CPU's") {
+  for (const int tile : {64, 32}) {
+    check_projection(1, 1, 1, tile);
+    check_projection(33, 192, 192, tile);
+    check_projection(31, 1300, 35, tile);  // a tile of 64 such rows is what the smallest GPU holds
+    check_projection(17, 33, 257, tile);
+  }
+  check_projection(33, 2500, 31, 32);
 }
 
 TEST_CASE("rows without a product before get residual, norm, int8 numbers and router") {
   for (const int64_t rows : token_counts(kFinishRows))
     for (const auto& [width, block_rows] :
-         {std::pair{1, kFinishRows}, {67, kFinishRows}, {67, 1}}) {
+         {std::pair{1, kFinishRows}, {67, kFinishRows}, {67, 1}, {1030, kFinishRows}}) {
+      if (width > 67 && rows > 65) continue;
       // Where a block has no more shared memory, it has fewer rows.
       const auto shared_bytes = static_cast<int64_t>(finish_shared(block_rows, width));
       const std::vector<float> x = random_floats(rows * width, 1);
@@ -173,46 +184,63 @@ TEST_CASE("rows without a product before get residual, norm, int8 numbers and ro
     }
 }
 
+namespace {
+
+void check_mlp(int64_t rows, int64_t width, int64_t hidden, int tile, bool mixes) {
+  const Weight fc1[2] = {{hidden, width, WeightKind::kInt8, 3},
+                         {hidden, width, WeightKind::kNibbles, 4}};
+  const Weight fc2[2] = {{width, hidden, WeightKind::kInt8, 5},
+                         {width, hidden, WeightKind::kNibbles, 6}};
+  const std::vector<float> x = random_floats(rows * width, 1);
+  const Tokens tokens(x, rows, width);
+  const Split split(rows);
+  std::vector<float> expected(static_cast<std::size_t>(rows * width));
+  Followers after(rows, width, false);
+  for (int e = 0; e < 2; ++e) {
+    const std::vector<float> between =
+        cpu_product(fc1[e], tokens, rows, Activation::kGelu, nullptr);
+    const std::vector<float> y = cpu_product(fc2[e], Tokens(between, rows, hidden), rows,
+                                             Activation::kNone, after.residual.data());
+    for (int64_t r = 0; r < rows; ++r)
+      if (!mixes ? e == 0 : split.has(e, r))
+        std::copy_n(y.begin() + r * width, width, expected.begin() + r * width);
+  }
+  MlpArgs args;
+  args.in = tokens.at(rows);
+  for (int e = 0; e < 2; ++e) {
+    args.fc1[e] = fc1[e].at();
+    args.fc2[e] = fc2[e].at();
+  }
+  args.experts.rows = static_cast<int32_t>(rows);
+  if (mixes) args.experts = split.at();
+  args.finish = after.finish;
+  INFO(rows, " rows of ", width, ", ", hidden, " hidden, tile ", tile, ", mixes ", mixes);
+  in_each_order(rows, [&] {
+    launch(tile == 32 ? cuda::kernels::mlp_int8_32 : cuda::kernels::mlp_int8_16,
+           mlp_shape(tile, rows, mixes, width, hidden, width), args);
+    after.check(expected, false);
+  });
+}
+
+}  // namespace
+
 TEST_CASE("an MLP in one kernel is the CPU's two products, of one expert and of two") {
   for (const int tile : {32, 16})
     for (const int64_t rows : token_counts(tile))
-      for (const bool mixes : {false, true}) {
+      for (const bool mixes : {false, true})
         // Wide hidden rows take the most time, and many tokens do not change them.
-        const int64_t width = 51, hidden = tile == 32 || rows > 197 ? 133 : 801;
-        const Weight fc1[2] = {{hidden, width, WeightKind::kInt8, 3},
-                               {hidden, width, WeightKind::kNibbles, 4}};
-        const Weight fc2[2] = {{width, hidden, WeightKind::kInt8, 5},
-                               {width, hidden, WeightKind::kNibbles, 6}};
-        const std::vector<float> x = random_floats(rows * width, 1);
-        const Tokens tokens(x, rows, width);
-        const Split split(rows);
-        std::vector<float> expected(static_cast<std::size_t>(rows * width));
-        Followers after(rows, width, false);
-        for (int e = 0; e < 2; ++e) {
-          const std::vector<float> between =
-              cpu_product(fc1[e], tokens, rows, Activation::kGelu, nullptr);
-          const std::vector<float> y = cpu_product(fc2[e], Tokens(between, rows, hidden), rows,
-                                                   Activation::kNone, after.residual.data());
-          for (int64_t r = 0; r < rows; ++r)
-            if (!mixes ? e == 0 : split.has(e, r))
-              std::copy_n(y.begin() + r * width, width, expected.begin() + r * width);
-        }
-        MlpArgs args;
-        args.in = tokens.at(rows);
-        for (int e = 0; e < 2; ++e) {
-          args.fc1[e] = fc1[e].at();
-          args.fc2[e] = fc2[e].at();
-        }
-        args.experts.rows = static_cast<int32_t>(rows);
-        if (mixes) args.experts = split.at();
-        args.finish = after.finish;
-        INFO(rows, " rows, tile ", tile, ", mixes ", mixes);
-        in_each_order(rows, [&] {
-          launch(tile == 32 ? cuda::kernels::mlp_int8_32 : cuda::kernels::mlp_int8_16,
-                 mlp_shape(tile, rows, mixes, width, hidden, width), args);
-          after.check(expected, false);
-        });
-      }
+        check_mlp(rows, 51, tile == 32 || rows > 197 ? 133 : 801, tile, mixes);
+}
+
+TEST_CASE("an MLP of few and of many numbers is the CPU's two products") {
+  for (const bool mixes : {false, true}) {
+    for (const int tile : {32, 16}) {
+      check_mlp(5, 1, 1, tile, mixes);
+      check_mlp(33, 192, 768, tile, mixes);
+    }
+    check_mlp(17, 35, kMlpHidden16, 16, mixes);
+    check_mlp(3, 1100, 65, 16, mixes);
+  }
 }
 
 }  // namespace shiftadd::test

@@ -13,6 +13,8 @@ using namespace cuda;
 struct Size {
   int64_t rows, inputs, outputs;
 };
+constexpr Size kOddSizes[] = {{1, 1, 1},     {31, 33, 65},   {33, 51, 31},
+                              {65, 192, 96}, {63, 1100, 17}, {197, 48, 130}};
 struct Form {
   bool gelu, quantises;
 };
@@ -60,8 +62,7 @@ TEST_CASE("integer products of any number of rows are the CPU's") {
 }
 
 TEST_CASE("integer products of odd widths are the CPU's") {
-  for (const Size& size : {Size{1, 1, 1}, Size{31, 33, 65}, Size{33, 51, 31}, Size{65, 192, 96},
-                           Size{63, 1100, 17}, Size{197, 48, 130}})
+  for (const Size& size : kOddSizes)
     for (const WeightKind kind : {WeightKind::kNibbles, WeightKind::kInt8})
       for (const int tile : {64, 32})
         check_integer_product(size, kind, tile,
@@ -151,40 +152,47 @@ TEST_CASE("literal shifts and additions give the bits of the product on tensor c
     }
 }
 
+namespace {
+
+void check_float_product(const Size& size) {
+  const auto& [rows, inputs, outputs] = size;
+  const Weight weight(outputs, inputs, WeightKind::kFloat32, 5);
+  const std::vector<float> x = random_floats(rows * inputs, 1);
+  std::vector<float> expected(static_cast<std::size_t>(rows * outputs));
+  GemmArgs<float> gemm{};
+  gemm.m = rows;
+  gemm.n = outputs;
+  gemm.k = inputs;
+  gemm.a = x.data();
+  gemm.lda = inputs;
+  gemm.b = weight.values.data<float>();
+  gemm.ldb = inputs;
+  gemm.transpose_b = true;
+  gemm.c = expected.data();
+  gemm.ldc = outputs;
+  gemm.bias = weight.bias.data();
+  gemm.activation = Activation::kGelu;
+  cpu_kernels().gemm(gemm);
+  const DeviceArray<float> floats(x);
+  in_each_order(rows, [&, rows = rows, inputs = inputs, outputs = outputs] {
+    DeviceArray<float> out(rows * outputs);
+    ProductArgs args;
+    args.in.floats = rows_at<const float>(floats.get(), rows, inputs);
+    args.weight = weight.at();
+    args.experts.rows = static_cast<int32_t>(rows);
+    args.activation = Activation::kGelu;
+    args.finish.out = rows_at<float>(out.get(), rows, outputs);
+    INFO(rows, " x ", inputs, " x ", outputs);
+    launch(cuda::kernels::product_float32, float_product_shape(rows, outputs), args);
+    CHECK(same(out.read(), expected));
+  });
+}
+
+}  // namespace
+
 TEST_CASE("float32 products are one chain of FMAs, as the CPU's") {
-  for (const int64_t rows : token_counts(kFloatTile)) {
-    const int64_t inputs = 37, outputs = 67;
-    const Weight weight(outputs, inputs, WeightKind::kFloat32, 5);
-    const std::vector<float> x = random_floats(rows * inputs, 1);
-    std::vector<float> expected(static_cast<std::size_t>(rows * outputs));
-    GemmArgs<float> gemm{};
-    gemm.m = rows;
-    gemm.n = outputs;
-    gemm.k = inputs;
-    gemm.a = x.data();
-    gemm.lda = inputs;
-    gemm.b = weight.values.data<float>();
-    gemm.ldb = inputs;
-    gemm.transpose_b = true;
-    gemm.c = expected.data();
-    gemm.ldc = outputs;
-    gemm.bias = weight.bias.data();
-    gemm.activation = Activation::kGelu;
-    cpu_kernels().gemm(gemm);
-    const DeviceArray<float> floats(x);
-    in_each_order(rows, [&] {
-      DeviceArray<float> out(rows * outputs);
-      ProductArgs args;
-      args.in.floats = rows_at<const float>(floats.get(), rows, inputs);
-      args.weight = weight.at();
-      args.experts.rows = static_cast<int32_t>(rows);
-      args.activation = Activation::kGelu;
-      args.finish.out = rows_at<float>(out.get(), rows, outputs);
-      INFO(rows, " rows");
-      launch(cuda::kernels::product_float32, float_product_shape(rows, outputs), args);
-      CHECK(same(out.read(), expected));
-    });
-  }
+  for (const int64_t rows : token_counts(kFloatTile)) check_float_product({rows, 37, 67});
+  for (const Size& size : kOddSizes) check_float_product(size);
 }
 
 namespace {
@@ -247,6 +255,9 @@ TEST_CASE("bf16 products stay within the rounding of their inputs, sums cut off 
         check_bf16_product({rows, 19, 67}, tile, truncates);
         if (rows <= 65) check_bf16_product({rows, 192, 67}, tile, truncates);
       }
+  for (const int tile : {64, 32})
+    for (const Size& size : kOddSizes)
+      if (size.inputs > 1) check_bf16_product(size, tile, false);  // one term may be exact
 }
 
 }  // namespace shiftadd::test
