@@ -97,7 +97,7 @@ cuda::Device device_in_turn(uint64_t number) {
 }  // namespace
 
 TEST_CASE("networks drawn at random give the CPU's bits") {
-  for (uint64_t number = 0; number < (is_slow() ? 9 : 90); ++number) {
+  for (uint64_t number = 0; number < (is_slow() ? 15 : 90); ++number) {
     Draw draw(number);
     ModelSpec spec = drawn_spec(draw);
     spec.name = concat("drawn ", number, ", width ", spec.width, ", hidden ", spec.mlp_hidden);
