@@ -48,7 +48,9 @@ TEST_CASE("a device's report: networks with the CPU's bits, parts by each kernel
   REQUIRE_MESSAGE(result.status == 0, result.err);
   const json report = parse_json(read_text(saved));
   CHECK(report["emulated"] == true);
-  CHECK(report["cublaslt"] == "used");
+  CHECK(report["cublaslt"] == "the host executor's products in its place");
+  CHECK(report["complete"] == true);
+  CHECK_FALSE(contains(result.out, "Cut short"));
   CHECK(report["decoded_per_second"].get<double>() > 0);
 
   REQUIRE(report["networks"].size() == 3);
@@ -84,7 +86,7 @@ TEST_CASE("a device's report: networks with the CPU's bits, parts by each kernel
   REQUIRE(report["goals"].size() == 3);
   for (const json& goal : report["goals"]) CHECK(goal["verdict"] == "not measured");
   CHECK(contains(result.out, "**No GPU: emulated on the CPU, and the times say nothing.**"));
-  CHECK(contains(result.out, "cuBLASLt: beside our kernels."));
+  CHECK(contains(result.out, "cuBLASLt: the host executor's products in its place."));
   CHECK(contains(result.out, "| vit_micro | fast | 1 | "));
 }
 
@@ -100,6 +102,21 @@ TEST_CASE("a device's report that is cut short holds what was measured") {
   const json report = parse_json(read_text(saved));
   REQUIRE(report.contains("networks"));
   CHECK(report["networks"][0]["bits_of_the_cpu"] == true);
+  CHECK(report["complete"] == false);
+  CHECK(contains(child.output(), "**Cut short: these were measured before.**"));
+}
+
+TEST_CASE("a device's report that cannot be saved is refused before the work") {
+  const test::TemporaryFolder folder;
+  const std::string file = folder / "file";
+  test::write_text(file, "");
+  for (const std::string& path : {folder.path(), file + "/x.json"}) {
+    CAPTURE(path);
+    const ProcessResult result = bench_gpu({"--save", path});
+    CHECK(result.status == 2);
+    CHECK(contains(result.err, "--save " + path));
+    CHECK_FALSE(contains(result.err, "measured: "));
+  }
 }
 
 TEST_CASE("a peer's file that is none is the user's mistake") {

@@ -15,6 +15,7 @@
 #include "infer/device_choice.h"
 #include "tools/bench/commands.h"
 #include "tools/bench/gpu_report.h"
+#include "tools/outputs.h"
 #include "tools/stop_signals.h"
 
 namespace shiftadd::tools {
@@ -66,16 +67,28 @@ void measure(const GpuOptions& options, cuda::Device& device, const data::ImageS
     }
 }
 
-void report(const GpuOptions& options, const GpuFigures& figures) {
+// Results are printed first: a file that cannot be written must not lose them.
+void report(const GpuOptions& options, const GpuFigures& figures, Outputs& outputs) {
   const std::string json = json_text(to_json(figures));
-  if (!options.save.empty()) write_file(options.save, json + "\n");
   std::cout << (options.json ? json + "\n" : to_markdown(figures)) << std::flush;
+  if (!options.save.empty())
+    outputs.write(options.save, [&] { write_file(options.save, json + "\n"); });
+}
+
+Outputs outputs_of(const GpuOptions& options) {
+  Outputs outputs("shiftadd-bench");
+  outputs.input("--peer", options.peer);
+  outputs.input("--images", options.images);
+  outputs.file("--save", options.save);
+  return outputs;
 }
 
 int run_gpu(const GpuOptions& options) {
   const infer::DeviceChoice choice = infer::device_choice(options.device);
   if (choice.kind != infer::DeviceChoice::Kind::kCuda)
     throw user_error("--device ", options.device, ": expected cuda or cuda:N");
+  Outputs outputs = outputs_of(options);
+  outputs.check();
   GpuFigures figures;
   if (!options.peer.empty()) figures.peers = read_peer_times(options.peer);
   const data::ImageSource jpegs = jpegs_of(options.images);
@@ -85,12 +98,13 @@ int run_gpu(const GpuOptions& options) {
   stop_soon("shiftadd-bench");
   try {
     measure(options, device, jpegs, figures);
+    figures.complete = !stop_signal();
   } catch (const Error&) {
     // What a device did before it failed says where.
-    if (!figures.networks.empty()) report(options, figures);
+    if (!figures.networks.empty()) report(options, figures, outputs);
     throw;
   }
-  report(options, figures);
+  report(options, figures, outputs);
   if (stop_signal()) {
     std::cerr << "shiftadd-bench: interrupted" << std::endl;
     return status_after(stop_signal());
@@ -101,7 +115,7 @@ int run_gpu(const GpuOptions& options) {
         return each.form != NetworkForm::kBf16 && !each.same_bits;
       });
   if (wrong) throw failure("a network in integers differs from the CPU engine: see the table");
-  return 0;
+  return outputs.status();
 }
 
 }  // namespace

@@ -75,6 +75,13 @@ std::vector<Goal> goals_of(const GpuFigures& figures) {
            kMostOfInt8, false}};
 }
 
+// Where the times of cuBLASLt's products come from.
+std::string cublaslt_of(const GpuFigures& figures) {
+  if (!figures.parts.no_library.empty()) return figures.parts.no_library;
+  if (figures.parts.list.empty()) return "not measured";
+  return figures.device.emulated ? "the host executor's products in its place" : "used";
+}
+
 void write_parts(std::ostream& out, const GpuFigures& figures) {
   out << "Parts of DeiT-T, each kernel by itself; launches take operands in turn that L2 no longer "
          "holds.\n\n"
@@ -85,9 +92,7 @@ void write_parts(std::ostream& out, const GpuFigures& figures) {
         << " | " << figure(kMicro * each.seconds, 2) << " | "
         << figure(kMicro * each.seconds_of_image(), 3) << " | "
         << figure(each.terms_per_second() / kTera, 2) << " |\n";
-  out << "\ncuBLASLt: "
-      << (figures.parts.no_library.empty() ? "beside our kernels" : figures.parts.no_library)
-      << ".\n";
+  out << "\ncuBLASLt: " << cublaslt_of(figures) << ".\n";
 }
 
 void write_networks(std::ostream& out, const GpuFigures& figures) {
@@ -148,7 +153,8 @@ nlohmann::ordered_json to_json(const GpuFigures& figures) {
                                  {"multiprocessors", device.multiprocessors},
                                  {"decoding_threads", figures.threads},
                                  {"decoded_per_second", figures.decoded_per_second}};
-  json["cublaslt"] = figures.parts.no_library.empty() ? "used" : figures.parts.no_library;
+  json["complete"] = figures.complete;
+  json["cublaslt"] = cublaslt_of(figures);
   for (const PartTime& each : figures.parts.list)
     json["parts"].push_back({{"part", each.part},
                              {"images", each.images},
@@ -192,6 +198,7 @@ std::string to_markdown(const GpuFigures& figures) {
   out << "## " << device.name << ", compute capability " << device.architecture / 10 << "."
       << device.architecture % 10 << ", " << device.multiprocessors << " multiprocessors\n\n";
   if (device.emulated) out << "**No GPU: emulated on the CPU, and the times say nothing.**\n\n";
+  if (!figures.complete) out << "**Cut short: these were measured before.**\n\n";
   out << "| goal | bound | is | |\n|---|---|---|---|\n";
   for (const Goal& goal : goals_of(figures))
     out << "| " << goal.what << " | " << (goal.at_least ? "at least " : "at most ")

@@ -27,6 +27,7 @@ struct GpuFigures {
   PartTimes parts;
   std::vector<NetworkFigures> networks;
   std::vector<PeerTime> peers;
+  bool complete = false;  // not stopped, and the device did not fail
 };
 
 nlohmann::ordered_json to_json(const GpuFigures& figures);
