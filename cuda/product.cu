@@ -202,16 +202,15 @@ __device__ __forceinline__ void product_tile(const ProductArgs& args, unsigned c
   const int left = args.experts.count(args.expert) - first, rows = left < kRows ? left : kRows;
   if (rows <= 0) return;  // the whole block: an expert has fewer rows than there are
   const int row_bytes = row_bytes_of<Sum>(args.weight);
-  constexpr int kChunk = kProductChunk;
-  const Stage stage = stage_of<kRows>(shared, row_bytes < kChunk ? row_bytes : kChunk);
+  const Stage stage = stage_of<kRows>(shared, chunk_of(row_bytes));
   find_rows(args, stage, first, rows);
   __syncthreads();
   const int lane = lane_index(), warp = warp_index(), half = warp / kGroupsOfTile;
   const int group = static_cast<int>(blockIdx.y) * kGroupsOfTile + warp % kGroupsOfTile;
   const bool outside = group * kGroupOutputs >= args.weight.outputs;
   Sum sum[2][4][4] = {};
-  for (int at = 0; at < row_bytes; at += kChunk) {
-    const int bytes = row_bytes - at < kChunk ? row_bytes - at : kChunk;
+  for (int at = 0; at < row_bytes; at += kProductChunk) {
+    const int bytes = chunk_of(row_bytes - at);
     if (at > 0) __syncthreads();  // everyone has read the chunk before
     fill<kRows, Sum>(args, stage, rows, at, bytes);
     __syncthreads();

@@ -53,16 +53,19 @@ struct ProductArgs {
   StartOfForward start;
 };
 inline constexpr int kProductOutputs = 64;
-/// Bytes of a row that lie in shared memory at a time.
-inline constexpr int64_t kProductChunk = 1024;
+/// Bytes of a row that lie in shared memory at a time, and how many that is of those left.
+inline constexpr int kProductChunk = 1024;
+constexpr int chunk_of(int64_t bytes) {
+  return bytes < kProductChunk ? static_cast<int>(bytes) : kProductChunk;
+}
 /// For inputs of `row_bytes` bytes a row.
 constexpr simt::Shape product_shape(int tile_rows, int64_t rows, int64_t outputs,
                                     int64_t row_bytes) {
-  const int64_t bytes = row_bytes < kProductChunk ? row_bytes : kProductChunk;
   return {.grid_x = blocks_of(rows, tile_rows),
           .grid_y = blocks_of(outputs, kProductOutputs),
           .block_x = static_cast<unsigned>(tile_rows * 2),
-          .shared_bytes = static_cast<std::size_t>(tile_rows * (staged_bytes(bytes) + 3 * 4))};
+          .shared_bytes =
+              static_cast<std::size_t>(tile_rows * (staged_bytes(chunk_of(row_bytes)) + 3 * 4))};
 }
 
 // --- project_int8_64, project_int8_32: whole rows of integer products, finished

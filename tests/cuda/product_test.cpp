@@ -155,7 +155,7 @@ TEST_CASE("literal shifts and additions give the bits of the product on tensor c
 namespace {
 
 void check_float_product(const Size& size) {
-  const auto& [rows, inputs, outputs] = size;
+  const int64_t rows = size.rows, inputs = size.inputs, outputs = size.outputs;
   const Weight weight(outputs, inputs, WeightKind::kFloat32, 5);
   const std::vector<float> x = random_floats(rows * inputs, 1);
   std::vector<float> expected(static_cast<std::size_t>(rows * outputs));
@@ -174,7 +174,7 @@ void check_float_product(const Size& size) {
   gemm.activation = Activation::kGelu;
   cpu_kernels().gemm(gemm);
   const DeviceArray<float> floats(x);
-  in_each_order(rows, [&, rows = rows, inputs = inputs, outputs = outputs] {
+  in_each_order(rows, [&] {
     DeviceArray<float> out(rows * outputs);
     ProductArgs args;
     args.in.floats = rows_at<const float>(floats.get(), rows, inputs);
