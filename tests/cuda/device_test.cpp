@@ -10,7 +10,7 @@
 #include "cuda/host_device.h"
 #include "cuda/simt/device_heap.h"
 #include "cuda/simt/simt.h"
-#include "tests/support/support.h"
+#include "tests/cuda/executor.h"
 
 using namespace shiftadd;
 using test::contains;
@@ -40,16 +40,15 @@ constexpr cuda::KernelOf<AddArgs> kAddSteps{0}, kWaitInVain{1};
 // cuda::Device options for one test, with the kernels of this file.
 class HostDevice {
  public:
-  HostDevice() : before_(cuda::host_device_options()) {
+  HostDevice() {
     static const simt::Kernel* const kernels[] = {&add_steps_kernel(), &wait_in_vain_kernel()};
     options().kernels = kernels;
   }
-  ~HostDevice() { options() = before_; }
   static cuda::HostDeviceOptions& options() { return cuda::host_device_options(); }
   cuda::Device open(int number = 0) const { return cuda::Device(cuda::host_device_api(), number); }
 
  private:
-  cuda::HostDeviceOptions before_;
+  test::HostOptions kept_;
 };
 
 simt::Shape shape_for(int64_t count) {

@@ -86,12 +86,9 @@ ModelSpec drawn_spec(Draw& draw) {
 cuda::Device device_in_turn(uint64_t number) {
   if (on_gpu()) return device().share();
   constexpr int kArchitectures[] = {80, 86, 90};
-  cuda::HostDeviceOptions& options = cuda::host_device_options();
-  const cuda::HostDeviceOptions before = options;
-  options.architecture = kArchitectures[number % std::size(kArchitectures)];
-  cuda::Device device(device_api(), 0);
-  options = before;
-  return device;
+  const HostOptions options;
+  options->architecture = kArchitectures[number % std::size(kArchitectures)];
+  return cuda::Device(device_api(), 0);
 }
 
 }  // namespace

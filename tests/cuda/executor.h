@@ -17,6 +17,22 @@ namespace shiftadd::test {
 inline const shiftadd_device_api& device_api() {
   return on_gpu() ? cuda::load_plugin() : cuda::host_device_api();
 }
+
+/// Access to what devices of the host executor claim to be when they are opened; at its end it is
+/// again what it was.
+class HostOptions {
+ public:
+  HostOptions() : before_(*options_) {}
+  ~HostOptions() { *options_ = before_; }
+  HostOptions(const HostOptions&) = delete;
+  HostOptions& operator=(const HostOptions&) = delete;
+  cuda::HostDeviceOptions* operator->() const { return options_; }
+
+ private:
+  cuda::HostDeviceOptions* options_ = &cuda::host_device_options();
+  cuda::HostDeviceOptions before_;
+};
+
 inline cuda::Device& device() {
   static cuda::Device device(device_api(), 0);
   return device;
